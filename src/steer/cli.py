@@ -1,0 +1,48 @@
+"""The `steer` program. Each subcommand lives in the module that does its work and is imported only when called.
+
+A command module has `configure(parser)`, which adds its arguments, and `run(args)`, which returns an exit status
+or None. Users' mistakes (`UserError`) end in one line and status 2; anything else is a defect and shows its trace.
+"""
+
+import argparse
+import importlib
+import sys
+
+from steer.errors import UserError
+
+COMMANDS = {
+    "config": ("steer.configs.command", "check a configuration and write it out, fully resolved"),
+    "data": ("steer.data.command", "write the training and evaluation problems"),
+    "warm-start": ("steer.train.warm_start", "train a small base model from scratch on noisy solutions"),
+    "train": ("steer.train.command", "train one method with one seed"),
+    "generate": ("steer.generate.command", "sample responses of a model to the benchmarks"),
+    "grade": ("steer.grade.command", "verify stored responses"),
+    "tabulate": ("steer.analyse.command", "make the tables from runs and verdicts"),
+    "plot": ("steer.figures.command", "draw one figure from tables"),
+    "report": ("steer.report.command", "write the self-contained HTML report"),
+    "verify": ("steer.verify.command", "verify answers or programs given on standard input"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="steer", description="Entropy interventions in RLVR: train, evaluate, report.")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    module = None
+    for name, (path, summary) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if argv[:1] == [name]:
+            module = importlib.import_module(path)
+            module.configure(subparser)
+    args = parser.parse_args(argv)
+    try:
+        return module.run(args) or 0
+    except UserError as error:
+        print(f"steer {args.command}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

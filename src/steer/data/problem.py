@@ -1,0 +1,34 @@
+"""The one form in which every benchmark and training row travels through the pipeline."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One question with what is needed to grade an answer to it.
+
+    `prompt` is the user turn, after the benchmark's own template and before any chat template. Mathematics has
+    a `gold` answer (and an optional `answer_type`, a hint to the verifier); code has `tests` in the form that
+    `steer verify code` takes. `solution` is a whole reference response, which the oracle generator answers with;
+    empty where the benchmark publishes none. `prefix` is source text that the program continues (HumanEval's
+    prompt); empty for programs that stand alone. `meta` keeps fields that only tables use (level, date, unit).
+    """
+
+    id: str
+    benchmark: str
+    kind: Literal["math", "code"]
+    prompt: str
+    gold: str = ""
+    answer_type: str | None = None
+    tests: dict[str, Any] | None = None
+    solution: str = ""
+    prefix: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> "Problem":
+        return cls(**row)

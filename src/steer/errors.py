@@ -1,0 +1,5 @@
+"""The one exception that means "the user can mend this": printed as a single line, without a traceback."""
+
+
+class UserError(Exception):
+    """Bad input. The message names the file or field and the remedy; `steer` prints it and exits with 2."""
