@@ -26,11 +26,15 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="steer", description="Entropy interventions in RLVR: train, evaluate, report.")
+    parser = argparse.ArgumentParser(
+        prog="steer", description="Entropy interventions in RLVR: train, evaluate, report."
+    )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     module = None
     for name, (path, summary) in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        subparser = subparsers.add_parser(
+            name, help=summary, description=summary[0].upper() + summary[1:] + "."
+        )
         if argv[:1] == [name]:
             module = importlib.import_module(path)
             module.configure(subparser)

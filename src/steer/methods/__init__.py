@@ -1,0 +1,7 @@
+"""Methods as choices in five slots. `load_method` and `Tokens` are the interface other code uses."""
+
+from steer.methods.load import load_method, method_names
+from steer.methods.method import Method, Output
+from steer.methods.tokens import Tokens
+
+__all__ = ["Method", "Output", "Tokens", "load_method", "method_names"]

@@ -1,0 +1,158 @@
+"""YAML to `Config`: one level of inheritance at a time (`extends:`), dotted overrides, errors in one line each."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from steer.configs.schema import Config
+from steer.errors import UserError
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file; a missing file, a syntax error or another kind of value is a `UserError`."""
+    try:
+        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        folder = Path(path).parent
+        near = nearest(Path(path).name, [p.name for p in folder.glob("*.yaml")]) if folder.is_dir() else ""
+        raise UserError(f"{path}: no such file{near}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a mapping of keys, found {type(value).__name__}")
+    return value
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the closest valid name, else the list of them."""
+    valid = [str(v) for v in valid]
+    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; valid: {', '.join(sorted(valid))}" if valid else ""
+
+
+def merge(base: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
+    """`delta` over `base`: mappings merge key by key, anything else replaces. Neither argument is changed."""
+    merged = dict(base)
+    for key, value in delta.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def set_dotted(tree: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
+    """A copy of `tree` with the value at `a.b.c` replaced."""
+    head, _, rest = dotted.partition(".")
+    inner = tree.get(head)
+    return {
+        **tree,
+        head: set_dotted(inner if isinstance(inner, dict) else {}, rest, value) if rest else value,
+    }
+
+
+def read_tree(path: str | Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """A configuration file with the files it `extends` (relative to itself) merged underneath.
+
+    A mapping in the delta merges with the base's; `methods: {…}` is the exception: a list of runs is a choice,
+    so a file that names methods replaces the base's.
+    """
+    path = Path(path)
+    if path.resolve() in _seen:
+        raise UserError(f"{path}: `extends` goes in a circle")
+    return _with_base(read_yaml(path), path, (*_seen, path.resolve()))
+
+
+def _with_base(tree: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    parent = tree.pop("extends", None)
+    if parent is None:
+        return tree
+    base = read_tree(path.parent / str(parent), seen)
+    for replaced in ("methods", "external"):
+        if replaced in tree:
+            base.pop(replaced, None)
+    return merge(base, tree)
+
+
+def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
+    """Read, merge and check a configuration. `overrides` maps dotted keys to values."""
+    tree = read_tree(path)
+    for dotted, value in (overrides or {}).items():
+        tree = set_dotted(tree, dotted, value)
+    return check(tree, str(path))
+
+
+def check(tree: dict[str, Any], source: str) -> Config:
+    """A merged tree as `Config`; every problem is named with its file, key and the nearest valid key."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        lines = [_describe(item) for item in error.errors()]
+        raise UserError(f"{source}: " + " | ".join(lines)) from None
+
+
+def _describe(item: dict[str, Any]) -> str:
+    place = [str(part) for part in item["loc"]]
+    key = ".".join(place)
+    if item["type"] == "extra_forbidden":
+        model = _model_at(Config, place[:-1])
+        return f"unknown key `{key}`" + (nearest(place[-1], model.model_fields) if model else "")
+    if item["type"] == "missing":
+        return f"key `{key}` is missing; add it"
+    message = item["msg"].removeprefix("Value error, ")
+    if not key:
+        return message
+    shown = "" if isinstance(item["input"], (dict, list)) else f" (got {item['input']!r})"
+    return f"key `{key}`: {message}{shown}"
+
+
+def _model_at(model: type[BaseModel], place: list[str]) -> type[BaseModel] | None:
+    """The model that checks the section at `place`, through optional and mapping annotations."""
+    for index, part in enumerate(place):
+        if part not in model.model_fields:
+            return None
+        annotation = model.model_fields[part].annotation
+        candidates = [annotation, *get_args(annotation)]
+        found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if not found:
+            return None
+        if annotation is not found[0] and dict in (getattr(annotation, "__origin__", None),):
+            return _model_at(found[0], place[index + 2 :])
+        model = found[0]
+    return model
+
+
+def dump(config: Config) -> str:
+    """The resolved configuration as YAML, every default written out."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def add_config_argument(parser: Any) -> None:
+    """The arguments by which every command takes its configuration."""
+    parser.add_argument("--config", required=True, metavar="FILE", help="configuration file (configs/*.yaml)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one dotted key, YAML value"
+    )
+
+
+def config_from(args: Any) -> Config:
+    """The configuration that `add_config_argument`'s arguments name."""
+    return load_config(args.config, parse_overrides(args.set))
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """`["a.b=1"]` to `{"a.b": 1}`; values are YAML."""
+    overrides = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {pair}: write KEY=VALUE")
+        try:
+            overrides[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"--set {pair}: the value is not valid YAML") from None
+    return overrides

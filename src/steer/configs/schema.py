@@ -1,0 +1,193 @@
+"""What a configuration may hold: one pydantic model per stage, unknown keys forbidden.
+
+Snakemake, the command line and the tests read configurations through these models alone (`steer.configs.load`).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[
+    float, Field(gt=0, description="divides the logits before probabilities and entropies")
+]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Data(Section):
+    source: Literal["synthetic", "benchmarks"] = Field(
+        "synthetic", description="generated from a seed, or real rows"
+    )
+    benchmarks: list[str] = Field(min_length=1, description="what is evaluated, in the order of the tables")
+    data_dir: str | None = Field(None, description="folder with the benchmarks' files; absent: the hub")
+    train: Literal["synthetic", "dapo", "archer-code", "leetcode"] | None = Field(
+        "synthetic", description="training set; none when nothing is trained"
+    )
+    train_size: Positive | None = Field(None, description="training prompts; absent: all there are")
+    rows: Positive | None = Field(
+        None, description="evaluation problems per benchmark; absent: all there are"
+    )
+    template: str | None = Field(None, description="prompt template for every benchmark; absent: its own")
+    seed: int = 0
+
+
+class Architecture(Section):
+    hidden_size: Positive = 96
+    layers: Positive = 2
+    heads: Positive = 4
+    kv_heads: Positive = 4
+    intermediate_size: Positive = 256
+    max_positions: Positive = 4096
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "Architecture":
+        if self.hidden_size % self.heads or self.heads % self.kv_heads:
+            raise ValueError("hidden_size must be a multiple of heads, and heads of kv_heads")
+        return self
+
+
+class WarmStart(Section):
+    architecture: Architecture = Architecture()
+    steps: Positive = 1000
+    batch: Positive = 128
+    lr: Annotated[float, Field(gt=0)] = 4e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    noise: Share = Field(0.4, description="share of the worked solutions with one symbol corrupted")
+    direct: Share = Field(0.3, description="share of the solutions that give the answer without working")
+    seed: int = 0
+
+
+class Model(Section):
+    path: str | None = Field(
+        None, description="hub id or folder of the base model; absent: warm start from scratch"
+    )
+    revision: str | None = None
+    warm_start: WarmStart = WarmStart()
+
+
+class Training(Section):
+    steps: Positive
+    prompts: Positive = Field(description="prompts per step (512 in the papers)")
+    rollouts: Annotated[int, Field(ge=2)] = Field(8, description="G, responses per prompt: one group")
+    updates: Positive = Field(description="optimizer updates per step, each on an equal share of the groups")
+    lr: Annotated[float, Field(gt=0)] = 1e-6
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    temperature: Temperature = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_prompt_tokens: Positive = 1024
+    max_response_tokens: Positive = 3072
+    micro_batch: Positive | None = Field(
+        None, description="sequences per forward pass; absent: the update batch"
+    )
+    checkpoint_every: Positive = 10
+    tensorboard: bool = False
+
+    @model_validator(mode="after")
+    def _divides(self) -> "Training":
+        if self.prompts % self.updates:
+            raise ValueError(f"prompts ({self.prompts}) must be a multiple of updates ({self.updates})")
+        return self
+
+
+class Reward(Section):
+    correct: float = 1.0
+    wrong: float = -1.0
+    verifier_workers: Positive = 1
+    code_time_limit_s: Annotated[float, Field(gt=0)] = 2.0
+    code_memory_limit_mb: Positive = 512
+
+
+class Evaluation(Section):
+    samples: dict[str, Positive] = Field(
+        default_factory=dict, description="k of avg@k per benchmark; `default` for those not named"
+    )
+    temperature: Temperature = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_response_tokens: Positive = 3072
+    batch: Positive = 256
+    seed: int = 0
+    also: list[Literal["base", "oracle"]] = Field(["base"], description="evaluated beside the trained runs")
+
+    def samples_for(self, benchmark: str) -> int:
+        return self.samples.get(benchmark, self.samples.get("default", 1))
+
+
+class Run(Section):
+    """One entry of `methods`: a method file with the values this experiment changes in it."""
+
+    method: str | None = Field(None, description="name in configs/methods; absent: the entry's own name")
+    label: str | None = Field(None, description="name in figures and tables; absent: the method's own")
+    set: dict[str, Any] = Field(
+        default_factory=dict, description="dotted slot parameters, `weight.minimum: 0.5`"
+    )
+    training: dict[str, Any] = Field(default_factory=dict, description="training keys this run changes")
+
+
+class External(Section):
+    """A baseline with a rule of its own in workflow/rules/baselines/, which writes the documented run folder."""
+
+    label: str
+
+
+class Threads(Section):
+    """Threads per job; independent jobs run side by side until the cores are used."""
+
+    warm_start: Positive = 2
+    train: Positive = 1
+    generate: Positive = 1
+    grade: Positive = 1
+
+
+class Config(Section):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = Field(
+        description="results/<name>/ holds the results"
+    )
+    description: str = ""
+    data: Data
+    model: Model = Model()
+    training: Training | None = None
+    reward: Reward = Reward()
+    evaluation: Evaluation
+    methods: dict[str, Run] = Field(
+        default_factory=dict, description="runs to train, in the order of the tables"
+    )
+    external: dict[str, External] = Field(default_factory=dict)
+    seeds: list[int] = [0, 1]
+    threads: Threads = Threads()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_runs(cls, values: Any) -> Any:
+        """`grpo:` with nothing behind it in YAML means the method as its file has it."""
+        if isinstance(values, dict) and isinstance(values.get("methods"), dict):
+            methods = {name: run if run is not None else {} for name, run in values["methods"].items()}
+            values = {**values, "methods": methods}
+        return values
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Config":
+        if (self.methods or self.external) and (
+            self.training is None or not self.seeds or self.data.train is None
+        ):
+            raise ValueError("methods need `training`, `data.train` and at least one of `seeds`")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds must differ from one another")
+        reserved = {"base", "oracle"} & (set(self.methods) | set(self.external))
+        if reserved or set(self.methods) & set(self.external):
+            raise ValueError("a run's name must be its own, and neither `base` nor `oracle`")
+        return self
+
+    def training_for(self, run: str) -> Training:
+        """The training section with the run's own changes."""
+        changes = self.methods[run].training if run in self.methods else {}
+        return Training.model_validate({**self.training.model_dump(), **changes})
+
+    @property
+    def runs(self) -> list[str]:
+        return [*self.methods, *self.external]

@@ -1,0 +1,72 @@
+"""How much one update changes the policy's entropy: estimates ω per sampled token, (S, T) → (S, T).
+
+ω > 0 means that the update on this token raises the entropy at its state. Learning rate and batch size are left
+out: they scale all tokens alike. Values outside the mask are 0.
+"""
+
+import torch
+from torch import Tensor
+
+from steer.methods.tokens import Tokens
+
+
+def theorem(tokens: Tokens) -> Tensor:
+    """ω = -I_clip·r·A·π(1 - π)(log π + H). Theorem 1 of arXiv 2510.10150, the importance-corrected reading.
+
+    Assumes an independent softmax per state and a step that moves the sampled token's logit alone; the error is
+    O(η²). π and H are the current policy's.
+    """
+    probability = tokens.logprob.exp()
+    change = (
+        -tokens.ratio * tokens.advantage * probability * (1 - probability) * (tokens.logprob + tokens.entropy)
+    )
+    return _within(change, tokens)
+
+
+def released(tokens: Tokens) -> Tensor:
+    """ω = -(A/π_old)·π(1 - π)(log π + H): the authors' released code.
+
+    No I_clip; π clamped to [1e-8, 1 - 1e-8]; log π is the current policy's, H that of the policy that sampled.
+    """
+    probability = tokens.logprob.exp().clamp(1e-8, 1 - 1e-8)
+    scale = tokens.advantage / tokens.old_logprob.exp().clamp(min=1e-8)
+    change = -scale * probability * (1 - probability) * (tokens.logprob + tokens.old_entropy)
+    return change.masked_fill(~tokens.valid, 0.0)
+
+
+def tabular(tokens: Tokens) -> Tensor:
+    """ω = -I_clip·r·A·[π(log π + H) - Σ_b π_b²(log π_b + H)]: exact to first order for a tabular softmax.
+
+    There every logit moves, dz_b ∝ r·A·(1[b = a] - π_b), not the sampled one alone. Needs `tokens.reduction`.
+    """
+    if tokens.reduction is None:
+        raise ValueError("the `tabular` estimator needs Σ_b π_b²(log π_b + H): give `Tokens.reduction`")
+    moved = tokens.logprob.exp() * (tokens.logprob + tokens.entropy) - tokens.reduction
+    return _within(-tokens.ratio * tokens.advantage * moved, tokens)
+
+
+def covariance(tokens: Tokens) -> Tensor:
+    """ω = -(lp - mean lp)(A - mean A), means over the valid tokens. Cui et al., arXiv 2505.22617."""
+    return -token_covariance(tokens)
+
+
+def opefo(tokens: Tokens) -> Tensor:
+    """ω = -A·(1 - π)²·(log π + H). OPEFO, arXiv 2605.11491."""
+    change = -tokens.advantage * (1 - tokens.logprob.exp()) ** 2 * (tokens.logprob + tokens.entropy)
+    return change.masked_fill(~tokens.valid, 0.0)
+
+
+def token_covariance(tokens: Tokens) -> Tensor:
+    """c = (A - mean A)(lp - mean lp) over the valid tokens, 0 outside. (S, T)."""
+    valid = tokens.valid
+    count = valid.sum().clamp(min=1)
+    logprob = tokens.logprob.masked_fill(~valid, 0.0)
+    advantage = tokens.advantage.masked_fill(~valid, 0.0)
+    product = (logprob - logprob.sum() / count) * (advantage - advantage.sum() / count)
+    return product.masked_fill(~valid, 0.0)
+
+
+def _within(change: Tensor, tokens: Tokens) -> Tensor:
+    """Zero outside the mask and where the surrogate is clipped (I_clip = 0)."""
+    keep = tokens.valid if tokens.unclipped is None else tokens.valid & tokens.unclipped.bool()
+    return torch.where(keep, change, torch.zeros_like(change))

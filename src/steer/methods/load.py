@@ -1,0 +1,142 @@
+"""configs/methods/<name>.yaml → `Method`. The signature of a slot function is the schema of its parameters."""
+
+import inspect
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, ValidationError, create_model
+
+from steer.configs.load import merge, nearest, read_yaml, set_dotted
+from steer.errors import UserError
+from steer.methods import advantage, clip, penalty, reduction, shaping, weight
+from steer.methods.method import Method
+
+SLOTS = {
+    "advantage": advantage,
+    "shaping": shaping,
+    "clip": clip,
+    "weight": weight,
+    "penalty": penalty,
+    "reduction": reduction,
+}
+DEFAULTS = {
+    "advantage": "grpo",
+    "shaping": "none",
+    "clip": "ppo",
+    "weight": "none",
+    "penalty": "none",
+    "reduction": "token_mean",
+}
+ABOUT = {"label", "paper", "equation", "description", "extends"}
+
+
+def methods_folder() -> Path:
+    """configs/methods of the working directory, or of the source checkout this package runs from."""
+    local = Path("configs/methods")
+    return local if local.is_dir() else Path(__file__).parents[3] / "configs" / "methods"
+
+
+def method_names() -> list[str]:
+    return sorted(path.stem for path in methods_folder().glob("*.yaml"))
+
+
+def load_method(name: str, overrides: dict[str, Any] | None = None) -> Method:
+    """The method of configs/methods/<name>.yaml, with dotted overrides such as `{"weight.minimum": 0.5}`.
+
+    Raises `UserError` for a method, slot function or parameter that does not exist, or a value out of range; the
+    message names the method, the slot and the value.
+    """
+    name = name.replace("-", "_")
+    settings, about = method_settings(name, overrides)
+    bound = {slot: _bind(name, slot, dict(settings[slot])) for slot in SLOTS}
+    return Method(name=name, label=about.get("label", name), settings=settings, **bound)
+
+
+def method_settings(name: str, overrides: dict[str, Any] | None = None) -> tuple[dict, dict]:
+    """(slot → {name, parameters}, every default written out; what the file says about itself)."""
+    tree = _read(name)
+    about = {key: tree.pop(key) for key in list(tree) if key in ABOUT}
+    for key in tree:
+        if key not in SLOTS:
+            raise UserError(f"method {name}: unknown slot `{key}`{nearest(key, [*SLOTS, *ABOUT])}")
+    tree = {slot: _as_mapping(tree.get(slot, default)) for slot, default in DEFAULTS.items()}
+    for dotted, value in (overrides or {}).items():
+        slot, _, parameter = dotted.partition(".")
+        if slot not in SLOTS:
+            raise UserError(f"method {name}: unknown slot `{slot}` in `{dotted}`{nearest(slot, SLOTS)}")
+        # A new function for a slot starts from that function's own defaults.
+        fresh = parameter in ("", "name") and _as_mapping(value)["name"] != tree[slot]["name"]
+        tree = {**tree, slot: {}} if fresh else tree
+        tree = set_dotted(tree, dotted, value) if parameter else {**tree, slot: _as_mapping(value)}
+    return {slot: _validated(name, slot, dict(choice)) for slot, choice in tree.items()}, about
+
+
+def _read(name: str) -> dict[str, Any]:
+    path = methods_folder() / f"{name}.yaml"
+    if not path.is_file():
+        raise UserError(f"method {name!r} does not exist: no {path}{nearest(name, method_names())}")
+    tree = read_yaml(path)
+    if "extends" not in tree:
+        return tree
+    base = {key: value for key, value in _read(tree["extends"]).items() if key not in ABOUT}
+    return merge({k: _as_mapping(v) if k in SLOTS else v for k, v in base.items()}, _slots_as_mappings(tree))
+
+
+def _slots_as_mappings(tree: dict[str, Any]) -> dict[str, Any]:
+    return {key: _as_mapping(value) if key in SLOTS else value for key, value in tree.items()}
+
+
+def _as_mapping(choice: Any) -> dict[str, Any]:
+    return dict(choice) if isinstance(choice, dict) else {"name": choice}
+
+
+def _validated(method: str, slot: str, choice: dict[str, Any]) -> dict[str, Any]:
+    function_name = choice.pop("name", DEFAULTS[slot])
+    functions = slot_functions(slot)
+    if function_name not in functions:
+        raise UserError(
+            f"method {method}, slot {slot}: no function `{function_name}`{nearest(function_name, functions)}"
+        )
+    schema = _schema(functions[function_name])
+    try:
+        values = schema.model_validate(choice).model_dump()
+    except ValidationError as error:
+        item = error.errors()[0]
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            problem = f"unknown parameter{nearest(key, schema.model_fields)}"
+        else:
+            problem = f"{item['msg']} (got {item['input']!r})"
+        raise UserError(f"method {method}, slot {slot}: `{slot}.{key}`: {problem}") from None
+    return {"name": function_name, **values}
+
+
+def _bind(method: str, slot: str, choice: dict[str, Any]) -> Any:
+    function = slot_functions(slot)[choice.pop("name")]
+    return partial(function, **choice) if choice else function
+
+
+@cache
+def slot_functions(slot: str) -> dict[str, Any]:
+    """Public functions that the slot's module defines itself and whose first argument is what the slot takes."""
+    module = SLOTS[slot]
+    first = {"advantage": "rewards", "reduction": "valid"}.get(slot, "tokens")
+    return {
+        name: function
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and not name.startswith("_")
+        and next(iter(inspect.signature(function).parameters)) == first
+    }
+
+
+@cache
+def _schema(function: Any) -> Any:
+    """A pydantic model of the function's keyword-only parameters."""
+    fields = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+            fields[parameter.name] = (parameter.annotation, default)
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)

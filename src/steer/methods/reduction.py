@@ -1,0 +1,22 @@
+"""How token losses become one number: the share (S, T) with which each token enters the sum."""
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor
+
+
+def token_mean(valid: Tensor) -> Tensor:
+    """1/N on each valid token of the update batch: every token counts the same. DAPO, arXiv 2503.14476 §3.3."""
+    return valid / valid.sum()
+
+
+def sequence_mean(valid: Tensor) -> Tensor:
+    """1/(S·|o|): mean per response, then over responses with at least one token. The original GRPO."""
+    lengths = valid.sum(1, keepdim=True)
+    return valid / (lengths.clamp(min=1) * (lengths > 0).sum())
+
+
+def constant_length(valid: Tensor, *, length: Annotated[int, Field(gt=0)]) -> Tensor:
+    """1/(S·L) with a constant L: no length bias. Dr.GRPO, arXiv 2503.20783 §3.2."""
+    return valid / (valid.shape[0] * length)
