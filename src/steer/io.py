@@ -74,9 +74,7 @@ def _read_jsonl(path: Path) -> Iterator[dict]:
                 try:
                     yield json.loads(line)
                 except json.JSONDecodeError as error:
-                    raise UserError(
-                        f"{path}, line {number}: not JSON ({error.msg}); mend or remove it"
-                    ) from None
+                    raise UserError(f"{path}, line {number}: not JSON ({error.msg}); mend or remove it") from None
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; make it first or correct the path") from None
     except (gzip.BadGzipFile, EOFError):

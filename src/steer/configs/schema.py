@@ -9,9 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Temperature = Annotated[
-    float, Field(gt=0, description="divides the logits before probabilities and entropies")
-]
+Temperature = Annotated[float, Field(gt=0, description="divides the logits before probabilities and entropies")]
 
 
 class Section(BaseModel):
@@ -19,18 +17,14 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    source: Literal["synthetic", "benchmarks"] = Field(
-        "synthetic", description="generated from a seed, or real rows"
-    )
+    source: Literal["synthetic", "benchmarks"] = Field("synthetic", description="generated from a seed, or real rows")
     benchmarks: list[str] = Field(min_length=1, description="what is evaluated, in the order of the tables")
     data_dir: str | None = Field(None, description="folder with the benchmarks' files; absent: the hub")
     train: Literal["synthetic", "dapo", "archer-code", "leetcode"] | None = Field(
         "synthetic", description="training set; none when nothing is trained"
     )
     train_size: Positive | None = Field(None, description="training prompts; absent: all there are")
-    rows: Positive | None = Field(
-        None, description="evaluation problems per benchmark; absent: all there are"
-    )
+    rows: Positive | None = Field(None, description="evaluation problems per benchmark; absent: all there are")
     template: str | None = Field(None, description="prompt template for every benchmark; absent: its own")
     seed: int = 0
 
@@ -62,9 +56,7 @@ class WarmStart(Section):
 
 
 class Model(Section):
-    path: str | None = Field(
-        None, description="hub id or folder of the base model; absent: warm start from scratch"
-    )
+    path: str | None = Field(None, description="hub id or folder of the base model; absent: warm start from scratch")
     revision: str | None = None
     warm_start: WarmStart = WarmStart()
 
@@ -82,9 +74,7 @@ class Training(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_prompt_tokens: Positive = 1024
     max_response_tokens: Positive = 3072
-    micro_batch: Positive | None = Field(
-        None, description="sequences per forward pass; absent: the update batch"
-    )
+    micro_batch: Positive | None = Field(None, description="sequences per forward pass; absent: the update batch")
     checkpoint_every: Positive = 10
     tensorboard: bool = False
 
@@ -123,9 +113,7 @@ class Run(Section):
 
     method: str | None = Field(None, description="name in configs/methods; absent: the entry's own name")
     label: str | None = Field(None, description="name in figures and tables; absent: the method's own")
-    set: dict[str, Any] = Field(
-        default_factory=dict, description="dotted slot parameters, `weight.minimum: 0.5`"
-    )
+    set: dict[str, Any] = Field(default_factory=dict, description="dotted slot parameters, `weight.minimum: 0.5`")
     training: dict[str, Any] = Field(default_factory=dict, description="training keys this run changes")
 
 
@@ -145,18 +133,14 @@ class Threads(Section):
 
 
 class Config(Section):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = Field(
-        description="results/<name>/ holds the results"
-    )
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = Field(description="results/<name>/ holds the results")
     description: str = ""
     data: Data
     model: Model = Model()
     training: Training | None = None
     reward: Reward = Reward()
     evaluation: Evaluation
-    methods: dict[str, Run] = Field(
-        default_factory=dict, description="runs to train, in the order of the tables"
-    )
+    methods: dict[str, Run] = Field(default_factory=dict, description="runs to train, in the order of the tables")
     external: dict[str, External] = Field(default_factory=dict)
     seeds: list[int] = [0, 1]
     threads: Threads = Threads()
@@ -172,9 +156,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _coherent(self) -> "Config":
-        if (self.methods or self.external) and (
-            self.training is None or not self.seeds or self.data.train is None
-        ):
+        if (self.methods or self.external) and (self.training is None or not self.seeds or self.data.train is None):
             raise ValueError("methods need `training`, `data.train` and at least one of `seeds`")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds must differ from one another")

@@ -17,9 +17,7 @@ def theorem(tokens: Tokens) -> Tensor:
     O(η²). π and H are the current policy's.
     """
     probability = tokens.logprob.exp()
-    change = (
-        -tokens.ratio * tokens.advantage * probability * (1 - probability) * (tokens.logprob + tokens.entropy)
-    )
+    change = -tokens.ratio * tokens.advantage * probability * (1 - probability) * (tokens.logprob + tokens.entropy)
     return _within(change, tokens)
 
 

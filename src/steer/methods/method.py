@@ -113,9 +113,7 @@ class Method:
             values = getattr(tokens, name).detach()[valid]
             if not values.isfinite().all():
                 bad = values[~values.isfinite()][0].item()
-                raise ValueError(
-                    f"method {self.name}: `{name}` holds {bad} at a response token; it must be finite"
-                )
+                raise ValueError(f"method {self.name}: `{name}` holds {bad} at a response token; it must be finite")
 
     def _same_shape(self, tensors: dict[str, Tensor], slot: str) -> None:
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

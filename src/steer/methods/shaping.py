@@ -37,9 +37,7 @@ def perplexity(
     arXiv 2508.02260, perplexity-based shaping. The released script computes the factor without multiplying it in;
     here it is multiplied in, as the text says. Without `tokens.group` the batch counts as one group.
     """
-    groups = (
-        torch.zeros(tokens.mask.shape[0], device=tokens.mask.device) if tokens.group is None else tokens.group
-    )
+    groups = torch.zeros(tokens.mask.shape[0], device=tokens.mask.device) if tokens.group is None else tokens.group
     valid = tokens.valid
     count = valid.sum(1)
     log_ppl = -tokens.old_logprob.masked_fill(~valid, 0.0).sum(1) / count.clamp(min=1)
