@@ -1,0 +1,85 @@
+r"""One spelling for the same LaTeX: wrappers, spacing, synonyms and look-alike characters. No meaning is judged here."""
+
+import re
+
+UNICODE = str.maketrans(
+    {
+        "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "π": "\\pi ",
+        "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ",
+        "±": "\\pm ", "°": "^\\circ ", "²": "^2", "³": "^3", "√": "\\sqrt ", "½": "\\frac{1}{2}", "¼": "\\frac{1}{4}",
+        "¾": "\\frac{3}{4}", "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "λ": "\\lambda ", "ω": "\\omega ",
+        "ℝ": "\\mathbb{R}", "∅": "\\emptyset ", "（": "(", "）": ")", "，": ",", "：": ":", "；": ";",
+        "“": "\"", "”": "\"", "’": "'", "‘": "'", "′": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\x0c": "\\f",
+        "€": "", "£": "",
+    }
+)  # fmt: skip
+NAMES = (
+    "frac dfrac tfrac cfrac left right sqrt pi le leq ge geq lt gt ne neq boxed text mathrm textbf mathbf times cdot"
+    " infty circ cup cap in pm sin cos tan cot sec csc ln log exp theta alpha beta gamma delta omega lambda begin end"
+    " quad qquad binom overline lfloor rfloor lceil rceil"
+)
+DOUBLED = re.compile(r"(?<!\\)\\\\(?=(?:%s)(?![a-zA-Z]))" % "|".join(NAMES.split()))
+SIZES = re.compile(
+    r"\\(?:left|right|middle|bigl|bigr|Bigl|Bigr|biggl|biggr|big|Big|bigg|Bigg|displaystyle|limits)(?![a-zA-Z])\s*\.?"
+)
+SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace|hspace\*?\{[^{}]*\})|\\[,;: ]|~")
+SYNONYMS = {
+    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
+    "lt": "<", "gt": ">", "neq": "ne", "dbinom": "binom", "tbinom": "binom", "lbrace": "{", "rbrace": "}",
+    "varnothing": "emptyset", "to": "rightarrow", "mbox": "text", "textnormal": "text", "textrm": "text",
+    "textbf": "text", "textit": "text", "mathrm": "text", "mathbf": "text", "operatorname": "text", "rm": "text",
+    "boldsymbol": "text", "textsf": "text", "texttt": "text", "hbox": "text", "mathit": "text", "bold": "text",
+}  # fmt: skip
+COMMAND = re.compile(r"\\([a-zA-Z]+)")
+MATH_ENDS = re.compile(r"\$|\\\(|\\\)|\\\[|\\\]")
+GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|,\\!\s*|\\,|\\!|\\ | |,)\d{3})+(?![\d])")
+
+
+def _synonym(match: re.Match) -> str:
+    name = SYNONYMS.get(match.group(1), match.group(1))
+    return name if name in "<>" else "\\" + name
+
+
+def _ungroup(match: re.Match) -> str:
+    digits = re.sub(r"\D", "", match.group())
+    return digits
+
+
+def latex(text: str) -> str:
+    """Canonical spelling that still is LaTeX: what the parsers read."""
+    text = text.translate(UNICODE)
+    text = (
+        DOUBLED.sub(lambda _: "\\", text).replace("\\\\f", "\\f")
+        if "\x0c" in text
+        else DOUBLED.sub(lambda _: "\\", text)
+    )
+    text = text.replace("\\$", "").replace("\\%", "%")
+    text = MATH_ENDS.sub(" ", text)
+    text = GROUPED.sub(_ungroup, text)
+    text = text.replace("{,}", ",").replace("\\!", "")
+    text = SIZES.sub("", text)
+    text = SPACES.sub(" ", text)
+    text = COMMAND.sub(_synonym, text)
+    text = text.replace("\\text {", "\\text{").strip()
+    while text[-1:] in ".,;:" and text[-1:]:
+        text = text[:-1].rstrip()
+    return re.sub(r"\s+", " ", text)
+
+
+FRAC_BARE = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*\{|(\{[^{}]*\})\s*(\d))")
+
+
+def _braced_frac(match: re.Match) -> str:
+    a, b, c, d, e = match.groups()
+    if a:
+        return f"\\frac{{{a}}}{{{b}}}"
+    return f"\\frac{{{c}}}{{" if c else f"\\frac{d}{{{e}}}"
+
+
+def key(text: str) -> str:
+    """Canonical spelling for exact comparison: no spaces, explicit braces, text without its wrapper."""
+    text = FRAC_BARE.sub(_braced_frac, text)
+    text = re.sub(r"\\sqrt\s*(\d)", r"\\sqrt{\1}", text)
+    text = re.sub(r"\\text\s*\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"([_^])\{(\w)\}", r"\1\2", text)
+    return re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text)

@@ -1,0 +1,90 @@
+"""Exact rational numbers in the spellings people write, in plain Python: no floats, no evaluation, bounded cost."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+MAX_DIGITS = 1000
+MAX_EXPONENT = 5000
+
+INTEGER = re.compile(r"[-+]?\d+")
+DECIMAL = r"(?:\d+\.?\d*|\.\d+)"
+PLAIN = re.compile(
+    rf"(?P<sign>[-+]?)(?:"
+    rf"(?P<whole>\d+)?\\frac\{{(?P<ns>-?)(?P<num>\d+)\}}\{{(?P<den>\d+)\}}"
+    rf"|(?P<a>{DECIMAL})/(?P<b>{DECIMAL})"
+    rf"|(?P<mantissa>{DECIMAL})(?:(?:\\times|\\cdot|\*|x)10\^(?:\{{(?P<e1>[-+]?\d+)\}}|(?P<e2>[-+]?\d+))|[eE](?P<e3>[-+]?\d+))?"
+    rf"|10\^(?:\{{(?P<e4>[-+]?\d+)\}}|(?P<e5>[-+]?\d+))"
+    rf"|(?P<head>\d*\.\d*)\\(?:overline|bar|dot)\{{?(?P<cycle>\d+)\}}?"
+    rf")(?P<suffix>%|percent|pct|percentage|\^\{{?\\circ\}}?)?"
+)
+
+
+@dataclass(frozen=True)
+class Number:
+    """An exact value and the mark it carries: "" (none), "%" or "deg"."""
+
+    value: Fraction
+    mark: str = ""
+
+
+def _power_of_ten(exponent: str) -> Fraction | None:
+    if len(exponent) > 6 or abs(int(exponent)) > MAX_EXPONENT:
+        return None
+    return Fraction(10) ** int(exponent)
+
+
+def _repeating(head: str, cycle: str) -> Fraction:
+    whole, _, fixed = head.partition(".")
+    repeated = Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(fixed))
+    return Fraction(int((whole + fixed) or "0"), 10 ** len(fixed)) + repeated
+
+
+def _magnitude(match: re.Match) -> Fraction | None:
+    part = match.groupdict()
+    if part["num"]:
+        if not int(part["den"]):
+            return None
+        value = Fraction(int(part["num"]), int(part["den"]))
+        if part["whole"]:
+            # `3\frac{4}{5}` is a mixed number; `3\frac{5}{4}` or a negative numerator can only be a product
+            mixed = value < 1 and not part["ns"]
+            return int(part["whole"]) + value if mixed else int(part["whole"]) * (-value if part["ns"] else value)
+        return -value if part["ns"] else value
+    if part["a"]:
+        divisor = Fraction(part["b"].rstrip(".") or "0")
+        return Fraction(part["a"].rstrip(".")) / divisor if divisor else None
+    if part["cycle"]:
+        return _repeating(part["head"], part["cycle"])
+    exponent = part["e1"] or part["e2"] or part["e3"] or part["e4"] or part["e5"]
+    power = _power_of_ten(exponent) if exponent else Fraction(1)
+    if power is None:
+        return None
+    return Fraction(part["mantissa"].rstrip(".")) * power if part["mantissa"] else power
+
+
+def number(text: str) -> Number | None:
+    """The number that `text` (a key of `normalise.key`) spells, or None where it is not just a number."""
+    if len(text) > MAX_DIGITS:
+        return None
+    if INTEGER.fullmatch(text):
+        return Number(Fraction(int(text)))
+    match = PLAIN.fullmatch(text)
+    magnitude = match and _magnitude(match)
+    if not match or magnitude is None:
+        return None
+    suffix = match["suffix"] or ""
+    mark = "deg" if suffix.startswith("^") else "%" if suffix else ""
+    return Number(-magnitude if match["sign"] == "-" else magnitude, mark)
+
+
+def equal(gold: Number, answer: Number) -> bool:
+    """A per cent sign or degree sign may be left out; where both numbers carry marks they must be the same.
+    Twenty per cent is also one fifth."""
+    if gold.mark and answer.mark:
+        return gold == answer
+    if gold.value == answer.value:
+        return True
+    if gold.mark == "%":
+        return answer.value * 100 == gold.value
+    return answer.mark == "%" and gold.value * 100 == answer.value

@@ -1,0 +1,116 @@
+"""A pool of killable worker processes, seen from the program that grades (see `worker` for the other side).
+
+The supervisor is started with `subprocess`, so the pool also works in a daemonic process, in a thread, and beside
+torch; no Python object but JSON crosses the pipes.
+"""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+START_LIMIT_S = 60.0  # imports on a busy machine
+SILENCE_LIMIT_S = 20.0  # far above the worker's own limits
+ATTEMPTS = 2  # per job, should the supervisor itself be killed
+SOURCE = str(Path(__file__).resolve().parents[3])
+
+
+class Pool:
+    """Runs `module.compare(gold, answer, type) -> (verdict, reason)` in `workers` processes, started at first use."""
+
+    def __init__(self, module: str, workers: int):
+        self.module, self.workers = module, workers
+        self._process: subprocess.Popen | None = None
+        self._buffer = b""
+        self._lock, self._owner = threading.Lock(), os.getpid()
+
+    def _start(self) -> subprocess.Popen:
+        path = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+        self._buffer = b""
+        return subprocess.Popen(
+            [sys.executable, "-m", "steer.verify.math.worker", self.module, str(self.workers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": path},
+            bufsize=0,
+        )
+
+    def _lines(self, limit_s: float) -> list[bytes]:
+        """Whole lines that have arrived; none where the supervisor is silent for `limit_s` or gone."""
+        output = self._process.stdout.fileno()
+        deadline = time.monotonic() + limit_s
+        while b"\n" not in self._buffer:
+            if not select.select([output], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return []
+            data = os.read(output, 1 << 16)
+            if not data:
+                return []
+            self._buffer += data
+        *lines, self._buffer = self._buffer.split(b"\n")
+        return lines
+
+    def compare(self, jobs: Sequence[tuple[str, str, str | None]]) -> list[dict]:
+        """An outcome `{"verdict", "reason", "seconds"}` for each job, in order. Safe to call from several threads."""
+        if os.getpid() != self._owner:  # forked: the pipes belong to the parent
+            self._process, self._lock, self._owner = None, threading.Lock(), os.getpid()
+        with self._lock:
+            return self._compare(jobs)
+
+    def _compare(self, jobs: Sequence[tuple[str, str, str | None]]) -> list[dict]:
+        outcomes: list[dict | None] = [None] * len(jobs)
+        attempts = [0] * len(jobs)
+        waiting, flying = list(range(len(jobs)))[::-1], set()
+        window = 4 * self.workers  # small enough that neither side ever blocks on a full pipe
+        answered = False
+        while waiting or flying:
+            if self._process is None:
+                self._process, answered = self._start(), False
+            while waiting and len(flying) < window:
+                n = waiting.pop()
+                flying.add(n)
+                attempts[n] += 1
+                gold, answer, kind = jobs[n]
+                line = json.dumps({"n": n, "gold": gold, "answer": answer, "type": kind}) + "\n"
+                try:
+                    self._write(line.encode())
+                except BrokenPipeError:
+                    break
+            lines = self._lines(SILENCE_LIMIT_S if answered else START_LIMIT_S)
+            answered = answered or bool(lines)
+            for line in lines:
+                outcome = json.loads(line)
+                flying.discard(outcome["n"])
+                outcomes[outcome.pop("n")] = outcome
+            if not lines:  # the supervisor is gone: start another and give it what was under way
+                self.stop()
+                for n in flying:
+                    if attempts[n] < ATTEMPTS:
+                        waiting.append(n)
+                    else:
+                        reason = "the pool of comparing processes ended twice on this pair"
+                        outcomes[n] = {"verdict": "unverifiable", "reason": reason, "seconds": 0.0, "load": True}
+                flying.clear()
+        return outcomes
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._process.stdin.write(view) :]
+
+    def stop(self) -> None:
+        """End the processes. The pool starts again when it is used again."""
+        process, self._process = self._process, None
+        if process is None or os.getpid() != self._owner:
+            return
+        process.stdin.close()
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()

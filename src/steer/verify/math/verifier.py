@@ -1,0 +1,136 @@
+"""The ladder: extraction, equal spelling, plain numbers, a cost gate, then comparison in killable processes.
+
+The order of comparison is fixed here: gold first, answer second.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from steer.verify.math import normalise, numbers
+from steer.verify.math.extract import Extraction, extract, extract_gold
+from steer.verify.math.pool import Pool
+
+CACHE_SIZE = 50_000
+MAX_LENGTH = 2000  # characters of an answer that is worth comparing
+MAX_DEPTH = 40
+
+
+@dataclass(frozen=True)
+class MathVerdict:
+    """`unverifiable` means that the verifier failed, not the answer: such a sample is masked and counted.
+    `extracted` is the answer found in the response, None where there is none. `seconds` is wall time."""
+
+    verdict: Literal["correct", "wrong", "unverifiable"]
+    extracted: str | None
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the ladder knows about a pair: a verdict, or the two texts (and the type) that must be compared."""
+
+    extraction: Extraction
+    verdict: str | None
+    reason: str
+    job: tuple[str, str, str | None] | None = None
+
+
+def too_costly(text: str) -> str | None:
+    """The cost gate before any parsing: why `text` is not worth reading, or None."""
+    if len(text) > MAX_LENGTH:
+        return f"longer than {MAX_LENGTH} characters"
+    depth = deepest = 0
+    for character in text:
+        if character in "{([":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "})]":
+            depth -= 1
+    return f"nested deeper than {MAX_DEPTH} levels" if deepest > MAX_DEPTH else None
+
+
+def settle(gold: str, response: str, kind: str | None) -> Step:
+    """All steps that need no other process."""
+    if not isinstance(gold, str) or not isinstance(response, str):
+        return Step(Extraction(None, ""), "unverifiable", "gold and response must be strings")
+    found = extract(response)
+    gold = extract_gold(gold)
+    if not gold.strip():
+        return Step(found, "unverifiable", "the gold answer is empty")
+    if found.answer is None or not found.answer.strip():
+        return Step(found, "wrong", f"no answer in the response ({found.how})")
+    if found.answer == gold:
+        return Step(found, "correct", "same text")
+    for name, text in (("gold", gold), ("answer", found.answer)):
+        costly = too_costly(text)
+        if costly:
+            return Step(found, "unverifiable", f"the {name} is {costly}")
+    gold_latex, answer_latex = normalise.latex(gold), normalise.latex(found.answer)
+    gold_key, answer_key = normalise.key(gold_latex), normalise.key(answer_latex)
+    if gold_key == answer_key:
+        return Step(found, "correct", "same spelling")
+    gold_number, answer_number = numbers.number(gold_key), numbers.number(answer_key)
+    if gold_number and answer_number:
+        same = numbers.equal(gold_number, answer_number)
+        return Step(found, "correct" if same else "wrong", "equal numbers" if same else "different numbers")
+    return Step(found, None, "", (gold_latex, answer_latex, kind))
+
+
+class MathVerifier:
+    """Grades many pairs. A context manager; its processes start at the first pair that needs them."""
+
+    def __init__(self, workers: int = 1):
+        self._pool = Pool("steer.verify.math.fallback", workers)
+        self._cache: OrderedDict[tuple, dict] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "MathVerifier":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker processes."""
+        self._pool.stop()
+
+    def verify(self, pairs: Sequence[tuple[str, str, str | None]]) -> list[MathVerdict]:
+        """Verdicts for (gold, response, type) triples, in their order. `type` may be None."""
+        steps, seconds = [], []
+        for pair in pairs:
+            start = time.perf_counter()
+            steps.append(settle(*pair))
+            seconds.append(time.perf_counter() - start)
+        jobs = list(dict.fromkeys(step.job for step in steps if step.job))
+        with self._lock:
+            known = {job: self._cache[job] for job in jobs if job in self._cache}
+        new = [job for job in jobs if job not in known]
+        outcomes = dict(zip(new, self._pool.compare(new), strict=True)) if new else {}
+        with self._lock:
+            self._cache.update((job, outcome) for job, outcome in outcomes.items() if "load" not in outcome)
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        outcomes |= known
+        verdicts = []
+        for step, spent in zip(steps, seconds, strict=True):
+            outcome = outcomes[step.job] if step.job else {}
+            verdict, reason = step.verdict or outcome["verdict"], step.reason or outcome["reason"]
+            total = spent + outcome.get("seconds", 0.0)
+            verdicts.append(MathVerdict(verdict, step.extraction.answer, reason, round(total, 6)))
+        return verdicts
+
+
+_default: MathVerifier | None = None
+
+
+def verify_math(gold: str, response: str, type: str | None = None) -> MathVerdict:
+    """Grade one response. The processes behind it are shared by all calls and end with the program."""
+    global _default
+    if _default is None:
+        _default = MathVerifier()
+    return _default.verify([(gold, response, type)])[0]
