@@ -1,0 +1,1 @@
+"""Tokenizers, models and their forward passes."""

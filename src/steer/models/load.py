@@ -1,0 +1,84 @@
+"""Models and tokenizers: from a folder, from the hub, or new. The only place that knows transformers' classes."""
+
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from steer.configs.schema import Architecture
+from steer.errors import UserError
+from steer.io import atomic_directory
+
+
+def new_model(architecture: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
+    """A randomly initialised Qwen2 model for the tokenizer's vocabulary, fp32."""
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=architecture.hidden_size,
+        intermediate_size=architecture.intermediate_size,
+        num_hidden_layers=architecture.layers,
+        num_attention_heads=architecture.heads,
+        num_key_value_heads=architecture.kv_heads,
+        max_position_embeddings=architecture.max_positions,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Qwen2ForCausalLM(config)
+
+
+def load_tokenizer(path: str, revision: str | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer of a folder or hub id, padding on the left. `UserError` where there is none."""
+    _check_folder(
+        path, "tokenizer.json, tokenizer.model or vocab.json", "tokenizer.json", "tokenizer.model", "vocab.json"
+    )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no tokenizer could be loaded: {_first_line(error)}") from None
+    if tokenizer.chat_template is None:
+        raise UserError(f"{path}: the tokenizer has no chat template; add `chat_template` to its tokenizer_config.json")
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """The causal language model of a folder or hub id. `UserError` where there is none."""
+    _check_folder(path, "config.json", "config.json")
+    try:
+        return AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no model could be loaded: {_first_line(error)}") from None
+
+
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path: str | Path) -> None:
+    """Model and tokenizer in transformers' format (safetensors), whole or not at all."""
+    with atomic_directory(path) as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+def _check_folder(path: str, wanted: str, *names: str) -> None:
+    """A path that is meant as a folder must be one and hold one of `names`; a hub id passes."""
+    folder = Path(path)
+    if folder.is_dir():
+        if not any((folder / name).is_file() for name in names):
+            raise UserError(f"{path}: the model folder holds no {wanted}; save the model with its tokenizer")
+    elif folder.is_absolute() or path.startswith(".") or path.count("/") != 1:
+        raise UserError(f"{path}: no such model folder")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
