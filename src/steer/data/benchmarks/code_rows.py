@@ -1,0 +1,73 @@
+"""Rows of HumanEval(+) and MBPP(+) → `Item`, with tests as `steer verify code` takes them."""
+
+import ast
+from typing import Any
+
+from steer.data.benchmarks.prompts import Question
+from steer.data.benchmarks.source import Item
+
+
+def fenced(program: str) -> str:
+    """A program as the reference response of a chat model: one fenced block."""
+    return f"```python\n{program.strip(chr(10))}\n```"
+
+
+def humaneval(row: dict[str, Any], index: int) -> Item:
+    """HumanEval and HumanEval+: `check(candidate)` tests, a prompt that the program continues."""
+    prompt, entry_point = row["prompt"], row["entry_point"]
+    # Three tests call a helper that only the prompt defines, so the judge gets the prompt as well.
+    tests = {"kind": "assert", "code": row["test"], "entry_point": entry_point, "prompt": prompt}
+    return Item(
+        str(row["task_id"]).removeprefix("HumanEval/"),
+        Question(prompt, starter=prompt),
+        tests=tests,
+        solution=fenced(prompt + row["canonical_solution"]),
+        prefix=prompt,
+        meta={"task_id": row["task_id"]},
+    )
+
+
+def mbpp(row: dict[str, Any], index: int) -> Item:
+    """MBPP, full (`text`, `test_setup_code`) and sanitized (`prompt`, `test_imports`)."""
+    text = row["text"] if "text" in row else row["prompt"]
+    setup = row.get("test_setup_code") or "\n".join(row.get("test_imports") or ())
+    code = "\n".join(part for part in (setup, *row["test_list"]) if part)
+    return _mbpp_item(row, text, code)
+
+
+def mbppplus(row: dict[str, Any], index: int) -> Item:
+    """MBPP+: MBPP's sanitized columns, with the extended checks in `test`."""
+    return _mbpp_item(row, row["prompt"], row["test"])
+
+
+def _mbpp_item(row: dict[str, Any], text: str, code: str) -> Item:
+    tests = tuple(row["test_list"])
+    entry_point, classes = _entry_point(row["code"], tests)
+    meta: dict[str, Any] = {"task_id": row["task_id"]}
+    if classes:
+        # Such objects live in the candidate's process; a judge that stays out of it cannot make them.
+        meta["flaw"] = f"the tests build objects of the program's own class {', '.join(classes)}"
+    return Item(
+        str(row["task_id"]),
+        Question(text, tests=tests),
+        tests={"kind": "assert", "code": code, "entry_point": entry_point},
+        solution=fenced(row["code"].replace("\r\n", "\n")),
+        meta=meta,
+    )
+
+
+def _entry_point(program: str, tests: tuple[str, ...]) -> tuple[str, list[str]]:
+    """(the function under test, classes used by the tests): names defined in `program` that `tests` call."""
+    body = ast.parse(program).body
+    called = [
+        node.func.id
+        for test in tests
+        for node in ast.walk(ast.parse(test))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    functions = [node.name for node in body if isinstance(node, ast.FunctionDef) and node.name in called]
+    classes = {node.name for node in body if isinstance(node, ast.ClassDef)}
+    if not functions:
+        raise ValueError("the tests call no function that the reference program defines")
+    setup_classes = [name for name in sorted(classes) if name in called]
+    return functions[-1], setup_classes

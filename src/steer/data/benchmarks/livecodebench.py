@@ -1,0 +1,140 @@
+"""LiveCodeBench rows → `Item`: dates, both kinds of cases, and private tests decoded without unpickling.
+
+The hub stores private tests as base64 of zlib of a pickled JSON string. A pickle is a program, so it is not run:
+its opcodes are walked, and only those that build one string, or one flat dict of strings, are accepted.
+"""
+
+import base64
+import binascii
+import json
+import pickletools
+import zlib
+from datetime import date
+from typing import Any
+
+from steer.data.benchmarks.prompts import Question
+from steer.data.benchmarks.source import Item
+
+V5_WINDOW = ("2024-08-01", "2025-02-01")
+_MOST_BYTES = 1 << 30
+
+# Starter code of LeetCode problems uses these names without importing them; LiveCodeBench's own runner puts
+# such imports before every program.
+LEETCODE_IMPORTS = """\
+import collections, functools, heapq, itertools, math, random, re, string, sys
+from bisect import bisect, bisect_left, bisect_right, insort
+from collections import Counter, OrderedDict, defaultdict, deque
+from functools import cache, cmp_to_key, lru_cache, reduce
+from heapq import heapify, heappop, heappush, heappushpop, heapreplace, nlargest, nsmallest
+from itertools import accumulate, chain, combinations, count, groupby, pairwise, permutations, product
+from math import ceil, comb, factorial, floor, gcd, inf, isqrt, lcm, log2, sqrt
+from typing import Any, Deque, Dict, List, Optional, Set, Tuple, Union
+"""
+
+
+def livecodebench(row: dict[str, Any], index: int) -> Item:
+    """One problem with all cases at hand: the public ones, then the private ones if the copy has them."""
+    public = json.loads(row["public_test_cases"])
+    private = private_cases(row.get("private_test_cases") or "[]")
+    cases = public + private
+    if not cases:
+        raise ValueError("no test cases")
+    functional = cases[0]["testtype"] == "functional"
+    starter = row.get("starter_code") or ""
+    meta = {
+        "date": contest_date(row),
+        "difficulty": row.get("difficulty"),
+        "platform": row.get("platform"),
+        "private_tests": bool(private),
+    }
+    return Item(
+        row["question_id"],
+        Question(row["question_content"], starter=starter),
+        tests=_function_tests(cases, json.loads(row["metadata"])) if functional else _stdin_tests(cases),
+        prefix=LEETCODE_IMPORTS if functional else "",
+        meta=meta,
+    )
+
+
+def contest_date(row: dict[str, Any]) -> str:
+    """The day of the contest, ISO; copies store it as text or as a time stamp."""
+    value = row["contest_date"]
+    return value[:10] if isinstance(value, str) else value.date().isoformat()
+
+
+def in_window(row: dict[str, Any], window: tuple[str, str]) -> bool:
+    """Both ends belong to the window, as in LiveCodeBench's `--start_date` and `--end_date`."""
+    first, last = (date.fromisoformat(end) for end in window)
+    return first <= date.fromisoformat(contest_date(row)) <= last
+
+
+def private_cases(encoded: str) -> list[dict[str, str]]:
+    """The list of cases in `private_test_cases`: plain JSON or base64 + zlib + pickle of a JSON string.
+
+    Also reads the layout of SandboxFusion, a pickled dict whose `input_output` holds JSON with `inputs`,
+    `outputs` and `fn_name`. Raises ValueError for anything else, and never runs a pickle.
+    """
+    if encoded.lstrip().startswith("["):
+        return json.loads(encoded)
+    try:
+        packed = base64.b64decode(encoded, validate=True)
+        unpacker = zlib.decompressobj()
+        data = unpacker.decompress(packed, _MOST_BYTES)
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError(f"private tests are not base64 of zlib data: {error}") from None
+    if not unpacker.eof:
+        raise ValueError(f"private tests are cut off or larger than {_MOST_BYTES} bytes")
+    value = pickled_text(data)
+    if isinstance(value, str):
+        return json.loads(value)
+    if "input_output" not in value:
+        raise ValueError("pickled private tests are neither a string nor a dict with 'input_output'")
+    stored = json.loads(value["input_output"])
+    kind = "functional" if stored.get("fn_name") else "stdin"
+    pairs = zip(stored["inputs"], stored["outputs"], strict=True)
+    return [{"input": given, "output": wanted, "testtype": kind} for given, wanted in pairs]
+
+
+def pickled_text(data: bytes) -> str | dict[str, str]:
+    """The string, or flat dict of strings, that a pickle builds. ValueError if it would do anything else."""
+    stack: list[Any] = []
+    try:
+        for opcode, argument, _ in pickletools.genops(data):
+            if opcode.name in {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"}:
+                continue
+            if opcode.name in {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}:
+                stack.append(argument)
+            elif opcode.name == "EMPTY_DICT":
+                stack.append({})
+            elif opcode.name == "SETITEM" and len(stack) >= 3 and isinstance(stack[-3], dict):
+                key, value = stack[-2:]
+                if not (isinstance(key, str) and isinstance(value, str)):
+                    raise ValueError("nested dict")
+                del stack[-2:]
+                stack[-1][key] = value
+            elif opcode.name == "STOP" and len(stack) == 1:
+                return stack[0]
+            else:
+                raise ValueError(f"opcode {opcode.name}")
+    except ValueError as error:
+        raise ValueError(f"pickle refused, only plain text is read: {error}") from None
+    raise ValueError("pickle refused: it does not end")
+
+
+def _stdin_tests(cases: list[dict[str, str]]) -> dict[str, Any]:
+    return {"kind": "stdin", "cases": [{"input": case["input"], "output": case["output"]} for case in cases]}
+
+
+def _function_tests(cases: list[dict[str, str]], metadata: dict[str, Any]) -> dict[str, Any]:
+    """One JSON value a line is one argument."""
+    return {
+        "kind": "function",
+        "entry_point": metadata["func_name"],
+        "cases": [
+            {
+                "args": [json.loads(line) for line in case["input"].split("\n") if line.strip()],
+                "expected": json.loads(case["output"]),
+            }
+            for case in cases
+        ],
+    }

@@ -1,0 +1,58 @@
+"""Rows of a hub data set at a pinned revision, through `datasets`; every way to fail is one clear line."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from steer.errors import UserError
+
+_OFFLINE_REMEDY = "give data_dir a folder with the rows, or set HF_HUB_OFFLINE=1 to use what the hub's cache holds"
+
+
+def hub_rows(
+    hub: str,
+    split: str,
+    revision: str | None = None,
+    config: str | None = None,
+    data_files: tuple[str, ...] = (),
+) -> Iterator[dict[str, Any]]:
+    """Rows of `hub` in order. `data_files` names JSON-lines files of it to read directly, for data sets that come
+    with a loading script. `UserError` when the hub cannot be reached or has no such data set, revision or split."""
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
+
+    _require(hub, revision)
+    try:
+        if data_files:
+            place = f"hf://datasets/{hub}@{revision}" if revision else f"hf://datasets/{hub}"
+            files = [f"{place}/{name}" for name in data_files]
+            rows = load_dataset("json", data_files={split: files}, split=split)
+        else:
+            rows = load_dataset(hub, config, split=split, revision=revision)
+    except (DatasetsError, ValueError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{hub} ({config or split}, revision {revision}): {reason}; {_OFFLINE_REMEDY}") from None
+    yield from rows
+
+
+def _require(hub: str, revision: str | None) -> None:
+    """Fail within seconds where `load_dataset` would retry for long, and say which part of the address is wrong."""
+    from huggingface_hub import HfApi
+    from huggingface_hub import errors as hub_errors
+
+    api = HfApi()
+    try:
+        api.dataset_info(hub, revision=revision, timeout=10)
+    except hub_errors.OfflineModeIsEnabled:
+        return  # the user asked for the cache alone; load_dataset says what is missing there
+    except hub_errors.RevisionNotFoundError:
+        newest = api.dataset_info(hub, timeout=10).sha
+        raise UserError(
+            f"{hub}: revision {revision} does not exist on the hub; the newest is {newest}: check what changed, "
+            "then pin that one"
+        ) from None
+    except hub_errors.GatedRepoError:
+        raise UserError(f"{hub}: access is restricted; accept its terms on the hub, then `hf auth login`") from None
+    except hub_errors.RepositoryNotFoundError:
+        raise UserError(f"{hub}: no such data set on the hub (or it is private); check the id") from None
+    except (hub_errors.HTTPError, OSError) as error:
+        raise UserError(f"{hub}: the hub cannot be reached ({error}); {_OFFLINE_REMEDY}") from None
