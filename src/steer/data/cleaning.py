@@ -1,0 +1,193 @@
+"""Cleaning of training problems: what is repaired, what is removed, and a table of both.
+
+Every check looks at all problems, so that its count does not depend on the others; a problem that fails several
+is removed under the first of `REASONS`. Order of the problems is kept.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from steer.data.overlap import overlaps
+from steer.data.problem import Problem
+
+REASONS = {
+    "broken_latex": "control characters that no rule restores, or no text at all",
+    "conflicting_gold": "the same question occurs with different golds: every copy is removed",
+    "placeholder_gold": "gold -1 (or none): DAPO's mark for a missing integer; true answers of -1 go with them",
+    "duplicate": "the same question and gold occur elsewhere: one copy stays",
+    "overlap": "the question repeats one of an evaluation set (exactly, or half of that one's word 10-grams)",
+}
+PLACEHOLDERS = frozenset({"", "-1"})
+
+# A JSON or Python escape was read where LaTeX stood: form feed for \f, tab for \t, backspace for \b, line end for \n.
+_ESCAPES = (
+    (re.compile(r"\f(?=rac\b|rac\{)"), r"\f"),
+    (re.compile(r"\t(?=ext\{|imes\b|riangle\b|heta\b|an\b|au\b)"), r"\t"),
+    (re.compile(r"\x08(?=eta\b|inom\b|oxed\b)"), r"\b"),
+    (re.compile(r"\n(?=abla\b|eq\b)"), r"\n"),
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One finding: a problem `id`, why, and the ids of the other problems it concerns (copies, evaluation problems).
+    `removed` is False where another reason came first, and for a repair."""
+
+    id: str
+    reason: str
+    detail: str = ""
+    related: tuple[str, ...] = ()
+    removed: bool = True
+
+
+def clean(problems: Sequence[Problem], evaluation: Sequence[Problem]) -> tuple[list[Problem], list[Removal]]:
+    """(problems fit for training, every finding). `evaluation` holds the problems that must not be trained on.
+
+    Kept problems have their LaTeX repaired in prompt and question; each repair is a finding with `removed=False`.
+    Ids must be unique: ValueError otherwise.
+    """
+    if len({problem.id for problem in problems}) < len(problems):
+        raise ValueError("problem ids are not unique")
+    repaired = [_repaired(problem) for problem in problems]
+    findings = [
+        Removal(before.id, "repaired_latex", removed=False)
+        for before, after in zip(problems, repaired, strict=True)
+        if before is not after
+    ]
+    gone: set[str] = set()
+    for check in (_broken, _conflicting, _placeholders):
+        gone |= _record(check(repaired), gone, findings)
+    # A copy of a problem that is removed for its own faults is no duplicate: it takes that one's place.
+    gone |= _record(_duplicates(repaired, gone), gone, findings)
+    _record(_overlapping(repaired, evaluation), gone, findings)
+    removed = {finding.id for finding in findings if finding.removed}
+    return [problem for problem in repaired if problem.id not in removed], findings
+
+
+def _record(found: list[Removal], gone: set[str], findings: list[Removal]) -> set[str]:
+    """Append `found` to `findings`, unmarked where the problem is gone already; the ids found."""
+    findings += [replace(finding, removed=finding.id not in gone) for finding in found]
+    return {finding.id for finding in found}
+
+
+def removal_table(removals: Sequence[Removal]) -> list[dict[str, object]]:
+    """Rows for a table: reason, found (problems with it), removed (those it is counted for), ids, explanation."""
+    rows = []
+    for reason, why in {"repaired_latex": "an escape read as a control character; kept", **REASONS}.items():
+        found = [removal for removal in removals if removal.reason == reason]
+        gone = [removal for removal in found if removal.removed]
+        ids = " ".join(removal.id for removal in (gone or found))
+        rows.append({"reason": reason, "found": len(found), "removed": len(gone), "explanation": why, "ids": ids})
+    return rows
+
+
+def overlap_counts(removals: Sequence[Removal]) -> dict[str, dict[str, int]]:
+    """{evaluation set: {"evaluation": its problems that overlap, "training": training problems that repeat them}}."""
+    pairs: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for removal in removals:
+        if removal.reason == "overlap":
+            for evaluation_id in removal.related:
+                pairs[evaluation_id.partition("/")[0]].add((evaluation_id, removal.id))
+    return {
+        name: {"evaluation": len({e for e, _ in found}), "training": len({t for _, t in found})}
+        for name, found in sorted(pairs.items())
+    }
+
+
+def question(problem: Problem) -> str:
+    """The bare question, without the template around it where the loader kept it."""
+    return problem.meta.get("question", problem.prompt)
+
+
+def question_key(text: str) -> str:
+    """Equal for questions that differ in white space and in dollar signs only."""
+    return re.sub(r"[\s$]+", "", text)
+
+
+def repair_latex(text: str) -> str:
+    """`text` with backslashes restored where an escape had swallowed them."""
+    for pattern, command in _ESCAPES:
+        text = pattern.sub(lambda _, command=command: command, text)
+    return text
+
+
+def _repaired(problem: Problem) -> Problem:
+    prompt, text = repair_latex(problem.prompt), repair_latex(question(problem))
+    if prompt == problem.prompt and text == question(problem):
+        return problem
+    meta = {**problem.meta, "question": text} if "question" in problem.meta else problem.meta
+    return replace(problem, prompt=prompt, meta=meta)
+
+
+def _broken(problems: Sequence[Problem]) -> list[Removal]:
+    broken = []
+    for problem in problems:
+        controls = sorted(set(_CONTROL.findall(question(problem))))
+        if controls:
+            detail = "control characters " + " ".join(f"U+{ord(sign):04X}" for sign in controls)
+            broken.append(Removal(problem.id, "broken_latex", detail))
+        elif not question(problem).strip():
+            broken.append(Removal(problem.id, "broken_latex", "empty"))
+    return broken
+
+
+def _groups(problems: Sequence[Problem]) -> list[list[Problem]]:
+    groups: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        groups[question_key(question(problem))].append(problem)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _golds(group: Sequence[Problem]) -> list[str]:
+    """Code problems carry no gold, hence never disagree."""
+    return sorted({problem.gold.strip() for problem in group})
+
+
+def _conflicting(problems: Sequence[Problem]) -> list[Removal]:
+    return [
+        Removal(
+            problem.id,
+            "conflicting_gold",
+            "golds " + ", ".join(_golds(group)),
+            tuple(other.id for other in group if other is not problem),
+        )
+        for group in _groups(problems)
+        if len(_golds(group)) > 1
+        for problem in group
+    ]
+
+
+def _placeholders(problems: Sequence[Problem]) -> list[Removal]:
+    return [
+        Removal(problem.id, "placeholder_gold", f"gold {problem.gold!r}")
+        for problem in problems
+        if problem.kind == "math" and problem.gold.strip() in PLACEHOLDERS
+    ]
+
+
+def _duplicates(problems: Sequence[Problem], gone: set[str]) -> list[Removal]:
+    duplicates = []
+    for group in _groups(problems):
+        if len(_golds(group)) == 1:
+            kept = next((problem for problem in group if problem.id not in gone), group[0])
+            others = [problem for problem in group if problem is not kept]
+            duplicates += [Removal(other.id, "duplicate", f"copy of {kept.id}", (kept.id,)) for other in others]
+    return duplicates
+
+
+def _overlapping(problems: Sequence[Problem], evaluation: Sequence[Problem]) -> list[Removal]:
+    training = {problem.id: question(problem) for problem in problems}
+    found = overlaps(training, [(problem.id, question(problem)) for problem in evaluation])
+    return [
+        Removal(
+            identity,
+            "overlap",
+            ", ".join(f"{key} ({share})" for key, share in sorted(found[identity].items())),
+            tuple(sorted(found[identity])),
+        )
+        for identity in training
+        if identity in found
+    ]
