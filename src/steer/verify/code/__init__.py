@@ -1,0 +1,7 @@
+"""Untrusted programs judged in isolation: what a candidate returns is plain data that another process compares."""
+
+from steer.verify.code.extract import extract_program
+from steer.verify.code.program import CodeVerdict, Program
+from steer.verify.code.sandbox import Sandbox
+
+__all__ = ["CodeVerdict", "Program", "Sandbox", "extract_program"]

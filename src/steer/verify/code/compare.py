@@ -1,0 +1,81 @@
+"""When an answer equals the expected one: values of function tests, text of stdin tests."""
+
+import math
+import re
+from typing import Any
+
+RELATIVE = 1e-9
+ABSOLUTE = 1e-12
+_DECIMAL = re.compile(rb"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?|[-+]?\d+\.?(?:[eE][-+]?\d+)?")
+
+
+def same_value(expected: Any, answer: Any) -> bool:
+    """Whether `answer` (plain data) equals `expected` (from JSON).
+
+    Python's `==`, made fit for JSON: a tuple is a list, an object's keys may be what JSON makes strings of, NaN
+    equals NaN, and floats agree to a relative error of 1e-9 (sums in another order are right).
+    """
+    try:
+        if expected == answer:
+            return True
+        return _same(expected, answer)
+    except RecursionError:
+        return False
+
+
+def _same(expected: Any, answer: Any) -> bool:
+    if isinstance(expected, list):
+        if not isinstance(answer, list | tuple) or len(expected) != len(answer):
+            return False
+        return all(map(_same, expected, answer))
+    if isinstance(expected, dict):
+        if not isinstance(answer, dict) or len(expected) != len(answer):
+            return False
+        keyed = {_key(key): value for key, value in answer.items()}
+        return len(keyed) == len(answer) and all(k in keyed and _same(v, keyed[k]) for k, v in expected.items())
+    if isinstance(expected, float) and isinstance(answer, int | float) and not isinstance(answer, bool):
+        return _close(expected, answer)
+    if isinstance(answer, float) and isinstance(expected, int) and not isinstance(expected, bool):
+        return _close(expected, answer)
+    return expected == answer
+
+
+def _close(expected: float, answer: float) -> bool:
+    if expected != expected:
+        return answer != answer
+    try:
+        return math.isclose(expected, answer, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    except OverflowError:
+        return False
+
+
+def _key(key: Any) -> Any:
+    """The string JSON makes of a dictionary key."""
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if key is None:
+        return "null"
+    return repr(key) if isinstance(key, int | float) else key
+
+
+def same_text(expected: bytes, answer: bytes) -> bool:
+    """Whether two outputs agree token by token. Line ends and the amount of white space do not matter; tokens
+    are compared as text, and as numbers where the expected one has a decimal point or an exponent."""
+    wanted, got = expected.split(), answer.split()
+    return len(wanted) == len(got) and (wanted == got or all(map(_same_token, wanted, got)))
+
+
+def _same_token(expected: bytes, answer: bytes) -> bool:
+    if expected == answer:
+        return True
+    if len(expected) > 100 or len(answer) > 100:
+        return False
+    if not re.search(rb"[.eE]", expected) or not _DECIMAL.fullmatch(expected) or not _DECIMAL.fullmatch(answer):
+        return False
+    wanted, got = float(expected), float(answer)
+    # An expected value printed with six or more decimals stands for all numbers that round to it.
+    places = len(expected.partition(b".")[2]) if not re.search(rb"[eE]", expected) else 0
+    rounding = 0.5000001 * 10.0**-places if places >= 6 else 0.0
+    return math.isclose(wanted, got, rel_tol=RELATIVE, abs_tol=max(ABSOLUTE, rounding))

@@ -1,0 +1,111 @@
+"""A program to judge, its verdict, and the check of one input line."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from steer.errors import UserError
+
+TIME_LIMIT_S = 6.0
+MEMORY_LIMIT_MB = 1024
+
+REASONS = (
+    "wrong_answer",
+    "runtime_error",
+    "no_output",
+    "cpu_timeout",
+    "wall_timeout",
+    "memory",
+    "output_limit",
+    "syntax_error",
+    "missing_entry_point",
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """Source text with its tests.
+
+    `tests` is `{"kind": "function", "entry_point", "cases": [{"args", "expected"}]}`, `{"kind": "stdin", "cases":
+    [{"input", "output"}]}` or `{"kind": "assert", "code", "entry_point"}`; an assert test may carry `prompt`,
+    trusted source that is loaded beside `code`. `time_limit_s` is CPU time, of the whole run for function and
+    assert tests and of each case for stdin tests; `memory_limit_mb` (MiB) holds for all its processes together.
+    """
+
+    program: str
+    tests: dict[str, Any]
+    time_limit_s: float = TIME_LIMIT_S
+    memory_limit_mb: int = MEMORY_LIMIT_MB
+
+
+@dataclass(frozen=True)
+class CodeVerdict:
+    """`reason` is empty for a pass, one of `REASONS` for a fail, free text for a sandbox error.
+
+    `cpu_seconds` is the candidate's CPU time, `wall_seconds` the time from its start to its end, both summed over
+    cases. `detail` tells a person more (the exception, the first wrong case) and decides nothing.
+    """
+
+    verdict: Literal["pass", "fail", "sandbox_error"]
+    reason: str = ""
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    detail: str = field(default="", compare=False)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check(program: Program) -> str:
+    """What is wrong with the form of `program` and its tests, or an empty string."""
+    if not isinstance(program.program, str):
+        return "program: not text"
+    if not _number(program.time_limit_s) or not 0 < program.time_limit_s <= 3600:
+        return "time_limit_s: not a number of seconds in (0, 3600]"
+    if not _number(program.memory_limit_mb) or not 16 <= program.memory_limit_mb <= 1 << 20:
+        return "memory_limit_mb: not a number of MiB in [16, 1048576]"
+    return _check_tests(program.tests)
+
+
+def _check_tests(tests: Any) -> str:
+    if not isinstance(tests, dict):
+        return "tests: not an object"
+    kind = tests.get("kind")
+    if kind not in ("function", "stdin", "assert"):
+        return "tests.kind: not one of function, stdin, assert"
+    entry_point = tests.get("entry_point")
+    if kind == "function" and not (isinstance(entry_point, str) and entry_point):
+        return "tests.entry_point: not a name"
+    if kind == "assert":
+        if entry_point is not None and not isinstance(entry_point, str):
+            return "tests.entry_point: not a name"
+        if not isinstance(tests.get("prompt", ""), str):
+            return "tests.prompt: not text"
+        return "" if isinstance(tests.get("code"), str) and tests["code"].strip() else "tests.code: no test code"
+    cases = tests.get("cases")
+    if not isinstance(cases, list) or not cases:
+        return "tests.cases: no cases"
+    for number, case in enumerate(cases):
+        if not isinstance(case, dict):
+            return f"tests.cases[{number}]: not an object"
+        if kind == "stdin" and not (isinstance(case.get("input"), str) and isinstance(case.get("output"), str)):
+            return f"tests.cases[{number}]: input or output is not text"
+        if kind == "function" and not (isinstance(case.get("args"), list) and "expected" in case):
+            return f"tests.cases[{number}]: args is not a list or expected is missing"
+    return ""
+
+
+def from_row(row: Any) -> Program:
+    """The program of one parsed input line; `UserError` says what is wrong with it."""
+    if not isinstance(row, dict):
+        raise UserError("not an object")
+    program = Program(
+        row.get("program"),
+        row.get("tests"),
+        TIME_LIMIT_S if row.get("time_limit_s") is None else row["time_limit_s"],
+        MEMORY_LIMIT_MB if row.get("memory_limit_mb") is None else row["memory_limit_mb"],
+    )
+    if problem := check(program):
+        raise UserError(problem)
+    return program

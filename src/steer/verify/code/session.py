@@ -1,0 +1,243 @@
+"""The judge's end of one candidate process: its start, a single loop over its pipes with all limits, its end."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from array import array
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from steer.verify.code import wire
+
+OUTPUT_LIMIT = 16 << 20
+FILE_SIZE = 64 << 20
+SOURCE = str(Path(__file__).resolve().parents[3])
+
+
+class Stop(Exception):
+    """The candidate's run ends here. `reason` as in the verdict."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
+class ZygoteLost(Exception):
+    """The fork server does not answer: a failure of the sandbox, not of the program."""
+
+
+def start_zygote() -> tuple[subprocess.Popen, socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    code = f"import sys; sys.path.append({SOURCE!r}); from steer.verify.code.zygote import main; main()"
+    environment = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", code],
+        stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=environment, cwd="/",
+    )  # fmt: skip
+    theirs.close()
+    ours.settimeout(30)
+    if not ours.recv(65536):
+        raise ZygoteLost("the fork server did not start")
+    return process, ours
+
+
+def cpu_clock(pid: int) -> float:
+    """CPU seconds used by process `pid` so far; 0 when it has ended."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0
+
+
+class Session:
+    """One candidate. `expect_output` captures standard output, else output is only counted."""
+
+    def __init__(self, zygote: socket.socket, limits: dict[str, Any], stdin: bytes | None = None) -> None:
+        self.zygote, self.limits = zygote, limits
+        self.control, theirs = socket.socketpair()
+        self.output, out = os.pipe()
+        self.stdin, self.pending_input = None, memoryview(stdin or b"")
+        if stdin is None:
+            into = os.open(os.devnull, os.O_RDONLY)
+        else:
+            into, self.stdin = os.pipe()
+            os.set_blocking(self.stdin, False)
+        self.errors, err = os.pipe() if stdin is not None else (None, os.dup(out))
+        self.started = time.monotonic()
+        files = array("i", [theirs.fileno(), into, out, err])
+        message = {"cpu_s": limits["cpu_s"], "memory": limits["memory"], "file_size": FILE_SIZE}
+        try:
+            zygote.sendmsg([json.dumps(message).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)])
+            zygote.settimeout(30)
+            reply = zygote.recv(65536)
+        except OSError as error:
+            raise ZygoteLost(str(error)) from None
+        finally:
+            theirs.close()
+            for descriptor in (into, out, err):
+                os.close(descriptor)
+        if not reply:
+            raise ZygoteLost("the fork server ended")
+        self.pid, self.folder = (json.loads(reply)[key] for key in ("pid", "folder"))
+        self.control.setblocking(False)
+        self.inbox, self.frames, self.outbox = bytearray(), deque(), bytearray()
+        self.captured: list[bytes] = []
+        self.out_bytes, self.report = 0, None
+        self.poll = select.poll()
+        for descriptor in (self.control.fileno(), self.output, self.errors, zygote.fileno()):
+            if descriptor is not None:
+                self.poll.register(descriptor, select.POLLIN)
+        if self.stdin is not None:
+            self._close_or_watch_stdin()
+
+    def _close_or_watch_stdin(self) -> None:
+        if self.pending_input:
+            self.poll.register(self.stdin, select.POLLOUT)
+        else:
+            os.close(self.stdin)
+            self.stdin = None
+
+    def send(self, message: Any) -> None:
+        self.outbox += wire.frame(message)
+
+    def receive(self) -> bytes | None:
+        """The next frame, or None when the candidate's process has ended without one."""
+        while not self.frames:
+            if self.report is not None:
+                return None
+            self._step()
+        return self.frames.popleft()
+
+    def wait(self) -> dict[str, Any]:
+        """Run to the candidate's own end; the fork server's report."""
+        while self.report is None:
+            self._step()
+        return self.report
+
+    def _step(self) -> None:
+        self._flush()
+        for descriptor, event in self.poll.poll(self._check_limits() * 1000):
+            if descriptor == self.control.fileno():
+                self._read_control(event)
+            elif descriptor == self.zygote.fileno():
+                data = self.zygote.recv(65536)
+                if not data:
+                    raise ZygoteLost("the fork server ended")
+                self._drain_all()
+                self.report = json.loads(data)
+            elif descriptor == self.stdin:
+                self._feed()
+            else:
+                self._read_output(descriptor)
+
+    def _flush(self) -> None:
+        while self.outbox:
+            try:
+                del self.outbox[: self.control.send(self.outbox[: 1 << 20])]
+            except BlockingIOError:
+                self.poll.modify(self.control.fileno(), select.POLLIN | select.POLLOUT)
+                return
+            except OSError:
+                self.outbox.clear()
+        if self.control.fileno() >= 0 and not self._control_closed:
+            self.poll.modify(self.control.fileno(), select.POLLIN)
+
+    _control_closed = False
+
+    def _read_control(self, event: int) -> None:
+        if not event & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            return
+        try:
+            data = self.control.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            if not self._control_closed:
+                self.poll.unregister(self.control.fileno())
+                self._control_closed = True
+            return
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        self.inbox += data
+        if len(self.inbox) > OUTPUT_LIMIT + 4:
+            raise Stop("output_limit", "returned value too large")
+        while len(self.inbox) >= 4:
+            (length,) = wire.HEADER.unpack_from(self.inbox)
+            if length > OUTPUT_LIMIT:
+                raise Stop("output_limit", "returned value too large")
+            if len(self.inbox) < 4 + length:
+                return
+            self.frames.append(bytes(self.inbox[4 : 4 + length]))
+            del self.inbox[: 4 + length]
+
+    def _read_output(self, descriptor: int) -> bool:
+        data = os.read(descriptor, 1 << 16)
+        if not data:
+            self.poll.unregister(descriptor)
+            return False
+        self.out_bytes += len(data)
+        if self.errors is not None and descriptor == self.output:
+            self.captured.append(data)
+        if self.out_bytes > self.limits["output"]:
+            raise Stop("output_limit", f"more than {self.limits['output']} bytes of output")
+        return True
+
+    def _drain_all(self) -> None:
+        """What is still in the pipes when every process of the candidate has ended."""
+        while not self._control_closed:
+            before = len(self.inbox) + len(self.frames)
+            self._read_control(select.POLLIN)
+            if len(self.inbox) + len(self.frames) == before and not self._control_closed:
+                break
+        ready = {descriptor for descriptor, _ in self.poll.poll(0)}
+        for descriptor in (self.output, self.errors):
+            if descriptor in ready:
+                while self._read_output(descriptor):
+                    pass
+
+    def _feed(self) -> None:
+        try:
+            self.pending_input = self.pending_input[os.write(self.stdin, self.pending_input[: 1 << 16]) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.pending_input = memoryview(b"")
+        if not self.pending_input:
+            self.poll.unregister(self.stdin)
+            os.close(self.stdin)
+            self.stdin = None
+
+    def _check_limits(self) -> float:
+        """Stop at a limit; else the seconds until it is worth looking again."""
+        used, wall = cpu_clock(self.pid), time.monotonic() - self.started
+        if used >= self.limits["cpu_s"]:
+            raise Stop("cpu_timeout")
+        if wall >= self.limits["wall_s"]:
+            raise Stop("wall_timeout")
+        return max(0.002, min(self.limits["cpu_s"] - used, self.limits["wall_s"] - wall, 0.05))
+
+    def close(self) -> tuple[float, float]:
+        """End and collect the candidate with all its processes; its CPU and wall seconds."""
+        try:
+            if self.report is None:
+                self.zygote.send(b"kill")
+                data = self.zygote.recv(65536)
+                if not data:
+                    raise ZygoteLost("the fork server ended")
+                self.report = json.loads(data)
+        except OSError as error:
+            raise ZygoteLost(str(error)) from None
+        finally:
+            self.control.close()
+            for descriptor in (self.output, self.errors, self.stdin):
+                if descriptor is not None:
+                    os.close(descriptor)
+        return self.report["cpu"], time.monotonic() - self.started

@@ -1,0 +1,135 @@
+"""Plain data across the boundary between judge and candidate: JSON, with every other plain type tagged.
+
+`None`, booleans, integers, strings, finite floats and lists travel as JSON; everything else becomes an object with
+one key that names its type. Decoding builds exact built-in types only, so no code of the candidate runs where the
+decoded value is compared. A frame is a 4-byte big-endian length and that many bytes of JSON.
+"""
+
+import collections
+import decimal
+import fractions
+import json
+import math
+import struct
+from collections.abc import Callable
+from typing import Any
+
+MAX_DEPTH = 300
+MAX_INT_BITS = 8_000  # beyond it hexadecimal, as decimal conversion is quadratic and limited to 4,300 digits
+_SCALARS = frozenset({type(None), bool, str})
+HEADER = struct.Struct(">I")
+
+
+class NotPlain(TypeError):
+    """A value that cannot leave its process as plain data."""
+
+
+def frame(message: Any) -> bytes:
+    data = json.dumps(message, separators=(",", ":")).encode()
+    return HEADER.pack(len(data)) + data
+
+
+def encode(value: Any, other: Callable[[Any], Any] | None = None, depth: int = 0) -> Any:
+    """JSON-ready form of `value`; `other` encodes what is not plain data (default: raise `NotPlain`)."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is int:
+        return value if value.bit_length() <= MAX_INT_BITS else {"int": hex(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if depth > MAX_DEPTH:
+        raise NotPlain(f"nested deeper than {MAX_DEPTH}")
+    if kind is list:
+        return [encode(item, other, depth + 1) for item in value]
+    if kind is tuple:
+        return {"tuple": [encode(item, other, depth + 1) for item in value]}
+    if kind is dict:
+        return {"dict": [[encode(k, other, depth + 1), encode(v, other, depth + 1)] for k, v in value.items()]}
+    return _encode_rare(value, kind, other, depth)
+
+
+def _encode_rare(value: Any, kind: type, other: Callable[[Any], Any] | None, depth: int) -> Any:
+    if issubclass(kind, set):
+        return {"set": [encode(item, other, depth + 1) for item in set.__iter__(value)]}
+    if issubclass(kind, frozenset):
+        return {"frozenset": [encode(item, other, depth + 1) for item in frozenset.__iter__(value)]}
+    if kind is complex:
+        return {"complex": [encode(value.real), encode(value.imag)]}
+    if kind in (bytes, bytearray):
+        return {kind.__name__: value.hex()}
+    if kind is range:
+        return {"range": [encode(value.start), encode(value.stop), encode(value.step)]}
+    if kind is collections.deque:
+        return {"deque": [encode(item, other, depth + 1) for item in value]}
+    if kind is decimal.Decimal:
+        return {"decimal": str(value)}
+    if kind is fractions.Fraction:
+        return {"fraction": [encode(value.numerator), encode(value.denominator)]}
+    if kind is type(Ellipsis):
+        return {"ellipsis": 0}
+    # Subclasses are sent as the plain type under them: an overridden __eq__ or __iter__ stays behind.
+    for base, strip in _BASES:
+        if issubclass(kind, base):
+            return encode(strip(value), other, depth)
+    if kind.__module__ == "numpy" and hasattr(value, "tolist"):
+        plain = encode(value.tolist(), other, depth)
+        return {"ndarray": plain} if kind.__name__ == "ndarray" else plain
+    if other is None:
+        raise NotPlain(kind.__name__)
+    return other(value)
+
+
+_BASES = (
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, str.__str__),
+    (list, lambda value: list(list.__iter__(value))),
+    (tuple, lambda value: tuple(tuple.__iter__(value))),
+    (dict, lambda value: dict(dict.items(value))),
+    (bytes, lambda value: bytes(memoryview(value))),
+    (collections.deque, lambda value: collections.deque(collections.deque.__iter__(value))),
+)
+
+
+def _ndarray(items: Any) -> Any:
+    import numpy
+
+    return numpy.array(items)
+
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "int": lambda text: int(text, 16),
+    "float": lambda text: {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[text],
+    "tuple": tuple,
+    "dict": lambda items: {key: value for key, value in items},
+    "set": set,
+    "frozenset": frozenset,
+    "complex": lambda parts: complex(*parts),
+    "bytes": bytes.fromhex,
+    "bytearray": bytearray.fromhex,
+    "range": lambda parts: range(*parts),
+    "deque": collections.deque,
+    "decimal": decimal.Decimal,
+    "fraction": lambda parts: fractions.Fraction(*parts),
+    "ellipsis": lambda _: ...,
+}
+
+
+def decoder(arrays: bool = False, **others: Callable[[Any], Any]) -> Callable[[bytes], Any]:
+    """A function from the bytes of a frame to its message. `others` decode further tags; with `arrays`, numpy
+    arrays come back as such, else as lists. Malformed data raises ValueError, TypeError, KeyError or ArithmeticError."""
+    table = {**_DECODERS, "ndarray": _ndarray if arrays else lambda items: items, **others}
+
+    def hook(tagged: dict) -> Any:
+        if len(tagged) == 1:
+            ((tag, payload),) = tagged.items()
+            if tag in table:
+                return table[tag](payload)
+        return tagged
+
+    return lambda data: json.loads(data, object_hook=hook, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not plain JSON")

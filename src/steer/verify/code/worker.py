@@ -1,0 +1,241 @@
+"""One judge: a trusted process beside the caller's, with a fork server of its own for candidates.
+
+Jobs come and verdicts go as frames over standard input and output. Test code runs in a fork of this process, so that
+it cannot disturb the next job and can be stopped when an answer makes it run on.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+import time
+from typing import Any
+
+from steer.verify.code import asserts, compare, wire
+from steer.verify.code.session import OUTPUT_LIMIT, Session, Stop, ZygoteLost, start_zygote
+
+WALL_FACTOR, WALL_EXTRA_S = 3.0, 2.0
+CHUNK_BYTES = 1 << 20
+JUDGE_CPU_S = 60
+JUDGE_MEMORY = 8 << 30
+_ANSWER_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+
+
+class Total:
+    """CPU and wall seconds over the cases of one job."""
+
+    def __init__(self) -> None:
+        self.cpu = self.wall = 0.0
+
+    def add(self, seconds: tuple[float, float]) -> None:
+        self.cpu += seconds[0]
+        self.wall += seconds[1]
+
+
+def limits_of(job: dict, output: int = OUTPUT_LIMIT) -> dict[str, Any]:
+    seconds = float(job["time_limit_s"])
+    return {
+        "cpu_s": seconds,
+        "wall_s": WALL_FACTOR * seconds + WALL_EXTRA_S,
+        "memory": int(job["memory_limit_mb"]) << 20,
+        "output": output,
+    }
+
+
+def _begin(job: dict, session: Session) -> None:
+    tests = job["tests"]
+    session.send(
+        {
+            "program": job["program"],
+            "kind": tests["kind"],
+            "entry_point": tests.get("entry_point"),
+            "path": os.path.join(session.folder, "main.py"),
+        }
+    )
+
+
+def _expect_ready(session: Session) -> None:
+    message = _message(session, wire.decoder())
+    if message[0] != "ready":
+        _raise(message)
+
+
+def _message(session: Session, decode: Any) -> list:
+    data = session.receive()
+    if data is None:
+        raise Stop(*asserts.ended(session.report["status"]))
+    try:
+        message = decode(data)
+        if isinstance(message, list) and message and isinstance(message[0], str):
+            return message
+    except _ANSWER_ERRORS:
+        pass
+    raise Stop("runtime_error", "malformed answer")
+
+
+def _raise(message: list) -> None:
+    kind, detail = message[0], str(message[-1])
+    if kind in ("syntax_error", "missing_entry_point"):
+        raise Stop(kind, detail)
+    if kind == "error" and len(message) == 3:
+        raise Stop("memory" if message[1] == "MemoryError" else "runtime_error", f"{message[1]}: {detail}")
+    if kind == "not_plain":
+        raise Stop("wrong_answer", f"the program returned {detail}, which is not plain data")
+    raise Stop("runtime_error", "malformed answer")
+
+
+def judge_function(job: dict, zygote: Any, total: Total) -> None:
+    cases = job["tests"]["cases"]
+    session = Session(zygote, limits_of(job))
+    try:
+        _begin(job, session)
+        _expect_ready(session)
+        decode = wire.decoder()
+        sent = 0
+        for number, case in enumerate(cases):
+            if number == sent:
+                size = 0
+                while sent < len(cases) and size < CHUNK_BYTES:
+                    size += len(json.dumps(cases[sent]["args"]))
+                    sent += 1
+                session.send(["cases", [[wire.encode(arg) for arg in case["args"]] for case in cases[number:sent]]])
+            message = _message(session, decode)
+            if message[0] != "ok" or len(message) != 2:
+                _raise(message)
+            if not compare.same_value(case["expected"], message[1]):
+                raise Stop("wrong_answer", f"case {number}")
+    finally:
+        total.add(session.close())
+
+
+def judge_stdin(job: dict, zygote: Any, total: Total) -> None:
+    for number, case in enumerate(job["tests"]["cases"]):
+        expected = case["output"].encode("utf-8", "surrogatepass")
+        stdin = case["input"].encode("utf-8", "surrogatepass")
+        session = Session(zygote, limits_of(job, OUTPUT_LIMIT + 2 * len(expected)), stdin)
+        try:
+            _begin(job, session)
+            report = session.wait()
+            message = wire.decoder()(session.frames[0]) if session.frames else ["ended"]
+            if message[0] != "ended":
+                _raise(message)
+            if report["status"] != 0:
+                raise Stop(*asserts.ended(report["status"]))
+            answer = b"".join(session.captured)
+            if not compare.same_text(expected, answer):
+                empty = not answer.strip()
+                raise Stop("no_output" if empty else "wrong_answer", f"case {number}")
+        finally:
+            total.add(session.close())
+
+
+def judge_assert(job: dict, zygote: Any, total: Total) -> None:
+    """Run test code in a fork of this process that reports over a pipe."""
+    if "numpy" in job["tests"]["code"]:
+        with contextlib.suppress(ImportError):
+            import numpy  # noqa: F401  # once here instead of in every fork
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _tester(job, zygote, writer)
+    os.close(writer)
+    limit = limits_of(job)["wall_s"] + JUDGE_CPU_S
+    data = b""
+    try:
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        if poll.poll(limit * 1000):
+            while part := os.read(reader, 65536):
+                data += part
+    finally:
+        os.close(reader)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    if not data:
+        raise ZygoteLost("cpu_timeout")
+    report = json.loads(data)
+    total.add((report["cpu"], report["wall"]))
+    if report["lost"]:
+        raise ZygoteLost(report["lost"])
+    if report["reason"]:
+        raise Stop(report["reason"], report["detail"])
+
+
+def _tester(job: dict, zygote: Any, writer: int) -> None:
+    report = {"reason": "", "detail": "", "lost": "", "cpu": 0.0, "wall": 0.0}
+    try:
+        with open(os.devnull, "r+b") as null:
+            for descriptor in (0, 1, 2):
+                os.dup2(null.fileno(), descriptor)
+        resource.setrlimit(resource.RLIMIT_CPU, (JUDGE_CPU_S, JUDGE_CPU_S))
+        resource.setrlimit(resource.RLIMIT_AS, (JUDGE_MEMORY, JUDGE_MEMORY))
+        try:
+            session = Session(zygote, limits_of(job))
+            try:
+                _begin(job, session)
+                _expect_ready(session)
+                asserts.run_tests(job["tests"], session)
+            finally:
+                report["cpu"], report["wall"] = session.close()
+        except Stop as stop:
+            report["reason"], report["detail"] = stop.reason, stop.detail
+        except (ZygoteLost, SyntaxError) as error:
+            report["lost"] = str(error) or "the fork server ended"
+        os.write(writer, json.dumps(report).encode())
+    finally:
+        os._exit(0)
+
+
+JUDGES = {"function": judge_function, "stdin": judge_stdin, "assert": judge_assert}
+
+
+def judge(job: dict, zygote: Any) -> dict[str, Any]:
+    """The verdict on one job. `ZygoteLost` passes through: the fork server must be replaced."""
+    total = Total()
+    verdict, reason, detail = "pass", "", ""
+    try:
+        JUDGES[job["tests"]["kind"]](job, zygote, total)
+    except Stop as stop:
+        verdict, reason, detail = "fail", stop.reason, stop.detail
+    return {
+        "verdict": verdict,
+        "reason": reason,
+        "cpu_seconds": total.cpu,
+        "wall_seconds": total.wall,
+        "detail": detail,
+    }
+
+
+def _read_exactly(count: int) -> bytes | None:
+    data = sys.stdin.buffer.read(count)
+    return data if len(data) == count else None
+
+
+def main() -> None:
+    """Serve jobs until standard input ends."""
+    process, zygote = start_zygote()
+    output = os.dup(1)
+    os.dup2(2, 1)
+    while (header := _read_exactly(4)) is not None:
+        data = _read_exactly(struct.unpack(">I", header)[0])
+        if data is None:
+            return
+        job, started = json.loads(data), time.monotonic()
+        try:
+            reply = judge(job, zygote)
+        except ZygoteLost as error:
+            process.kill()
+            process.wait()
+            zygote.close()
+            process, zygote = start_zygote()
+            reply = {
+                "verdict": "fail" if str(error) == "cpu_timeout" else "sandbox_error",
+                "reason": str(error), "cpu_seconds": 0.0, "wall_seconds": time.monotonic() - started, "detail": "",
+            }  # fmt: skip
+        frame = memoryview(wire.frame(reply))
+        while frame:
+            frame = frame[os.write(output, frame) :]
