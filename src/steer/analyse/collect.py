@@ -1,0 +1,177 @@
+"""What a results folder holds, as frames: one row per question of an evaluation, one per step of a training run.
+
+Anything that the configuration promises and the folder lacks goes to `missing`, in words; nothing is filled in.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from steer.analyse.statistics import majority_at_k
+from steer.configs.load import read_yaml
+from steer.configs.schema import Config
+from steer.errors import UserError
+from steer.io import read_jsonl
+
+BESIDE = ("base", "oracle")
+VERDICTS = ("correct", "wrong", "unverifiable")
+QUESTION_COLUMNS = [
+    "run",
+    "seed",
+    "benchmark",
+    "kind",
+    "id",
+    "samples",
+    *VERDICTS,
+    "truncated",
+    "tokens",
+    "present_not_extracted",
+    "majority",
+]
+
+
+@dataclass
+class Collected:
+    """Frames of one results folder.
+
+    `questions` has QUESTION_COLUMNS: counts of samples, `tokens` their mean length, `majority` maj@k over all verified
+    samples (math). `curves` has run, seed, step and every metric found. `runs` holds what each run folder says about
+    itself, by (run, seed). `labels` follows the order of the tables: base, trained runs, external runs, oracle.
+    """
+
+    config: Config
+    folder: Path
+    labels: dict[str, str]
+    kinds: dict[str, str]
+    questions: pd.DataFrame
+    curves: pd.DataFrame
+    runs: dict[tuple[str, int], dict[str, Any]]
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def trained(self) -> list[str]:
+        return [run for run in self.labels if run not in BESIDE]
+
+
+def collect(config: Config, folder: str | Path) -> Collected:
+    """Read everything `config` names under `folder`. A damaged file is a `UserError`, an absent one is noted."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such results folder; run the workflow first or correct --results")
+    missing: list[str] = []
+    runs, curves = _training(config, folder, missing)
+    gold, kinds = _problems(config, folder, missing)
+    evaluated = [(run, 0) for run in config.evaluation.also] + [(r, s) for r in config.runs for s in config.seeds]
+    rows: list[dict[str, Any]] = []
+    for run, seed in evaluated:
+        for benchmark in config.data.benchmarks:
+            rows += _evaluation(folder, run, seed, benchmark, kinds.get(benchmark, ""), gold, missing)
+    questions = pd.DataFrame(rows, columns=QUESTION_COLUMNS)
+    return Collected(config, folder, _labels(config, runs), kinds, questions, curves, runs, missing)
+
+
+def _labels(config: Config, runs: dict[tuple[str, int], dict[str, Any]]) -> dict[str, str]:
+    labels = {"base": "base"} if "base" in config.evaluation.also else {}
+    for run in config.runs:
+        said = next((about["label"] for (name, _), about in runs.items() if name == run and about.get("label")), run)
+        given = (config.methods.get(run) or config.external[run]).label
+        labels[run] = given or said
+    return labels | ({"oracle": "oracle"} if "oracle" in config.evaluation.also else {})
+
+
+def _training(
+    config: Config, folder: Path, missing: list[str]
+) -> tuple[dict[tuple[str, int], dict[str, Any]], pd.DataFrame]:
+    runs, frames = {}, []
+    for run in config.runs:
+        for seed in config.seeds:
+            place = folder / "runs" / run / f"seed{seed}"
+            if (place / "config.yaml").is_file():
+                runs[run, seed] = read_yaml(place / "config.yaml")
+            if not (place / "metrics.jsonl").is_file():
+                missing.append(f"run {run}, seed {seed}: no training metrics")
+                continue
+            frame = pd.DataFrame(read_jsonl(place / "metrics.jsonl"))
+            if "step" not in frame:
+                raise UserError(f"{place / 'metrics.jsonl'}: no field `step`; write one line a step as documented")
+            # A resumed run may have written a step twice: the later line is the one that training went on from.
+            frame = frame.drop_duplicates("step", keep="last").sort_values("step")
+            frame.insert(0, "seed", seed)
+            frame.insert(0, "run", run)
+            frames.append(frame)
+            planned = config.training_for(run).steps if config.training and run in config.methods else None
+            if planned and frame["step"].max() < planned:
+                missing.append(f"run {run}, seed {seed}: {frame['step'].max()} of {planned} steps")
+    return runs, pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["run", "seed", "step"])
+
+
+def _problems(config: Config, folder: Path, missing: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    gold: dict[str, str] = {}
+    kinds: dict[str, str] = {}
+    for benchmark in config.data.benchmarks:
+        path = folder / "data" / f"{benchmark}.jsonl"
+        if not path.is_file():
+            missing.append(f"benchmark {benchmark}: no problems, so it counts neither as math nor as code")
+            continue
+        for row in read_jsonl(path):
+            gold[row["id"]] = row.get("gold") or ""
+            kinds[benchmark] = row["kind"]
+    return gold, kinds
+
+
+def _evaluation(
+    folder: Path, run: str, seed: int, benchmark: str, kind: str, gold: dict[str, str], missing: list[str]
+) -> list[dict[str, Any]]:
+    place = Path(run) / f"seed{seed}" / f"{benchmark}.jsonl.gz"
+    if not (folder / "verdicts" / place).is_file():
+        missing.append(f"{run}, seed {seed}: no verdicts on {benchmark}")
+        return []
+    responses: dict[str, list[dict[str, Any]]] = {}
+    if (folder / "generations" / place).is_file():
+        responses = {row["id"]: row["responses"] for row in read_jsonl(folder / "generations" / place)}
+    else:
+        missing.append(f"{run}, seed {seed}: no responses on {benchmark}, so no lengths and truncation rates")
+    key = {"run": run, "seed": seed, "benchmark": benchmark, "kind": kind}
+    rows = []
+    for row in read_jsonl(folder / "verdicts" / place):
+        answered = responses.get(row["id"])
+        if answered is not None and len(answered) != len(row["verdicts"]):
+            raise UserError(f"{folder / 'verdicts' / place}: {row['id']} has another number of responses; grade again")
+        rows.append({**key, "id": row["id"], **_question(row["verdicts"], answered, kind, gold.get(row["id"], ""))})
+    return rows
+
+
+def _question(verdicts: list[dict], responses: list[dict] | None, kind: str, gold: str) -> dict[str, Any]:
+    counts = Counter(verdict["verdict"] for verdict in verdicts)
+    if unknown := set(counts) - set(VERDICTS):
+        raise UserError(f"verdict {unknown.pop()!r} is none of {', '.join(VERDICTS)}; grade again")
+    row: dict[str, Any] = {"samples": len(verdicts), **{name: counts[name] for name in VERDICTS}}
+    row["truncated"] = row["tokens"] = row["present_not_extracted"] = row["majority"] = None
+    if kind == "math":
+        judged = [verdict for verdict in verdicts if verdict["verdict"] != "unverifiable"]
+        right = [verdict["verdict"] == "correct" for verdict in judged]
+        row["majority"] = majority_at_k([_text(verdict.get("extracted")) for verdict in judged], right, len(judged))
+    if responses is not None:
+        row["truncated"] = sum(response["finish_reason"] == "length" for response in responses)
+        row["tokens"] = sum(response["tokens"] for response in responses) / max(len(responses), 1)
+        if kind == "math" and gold:
+            row["present_not_extracted"] = sum(
+                verdict["verdict"] == "wrong" and not _text(verdict.get("extracted")) and stands_in(gold, said["text"])
+                for verdict, said in zip(verdicts, responses, strict=True)
+            )
+    return row
+
+
+def _text(extracted: Any) -> str:
+    return "" if extracted is None else re.sub(r"\s+", "", str(extracted))
+
+
+def stands_in(gold: str, text: str) -> bool:
+    """Whether the gold answer occurs in the text as a whole: not inside a longer word or number; spaces ignored."""
+    gold, text = re.sub(r"[\s$]+", "", gold), re.sub(r"[ \t$]+", " ", text)
+    pattern = r"\s*".join(re.escape(symbol) for symbol in gold)
+    return re.search(rf"(?<![\w.\-]){pattern}(?![\w/]|[.,]\d)", text) is not None

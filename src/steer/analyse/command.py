@@ -1,0 +1,97 @@
+"""`steer tabulate`: the tables of one results folder, from its runs and verdicts alone."""
+
+import argparse
+import hashlib
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steer.configs.load import add_config_argument, config_from, dump
+from steer.io import read_jsonl, write_json
+
+if TYPE_CHECKING:
+    from steer.analyse.collect import Collected
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_config_argument(parser)
+    parser.add_argument("--results", required=True, metavar="FOLDER", help="results/<name>, where the runs are")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write the tables")
+
+
+def run(args: argparse.Namespace) -> None:
+    from steer.analyse import accuracy, claims, render, tables
+    from steer.analyse.collect import collect
+
+    config = config_from(args)
+    collected = collect(config, args.results)
+    out = Path(args.out)
+    about = provenance(collected, args)
+    for line in collected.missing:
+        print(f"steer tabulate: missing: {line}", file=sys.stderr)
+
+    found = accuracy.cells(collected)
+    accuracies = accuracy.accuracy_table(collected, found)
+    comparison = accuracy.comparison_table(collected, found)
+    claim_rows = claims.claims_table(collected, found)
+    made = [
+        tables.main_results(collected, accuracies, comparison),
+        tables.comparisons(collected, comparison),
+        tables.rates(collected, accuracy.rates_table(collected)),
+        tables.claims(collected, claim_rows),
+        tables.statements(collected, claims.statements(collected, claim_rows)),
+        tables.weights(collected, claims.weight_summary(collected)),
+    ]
+    if "oracle" in collected.labels:
+        made.append(tables.oracle_failures(collected, oracle_rows(collected)))
+    for table in made:
+        render.write(table, out, about)
+    frames = {
+        "accuracy.csv": accuracies,
+        "F6_pass_at_k.csv": accuracy.pass_table(collected),
+        "training_curves.csv": labelled_curves(collected),
+        "accuracy_by_question.csv.gz": collected.questions,
+    }
+    for name, frame in frames.items():
+        render.write_frame(frame, out / name)
+    write_json(out / "tables.json", {**about, "labels": collected.labels, "scale": tables.scale_note(collected)})
+
+
+def provenance(collected: "Collected", args: argparse.Namespace) -> dict[str, Any]:
+    """What a table was made from: run folders (relative to the results folder), configuration hash, command."""
+    command = ["steer", "tabulate", "--config", args.config, "--results", args.results, "--out", args.out]
+    for pair in args.set:
+        command += ["--set", pair]
+    evaluated = collected.questions[["run", "seed"]].drop_duplicates().itertuples(index=False)
+    return {
+        "profile": collected.config.name,
+        "command": shlex.join(command),
+        "config_sha256": hashlib.sha256(dump(collected.config).encode()).hexdigest(),
+        "run_folders": [f"runs/{run}/seed{seed}" for run, seed in collected.runs],
+        "verdict_folders": [f"verdicts/{run}/seed{seed}" for run, seed in evaluated],
+        "versions": next((about.get("versions") for about in collected.runs.values()), None),
+        "missing": collected.missing,
+    }
+
+
+def labelled_curves(collected: "Collected") -> Any:
+    """The training metrics of all runs, one row per run, seed and step, in the order of the tables."""
+    curves = collected.curves.copy()
+    curves.insert(1, "label", [collected.labels[name] for name in curves["run"]])
+    return curves
+
+
+def oracle_rows(collected: "Collected") -> Any:
+    """benchmark, id, verdict, reason, extracted of every oracle response that is not `correct`."""
+    import pandas as pd
+
+    rows = []
+    for benchmark in collected.config.data.benchmarks:
+        path = collected.folder / "verdicts" / "oracle" / "seed0" / f"{benchmark}.jsonl.gz"
+        for row in read_jsonl(path) if path.is_file() else []:
+            for verdict in row["verdicts"]:
+                if verdict["verdict"] != "correct":
+                    kept = {key: verdict.get(key) for key in ("verdict", "reason", "extracted")}
+                    rows.append({"benchmark": benchmark, "id": row["id"], **kept})
+    return pd.DataFrame(rows, columns=["benchmark", "id", "verdict", "reason", "extracted"])

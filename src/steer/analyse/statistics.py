@@ -1,0 +1,240 @@
+"""Every statistic of the tables and figures, defined once.
+
+Scores are matrices of shape (seeds, questions): the share of a question's verified samples that are correct, NaN where
+a seed has no verified sample of it. Questions are the clusters: samples and seeds of one question are averaged before
+any spread is taken, so an interval speaks of new questions of the same kind for the models that were trained.
+How far retraining moves the number is a different question and is answered apart, by `seed_spread`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with what its interval needs; shares in [0, 1] (differences in [-1, 1]), variances of the mean itself.
+
+    `sampling_variance` is the part of `variance` that more samples per question would remove, NaN where it cannot be
+    told apart (one sample per question); the rest is variance between questions.
+    """
+
+    value: float
+    variance: float
+    df: float
+    questions: int
+    sampling_variance: float = math.nan
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def se(self) -> float:
+        return math.sqrt(self.variance)
+
+    @property
+    def se_sampling(self) -> float:
+        return math.sqrt(self.sampling_variance)
+
+    @property
+    def se_question(self) -> float:
+        return math.sqrt(max(self.variance - self.sampling_variance, 0.0))
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Student's t interval, cut at the bounds of what is estimated; NaN where there is one question."""
+        if not self.variance >= 0 or not self.df > 0:
+            return math.nan, math.nan
+        half = t_quantile(0.5 + level / 2, self.df) * self.se
+        return max(self.value - half, self.bounds[0]), min(self.value + half, self.bounds[1])
+
+    def p_value(self) -> float:
+        """Two-sided probability under a true value of 0; for differences."""
+        if not self.variance >= 0 or not self.df > 0:
+            return math.nan
+        return t_p_value(self.value / self.se, self.df) if self.variance > 0 else float(self.value == 0)
+
+
+def average_at_k(correct: ArrayLike, verified: ArrayLike) -> Estimate:
+    """avg@k over questions, standard error clustered by question.
+
+    `correct` and `verified`: (seeds, questions) counts of samples; unverifiable samples are in neither. A question's
+    score is the mean over seeds of its share of correct samples; p(1-p)/(k-1), unbiased for a share's sampling
+    variance with k samples, gives the sampling part.
+    """
+    correct, verified = (np.atleast_2d(np.asarray(x, dtype=float)) for x in (correct, verified))
+    share = shares(correct, verified)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        within = np.where(verified > 1, share * (1 - share) / (verified - 1), np.nan)
+    present = ~np.isnan(share)
+    kept = present.any(axis=0)
+    seeds = present[:, kept].sum(axis=0)
+    sampling = np.where(present, within, 0.0)[:, kept].sum(axis=0) / seeds**2
+    return cluster_mean(question_scores(share)[kept], sampling)
+
+
+def shares(correct: ArrayLike, verified: ArrayLike) -> NDArray:
+    """correct / verified, NaN where nothing was verified."""
+    correct, verified = np.asarray(correct, dtype=float), np.asarray(verified, dtype=float)
+    return np.divide(correct, verified, out=np.full(np.shape(correct), np.nan), where=verified > 0)
+
+
+def question_scores(share: ArrayLike) -> NDArray:
+    """(seeds, questions) → (questions,): the mean over the seeds that have the question, NaN where none has."""
+    share = np.atleast_2d(np.asarray(share, dtype=float))
+    present = ~np.isnan(share)
+    number = present.sum(axis=0)
+    total = np.where(present, share, 0.0).sum(axis=0)
+    return np.divide(total, number, out=np.full(share.shape[1], np.nan), where=number > 0)
+
+
+def cluster_mean(
+    scores: ArrayLike, sampling: ArrayLike | None = None, bounds: tuple[float, float] = (0.0, 1.0)
+) -> Estimate:
+    """Mean over independent questions: variance s²/Q with Q - 1 degrees of freedom.
+
+    Where all questions score alike, s = 0 says nothing about the next question; the exact binomial bound takes its
+    place: after Q questions without an exception, the share of exceptions is at most 1 - 0.025^(1/Q).
+    """
+    scores = np.asarray(scores, dtype=float)
+    kept = ~np.isnan(scores)
+    scores, count = scores[kept], int(kept.sum())
+    sampling_variance = math.nan if sampling is None else float(np.sum(np.asarray(sampling)[kept])) / max(count, 1) ** 2
+    if count < 2:
+        return Estimate(float(scores[0]) if count else math.nan, math.nan, 0, count, math.nan, bounds)
+    variance = float(scores.var(ddof=1)) / count
+    if np.ptp(scores) == 0:
+        variance = ((1 - ((1 - LEVEL) / 2) ** (1 / count)) / t_quantile(0.5 + LEVEL / 2, count - 1)) ** 2
+    return Estimate(float(scores.mean()), variance, count - 1, count, sampling_variance, bounds)
+
+
+def combine(estimates: Sequence[Estimate]) -> Estimate:
+    """Unweighted mean of independent estimates (benchmarks); degrees of freedom after Welch and Satterthwaite."""
+    number = len(estimates)
+    if not number:
+        return Estimate(math.nan, math.nan, 0, 0)
+    variances = [estimate.variance for estimate in estimates]
+    total = sum(variances)
+    spread = sum(v**2 / e.df if e.df else math.nan for v, e in zip(variances, estimates, strict=True))
+    return Estimate(
+        value=sum(estimate.value for estimate in estimates) / number,
+        variance=total / number**2,
+        df=total**2 / spread if spread else math.inf,
+        questions=sum(estimate.questions for estimate in estimates),
+        sampling_variance=sum(estimate.sampling_variance for estimate in estimates) / number**2,
+        bounds=estimates[0].bounds,
+    )
+
+
+def paired_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
+    """first - second on the same questions: two (questions,) scores, each already averaged over its seeds.
+
+    The difference is taken question by question, so what makes a question hard for both drops out; questions that
+    either lacks are left out and `questions` says how many were compared.
+    """
+    difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    return cluster_mean(difference, bounds=(-1.0, 1.0))
+
+
+def seed_spread(values: Sequence[float]) -> float:
+    """Standard deviation over seeds (divisor S - 1), NaN with one seed."""
+    values = [value for value in values if not math.isnan(value)]
+    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def welch_difference(first: Sequence[float], second: Sequence[float]) -> Estimate:
+    """mean(first) - mean(second) of two independent samples (seeds) with unequal variances; NaN with one seed."""
+    parts = []
+    for values, sign in ((first, 1), (second, -1)):
+        spread = seed_spread(values)
+        parts.append(Estimate(sign * float(np.mean(values)), spread**2 / len(values), len(values) - 1, len(values)))
+    mean = combine(parts)
+    return Estimate(2 * mean.value, 4 * mean.variance, mean.df, mean.questions, bounds=(-math.inf, math.inf))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment, in the order given; NaN (no test) stays NaN and does not count."""
+    tested = sorted((p, index) for index, p in enumerate(p_values) if not math.isnan(p))
+    adjusted = [math.nan] * len(p_values)
+    largest = 0.0
+    for rank, (p, index) in enumerate(tested):
+        largest = max(largest, min(1.0, (len(tested) - rank) * p))
+        adjusted[index] = largest
+    return adjusted
+
+
+def pass_at_k(samples: int, correct: int, k: int) -> float:
+    """Unbiased probability that at least one of k samples is correct, 1 - C(n-c, k)/C(n, k); NaN where k > n."""
+    if k > samples:
+        return math.nan
+    return 1 - math.comb(samples - correct, k) / math.comb(samples, k)
+
+
+def powers_of_two(largest: int) -> list[int]:
+    """1, 2, 4, … up to and including `largest`."""
+    return sorted({*(2**e for e in range(largest.bit_length())), largest} - {0}) if largest > 0 else []
+
+
+def majority_at_k(
+    answers: Sequence[str | None], correct: Sequence[bool], k: int, draws: int = 1000, seed: int = 0
+) -> float:
+    """maj@k: expected share of correct votes among the most frequent answers of k samples; NaN where k > n.
+
+    Correct samples vote together whatever their spelling (the verifier found them equal to the gold), wrong ones by
+    their text; a sample without an answer does not vote. Ties count by the share of tied answers that are correct.
+    All subsets of k samples are averaged where there are at most `draws`, else `draws` random ones.
+    """
+    number = len(answers)
+    if k > number or k < 1:
+        return math.nan
+    votes = [
+        ("correct", "") if right else ("wrong", answer) if answer else None
+        for answer, right in zip(answers, correct, strict=True)
+    ]
+    if math.comb(number, k) <= draws:
+        subsets = combinations(range(number), k)
+    else:
+        generator = np.random.default_rng(seed)
+        subsets = (generator.choice(number, k, replace=False) for _ in range(draws))
+    return float(np.mean([_vote([votes[index] for index in subset]) for subset in subsets]))
+
+
+def _vote(votes: list[tuple[str, str] | None]) -> float:
+    counts: dict[tuple[str, str], int] = {}
+    for vote in votes:
+        if vote is not None:
+            counts[vote] = counts.get(vote, 0) + 1
+    if not counts:
+        return 0.0
+    most = max(counts.values())
+    tied = [vote for vote, count in counts.items() if count == most]
+    return sum(kind == "correct" for kind, _ in tied) / len(tied)
+
+
+def t_p_value(t: float, df: float) -> float:
+    """Two-sided tail probability of Student's t; the normal's where df is infinite."""
+    import mpmath
+
+    if math.isinf(df):
+        return math.erfc(abs(t) / math.sqrt(2))
+    return float(mpmath.betainc(df / 2, 0.5, 0, df / (df + t * t), regularized=True))
+
+
+def t_quantile(probability: float, df: float) -> float:
+    """Quantile of Student's t for probability > 1/2. `df` is rounded to four digits, which moves it by under 1e-3."""
+    return _t_quantile(probability, float(f"{df:.4g}"))
+
+
+@lru_cache(maxsize=4096)
+def _t_quantile(probability: float, df: float) -> float:
+    low, high = 0.0, 1.0
+    while t_p_value(high, df) > 2 * (1 - probability):
+        low, high = high, 2 * high
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if t_p_value(middle, df) > 2 * (1 - probability) else (low, middle)
+    return high

@@ -1,0 +1,202 @@
+"""The tables people read: from frames of numbers to captions, headings, cells and notes."""
+
+import pandas as pd
+
+from steer.analyse import paper
+from steer.analyse.accuracy import AVERAGES, supported_best
+from steer.analyse.collect import Collected
+from steer.analyse.render import Cell, Table, number, p_value, with_interval
+
+SHOWN_NOTES = 12
+
+
+def scale_note(collected: Collected) -> str:
+    """What kind of numbers these are, for captions."""
+    data = collected.config.data
+    if data.source == "synthetic":
+        return f"Profile {collected.config.name}: synthetic tasks and a small model; not comparable with the papers."
+    rows = f", {data.rows} rows of each" if data.rows else ""
+    return f"Profile {collected.config.name}: {collected.config.model.path or 'a model trained from scratch'}{rows}."
+
+
+def missing_notes(collected: Collected) -> list[str]:
+    """What the configuration names and the folder lacks, a line each, cut where there is too much."""
+    missing = [f"Missing: {line}." for line in collected.missing]
+    more = len(missing) - SHOWN_NOTES
+    return missing if more <= 0 else [*missing[:SHOWN_NOTES], f"Missing: {more} more; all of them in the .json file."]
+
+
+def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.DataFrame) -> Table:
+    """Run × benchmark and averages: mean accuracy in percent with its 95 % interval."""
+    best = supported_best(accuracy, comparison)
+    columns = list(accuracy["column"].unique())
+    at = {(row["run"], row["column"]): row for row in accuracy.to_dict("records")}
+    header = ["method", "seeds"]
+    for column in columns:
+        size = next(row for (_, name), row in at.items() if name == column)
+        header.append(f"{AVERAGES.get(column, column)} (n={size['questions']} × k={size['samples']})")
+    rows, wide = [], []
+    for run, label in collected.labels.items():
+        mine = [at.get((run, column)) for column in columns]
+        seeds = max((row["seeds"] for row in mine if row), default=0)
+        rows.append([Cell(label), Cell(str(seeds)), *(_accuracy_cell(row, best) for row in mine)])
+        flat = {"run": run, "label": label, "seeds": seeds}
+        for column, row in zip(columns, mine, strict=True):
+            for name, key in (("", "mean"), (" low", "low"), (" high", "high"), (" n", "questions"), (" k", "samples")):
+                flat[f"{AVERAGES.get(column, column)}{name}"] = row[key] if row else None
+        wide.append(flat)
+    table = paper.table_of(collected.config.model.path)
+    beside = f" In brackets the paper's value (its table {table})." if table else ""
+    notes = [
+        "Mean accuracy in percent over n questions × k samples × seeds, with the 95 % interval clustered by question; "
+        "averages weigh benchmarks equally. Unverifiable samples are in no mean.",
+        "Bold: better than every other row, paired by question, Holm-corrected p < 0.05.",
+    ]
+    if seed_notes := _seed_spread(collected, accuracy):
+        notes.append(seed_notes)
+    if unverifiable := int(accuracy[accuracy["column"] == "overall"]["unverifiable"].sum()):
+        notes.append(f"{unverifiable} samples were unverifiable; E_rates has them by run and benchmark.")
+    caption = f"Main results.{beside} {scale_note(collected)}"
+    return Table("T3_main_results", caption, pd.DataFrame(wide), header, rows, [*notes, *missing_notes(collected)])
+
+
+def _accuracy_cell(row: dict | None, best: set[tuple[str, str]]) -> Cell:
+    if row is None:
+        return Cell("–")
+    text = with_interval(row["mean"], row["low"], row["high"])
+    if pd.notna(row["paper"]):
+        text += f" (paper {number(float(row['paper']), '.1f', 100)})"
+    return Cell(text, (row["run"], row["column"]) in best)
+
+
+def _seed_spread(collected: Collected, accuracy: pd.DataFrame) -> str:
+    rows = accuracy[(accuracy["column"] == "overall") & accuracy["seed_sd"].notna()]
+    if rows.empty:
+        return ""
+    parts = [f"{r.label} {number(r.seed_sd, '.1f', 100)}" for r in rows.itertuples()]
+    return "Standard deviation of the average over seeds, in points: " + ", ".join(parts) + "."
+
+
+def claims(collected: Collected, frame: pd.DataFrame) -> Table:
+    """Per run: gain over the base, entropy, pass@k against the base, weights, wall time."""
+    header = [
+        "method",
+        "gain over base, points",
+        "entropy first → last, nats",
+        "change",
+        "change by seed",
+        "pass@k (base)",
+        "pass@k gain, points",
+        "weights: min, 5 %, 50 %, 95 %, max",
+        "minutes",
+    ]
+    rows = []
+    for r in frame.to_dict("records"):
+        by_seed = r["entropy_change_by_seed"]
+        changes = by_seed.split() if isinstance(by_seed, str) else []
+        weights = [number(r[f"weight_{name}"], ".2f") for name in ("min", "p05", "p50", "p95", "max")]
+        k = number(r["pass_k"], ".0f")
+        texts = [
+            r["label"],
+            with_interval(r["gain"], r["gain_low"], r["gain_high"], "+.1f"),
+            f"{number(r['entropy_first'], '.3f')} → {number(r['entropy_last'], '.3f')}",
+            number(r["entropy_change"], "+.0f", 100) + " %",
+            ", ".join(f"{100 * float(change):+.0f} %" for change in changes) or "–",
+            f"k={k}: {number(r['pass'], '.1f', 100)} ({number(r['pass_base'], '.1f', 100)})",
+            with_interval(r["pass_gain"], r["pass_gain_low"], r["pass_gain_high"], "+.1f"),
+            ", ".join(weights) if set(weights) != {"–"} else "–",
+            number(r["seconds"], ".1f", 1 / 60),
+        ]
+        rows.append([Cell(text) for text in texts])
+    notes = [
+        "Gains: average over benchmarks, paired by question, 95 % interval. Entropy: at step 1 and mean of the last "
+        "tenth of the steps. Weights: of the last tenth of the steps.",
+        *missing_notes(collected),
+    ]
+    return Table("T0_claims", f"What became of each run. {scale_note(collected)}", frame, header, rows, notes)
+
+
+def statements(collected: Collected, rows: list[dict[str, str]]) -> Table:
+    """The claims the experiment is made to show, and whether they held."""
+    frame = pd.DataFrame(rows, columns=["claim", "measured", "holds"])
+    cells = [[Cell(text) for text in row] for row in frame.itertuples(index=False)]
+    caption = f"Claims and what was measured. {scale_note(collected)}"
+    return Table("T0_statements", caption, frame, list(frame.columns), cells, missing_notes(collected))
+
+
+def comparisons(collected: Collected, frame: pd.DataFrame) -> Table:
+    """Paired differences; people see those against the base and against the first trained run."""
+    references = [run for run in ["base", *collected.trained[:1]] if run in collected.labels]
+    shown = frame[frame["against"].isin(references) & frame["column"].isin(AVERAGES)]
+    header = ["method", "against", "average", "difference, points", "p", "p (Holm)"]
+    rows = [
+        [
+            Cell(collected.labels[r.run]),
+            Cell(collected.labels[r.against]),
+            Cell(AVERAGES[r.column]),
+            Cell(with_interval(r.difference, r.low, r.high, "+.1f")),
+            Cell(p_value(r.p)),
+            Cell(p_value(r.p_holm)),
+        ]
+        for r in shown.itertuples()
+    ]
+    notes = [
+        "Paired by question, seeds averaged first, 95 % interval; Holm's correction runs over all pairs of methods "
+        "in a column. The CSV file has every pair and benchmark.",
+        *missing_notes(collected),
+    ]
+    return Table("T3_differences", f"Paired differences. {scale_note(collected)}", frame, header, rows, notes)
+
+
+def rates(collected: Collected, frame: pd.DataFrame) -> Table:
+    """Truncation, unverifiable and extraction rates, maj@k and length."""
+    header = [
+        "method",
+        "benchmark",
+        "samples",
+        "truncated, %",
+        "unverifiable, %",
+        "right but not extracted, %",
+        "maj@k, %",
+        "tokens",
+    ]
+    rows = [
+        [
+            Cell(r.label),
+            Cell(r.benchmark),
+            Cell(str(r.samples)),
+            Cell(number(r.truncated, ".1f", 100)),
+            Cell(number(r.unverifiable, ".1f", 100)),
+            Cell(number(r.present_not_extracted, ".1f", 100)),
+            Cell(number(r.majority, ".1f", 100)),
+            Cell(number(r.response_length, ".1f")),
+        ]
+        for r in frame.itertuples()
+    ]
+    notes = [
+        "Right but not extracted: nothing was extracted, yet the gold answer stands in the response; mathematics only.",
+        *missing_notes(collected),
+    ]
+    return Table("E_rates", f"Rates over all samples. {scale_note(collected)}", frame, header, rows, notes)
+
+
+def weights(collected: Collected, frame: pd.DataFrame) -> Table:
+    """Weight quantiles by phase, for the runs that set weights."""
+    names = [name for name in frame.columns if name.startswith("weight_")]
+    moved = frame[(frame[names] != 1).any(axis=1) & frame[names].notna().any(axis=1)]
+    header = ["method", "phase", *(name.removeprefix("weight_") for name in names)]
+    rows = [
+        [Cell(r["label"]), Cell(r["phase"]), *(Cell(number(r[name], ".3f")) for name in names)]
+        for r in moved.to_dict("records")
+    ]
+    notes = ["Means over steps and seeds; min and max are the extremes; ess: (Σw)²/(N·Σw²).", *missing_notes(collected)]
+    caption = f"Quantiles over tokens of the weight λ, for the runs that set weights. {scale_note(collected)}"
+    return Table("W_weights", caption, frame, header, rows, notes)
+
+
+def oracle_failures(collected: Collected, frame: pd.DataFrame) -> Table:
+    """Each row of the benchmarks to which the known answer was not judged correct."""
+    total = int((collected.questions["run"] == "oracle").sum())
+    rows = [[Cell(str(text)) for text in row] for row in frame.itertuples(index=False)]
+    caption = f"Rows not judged correct when answered with the known answer: {len(frame)} of {total}."
+    return Table("oracle_failures", caption, frame, list(frame.columns), rows, missing_notes(collected))
