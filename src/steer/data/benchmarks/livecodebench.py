@@ -98,24 +98,27 @@ def private_cases(encoded: str) -> list[dict[str, str]]:
 def pickled_text(data: bytes) -> str | dict[str, str]:
     """The string, or flat dict of strings, that a pickle builds. ValueError if it would do anything else."""
     stack: list[Any] = []
+    memo: dict[int, Any] = {}
     try:
         for opcode, argument, _ in pickletools.genops(data):
-            if opcode.name in {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"}:
+            name = opcode.name
+            if name in {"PROTO", "FRAME"}:
                 continue
-            if opcode.name in {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}:
+            if name in {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}:
                 stack.append(argument)
-            elif opcode.name == "EMPTY_DICT":
+            elif name == "EMPTY_DICT":
                 stack.append({})
-            elif opcode.name == "SETITEM" and len(stack) >= 3 and isinstance(stack[-3], dict):
-                key, value = stack[-2:]
-                if not (isinstance(key, str) and isinstance(value, str)):
-                    raise ValueError("nested dict")
-                del stack[-2:]
+            elif name in {"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"} and stack:
+                memo[len(memo) if argument is None else argument] = stack[-1]
+            elif name in {"GET", "BINGET", "LONG_BINGET"} and isinstance(memo.get(argument), str):
+                stack.append(memo[argument])
+            elif name == "SETITEM" and [type(part) for part in stack[-3:]] == [dict, str, str]:
+                value, key = stack.pop(), stack.pop()
                 stack[-1][key] = value
-            elif opcode.name == "STOP" and len(stack) == 1:
+            elif name == "STOP" and len(stack) == 1:
                 return stack[0]
             else:
-                raise ValueError(f"opcode {opcode.name}")
+                raise ValueError(f"opcode {name}")
     except ValueError as error:
         raise ValueError(f"pickle refused, only plain text is read: {error}") from None
     raise ValueError("pickle refused: it does not end")

@@ -1,0 +1,16 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real benchmark rows: `STEER_SHARED_DATA`, else `../shared/data` beside the repository."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("STEER_SHARED_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no real benchmark rows: {folder} is not a folder (set STEER_SHARED_DATA)")
+    return folder
