@@ -10,7 +10,6 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from steer.engines.sampling import Completion, Sampling
-from steer.models.forward import Sequences
 
 
 class LocalEngine:
@@ -40,18 +39,21 @@ class _Decoding:
     def __init__(self, model, tokenizer, prompts, sampling: Sampling, generator: torch.Generator):
         self.model, self.sampling, self.generator = model, sampling, generator
         self.eos, self.pad = tokenizer.eos_token_id, tokenizer.pad_token_id
-        batch = Sequences.from_lists(prompts, [[self.pad]] * len(prompts), self.pad)
+        # Padded on the left: all responses then grow at the same place of the cache.
+        width = max(map(len, prompts))
+        tokens = torch.tensor([[self.pad] * (width - len(p)) + p for p in prompts])
+        mask = torch.tensor([[False] * (width - len(p)) + [True] * len(p) for p in prompts])
         n = sampling.samples
         cache = DynamicCache(config=model.config)
-        positions = (batch.prompt_mask.cumsum(1) - 1).clamp(min=0)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
         hidden = model.model(
-            input_ids=batch.prompts, attention_mask=batch.prompt_mask, position_ids=positions, past_key_values=cache
+            input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=cache
         ).last_hidden_state
         cache.batch_repeat_interleave(n)
         self.cache = cache
         self.logits = model.lm_head(hidden[:, -1]).repeat_interleave(n, dim=0)
-        self.mask = batch.prompt_mask.repeat_interleave(n, dim=0)
-        self.position = batch.prompt_mask.sum(1).repeat_interleave(n)
+        self.mask = mask.repeat_interleave(n, dim=0)
+        self.position = mask.sum(1).repeat_interleave(n)
         self.rows = torch.arange(len(prompts) * n)
         self.total = len(self.rows)
         self.tokens = torch.full((self.total, sampling.max_tokens), self.pad)

@@ -11,43 +11,57 @@ from steer.models.head import TokenStatistics, token_statistics
 
 @dataclass(frozen=True)
 class Sequences:
-    """S responses to S prompts. `prompts` (S, P) padded on the left, `responses` (S, T) on the right; the masks are
-    bool, true on real tokens. A response ends with its end-of-sequence token unless it was truncated."""
+    """S prompts, each followed at once by its response, padded on the right: causal attention needs no mask then.
 
-    prompts: Tensor
-    prompt_mask: Tensor
-    responses: Tensor
-    mask: Tensor
+    `tokens` (S, W); `prompt_lengths`, `lengths` (S,): tokens of the prompt and of the response. A response ends with
+    its end-of-sequence token unless it was truncated.
+    """
+
+    tokens: Tensor
+    prompt_lengths: Tensor
+    lengths: Tensor
 
     @classmethod
     def from_lists(cls, prompts: list[list[int]], responses: list[list[int]], pad: int) -> "Sequences":
-        width, length = max(map(len, prompts)), max(map(len, responses))
-        left = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
-        left_mask = torch.tensor([[False] * (width - len(p)) + [True] * len(p) for p in prompts])
-        right = torch.tensor([r + [pad] * (length - len(r)) for r in responses])
-        right_mask = torch.tensor([[True] * len(r) + [False] * (length - len(r)) for r in responses])
-        return cls(left, left_mask, right, right_mask)
+        joined = [p + r for p, r in zip(prompts, responses, strict=True)]
+        width = max(map(len, joined))
+        return cls(
+            torch.tensor([row + [pad] * (width - len(row)) for row in joined]),
+            torch.tensor([len(p) for p in prompts]),
+            torch.tensor([len(r) for r in responses]),
+        )
+
+    @property
+    def mask(self) -> Tensor:
+        """(S, T) bool, true on response tokens; T is the longest response here."""
+        return torch.arange(int(self.lengths.max()), device=self.lengths.device) < self.lengths[:, None]
+
+    @property
+    def responses(self) -> Tensor:
+        """(S, T) response tokens; arbitrary outside the mask."""
+        return self.tokens.gather(1, self._positions(0))
+
+    def _positions(self, shift: int) -> Tensor:
+        """(S, T) index into `tokens` of each response token, plus `shift`, held inside the row on padding."""
+        offset = torch.arange(int(self.lengths.max()), device=self.tokens.device)
+        return (self.prompt_lengths[:, None] + offset + shift).clamp(max=self.tokens.shape[1] - 1)
 
     def rows(self, index: slice | Tensor) -> "Sequences":
         """Some of the sequences, with the padding that all of them share cut off."""
-        prompt_mask, mask = self.prompt_mask[index], self.mask[index]
-        start = int(prompt_mask.any(0).to(torch.int8).argmax())
-        stop = max(int(mask.any(0).sum()), 1)
-        return Sequences(
-            self.prompts[index, start:], prompt_mask[:, start:], self.responses[index, :stop], mask[:, :stop]
-        )
+        prompt_lengths, lengths = self.prompt_lengths[index], self.lengths[index]
+        return Sequences(self.tokens[index, : int((prompt_lengths + lengths).max())], prompt_lengths, lengths)
+
+    def by_length(self, size: int) -> list[Tensor]:
+        """Row indices in chunks of at most `size`, sequences of like length together: little padding in each."""
+        return list(torch.argsort(self.prompt_lengths + self.lengths, stable=True).split(size))
 
 
 def response_statistics(
     model: PreTrainedModel, sequences: Sequences, temperature: float, with_reduction: bool = False
 ) -> TokenStatistics:
     """Log-probability and entropy of every response token, (S, T); with gradient where autograd is on."""
-    tokens = torch.cat([sequences.prompts, sequences.responses], dim=1)
-    mask = torch.cat([sequences.prompt_mask, sequences.mask], dim=1)
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    hidden = model.model(
-        input_ids=tokens, attention_mask=mask, position_ids=positions, use_cache=False
-    ).last_hidden_state
-    length = sequences.responses.shape[1]
-    logits = model.lm_head(hidden[:, -length - 1 : -1])
+    hidden = model.model(input_ids=sequences.tokens, use_cache=False).last_hidden_state
+    # The state before a token predicts it.
+    before = sequences._positions(-1)[..., None].expand(-1, -1, hidden.shape[-1])
+    logits = model.lm_head(hidden.gather(1, before))
     return token_statistics(logits, sequences.responses, temperature, with_reduction)

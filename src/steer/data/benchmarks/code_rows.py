@@ -43,35 +43,27 @@ def mbppplus(row: dict[str, Any], index: int) -> Item:
 
 def _mbpp_item(row: dict[str, Any], text: str, code: str) -> Item:
     tests = tuple(row["test_list"])
-    entry_point, classes = _entry_point(row["code"], tests)
-    meta: dict[str, Any] = {"task_id": row["task_id"]}
-    if classes:
-        # Such objects live in the candidate's process; a judge that stays out of it cannot make them.
-        meta["flaw"] = f"the tests build objects of the program's own class {', '.join(classes)}"
     return Item(
         str(row["task_id"]),
         Question(text, tests=tests),
-        tests={"kind": "assert", "code": code, "entry_point": entry_point},
+        tests={"kind": "assert", "code": code, "entry_point": _entry_point(row["code"], tests)},
         solution=fenced(row["code"].replace("\r\n", "\n")),
-        meta=meta,
+        meta={"task_id": row["task_id"]},
     )
 
 
-def _entry_point(program: str, tests: tuple[str, ...]) -> tuple[str, list[str]]:
-    """(the function under test, classes used by the tests): names defined in `program` that `tests` call."""
-    body = _tree(program).body
-    called = [
+def _entry_point(program: str, tests: tuple[str, ...]) -> str:
+    """The function under test: the last one that the reference program defines and the tests call."""
+    called = {
         node.func.id
         for test in tests
         for node in ast.walk(_tree(test))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    ]
-    functions = [node.name for node in body if isinstance(node, ast.FunctionDef) and node.name in called]
-    classes = {node.name for node in body if isinstance(node, ast.ClassDef)}
-    if not functions:
+    }
+    names = [node.name for node in _tree(program).body if isinstance(node, ast.FunctionDef) and node.name in called]
+    if not names:
         raise ValueError("the tests call no function that the reference program defines")
-    setup_classes = [name for name in sorted(classes) if name in called]
-    return functions[-1], setup_classes
+    return names[-1]
 
 
 def _tree(source: str) -> ast.Module:

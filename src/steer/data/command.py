@@ -1,0 +1,82 @@
+"""`steer data`: the training and evaluation problems of a configuration, one JSON line each."""
+
+import argparse
+import csv
+import io
+import json
+import random
+from pathlib import Path
+
+from steer.configs.load import add_config_argument, config_from, nearest
+from steer.configs.schema import Config
+from steer.data.problem import Problem
+from steer.data.tasks import FAMILIES, distinct_problems
+from steer.errors import UserError
+from steer.io import atomic_write, write_jsonl
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_config_argument(parser)
+    parser.add_argument("--out", required=True, metavar="FOLDER")
+
+
+def run(args: argparse.Namespace) -> None:
+    config, out = config_from(args), Path(args.out)
+    evaluation = {name: evaluation_problems(config, name) for name in config.data.benchmarks}
+    for name, problems in evaluation.items():
+        if not problems:
+            raise UserError(f"{args.config}: benchmark {name!r} has no problems; check `data.rows` and its file")
+        write_jsonl(out / f"{name}.jsonl", (p.to_json() for p in problems))
+    everything = [problem for problems in evaluation.values() for problem in problems]
+    training, removals = training_problems(config, everything)
+    write_jsonl(out / "train.jsonl", (p.to_json() for p in training))
+    atomic_write(out / "removed.csv", _csv(removals))
+    for row in removals:
+        print(f"training data: {row['count']} rows removed: {row['reason']}")
+    counts = {name: len(problems) for name, problems in evaluation.items()}
+    print(json.dumps({"train": len(training), "evaluation": counts}))
+
+
+def evaluation_problems(config: Config, name: str) -> list[Problem]:
+    """The problems of one benchmark of the configuration."""
+    data = config.data
+    if data.source == "synthetic":
+        if name not in FAMILIES:
+            raise UserError(f"data.benchmarks: no synthetic family {name!r}{nearest(name, FAMILIES)}")
+        return distinct_problems(name, "evaluation", data.seed, data.rows or 64)
+    from steer.data.benchmarks import load_benchmark
+
+    return load_benchmark(name, data.data_dir, template=data.template, limit=data.rows)
+
+
+def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[Problem], list[dict]]:
+    """(training problems, what was left out and why). Real training data drops what overlaps with evaluation."""
+    data = config.data
+    if data.train is None:
+        return [], []
+    if data.train == "synthetic":
+        return _synthetic(config), []
+    from steer.data import dapo
+
+    loader = {"dapo": dapo.load_dapo, "leetcode": dapo.load_leetcode, "archer-code": dapo.load_archer_code}[data.train]
+    kept, removals = dapo.clean(loader(data.data_dir), evaluation)
+    random.Random(data.seed).shuffle(kept)
+    return kept[: data.train_size], removals
+
+
+def _synthetic(config: Config) -> list[Problem]:
+    """The same number of training questions from each family, mixed."""
+    size = config.data.train_size or 4096
+    families = [name for name in config.data.benchmarks if name in FAMILIES] or list(FAMILIES)
+    each = -(-size // len(families))
+    problems = [p for name in families for p in distinct_problems(name, "train", config.data.seed, each)]
+    random.Random(config.data.seed).shuffle(problems)
+    return problems[:size]
+
+
+def _csv(rows: list[dict]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=["reason", "count", "ids"])
+    writer.writeheader()
+    writer.writerows({**row, "ids": " ".join(row["ids"])} for row in rows)
+    return buffer.getvalue()

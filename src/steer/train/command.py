@@ -1,0 +1,126 @@
+"""`steer train`: one run of one method with one seed, into the documented run folder."""
+
+import argparse
+import datetime
+import json
+import platform
+import shutil
+import time
+from pathlib import Path
+
+import torch
+import transformers
+
+import steer
+from steer.configs.load import add_config_argument, config_from, nearest
+from steer.configs.schema import Config
+from steer.data.problem import Problem
+from steer.errors import UserError
+from steer.io import atomic_write, read_jsonl, write_jsonl
+from steer.methods import load_method
+from steer.models.load import load_model, load_tokenizer, save_model
+from steer.train.checkpoint import fingerprint
+from steer.train.loop import Trainer
+
+# What a result of training depends on; a checkpoint made by other code is not continued.
+SOURCES = ("methods", "models", "engines", "verify", "train")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_config_argument(parser)
+    parser.add_argument("--run", required=True, help="entry of the configuration's `methods`")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--model", required=True, metavar="FOLDER", help="base model: folder or hub id")
+    parser.add_argument("--data", required=True, metavar="FILE", help="training problems, data/train.jsonl")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="the run folder to write")
+    parser.add_argument("--checkpoints", metavar="FOLDER", help="default: <out>.checkpoints")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
+
+
+def run(args: argparse.Namespace) -> None:
+    config = config_from(args)
+    if args.run not in config.methods:
+        raise UserError(f"{args.config}: no run {args.run!r} in `methods`{nearest(args.run, config.methods)}")
+    torch.set_num_threads(args.threads)
+    out = Path(args.out)
+    settings = run_settings(config, args.run, args.seed)
+    problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
+    if not problems:
+        raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
+    tokenizer, model = load_tokenizer(args.model), load_model(args.model)
+    checkpoints = Path(args.checkpoints or f"{out}.checkpoints")
+    entry = config.methods[args.run]
+    started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
+    trainer = Trainer(
+        model=model,
+        tokenizer=tokenizer,
+        method=load_method(entry.method or args.run, entry.set),
+        problems=problems,
+        training=config.training_for(args.run),
+        reward=config.reward,
+        seed=args.seed,
+        checkpoints=checkpoints,
+        fingerprint=fingerprint({**settings, "threads": args.threads}, _inputs(args)),
+    )
+    if trainer.training.tensorboard:
+        trainer.on_step = _tensorboard(out / "tensorboard")
+    metrics = trainer.run()
+    save_model(model, tokenizer, out / "model")
+    provenance = {"started": started.isoformat(timespec="seconds"), "seconds": round(time.perf_counter() - clock, 1)}
+    atomic_write(out / "config.yaml", _yaml({**settings, "versions": versions(), **provenance}))
+    # Last, so that a folder with metrics is a finished run.
+    write_jsonl(out / "metrics.jsonl", metrics)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    last = {name: metrics[-1][name] for name in ("step", "accuracy", "entropy")}
+    print(json.dumps({"run": args.run, "seed": args.seed, **last, "seconds": provenance["seconds"]}))
+
+
+def run_settings(config: Config, name: str, seed: int) -> dict:
+    """The resolved configuration of one run, as its folder keeps it."""
+    entry = config.methods[name]
+    method = load_method(entry.method or name, entry.set)
+    return {
+        "run": name,
+        "method": method.name,
+        "label": entry.label or method.label,
+        "seed": seed,
+        "slots": method.settings,
+        "training": config.training_for(name).model_dump(),
+        "reward": config.reward.model_dump(),
+    }
+
+
+def versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "steer": steer.__version__,
+    }
+
+
+def _inputs(args: argparse.Namespace) -> list[Path]:
+    package = Path(__file__).parents[1]
+    sources = [path for name in SOURCES for path in (package / name).rglob("*.py")]
+    return [*sources, Path(args.data), *Path(args.model).glob("*.safetensors")]
+
+
+def _yaml(value: dict) -> str:
+    import yaml
+
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+
+
+def _tensorboard(folder: Path):
+    """A function that writes a step's metrics as TensorBoard scalars."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(folder)
+
+    def on_step(metrics: dict) -> None:
+        for name, value in metrics.items():
+            if name != "step" and value is not None:
+                writer.add_scalar(name, value, metrics["step"])
+        writer.flush()
+
+    return on_step

@@ -1,0 +1,119 @@
+"""The training loop: roll out, verify, advantages, old log-probabilities, updates; one line of metrics a step."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from steer.configs.schema import Reward, Training
+from steer.data.problem import Problem
+from steer.engines.local import LocalEngine
+from steer.methods import Method
+from steer.train import checkpoint
+from steer.train.metrics import rollout_metrics, update_metrics
+from steer.train.rollouts import assemble, choose_prompts, encode_prompts, judge, sampling_of, step_generator
+from steer.train.update import Batch, no_grad_statistics, run_updates
+from steer.verify.responses import Verifier
+
+# Sequences in a forward pass without gradient; small enough for a cache-friendly batch on a CPU.
+_FORWARD_CHUNK = 64
+
+
+@dataclass
+class Trainer:
+    """One run. `model` is trained in place; `fingerprint` names what a checkpoint must agree with."""
+
+    model: Any
+    tokenizer: Any
+    method: Method
+    problems: list[Problem]
+    training: Training
+    reward: Reward
+    seed: int
+    checkpoints: Path
+    fingerprint: str
+    on_step: Callable[[dict[str, Any]], None] = lambda metrics: None
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self) -> list[dict[str, Any]]:
+        """Train to the last step, from the newest checkpoint where there is one; returns the metrics of all steps."""
+        training = self.training
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=training.lr, weight_decay=training.weight_decay, fused=True
+        )
+        first = self._resume(optimizer) + 1
+        engine = LocalEngine(self.model, self.tokenizer)
+        limits = {"time_limit_s": self.reward.code_time_limit_s, "memory_limit_mb": self.reward.code_memory_limit_mb}
+        with Verifier(self.reward.verifier_workers, **limits) as verifier:
+            steps = range(first, training.steps + 1)
+            for step in tqdm(steps, initial=first - 1, total=training.steps, desc=self.method.name, mininterval=5):
+                self.metrics.append(self._step(step, engine, verifier, optimizer))
+                self.on_step(self.metrics[-1])
+                if step % training.checkpoint_every == 0 and step < training.steps:
+                    self._save(step, optimizer)
+        return self.metrics
+
+    def _step(self, step: int, engine: LocalEngine, verifier: Verifier, optimizer) -> dict[str, Any]:
+        training, clock = self.training, _Clock()
+        self.method.progress = (step - 1) / training.steps
+        lr = training.lr * min(1.0, step / max(training.warmup_steps, 1))
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+
+        problems = choose_prompts(self.problems, training, self.seed, step)
+        prompts = encode_prompts(self.tokenizer, problems, training.max_prompt_tokens)
+        completions = engine.generate(prompts, sampling_of(training), step_generator(self.seed, step, "rollout"))
+        rolled = assemble(problems, prompts, completions, self.tokenizer)
+        clock.lap("rollout")
+        rollouts = judge(problems, rolled, verifier, self.reward)
+        clock.lap("verify")
+        old = no_grad_statistics(self.model, rollouts.sequences, training.temperature, _FORWARD_CHUNK)
+        advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
+        batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
+        metrics = {"step": step, **rollout_metrics(rollouts, batch)}
+        clock.lap("logprob")
+        generator = step_generator(self.seed, step, "updates")
+        metrics |= update_metrics(run_updates(self.model, optimizer, self.method, batch, training, generator))
+        clock.lap("update")
+        return {**metrics, "lr": lr, **clock.seconds()}
+
+    def _resume(self, optimizer) -> int:
+        """The last finished step, its state restored; 0 for a fresh run."""
+        state = checkpoint.load_newest(self.checkpoints, self.fingerprint)
+        if state is None:
+            return 0
+        self.model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        self.method.load_state_dict(state["method"])
+        self.metrics = state["metrics"]
+        return state["step"]
+
+    def _save(self, step: int, optimizer) -> None:
+        state = {
+            "fingerprint": self.fingerprint,
+            "model": self.model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "method": self.method.state_dict(),
+        }
+        checkpoint.save(self.checkpoints, step, state, self.metrics)
+
+
+class _Clock:
+    """Wall time of consecutive phases."""
+
+    def __init__(self) -> None:
+        self.started = self.last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[f"seconds_{name}"] = now - self.last
+        self.last = now
+
+    def seconds(self) -> dict[str, float]:
+        total = self.last - self.started
+        return {name: round(value, 4) for name, value in {**self.laps, "seconds": total}.items()}

@@ -1,0 +1,73 @@
+"""The fields of a line of metrics.jsonl; docs/metrics.md defines each."""
+
+from collections import defaultdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steer.methods.tokens import masked_mean
+from steer.train.rollouts import Rollouts
+from steer.train.update import Batch, UpdateRecord
+
+WEIGHT_QUANTILES = {"min": 0.0, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
+RATIO_QUANTILES = {"p01": 0.01, "p50": 0.5, "p99": 0.99, "max": 1.0}
+
+
+def rollout_metrics(rollouts: Rollouts, batch: Batch) -> dict[str, Any]:
+    """Everything that is known before the first update."""
+    mask, judged = rollouts.sequences.mask, batch.judged
+    correct = torch.tensor([v.verdict == "correct" for v in rollouts.verdicts])
+    by_family = defaultdict(list)
+    for problem, is_correct, is_judged in zip(rollouts.problems, correct.tolist(), judged.tolist(), strict=True):
+        if is_judged:
+            by_family[problem.benchmark].append(is_correct)
+    families = {f"accuracy/{name}": sum(values) / len(values) for name, values in sorted(by_family.items())}
+    mismatch = (batch.old.logprob - rollouts.engine_logprob)[mask].abs().max()
+    return {
+        "reward": _mean(rollouts.rewards[judged]),
+        "accuracy": _mean(correct[judged].float()),
+        **families,
+        "unverifiable": int((~judged).sum()),
+        "entropy": masked_mean(batch.old.entropy, mask).item(),
+        "entropy_correct": _mean(batch.old.entropy[mask & (correct & judged)[:, None]]),
+        "entropy_wrong": _mean(batch.old.entropy[mask & (~correct & judged)[:, None]]),
+        "logprob": masked_mean(batch.old.logprob, mask).item(),
+        "advantage_std": batch.advantage.std().item(),
+        "zero_spread": _zero_spread(rollouts.rewards, rollouts.group),
+        "response_length": rollouts.sequences.lengths.float().mean().item(),
+        "truncated": rollouts.truncated.float().mean().item(),
+        "rollout_mismatch_max": mismatch.item(),
+    }
+
+
+def update_metrics(records: list[UpdateRecord]) -> dict[str, Any]:
+    """What the step's updates did: means over updates, quantiles over their tokens pooled."""
+    if not records:
+        return {}
+    means = {name: sum(r.metrics[name] for r in records) / len(records) for name in records[0].metrics}
+    weight, ratio = torch.cat([r.weight for r in records]), torch.cat([r.ratio for r in records])
+    effective = weight.sum() ** 2 / (len(weight) * (weight**2).sum()).clamp(min=torch.finfo(weight.dtype).tiny)
+    return {
+        **means,
+        **{f"weight_{name}": value for name, value in _quantiles(weight, WEIGHT_QUANTILES).items()},
+        "weight_ess": effective.item(),
+        **{f"ratio_{name}": value for name, value in _quantiles(ratio, RATIO_QUANTILES).items()},
+    }
+
+
+def _quantiles(values: Tensor, wanted: dict[str, float]) -> dict[str, float]:
+    """Order statistics without interpolation; sorting once, since torch.quantile refuses more than 2^24 values."""
+    ordered = values.sort().values
+    return {name: ordered[round(q * (len(ordered) - 1))].item() for name, q in wanted.items()}
+
+
+def _zero_spread(rewards: Tensor, group: Tensor) -> float:
+    """Share of groups whose judged rewards are all equal (or none)."""
+    groups = group.unique()
+    spreads = [rewards[(group == g) & ~rewards.isnan()] for g in groups]
+    return sum(len(r) == 0 or bool((r == r[0]).all()) for r in spreads) / len(groups)
+
+
+def _mean(values: Tensor) -> float | None:
+    return values.mean().item() if len(values) else None

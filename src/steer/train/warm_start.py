@@ -1,0 +1,133 @@
+"""`steer warm-start`: a small base model, trained from scratch on noisy worked solutions of the synthetic families.
+
+What it should leave is something to explore and something to lose: sampled accuracy well below 1 and entropy well
+above 0. It measures both on training questions and writes them to `warm_start.json` in the model's folder.
+"""
+
+import argparse
+import json
+import math
+import random
+import time
+from itertools import islice
+
+import torch
+from tqdm import tqdm
+
+from steer.configs.load import add_config_argument, config_from
+from steer.configs.schema import WarmStart
+from steer.data.problem import Problem
+from steer.data.tasks import make_problems
+from steer.data.tasks.noise import noisy_solution
+from steer.engines.local import LocalEngine
+from steer.engines.sampling import Sampling
+from steer.errors import UserError
+from steer.io import atomic_directory, write_json
+from steer.models.forward import Sequences, response_statistics
+from steer.models.load import new_model
+from steer.models.tokenizer import character_tokenizer, render_prompt
+from steer.verify.responses import Verifier
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_config_argument(parser)
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where the model and its tokenizer go")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="torch threads (default 2)")
+
+
+def run(args: argparse.Namespace) -> None:
+    config = config_from(args)
+    if config.data.train != "synthetic":
+        raise UserError(f"{args.config}: a warm start needs `data.train: synthetic`; else name a model in `model.path`")
+    torch.set_num_threads(args.threads)
+    families = synthetic_families(config.data.benchmarks)
+    tokenizer, settings = character_tokenizer(), config.model.warm_start
+    model = new_model(settings.architecture, tokenizer, settings.seed)
+    started = time.perf_counter()
+    loss = train(model, tokenizer, families, settings)
+    seconds = time.perf_counter() - started
+    summary = {"steps": settings.steps, "loss": loss, "seconds": round(seconds, 1)}
+    length = config.training.max_response_tokens if config.training else config.evaluation.max_response_tokens
+    summary |= measure(model, tokenizer, families, length, settings.seed)
+    with atomic_directory(args.out) as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        write_json(folder / "warm_start.json", summary)
+    print(json.dumps(summary))
+
+
+def synthetic_families(benchmarks: list[str]) -> list[str]:
+    """The families to learn: those evaluated, or all of them when the evaluation is on real benchmarks."""
+    from steer.data.tasks import FAMILIES
+
+    return [name for name in benchmarks if name in FAMILIES] or list(FAMILIES)
+
+
+def train(model, tokenizer, families: list[str], settings: WarmStart) -> float:
+    """Maximum likelihood on noisy solutions; returns the mean loss of the last tenth of the steps."""
+    rng = random.Random(f"warm-start/{settings.seed}")
+    streams = {name: make_problems(name, "train", settings.seed) for name in families}
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True
+    )
+    warm = max(1, settings.steps // 20)
+
+    def scale(step: int) -> float:
+        return min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / settings.steps)))
+
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
+    losses = []
+    for _ in tqdm(range(settings.steps), desc="warm start", mininterval=2):
+        problems = [next(streams[rng.choice(families)]) for _ in range(settings.batch)]
+        solutions = [noisy_solution(p, rng, noise=settings.noise, direct=settings.direct) for p in problems]
+        sequences = encode(tokenizer, problems, solutions)
+        optimizer.zero_grad()
+        losses.append(backward(model, sequences, chunk=settings.batch // 2))
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        scheduler.step()
+    tail = losses[-max(1, len(losses) // 10) :]
+    return round(sum(tail) / len(tail), 4)
+
+
+def backward(model, sequences: Sequences, chunk: int) -> float:
+    """The gradient of the mean token loss, in length-sorted chunks that add up to it; returns the loss."""
+    total = sequences.lengths.sum()
+    loss = 0.0
+    for index in sequences.by_length(max(chunk, 1)):
+        part = sequences.rows(index)
+        share = -response_statistics(model, part, temperature=1.0).logprob[part.mask].sum() / total
+        share.backward()
+        loss += share.item()
+    return loss
+
+
+def encode(tokenizer, problems: list[Problem], solutions: list[str]) -> Sequences:
+    """Prompts as the chat template renders them, solutions with an end-of-sequence token."""
+    prompts = [tokenizer.encode(render_prompt(tokenizer, p.prompt), add_special_tokens=False) for p in problems]
+    responses = [[*tokenizer.encode(s, add_special_tokens=False), tokenizer.eos_token_id] for s in solutions]
+    return Sequences.from_lists(prompts, responses, tokenizer.pad_token_id)
+
+
+def measure(model, tokenizer, families: list[str], max_tokens: int, seed: int) -> dict:
+    """Sampled accuracy, pass@4 and mean token entropy on training questions, over all families and for each."""
+    problems = [p for name in families for p in islice(make_problems(name, "train", seed + 1), 48)]
+    prompts = [tokenizer.encode(render_prompt(tokenizer, p.prompt), add_special_tokens=False) for p in problems]
+    generator = torch.Generator().manual_seed(seed)
+    engine = LocalEngine(model, tokenizer)
+    completions = engine.generate(prompts, Sampling(samples=4, max_tokens=max_tokens), generator)
+    flat = [(i, completion) for i, group in enumerate(completions) for completion in group]
+    with Verifier() as verifier:
+        texts = [tokenizer.decode(c.tokens, skip_special_tokens=True) for _, c in flat]
+        verdicts = verifier.verify([problems[i] for i, _ in flat], texts)
+    sequences = Sequences.from_lists([prompts[i] for i, _ in flat], [c.tokens for _, c in flat], tokenizer.pad_token_id)
+    with torch.no_grad():
+        entropy = response_statistics(model, sequences, temperature=1.0).entropy[sequences.mask].mean().item()
+    correct = torch.tensor([v.verdict == "correct" for v in verdicts]).view(len(problems), 4).double()
+    by_family = correct.mean(1).view(len(families), -1).mean(1).tolist()
+    return {
+        "accuracy": round(correct.mean().item(), 4),
+        "pass@4": round(correct.amax(1).mean().item(), 4),
+        "entropy": round(entropy, 4),
+        "accuracy_by_family": {name: round(a, 3) for name, a in zip(families, by_family, strict=True)},
+    }

@@ -1,0 +1,57 @@
+"""Verdicts on model responses, mathematics or code, by the one path that rewards, evaluation and regrading share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from steer.data.problem import Problem
+from steer.verify.code import Program, Sandbox, extract_program
+from steer.verify.math import MathVerifier
+
+_OF_PROGRAM = {"pass": "correct", "fail": "wrong", "sandbox_error": "unverifiable"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`unverifiable`: the verifier, not the answer, failed. `extracted` is the answer or the program judged."""
+
+    verdict: Literal["correct", "wrong", "unverifiable"]
+    extracted: str | None
+    reason: str
+    seconds: float
+
+
+class Verifier:
+    """Both verifiers with their worker processes, which start when first needed and end with the `with` block."""
+
+    def __init__(self, workers: int = 1, time_limit_s: float = 2.0, memory_limit_mb: int = 512):
+        self.limits = {"time_limit_s": time_limit_s, "memory_limit_mb": memory_limit_mb}
+        self.math = MathVerifier(workers=workers)
+        self.code = Sandbox(workers=workers)
+
+    def __enter__(self) -> "Verifier":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.math.__exit__(*exception)
+        self.code.__exit__(*exception)
+
+    def verify(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
+        """One verdict per (problem, response), in order."""
+        pairs = list(zip(problems, responses, strict=True))
+        math = iter(self.math.verify([(p.gold, r, p.answer_type) for p, r in pairs if p.kind == "math"]))
+        programs = [self._program(p, r) for p, r in pairs if p.kind == "code"]
+        code = iter(zip(programs, self.code.judge(programs), strict=True))
+        return [self._from_math(next(math)) if p.kind == "math" else self._from_code(*next(code)) for p, _ in pairs]
+
+    def _program(self, problem: Problem, response: str) -> Program:
+        entry_point = problem.tests.get("entry_point")
+        return Program(extract_program(response, problem.prefix, entry_point), problem.tests, **self.limits)
+
+    @staticmethod
+    def _from_math(verdict) -> Verdict:
+        return Verdict(verdict.verdict, verdict.extracted, verdict.reason, verdict.seconds)
+
+    @staticmethod
+    def _from_code(program: Program, verdict) -> Verdict:
+        return Verdict(_OF_PROGRAM[verdict.verdict], program.program, verdict.reason, verdict.wall_seconds)
