@@ -1,0 +1,63 @@
+"""Final accuracy of every run with its 95 % interval: math, code and all benchmarks, the base model as a line."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from steer.figures import page
+from steer.figures.looks import look
+from steer.figures.sources import Sources
+
+TITLES = {"math": "math", "code": "code", "overall": "all benchmarks"}
+
+
+def draw(sources: Sources) -> Figure:
+    table = sources.frame("accuracy.csv")
+    columns = [column for column in TITLES if column in set(table["column"])]
+    runs = [run for run in sources.labels if run != "base"]
+    height = 1.2 + 0.24 * len(runs)
+    figure, axes = page.panels(max(len(columns), 1), 3, 2.9, height, sharey=True)
+    if not columns or not runs:
+        axes = [page.say(ax, "No run with verdicts on every benchmark.") for ax in axes]
+    for column, ax in zip(columns, axes, strict=False):
+        if ax is not None:
+            _panel(ax, table[table["column"] == column].set_index("run"), runs, sources)
+            ax.set(title=TITLES[column], xlabel="accuracy (%)")
+    if columns and runs:
+        axes[0].set_yticks(range(len(runs)), [sources.labels[run] for run in runs])
+        axes[0].set_ylim(len(runs) - 0.4, -0.6)
+    page.notes(figure, sources, *_explanations(table, columns))
+    return figure
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], sources: Sources) -> None:
+    if "base" in rows.index:
+        base = 100 * rows.loc["base", ["mean", "low", "high"]].astype(float)
+        ax.axvline(base["mean"], color=look("base")["color"], linestyle=look("base")["linestyle"], label="base")
+        ax.axvspan(base["low"], base["high"], color=look("base")["color"], alpha=0.12, linewidth=0)
+    for place, run in enumerate(runs):
+        if run not in rows.index:
+            sources.missing.append(f"{sources.labels[run]}: not evaluated on every benchmark")
+            ax.text(0.02, place, "not evaluated", transform=ax.get_yaxis_transform(), va="center", fontsize=7)
+            continue
+        row = rows.loc[run]
+        mean, low, high = (100 * float(row[name]) for name in ("mean", "low", "high"))
+        error = None if pd.isna(low) else [[mean - low], [high - mean]]
+        style = {key: value for key, value in look(run).items() if key != "linestyle"}
+        ax.errorbar(mean, place, xerr=error, label=sources.labels[run], linestyle="none", elinewidth=1.4, **style)
+        if pd.notna(row["paper"]):
+            ax.plot(100 * float(row["paper"]), place, marker="|", markersize=11, color="#444444", linestyle="none")
+    ax.grid(axis="y", visible=False)
+
+
+def _explanations(table: pd.DataFrame, columns: list[str]) -> list[str]:
+    if not columns:
+        return []
+    shown = table[table["column"] == columns[-1]]
+    lines = [
+        f"Mean over {shown['questions'].max()} questions, their samples and seeds; bars: 95 % interval clustered by "
+        "question. Dotted line and grey band: base model."
+    ]
+    if table["paper"].notna().any():
+        lines.append("Upright strokes: the paper's values.")
+    return lines

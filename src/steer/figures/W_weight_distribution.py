@@ -1,0 +1,48 @@
+"""Quantiles over tokens of the weight λ at every step, one panel per run that sets weights."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from steer.figures import page
+from steer.figures.looks import look
+from steer.figures.sources import Sources
+
+QUANTILES = ["min", "p05", "p25", "p50", "p75", "p95", "max"]
+
+
+def draw(sources: Sources) -> Figure:
+    names = [f"weight_{name}" for name in QUANTILES]
+    curves = sources.curves(*names)
+    weighted = [run for run in sources.labels if _varies(curves[curves["run"] == run][names])]
+    figure, axes = page.panels(
+        max(len(weighted), 1), 4, 3.6 if len(weighted) < 4 else 2.8, 2.8, sharex=True, sharey=True
+    )
+    # Runs that log no weights are not missing from this figure if they set none; say so only where nothing is drawn.
+    if not weighted:
+        page.say(axes[0], "No run sets token weights: λ is 1 throughout.")
+    for run, ax in zip(weighted, axes, strict=False):
+        _bands(ax, curves[curves["run"] == run], look(run)["color"])
+        ax.set_title(sources.labels[run])
+        ax.set(xlabel="training step", ylabel="weight λ")
+        ax.label_outer()
+    if weighted:
+        page.legend(figure, axes[0])
+    page.notes(figure, sources, "Quantiles over the tokens of a step; mean over seeds, extremes for the thin lines.")
+    return figure
+
+
+def _varies(values: pd.DataFrame) -> bool:
+    return bool(((values - 1).abs() > 1e-9).any(axis=None))
+
+
+def _bands(ax: Axes, rows: pd.DataFrame, colour: str) -> None:
+    by_step = rows.groupby("step")
+    mean = {name: by_step[f"weight_{name}"].mean() for name in QUANTILES}
+    steps = mean["p50"].index
+    ax.fill_between(steps, mean["p05"], mean["p95"], color=colour, alpha=0.2, linewidth=0, label="5 to 95 %")
+    ax.fill_between(steps, mean["p25"], mean["p75"], color=colour, alpha=0.4, linewidth=0, label="25 to 75 %")
+    ax.plot(steps, mean["p50"], color=colour, label="median")
+    for name, values in (("min", by_step["weight_min"].min()), ("max", by_step["weight_max"].max())):
+        label = "least and largest" if name == "min" else None
+        ax.plot(steps, values, color=colour, linewidth=0.7, linestyle=(0, (2, 1.5)), label=label)

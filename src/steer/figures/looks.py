@@ -1,0 +1,56 @@
+"""One fixed look per run name: colour, line style and marker, the same in every figure.
+
+Colours are Okabe and Ito's and Tol's muted set, both made for colour-blind readers; line styles and markers tell the
+curves apart without colour. A name that is not listed gets a look from its hash: stable, whatever else is drawn.
+"""
+
+import hashlib
+from typing import Any
+
+DASHES: dict[str, Any] = {
+    "solid": "-",
+    "dashed": (0, (5, 2)),
+    "dotted": (0, (1, 1.5)),
+    "dashdot": (0, (6, 2, 1.2, 2)),
+    "dashdotdot": (0, (6, 2, 1.2, 2, 1.2, 2)),
+    "long": (0, (9, 3)),
+}
+KNOWN: dict[str, tuple[str, str, str]] = {
+    "base": ("#6e6e6e", "dotted", "X"),
+    "oracle": ("#b0b0b0", "dashdot", "*"),
+    "grpo": ("#000000", "solid", "o"),
+    "clip_higher": ("#0072B2", "dashed", "s"),
+    "entropy_regularisation": ("#E69F00", "dashdot", "^"),
+    "perplexity_shaping": ("#009E73", "dotted", "D"),
+    "position_shaping": ("#CC79A7", "dashdotdot", "v"),
+    "steer": ("#D55E00", "solid", "P"),
+    "rloo": ("#56B4E9", "solid", "<"),
+    "opo": ("#332288", "dashed", ">"),
+    "dr_grpo": ("#882255", "dashdot", "h"),
+    "w_reinforce": ("#44AA99", "dashed", "p"),
+    "fork_tokens": ("#117733", "solid", "d"),
+    "entropy_aware_advantage": ("#999933", "dashed", "*"),
+    "clip_cov": ("#AA4499", "solid", "X"),
+    "kl_cov": ("#CC6677", "dashed", "H"),
+    "dapo": ("#88CCEE", "dashdot", "8"),
+    "opefo": ("#661100", "dashed", "o"),
+    "covariance_kernel": ("#6699CC", "dashdotdot", "s"),
+    "rlrt": ("#888888", "solid", "^"),
+    "stare": ("#DDCC77", "solid", "D"),
+}
+OTHER_COLOURS = ["#332288", "#117733", "#44AA99", "#6699CC", "#999933", "#CC6677", "#882255", "#AA4499", "#661100"]
+OTHER_MARKERS = ["o", "s", "^", "D", "v", "P", "<", ">", "h", "p", "d", "X"]
+CORRECT = ("#0072B2", "-")
+WRONG = ("#D55E00", DASHES["dashed"])
+
+
+def look(run: str) -> dict[str, Any]:
+    """`color`, `linestyle` and `marker` for matplotlib."""
+    if run in KNOWN:
+        colour, dash, marker = KNOWN[run]
+    else:
+        digest = hashlib.sha256(run.encode()).digest()
+        colour = OTHER_COLOURS[digest[0] % len(OTHER_COLOURS)]
+        dash = list(DASHES)[digest[1] % len(DASHES)]
+        marker = OTHER_MARKERS[digest[2] % len(OTHER_MARKERS)]
+    return {"color": colour, "linestyle": DASHES[dash], "marker": marker}

@@ -1,0 +1,72 @@
+"""From panels to a finished figure: legend beside them, notes beneath, saved as PDF and PNG."""
+
+import io
+import textwrap
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from steer.figures.sources import Sources
+from steer.io import atomic_write
+
+STYLE = Path(__file__).with_name("steer.mplstyle")
+NOTE_SIZE = 7
+SHOWN_MISSING = 6
+
+
+def panels(
+    number: int, columns: int, width: float = 3.4, height: float = 2.6, **shared: bool
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `number` equal panels, at most `columns` in a row, unused places left blank; inches."""
+    columns = max(min(number, columns), 1)
+    rows = -(-max(number, 1) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * width, rows * height), squeeze=False, **shared)
+    flat = list(axes.flat)
+    for ax in flat[max(number, 1) :]:
+        ax.remove()
+    return figure, flat[:number]
+
+
+def legend(figure: Figure, ax: Axes) -> None:
+    """The panel's legend entries, once each, right of all panels."""
+    handles, names = ax.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, names, loc="outside right upper", ncols=1 if len(names) <= 24 else 2)
+
+
+def say(ax: Axes, text: str) -> None:
+    """Words in place of a panel that has nothing to draw."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, textwrap.fill(text, 40), ha="center", va="center", transform=ax.transAxes, color="#444444")
+
+
+def notes(figure: Figure, sources: Sources, *lines: str) -> None:
+    """Under the figure: what lines and bands are, what is missing, and the scale of the experiment."""
+    missing = list(dict.fromkeys(sources.missing))
+    texts = [line for line in lines if line]
+    if missing:
+        more = f"; and {len(missing) - SHOWN_MISSING} more" if len(missing) > SHOWN_MISSING else ""
+        texts.append("Missing: " + "; ".join(missing[:SHOWN_MISSING]) + more + ".")
+    texts.append(sources.about["scale"])
+    width = int(figure.get_figwidth() * 72 / (NOTE_SIZE * 0.52))
+    body = "\n".join(textwrap.fill(text, width) for text in texts)
+    # Below the canvas: `savefig.bbox: tight` makes room, whatever the panels leave.
+    figure.text(0.0, -0.02, body, ha="left", va="top", fontsize=NOTE_SIZE, color="#444444")
+
+
+def save(figure: Figure, stem: str | Path) -> list[Path]:
+    """`stem`.pdf and `stem`.png, whole or not at all, without a time stamp; closes the figure."""
+    written = []
+    for suffix, metadata in ((".pdf", {"CreationDate": None}), (".png", {"Software": None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix[1:], metadata=metadata)
+        path = Path(f"{stem}{suffix}")
+        atomic_write(path, buffer.getvalue())
+        written.append(path)
+    plt.close(figure)
+    return written
