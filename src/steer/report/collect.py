@@ -1,0 +1,115 @@
+"""What a results folder holds for the page, and in words what it lacks.
+
+Nothing here stops the page: a file that is missing or unreadable becomes a line of `Contents.missing`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from steer.configs.schema import Config
+from steer.errors import UserError
+from steer.io import read_jsonl
+from steer.report.figures import Figure, find_figures
+from steer.report.tables import Table, read_tables
+
+EXTRA_RUNS = {"base": "base model", "oracle": "oracle"}
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One run folder. `steps` are the rows of `metrics.jsonl` by increasing step, `info` its `config.yaml`."""
+
+    seed: int
+    folder: Path
+    info: dict[str, Any]
+    steps: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    name: str
+    label: str
+    trained: bool
+    seeds: list[Seed]
+
+
+@dataclass
+class Contents:
+    """Everything the page is made from. `root` is the results folder."""
+
+    config: Config
+    root: Path
+    runs: list[Run]
+    tables: list[Table]
+    figures: list[Figure]
+    missing: list[str] = field(default_factory=list)
+
+
+def collect(config: Config, root: Path) -> Contents:
+    """Read runs, tables and figures under `root`, in the order of the configuration."""
+    missing: list[str] = []
+    runs = [_run(config, root, name, missing) for name in _run_names(config, root)]
+    tables = read_tables(root / "tables", missing)
+    figures = find_figures(root / "figures", missing)
+    if not any(run.trained and run.seeds for run in runs):
+        missing.append("runs/: no training run, so there are no training curves")
+    return Contents(config, root, runs, tables, figures, missing)
+
+
+def rows_or_note(path: Path, missing: list[str]) -> list[dict[str, Any]]:
+    """Rows of a JSON-lines file; what keeps it from being read goes to `missing`."""
+    try:
+        rows = read_jsonl(path)
+    except (UserError, UnicodeDecodeError, OSError) as error:
+        missing.append(f"{path.name} of {path.parent.parent.name}/{path.parent.name} is left out: {error}")
+        return []
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def seed_folders(folder: Path) -> list[tuple[int, Path]]:
+    """`seed<k>` folders in `folder` by k."""
+    found = [(p.name.removeprefix("seed"), p) for p in folder.glob("seed*") if p.is_dir()]
+    return sorted((int(number), path) for number, path in found if number.isdecimal())
+
+
+def _run_names(config: Config, root: Path) -> list[str]:
+    """Extra runs first (they are what the others are compared with), then the configuration's, then strays."""
+    stored = {p.name for kind in ("runs", "generations") for p in (root / kind).glob("*") if p.is_dir()}
+    extra = [name for name in EXTRA_RUNS if name in stored]
+    return [*extra, *config.runs, *sorted(stored - set(extra) - set(config.runs))]
+
+
+def _run(config: Config, root: Path, name: str, missing: list[str]) -> Run:
+    seeds = [_seed(number, folder, missing) for number, folder in seed_folders(root / "runs" / name)]
+    label = _label(config, name, seeds)
+    if name in config.runs:
+        absent = [str(k) for k in config.seeds if k not in {seed.seed for seed in seeds}]
+        if absent:
+            missing.append(f"{label}: no run folder for seed {', '.join(absent)}")
+    return Run(name, label, name not in EXTRA_RUNS, seeds)
+
+
+def _seed(number: int, folder: Path, missing: list[str]) -> Seed:
+    info: Any = None
+    try:
+        info = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        missing.append(f"{folder.parent.name}/{folder.name}: no config.yaml, so its provenance is unknown")
+    except (yaml.YAMLError, UnicodeDecodeError):
+        missing.append(f"{folder.parent.name}/{folder.name}: config.yaml is not valid YAML")
+    rows = rows_or_note(folder / "metrics.jsonl", missing)
+    by_step = {row["step"]: row for row in rows if type(row.get("step")) is int}
+    return Seed(number, folder, info if isinstance(info, dict) else {}, [by_step[s] for s in sorted(by_step)])
+
+
+def _label(config: Config, name: str, seeds: list[Seed]) -> str:
+    entry = config.methods.get(name) or config.external.get(name)
+    if entry and entry.label:
+        return entry.label
+    for seed in seeds:
+        if isinstance(seed.info.get("label"), str):
+            return seed.info["label"]
+    return EXTRA_RUNS.get(name, name.replace("_", " "))

@@ -1,0 +1,119 @@
+"""The page: a template, one style sheet, one script, and the data in packed pieces. Nothing is fetched."""
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from steer.report import curves, generations, tokens
+from steer.report.chunks import inline
+from steer.report.collect import Contents
+from steer.report.figures import embed
+from steer.report.provenance import glossary, provenance
+from steer.report.tables import Table
+
+PAGE_LIMIT = 3_000_000
+FIGURES_SHARE, TOKENS_SHARE, GENERATIONS_SHARE, RESERVE = 1_200_000, 250_000, 1_200_000, 150_000
+# The order in which the script's files are joined.
+SCRIPTS = ("dom", "data", "scale", "chart", "curves", "generations", "tokens", "page")
+# Okabe and Ito's colours without yellow and black, then Tol's muted ones: told apart with colour-blind eyes.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#999933", "#7a6fd0", "#aa4499")
+
+
+def render(contents: Contents) -> str:
+    """The whole HTML document, valid UTF-8, below `PAGE_LIMIT` bytes unless curves and tables alone exceed it."""
+    names = curves.metric_names(contents.runs)
+    chunks = curves.metric_chunks(contents.runs, names)
+    contents.missing.extend(curves.not_finite(contents.runs))
+    images, width = embed(contents.figures, FIGURES_SHARE, contents.missing)
+    view = tokens.token_view(contents, TOKENS_SHARE)
+    used = RESERVE + sum(len(i.uri) for i in images.values()) + sum(map(len, [*chunks.values(), *view.chunks.values()]))
+    selection = generations.select(contents, max(0, min(GENERATIONS_SHARE, PAGE_LIMIT - used)))
+    chunks |= {f"tokens-{key}": text for key, text in view.chunks.items()}
+    chunks |= {f"generations-{name}": text for name, text in selection.chunks.items()}
+    style, script = _joined()
+    text = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            config=contents.config,
+            synthetic=contents.config.data.source == "synthetic",
+            tables=_by_section(contents.tables),
+            figures=[(figure, images.get(figure.title)) for figure in contents.figures],
+            figure_width=width,
+            runs=contents.runs,
+            metrics=names,
+            selection=selection,
+            tokens=view,
+            provenance=provenance(contents),
+            glossary=glossary(),
+            missing=contents.missing,
+            chunks={name: Markup(chunk) for name, chunk in chunks.items()},
+            index=Markup(inline(_index(contents, names, selection, view))),
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+        )
+    )
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def _index(contents: Contents, names: list[str], selection: Any, view: Any) -> dict[str, Any]:
+    """What the script must know at once; `answers` tells whether a run has responses in the page."""
+    runs = [
+        {
+            "name": run.name,
+            "label": run.label,
+            "colour": COLOURS[index % len(COLOURS)],
+            "dash": index // len(COLOURS),
+            "seeds": [seed.seed for seed in run.seeds if seed.steps],
+            "answers": (contents.root / "generations" / run.name).is_dir(),
+        }
+        for index, run in enumerate(contents.runs)
+    ]
+    definitions = {name: text for group, text in glossary() for name in group}
+    return {
+        "runs": runs,
+        "metrics": [{"name": name, "text": _definition(definitions, name)} for name in names],
+        "benchmarks": list(selection.chunks),
+        "tokens": list(view.chunks),
+    }
+
+
+def _definition(definitions: dict[str, str], name: str) -> str:
+    """`accuracy/<family>` defines every `accuracy/…`."""
+    family = next((d for d in definitions if "<" in d and name.startswith(d.partition("<")[0])), "")
+    return definitions.get(name) or definitions.get(family, "")
+
+
+def _by_section(tables: list[Table]) -> dict[str, list[Table]]:
+    """`summary` (claims and main results), `estimators`, and the `rest`."""
+    sections: dict[str, list[Table]] = {"summary": [], "estimators": [], "rest": []}
+    for table in tables:
+        if table.id == "T0" or table.file.startswith("T3_main"):
+            sections["summary"].append(table)
+        else:
+            sections["estimators" if table.id == "T1" else "rest"].append(table)
+    return sections
+
+
+def _environment() -> Environment:
+    template = files("steer.report").joinpath("page/page.html.j2").read_text(encoding="utf-8")
+    loader = DictLoader({"page.html.j2": template})
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def _joined() -> tuple[str, str]:
+    folder = files("steer.report").joinpath("page")
+    parts = [folder.joinpath(f"js/{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    script = '(() => {\n"use strict";\n' + "\n".join(parts) + "\n})();"
+    return folder.joinpath("page.css").read_text(encoding="utf-8"), script
+
+
+def _hash(text: str) -> str:
+    """What a Content-Security-Policy calls an inline element by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,162 @@
+// One line chart: SVG, redrawn when its data or width change; the cursor moves without a redraw.
+
+const DASHES = [null, "7 3", "2 3", "9 3 2 3"];
+const MARGIN = { top: 12, right: 14, bottom: 40, left: 62 };
+
+// `lines`: [{label, colour, dash, points: [{step, mean, low, high, count}]}].
+class Chart {
+  constructor(readout) {
+    this.readout = readout;
+    this.lines = [];
+    this.step = null;
+    this.element = h("div", {
+      class: "chart", tabindex: "0", role: "slider", "aria-label": "Training step, arrow keys move",
+      onkeydown: (event) => this.key(event),
+      onpointermove: (event) => this.point(event), onpointerdown: (event) => this.point(event),
+    });
+    new ResizeObserver(() => {
+      if (this.element.clientWidth !== this.width) this.draw();
+    }).observe(this.element);
+  }
+
+  show(lines, options) {
+    this.lines = lines;
+    this.options = options;
+    this.steps = [...new Set(lines.flatMap((line) => line.points.map((p) => p.step)))].sort((a, b) => a - b);
+    this.lookup = lines.map((line) => new Map(line.points.map((p) => [p.step, p])));
+    if (!this.steps.includes(this.step)) this.step = this.steps.at(-1) ?? null;
+    this.draw();
+    this.buildReadout();
+    this.move(this.step);
+  }
+
+  draw() {
+    if (!this.options) return;
+    this.width = this.element.clientWidth;
+    const width = Math.max(260, this.width), height = width < 520 ? 280 : 380;
+    const { log, metric } = this.options;
+    const usable = (p) => !log || p.low > 0;
+    const points = this.lines.flatMap((line) => line.points.filter(usable));
+    const view = svg("svg", { viewBox: `0 0 ${width} ${height}`, height, "aria-hidden": "true" });
+    this.element.replaceChildren(view);
+    this.cursor = null;
+    if (!points.length) {
+      const why = this.lines.length ? (log ? "No positive value to draw on a log axis" : "No value of this metric in the chosen runs") : "No run chosen";
+      view.append(svg("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, why));
+      return;
+    }
+    let low = Infinity, high = -Infinity;
+    for (const p of points) {
+      low = Math.min(low, p.low);
+      high = Math.max(high, p.high);
+    }
+    const xs = [MARGIN.left, width - MARGIN.right], ys = [height - MARGIN.bottom, MARGIN.top];
+    this.x = scale([this.steps[0], this.steps.at(-1)], xs, false);
+    this.y = scale([low, high], ys, log);
+    this.axes(view, xs, ys, metric);
+    for (const line of this.lines) this.line(view, line, usable);
+    this.cursor = svg("line", { class: "cursor", y1: ys[1], y2: ys[0] });
+    view.append(this.cursor);
+    this.place();
+  }
+
+  axes(view, xs, ys, metric) {
+    for (const tick of this.y.ticks) {
+      const y = this.y.at(tick);
+      view.append(svg("line", { class: "grid", x1: xs[0], x2: xs[1], y1: y, y2: y }));
+      view.append(svg("text", { x: xs[0] - 6, y: y + 4, "text-anchor": "end" }, format(tick)));
+    }
+    for (const tick of this.x.ticks.filter(Number.isInteger)) {
+      view.append(svg("text", { x: this.x.at(tick), y: ys[0] + 17, "text-anchor": "middle" }, format(tick)));
+    }
+    view.append(svg("line", { class: "grid", x1: xs[0], x2: xs[1], y1: ys[0], y2: ys[0] }));
+    view.append(svg("text", { x: (xs[0] + xs[1]) / 2, y: ys[0] + 34, "text-anchor": "middle" }, "training step"));
+    const middle = (ys[0] + ys[1]) / 2;
+    const turn = `rotate(-90 13 ${middle})`;
+    view.append(svg("text", { x: 13, y: middle, "text-anchor": "middle", transform: turn }, metric));
+  }
+
+  line(view, line, usable) {
+    const pieces = [];
+    let piece = [];
+    for (const p of line.points) {
+      if (usable(p)) piece.push(p);
+      else if (piece.length) {
+        pieces.push(piece);
+        piece = [];
+      }
+    }
+    if (piece.length) pieces.push(piece);
+    const at = (p, value) => `${this.x.at(p.step).toFixed(1)},${this.y.at(value).toFixed(1)}`;
+    const colour = line.colour;
+    for (const run of pieces) {
+      if (run.some((p) => p.high > p.low)) {
+        const outline = [...run.map((p) => at(p, p.high)), ...run.toReversed().map((p) => at(p, p.low))];
+        view.append(svg("path", { class: "band", d: `M${outline.join("L")}Z`, fill: colour }));
+      }
+      if (run.length === 1) {
+        const [x, y] = at(run[0], run[0].mean).split(",");
+        view.append(svg("circle", { cx: x, cy: y, r: 3, fill: colour }));
+      }
+      const d = `M${run.map((p) => at(p, p.mean)).join("L")}`;
+      view.append(svg("path", { class: "line", d, stroke: colour, "stroke-dasharray": DASHES[line.dash % DASHES.length] }));
+    }
+  }
+
+  buildReadout() {
+    this.cells = this.lines.map(() => [h("td", { class: "number" }), h("td", { class: "number" })]);
+    const rows = this.lines.map((line, i) => h("tr", {}, h("td", {}, swatch(line), " ", line.label), this.cells[i]));
+    const banded = this.options.banded;
+    this.caption = h("caption", { "aria-live": "polite" });
+    const head = h("tr", {}, h("th", {}, "run"), h("th", {}, banded ? "mean over seeds" : "value"), h("th", {}, banded ? "lowest to highest" : ""));
+    this.readout.replaceChildren(h("table", {}, this.caption, h("thead", {}, head), h("tbody", {}, rows)));
+  }
+
+  move(step) {
+    this.step = step;
+    this.place();
+    if (step === null) {
+      this.caption.textContent = "No value";
+      return;
+    }
+    const words = [];
+    this.lines.forEach((line, i) => {
+      const p = this.lookup[i].get(step);
+      this.cells[i][0].textContent = p ? format(p.mean) : "\u2013";
+      this.cells[i][1].textContent = p && p.count > 1 ? `${format(p.low)} to ${format(p.high)}` : "";
+      if (p) words.push(`${line.label} ${format(p.mean)}`);
+    });
+    this.caption.textContent = `${this.options.metric} at step ${step}`;
+    const attributes = { "aria-valuemin": this.steps[0], "aria-valuemax": this.steps.at(-1), "aria-valuenow": step };
+    fill(this.element, { ...attributes, "aria-valuetext": `step ${step}: ${words.slice(0, 8).join(", ")}` }, []);
+  }
+
+  place() {
+    if (!this.cursor || this.step === null) return;
+    const x = this.x.at(this.step);
+    fill(this.cursor, { x1: x, x2: x }, []);
+  }
+
+  point(event) {
+    if (!this.steps?.length || !this.cursor) return;
+    const box = this.element.firstChild.getBoundingClientRect();
+    const x = ((event.clientX - box.left) / box.width) * this.element.firstChild.viewBox.baseVal.width;
+    let best = this.steps[0];
+    for (const step of this.steps) if (Math.abs(this.x.at(step) - x) < Math.abs(this.x.at(best) - x)) best = step;
+    if (best !== this.step) this.move(best);
+  }
+
+  key(event) {
+    if (!this.steps?.length) return;
+    const last = this.steps.length - 1, here = this.steps.indexOf(this.step);
+    const to = { ArrowLeft: here - 1, ArrowDown: here - 1, ArrowRight: here + 1, ArrowUp: here + 1, PageDown: here - 10, PageUp: here + 10, Home: 0, End: last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    this.move(this.steps[Math.min(last, Math.max(0, to))]);
+  }
+}
+
+function swatch(line) {
+  const mark = svg("line", { x1: 0, x2: 24, y1: 6, y2: 6, stroke: line.colour, "stroke-width": 3, "stroke-dasharray": DASHES[line.dash % DASHES.length] });
+  return svg("svg", { class: "swatch", viewBox: "0 0 24 12", "aria-hidden": "true" }, mark);
+}

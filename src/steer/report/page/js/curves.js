@@ -1,0 +1,78 @@
+// Training curves: which runs, which metric, smoothing, seeds apart or together, log axis.
+
+const SHOWN_AT_FIRST = 6;
+
+function curvesApp(root) {
+  const runs = index.runs.filter((run) => run.seeds.length);
+  const state = {
+    metric: 0, window: 1, apart: false, log: false,
+    chosen: new Set(runs.slice(0, SHOWN_AT_FIRST).map((run) => run.name)),
+  };
+  const definition = h("p", { class: "small" });
+  const note = h("p", { class: "small", role: "status" });
+  const readout = h("div", { class: "readout scroll" });
+  const chart = new Chart(readout);
+  let turn = 0;
+
+  async function update() {
+    const mine = ++turn;
+    const [steps, values] = await Promise.all([chunk("steps"), chunk(`metric-${state.metric}`)]);
+    if (mine !== turn) return;
+    const lines = [];
+    for (const run of runs.filter((r) => state.chosen.has(r.name))) {
+      const seeds = run.seeds.map((seed) => {
+        const key = `${run.name}/${seed}`;
+        return { seed, steps: steps[key], values: smooth(values[key], state.window) };
+      });
+      const groups = state.apart ? seeds.map((s) => [s]) : [seeds];
+      groups.forEach((group, i) => {
+        const label = state.apart ? `${run.label}, seed ${group[0].seed}` : run.label;
+        lines.push({ label, colour: run.colour, dash: state.apart ? i : run.dash, points: overSeeds(group) });
+      });
+    }
+    const metric = index.metrics[state.metric];
+    definition.textContent = metric.text ? `${metric.name}: ${metric.text}` : metric.name;
+    chart.show(lines, { metric: metric.name, log: state.log, banded: !state.apart });
+    note.textContent = describe(lines);
+  }
+
+  function describe(lines) {
+    const parts = [];
+    const empty = lines.filter((line) => !line.points.length).map((line) => line.label);
+    if (empty.length) parts.push(`No value of this metric: ${empty.join(", ")}.`);
+    if (state.window > 1) parts.push(`Each point is the mean of the last ${state.window} steps.`);
+    const single = lines.some((line) => line.points.some((p) => p.count > 1));
+    if (!state.apart) parts.push(single ? "Line: mean over seeds. Band: lowest to highest seed." : "One seed, so no band.");
+    if (state.log) parts.push("Steps with values that are not positive are left out.");
+    return parts.join(" ");
+  }
+
+  const boxes = runs.map((run) => {
+    const toggle = (on) => {
+      state.chosen[on ? "add" : "delete"](run.name);
+      update();
+    };
+    return checkbox([swatch(run), run.label], state.chosen.has(run.name), toggle, "run");
+  });
+  const all = (on) => {
+    state.chosen = new Set(on ? runs.map((run) => run.name) : []);
+    for (const box of boxes) box.querySelector("input").checked = on;
+    update();
+  };
+  const windows = [1, 3, 5, 10, 20, 50].map((w) => [String(w), w === 1 ? "none" : `${w} steps`]);
+  const metrics = index.metrics.map((metric, i) => [String(i), metric.name]);
+  root.replaceChildren(
+    h("div", { class: "controls" },
+      select("Metric", metrics, "0", (value) => { state.metric = Number(value); update(); }),
+      select("Smoothing", windows, "1", (value) => { state.window = Number(value); update(); }),
+      checkbox("Seeds apart", false, (on) => { state.apart = on; update(); }),
+      checkbox("Log axis", false, (on) => { state.log = on; update(); })),
+    definition,
+    h("fieldset", {}, h("legend", {}, "Runs"),
+      h("div", { class: "controls" },
+        h("button", { type: "button", onclick: () => all(true) }, "All"),
+        h("button", { type: "button", onclick: () => all(false) }, "None")),
+      h("div", { class: "runs" }, boxes)),
+    chart.element, note, readout);
+  update();
+}

@@ -1,0 +1,74 @@
+// Axes, numbers in words, smoothing, and the mean and range over seeds.
+
+const MINUS = "\u2212";
+
+function format(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "\u2013";
+  const size = Math.abs(value);
+  const text = size !== 0 && (size < 1e-3 || size >= 1e6) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  return text.replace(/-/g, MINUS);
+}
+
+function niceTicks(low, high, count) {
+  const raw = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].find((factor) => factor * power >= raw) * power;
+  const ticks = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step);
+  return ticks;
+}
+
+function logTicks(low, high) {
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+    for (const factor of high / low > 1e3 ? [1] : [1, 2, 5]) {
+      const tick = factor * 10 ** power;
+      if (tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9)) ticks.push(tick);
+    }
+  }
+  return ticks.length > 1 ? ticks : [low, high];
+}
+
+// Values to pixels. `range` is [low, high] of the data; a flat line gets room around it.
+function scale(range, pixels, log) {
+  let [low, high] = range;
+  if (log) {
+    if (low === high) [low, high] = [low / 2, high * 2];
+    const a = Math.log(low), b = Math.log(high);
+    const at = (value) => pixels[0] + ((Math.log(value) - a) / (b - a)) * (pixels[1] - pixels[0]);
+    return { at, ticks: logTicks(low, high) };
+  }
+  if (low === high) [low, high] = low === 0 ? [-1, 1] : [low - Math.abs(low) * 0.1, high + Math.abs(high) * 0.1];
+  const at = (value) => pixels[0] + ((value - low) / (high - low)) * (pixels[1] - pixels[0]);
+  return { at, ticks: niceTicks(low, high, Math.max(2, Math.abs(pixels[1] - pixels[0]) / 70)) };
+}
+
+// Mean of the values there are among the last `window`.
+function smooth(values, window) {
+  if (window <= 1) return values;
+  return values.map((value, i) => {
+    if (value === null) return null;
+    const near = values.slice(Math.max(0, i - window + 1), i + 1).filter((v) => v !== null);
+    return near.reduce((a, b) => a + b, 0) / near.length;
+  });
+}
+
+// [{steps, values}] of one run's seeds to one series: at each step the mean over the seeds that have a value, and
+// the lowest and highest of them.
+function overSeeds(seeds) {
+  const at = new Map();
+  for (const { steps, values } of seeds) {
+    steps.forEach((step, i) => {
+      if (values[i] === null) return;
+      if (!at.has(step)) at.set(step, []);
+      at.get(step).push(values[i]);
+    });
+  }
+  return [...at.keys()].sort((a, b) => a - b).map((step) => {
+    const found = at.get(step);
+    return {
+      step, mean: found.reduce((a, b) => a + b, 0) / found.length,
+      low: Math.min(...found), high: Math.max(...found), count: found.length,
+    };
+  });
+}
