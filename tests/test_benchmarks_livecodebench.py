@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steer.data.benchmarks import BENCHMARKS, load, load_benchmark
-from steer.data.benchmarks.livecodebench import LEETCODE_IMPORTS, V5_WINDOW, pickled_text, private_cases
+from steer.data.benchmarks.livecodebench import LEETCODE_PREFIX, V5_WINDOW, pickled_text, private_cases
 from steer.errors import UserError
 
 CASES = [{"input": "1 2\n", "output": "3\n", "testtype": "stdin"}]
@@ -120,11 +120,11 @@ def test_both_kinds_of_cases(shared_data):
     kinds = {problem.tests["kind"] for problem in problems}
     assert kinds == {"stdin", "function"}
     senior = next(problem for problem in problems if problem.id == "livecodebench/2727")
-    assert senior.tests["entry_point"] == "countSeniors" and senior.prefix == LEETCODE_IMPORTS
+    assert senior.tests["entry_point"] == "countSeniors" and senior.prefix == LEETCODE_PREFIX
     first = senior.tests["cases"][0]
     assert first == {"args": [["7868190130M7522", "5303914400F9211", "9273338290F4010"]], "expected": 2}
     assert "countSeniors" in senior.prompt and senior.solution == ""
-    compile(LEETCODE_IMPORTS, "imports", "exec")
+    compile(LEETCODE_PREFIX + "    pass", "imports", "exec")
 
 
 def test_public_cases_come_before_private_ones():

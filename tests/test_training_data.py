@@ -195,7 +195,7 @@ def test_missing_or_short_training_files(tmp_path):
 
 def test_leetcode_rows(shared_data):
     problems = load_leetcode(shared_data)
-    assert len(problems) == 1889 and len({p.id for p in problems}) == 1889
+    assert len(problems) == 1768 and len({p.id for p in problems}) == 1768
     first = problems[0]
     assert first.tests["entry_point"] == "twoSum" and "Solution()" not in first.tests["code"]
     for p in problems:

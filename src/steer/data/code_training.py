@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from steer.data.benchmarks.code_rows import fenced
-from steer.data.benchmarks.livecodebench import LEETCODE_IMPORTS
+from steer.data.benchmarks.livecodebench import LEETCODE_PREFIX
 from steer.data.benchmarks.load import read_rows
 from steer.data.hub import hub_rows
 from steer.data.problem import Problem
@@ -14,15 +14,20 @@ from steer.errors import UserError
 
 ARCHER_HUB = "Fate-Zero/ArcherCodeR-Dataset"
 LEETCODE_FILE = "train/leetcode_train.json"
+_FOREIGN_HELPERS = re.compile(r"\b(?:list_node|tree_node|is_same_list|is_same_tree)\(")
 _LEETCODE_CALL = re.compile(r"\n+check\(Solution\(\)\.(\w+)\)\s*\Z")
 
 
 def load_leetcode(data_dir: str | Path) -> list[Problem]:
-    """LeetCode problems of rllm with solutions and `check(candidate)` tests, from `data_dir`."""
+    """LeetCode problems of rllm with solutions and `check(candidate)` tests, from `data_dir`.
+
+    Left out are problems on linked lists and trees: their tests call helpers that the file does not hold.
+    """
     path = Path(data_dir) / LEETCODE_FILE
     if not path.is_file():
         raise UserError(f"{path}: no such file; put rllm's leetcode training rows there")
-    return [_leetcode(row, number, path) for number, row in enumerate(read_rows(path))]
+    problems = [_leetcode(row, number, path) for number, row in enumerate(read_rows(path))]
+    return [problem for problem in problems if not _FOREIGN_HELPERS.search(problem.tests["code"])]
 
 
 def load_archer() -> list[Problem]:
@@ -41,7 +46,7 @@ def archer_problem(row: dict[str, Any], number: int) -> Problem:
         tests = _archer_tests(json.loads(truth) if isinstance(truth, str) else truth)
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise UserError(f"{ARCHER_HUB}, row {number + 1}: not the expected layout ({error})") from None
-    prefix = LEETCODE_IMPORTS if tests["kind"] == "function" else ""
+    prefix = LEETCODE_PREFIX if tests["kind"] == "function" else ""
     meta = {"question": prompt}
     return Problem(f"archer/{number}", "archer", "code", prompt, tests=tests, prefix=prefix, meta=meta)
 
@@ -88,7 +93,7 @@ def _leetcode(row: dict[str, Any], number: int, path: Path) -> Problem:
         kind="code",
         prompt=problem,
         tests={"kind": "assert", "code": tests[: call.start()] + "\n", "entry_point": call.group(1)},
-        solution=fenced(f"{LEETCODE_IMPORTS}\n{solution}"),
-        prefix=LEETCODE_IMPORTS,
+        solution=fenced(solution),
+        prefix=LEETCODE_PREFIX,
         meta={"question": problem.partition("\n\n")[2] or problem},
     )

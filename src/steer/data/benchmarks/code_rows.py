@@ -7,6 +7,10 @@ from typing import Any
 from steer.data.benchmarks.prompts import Question
 from steer.data.benchmarks.source import Item
 
+# HumanEval+ 32 as published passes the root where the polynomial belongs, so that no program can pass; EvalPlus' own
+# evaluator checks the value of the polynomial at the root instead.
+_SWAPPED = ("assert _poly(*candidate(*inp), inp) <= 0.0001", "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001")
+
 
 def fenced(program: str) -> str:
     """A program as the reference response of a chat model: one fenced block."""
@@ -17,14 +21,15 @@ def humaneval(row: dict[str, Any], index: int) -> Item:
     """HumanEval and HumanEval+: `check(candidate)` tests, a prompt that the program continues."""
     prompt, entry_point = row["prompt"], row["entry_point"]
     # Three tests call a helper that only the prompt defines, so the judge gets the prompt as well.
-    tests = {"kind": "assert", "code": row["test"], "entry_point": entry_point, "prompt": prompt}
+    code = row["test"].replace(*_SWAPPED)
+    tests = {"kind": "assert", "code": code, "entry_point": entry_point, "prompt": prompt}
     return Item(
         str(row["task_id"]).removeprefix("HumanEval/"),
         Question(prompt, starter=prompt),
         tests=tests,
         solution=fenced(prompt + row["canonical_solution"]),
         prefix=prompt,
-        meta={"task_id": row["task_id"]},
+        meta={"task_id": row["task_id"]} | ({"flaw": "test repaired"} if code != row["test"] else {}),
     )
 
 

@@ -19,16 +19,22 @@ V5_WINDOW = ("2024-08-01", "2025-02-01")
 _MOST_BYTES = 1 << 30
 
 # Starter code of LeetCode problems uses these names without importing them; LiveCodeBench's own runner puts
-# such imports before every program.
-LEETCODE_IMPORTS = """\
-import collections, functools, heapq, itertools, math, random, re, string, sys
-from bisect import bisect, bisect_left, bisect_right, insort
+# such imports before every program. The open class makes it text that a program continues, or defines again.
+LEETCODE_PREFIX = """\
+import bisect, collections, copy, datetime, functools, heapq, itertools, math, operator, random, re, string, sys
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter, OrderedDict, defaultdict, deque
+from copy import deepcopy
 from functools import cache, cmp_to_key, lru_cache, reduce
 from heapq import heapify, heappop, heappush, heappushpop, heapreplace, nlargest, nsmallest
-from itertools import accumulate, chain, combinations, count, groupby, pairwise, permutations, product
-from math import ceil, comb, factorial, floor, gcd, inf, isqrt, lcm, log2, sqrt
+from itertools import accumulate, chain, combinations, count, groupby, pairwise, permutations, product, zip_longest
+from math import atan2, ceil, comb, factorial, floor, gcd, inf, isqrt, lcm, log, log2, pi, sqrt
+from operator import and_, itemgetter, or_, xor
+from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 from typing import Any, Deque, Dict, List, Optional, Set, Tuple, Union
+
+
+class Solution:
 """
 
 
@@ -51,7 +57,7 @@ def livecodebench(row: dict[str, Any], index: int) -> Item:
         row["question_id"],
         Question(row["question_content"], starter=starter),
         tests=_function_tests(cases, json.loads(row["metadata"])) if functional else _stdin_tests(cases),
-        prefix=LEETCODE_IMPORTS if functional else "",
+        prefix=LEETCODE_PREFIX if functional else "",
         meta=meta,
     )
 

@@ -156,7 +156,7 @@ _SOURCES = (
         copies=(
             Copy(
                 164,
-                "a18713546c3ceddb39d98c3bf4de5f9ba2456d78e8519104285df5394bc005ae",
+                "2bf0b444c323694eeb4db702d3ad84398a443f89811a82a5069432641accd766",
                 "EvalPlus v0.1.10 in the hub's columns",
             ),
         ),
