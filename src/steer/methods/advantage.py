@@ -2,46 +2,72 @@
 
 Each function takes `rewards` (S,), `group` (S,) ids of the prompts and `lengths` (S,) in tokens, and returns (S,).
 A sample whose verdict is `unverifiable` has a NaN reward: it gets advantage 0 and enters no group's statistic.
+A group whose rewards are all equal gets advantage 0 from every function that compares within groups.
 """
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor
+
+from steer.methods.groups import group_count, group_mean, group_quantile, group_std, has_spread
 
 NonNegative = Annotated[float, Field(ge=0)]
 
 
-def group_index(group: Tensor) -> tuple[Tensor, int]:
-    """Group ids as 0 … n-1, and n."""
-    ids, index = torch.unique(group, return_inverse=True)
-    return index, len(ids)
-
-
-def group_mean(values: Tensor, group: Tensor, weights: Tensor | None = None) -> Tensor:
-    """(S,) → (S,): each response's (weighted) group mean, NaN values left out; 0 for a group without any."""
-    index, n = group_index(group)
-    weights = torch.ones_like(values) if weights is None else weights.to(values.dtype)
-    weights = weights * ~values.isnan()
-    total = values.new_zeros(n).index_add_(0, index, values.nan_to_num() * weights)
-    count = values.new_zeros(n).index_add_(0, index, weights)
-    return (total / count.where(count > 0, torch.ones_like(count)))[index]
-
-
-def group_std(values: Tensor, group: Tensor) -> Tensor:
-    """(S,) → (S,): each response's group standard deviation, unbiased (n - 1); 0 for groups of fewer than two."""
-    index, n = group_index(group)
-    known = (~values.isnan()).to(values.dtype)
-    count = values.new_zeros(n).index_add_(0, index, known)[index]
-    variance = group_mean((values - group_mean(values, group)) ** 2, group)
-    return (variance * count / (count - 1).clamp(min=1)).sqrt()
-
-
 def grpo(rewards: Tensor, group: Tensor, lengths: Tensor, *, epsilon: NonNegative = 1e-6) -> Tensor:
-    """A = (R - mean_G R) / (std_G R + ε), unbiased std; 0 for a group without spread. GRPO, arXiv 2402.03300 §4.1.2."""
-    centred = (rewards - group_mean(rewards, group)).nan_to_num()
-    deviation = group_std(rewards, group)
-    # Equal rewards leave rounding noise in the mean, which a tiny std would blow up.
-    spread = deviation > 1e-6 * rewards.nan_to_num().abs().max().clamp(min=1e-12)
-    return torch.where(spread, centred / (deviation + epsilon), torch.zeros_like(centred))
+    """A = (R - mean_G R)/(std_G R + ε), unbiased std. GRPO, arXiv 2402.03300 §4.1.2."""
+    return _relative(rewards, group, group_mean(rewards, group)) / _scale(rewards, group, epsilon)
+
+
+def dr_grpo(rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
+    """A = R - mean_G R, no division by the spread. Dr.GRPO, arXiv 2503.20783 §3.2."""
+    return _relative(rewards, group, group_mean(rewards, group))
+
+
+def rloo(rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
+    """A = G/(G - 1)·(R - mean_G R): R less the mean of the others. RLOO, arXiv 2402.14740."""
+    count = group_count(rewards, group)
+    return _relative(rewards, group, group_mean(rewards, group)) * count / (count - 1).clamp(min=1)
+
+
+def opo(rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
+    """A = R - Σ_j L_j·R_j/Σ_j L_j over the group, L the lengths; no std. OPO, arXiv 2505.23585."""
+    return _relative(rewards, group, group_mean(rewards, group, weights=lengths))
+
+
+def w_reinforce(
+    rewards: Tensor, group: Tensor, lengths: Tensor, *, positive: NonNegative = 0.1, negative: NonNegative = 1.0
+) -> Tensor:
+    """A = `positive` if R > 0, else -`negative`; no baseline. W-REINFORCE, arXiv 2506.01347.
+
+    PSR keeps only the correct side (1, 0), NSR only the wrong one (0, 1).
+    """
+    correct, wrong = (rewards > 0).to(rewards.dtype), (rewards <= 0).to(rewards.dtype)  # NaN is neither
+    return positive * correct - negative * wrong
+
+
+def qae(
+    rewards: Tensor,
+    group: Tensor,
+    lengths: Tensor,
+    *,
+    quantile: Annotated[float, Field(gt=0, lt=1)] = 0.4,
+    epsilon: NonNegative = 1e-6,
+) -> Tensor:
+    """A = (R - Q_K R)/(std_G R + ε), Q_K the group's K-quantile: the smallest reward with share K at or below it.
+
+    QAE, arXiv 2509.22611. With two reward values a prompt solved at most a share 1 - K of the time teaches by its
+    successes alone, an easier one by its failures alone. The spread in the denominator is GRPO's, kept as it is.
+    """
+    return _relative(rewards, group, group_quantile(rewards, group, quantile)) / _scale(rewards, group, epsilon)
+
+
+def _relative(rewards: Tensor, group: Tensor, baseline: Tensor) -> Tensor:
+    """R - baseline; 0 where R is NaN and in a group without spread, whatever the baseline was rounded to."""
+    return (rewards - baseline).nan_to_num().masked_fill(~has_spread(rewards, group), 0.0)
+
+
+def _scale(rewards: Tensor, group: Tensor, epsilon: float) -> Tensor:
+    """std_G R + ε; 1 in a group without spread, where the numerator is 0."""
+    return (group_std(rewards, group) + epsilon).masked_fill(~has_spread(rewards, group), 1.0)

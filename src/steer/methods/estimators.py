@@ -1,13 +1,15 @@
 """How much one update changes the policy's entropy: estimates ω per sampled token, (S, T) → (S, T).
 
 ω > 0 means that the update on this token raises the entropy at its state. Learning rate and batch size are left
-out: they scale all tokens alike. Values outside the mask are 0.
+out: they scale all tokens alike. Values outside the mask are 0. `Tokens.unclipped` (I_clip) None means 1.
 """
 
 import torch
 from torch import Tensor
 
 from steer.methods.tokens import Tokens
+
+NAMES = ("theorem", "released", "tabular", "covariance", "opefo")
 
 
 def theorem(tokens: Tokens) -> Tensor:
@@ -18,7 +20,7 @@ def theorem(tokens: Tokens) -> Tensor:
     """
     probability = tokens.logprob.exp()
     change = -tokens.ratio * tokens.advantage * probability * (1 - probability) * (tokens.logprob + tokens.entropy)
-    return _within(change, tokens)
+    return _where_unclipped(change, tokens)
 
 
 def released(tokens: Tokens) -> Tensor:
@@ -40,7 +42,7 @@ def tabular(tokens: Tokens) -> Tensor:
     if tokens.reduction is None:
         raise ValueError("the `tabular` estimator needs Σ_b π_b²(log π_b + H): give `Tokens.reduction`")
     moved = tokens.logprob.exp() * (tokens.logprob + tokens.entropy) - tokens.reduction
-    return _within(-tokens.ratio * tokens.advantage * moved, tokens)
+    return _where_unclipped(-tokens.ratio * tokens.advantage * moved, tokens)
 
 
 def covariance(tokens: Tokens) -> Tensor:
@@ -64,7 +66,19 @@ def token_covariance(tokens: Tokens) -> Tensor:
     return product.masked_fill(~valid, 0.0)
 
 
-def _within(change: Tensor, tokens: Tokens) -> Tensor:
+def quadrants(tokens: Tokens) -> dict[str, Tensor]:
+    """Bool (S, T) masks by name, after sign A and sign(log π + H); tokens with either 0 are in none.
+
+    A > 0: `exploitation` (π high, entropy falls), `exploration` (π low, rises); A < 0: `release` (π high, frees
+    mass, rises), `pruning` (π low, falls). arXiv 2510.10150.
+    """
+    surplus = tokens.logprob + tokens.entropy
+    good, bad = tokens.valid & (tokens.advantage > 0), tokens.valid & (tokens.advantage < 0)
+    high, low = surplus > 0, surplus < 0
+    return {"exploitation": good & high, "exploration": good & low, "release": bad & high, "pruning": bad & low}
+
+
+def _where_unclipped(change: Tensor, tokens: Tokens) -> Tensor:
     """Zero outside the mask and where the surrogate is clipped (I_clip = 0)."""
     keep = tokens.valid if tokens.unclipped is None else tokens.valid & tokens.unclipped.bool()
     return torch.where(keep, change, torch.zeros_like(change))

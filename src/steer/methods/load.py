@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, create_model
 
-from steer.configs.load import merge, nearest, read_yaml, set_dotted
+from steer.configs.load import nearest, read_yaml
 from steer.errors import UserError
 from steer.methods import advantage, clip, penalty, reduction, shaping, weight
 from steer.methods.method import Method
@@ -57,42 +57,40 @@ def method_settings(name: str, overrides: dict[str, Any] | None = None) -> tuple
     """(slot → {name, parameters}, every default written out; what the file says about itself)."""
     tree = _read(name)
     about = {key: tree.pop(key) for key in list(tree) if key in ABOUT}
-    for key in tree:
-        if key not in SLOTS:
-            raise UserError(f"method {name}: unknown slot `{key}`{nearest(key, [*SLOTS, *ABOUT])}")
-    tree = {slot: _as_mapping(tree.get(slot, default)) for slot, default in DEFAULTS.items()}
-    for dotted, value in (overrides or {}).items():
+    # Functions are chosen before parameters are set, whatever the order in which the overrides are given.
+    for dotted, value in sorted((overrides or {}).items(), key=lambda item: "." in item[0].removesuffix(".name")):
         slot, _, parameter = dotted.partition(".")
         if slot not in SLOTS:
             raise UserError(f"method {name}: unknown slot `{slot}` in `{dotted}`{nearest(slot, SLOTS)}")
-        # A new function for a slot starts from that function's own defaults.
-        fresh = parameter in ("", "name") and _as_mapping(value)["name"] != tree[slot]["name"]
-        tree = {**tree, slot: {}} if fresh else tree
-        tree = set_dotted(tree, dotted, value) if parameter else {**tree, slot: _as_mapping(value)}
-    return {slot: _validated(name, slot, dict(choice)) for slot, choice in tree.items()}, about
+        tree[slot] = _over(tree[slot], value if not parameter else {parameter: value})
+    return {slot: _validated(name, slot, dict(tree[slot])) for slot in SLOTS}, about
 
 
-def _read(name: str) -> dict[str, Any]:
+def _read(name: str, below: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The file's slots over those of the file it extends, or over the defaults; and what it says about itself."""
     path = methods_folder() / f"{name}.yaml"
     if not path.is_file():
         raise UserError(f"method {name!r} does not exist: no {path}{nearest(name, method_names())}")
+    if name in below:
+        raise UserError(f"{path}: `extends` goes in a circle: {' → '.join((*below, name))}")
     tree = read_yaml(path)
-    if "extends" not in tree:
-        return tree
-    base = {key: value for key, value in _read(tree["extends"]).items() if key not in ABOUT}
-    return merge({k: _as_mapping(v) if k in SLOTS else v for k, v in base.items()}, _slots_as_mappings(tree))
+    for key in tree:
+        if key not in SLOTS and key not in ABOUT:
+            raise UserError(f"method {name}: unknown slot `{key}`{nearest(key, [*SLOTS, *ABOUT])}")
+    base = _read(tree["extends"], (*below, name)) if "extends" in tree else {}
+    about = {key: value for key, value in tree.items() if key in ABOUT}
+    return about | {slot: _over(base.get(slot, {"name": DEFAULTS[slot]}), tree.get(slot, {})) for slot in SLOTS}
 
 
-def _slots_as_mappings(tree: dict[str, Any]) -> dict[str, Any]:
-    return {key: _as_mapping(value) if key in SLOTS else value for key, value in tree.items()}
-
-
-def _as_mapping(choice: Any) -> dict[str, Any]:
-    return dict(choice) if isinstance(choice, dict) else {"name": choice}
+def _over(base: dict[str, Any], choice: Any) -> dict[str, Any]:
+    """A slot's choice over another: parameters merge, but another function starts from its own defaults."""
+    choice = choice if isinstance(choice, dict) else {"name": choice}
+    other = choice.get("name", base["name"]) != base["name"]
+    return dict(choice) if other else {**base, **choice}
 
 
 def _validated(method: str, slot: str, choice: dict[str, Any]) -> dict[str, Any]:
-    function_name = choice.pop("name", DEFAULTS[slot])
+    function_name = choice.pop("name")
     functions = slot_functions(slot)
     if function_name not in functions:
         raise UserError(
@@ -119,13 +117,13 @@ def _bind(method: str, slot: str, choice: dict[str, Any]) -> Any:
 
 @cache
 def slot_functions(slot: str) -> dict[str, Any]:
-    """Public functions that the slot's module defines itself and whose first argument is what the slot takes."""
+    """Public functions that the slot's module (or package) defines itself and whose first argument is the slot's."""
     module = SLOTS[slot]
     first = {"advantage": "rewards", "reduction": "valid"}.get(slot, "tokens")
     return {
         name: function
         for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__
+        if f"{function.__module__}.".startswith(f"{module.__name__}.")
         and not name.startswith("_")
         and next(iter(inspect.signature(function).parameters)) == first
     }
@@ -139,4 +137,4 @@ def _schema(function: Any) -> Any:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             default = ... if parameter.default is inspect.Parameter.empty else parameter.default
             fields[parameter.name] = (parameter.annotation, default)
-    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)

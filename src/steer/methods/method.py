@@ -7,29 +7,39 @@ Statistics over the update batch (a maximum, a quantile, a group's mean) are tak
 gradient, from the whole batch; `loss` can then run micro-batch by micro-batch, and the losses add up to the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from steer.methods import estimators
 from steer.methods.penalty import Penalty
-from steer.methods.tokens import Tokens, masked_mean
+from steer.methods.tokens import Context, Tokens, masked_mean
+
+REQUIRED = ("logprob", "old_logprob", "entropy", "old_entropy", "advantage", "mask")
+# Choices that read a field of `Tokens` which others do without.
+NEEDS = {"tabular": "reduction", "rlrt": "teacher_logprob", "lp_reg": "proxy_logprob"}
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` fixes for an update batch. (S, T) each: A′, λ, the share of the loss a token has, the penalty."""
+    """What `prepare` fixes for an update batch. (S, T) each: A′, λ, the share of the loss a token has, the penalty.
+
+    `metrics`: floats by name about the whole update batch.
+    """
 
     advantage: Tensor
     weight: Tensor
     share: Tensor
     penalty: Penalty | None
+    metrics: dict[str, float]
 
     def rows(self, index: Any) -> "Prepared":
         penalty = self.penalty and Penalty(self.penalty.scale[index], self.penalty.quantity)
-        return Prepared(self.advantage[index], self.weight[index], self.share[index], penalty)
+        return Prepared(self.advantage[index], self.weight[index], self.share[index], penalty, self.metrics)
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Method:
     """Five slot functions with their parameters bound; `settings` is what they were made from.
 
     `progress`, in [0, 1], is set by the trainer each step and read by stage-gated functions; None: not in a run.
+    `memory`: slot → what its function's `after_step` has kept.
     """
 
     name: str
@@ -58,62 +69,129 @@ class Method:
     penalty: Callable[..., Penalty | None]
     reduction: Callable[..., Tensor]
     progress: float | None = field(default=None)
+    memory: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Optional fields of `Tokens` that this method cannot do without."""
+        values = [value for choice in self.settings.values() for value in choice.values() if isinstance(value, str)]
+        return frozenset(NEEDS[value] for value in values if value in NEEDS)
 
     def advantages(self, rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
         """(S,) rewards, group ids and lengths in tokens → (S,) advantages. A NaN reward (unverifiable) gives 0."""
         self._same_shape({"rewards": rewards, "group": group, "lengths": lengths}, "advantage")
+        if rewards.isinf().any():
+            raise ValueError(f"method {self.name}, slot advantage: a reward is infinite; NaN means unverifiable")
+        rewards = rewards if rewards.is_floating_point() else rewards.to(torch.get_default_dtype())
         return self.advantage(rewards, group, lengths)
 
     @torch.no_grad()
-    def prepare(self, tokens: Tokens) -> Prepared:
-        """The batch statistics, shaped advantages and weights of the whole update batch."""
+    def prepare(self, tokens: Tokens, generator: torch.Generator | None = None) -> Prepared:
+        """The batch statistics, shaped advantages and weights of the whole update batch.
+
+        `generator`: for methods that draw at random; without one they draw from a fresh generator with seed 0.
+        """
         self._check(tokens)
-        tokens = tokens.detach()
-        shaped = tokens.with_(advantage=self.shaping(tokens, self.progress))
+        tokens = tokens.detach().blank_padding()
+        shaped = tokens.with_(advantage=self.shaping(tokens, self._context("shaping", generator)))
         shaped = shaped.with_(unclipped=self.clip(shaped).unclipped)
+        weight = self.weight(shaped, self._context("weight", generator))
         return Prepared(
             advantage=shaped.advantage,
-            weight=self.weight(shaped),
-            share=self.reduction(tokens.valid).to(tokens.logprob.dtype),
-            penalty=self.penalty(shaped),
+            weight=weight,
+            share=self.reduction(tokens.valid.to(tokens.logprob.dtype)),
+            penalty=self.penalty(shaped, self._context("penalty", generator)),
+            metrics=self._effect(shaped, weight),
         )
 
-    def loss(self, tokens: Tokens, prepared: Prepared | None = None) -> Output:
-        """The loss of `tokens`: an update batch, or with `prepared` (its rows taken alike) one micro-batch of it."""
+    def loss(
+        self, tokens: Tokens, prepared: Prepared | None = None, generator: torch.Generator | None = None
+    ) -> Output:
+        """The loss of `tokens`: an update batch, or with `prepared` (its rows taken alike) one micro-batch of it.
+
+        Raises `ValueError`, naming the method, the slot and the value, for tensors of unequal shape, an update batch
+        without a response token, and values that are not finite at a response token.
+        """
         if prepared is None:
-            prepared = self.prepare(tokens)
-        valid = tokens.valid
-        surrogate = self.clip(tokens.with_(advantage=prepared.advantage))
-        per_token = -prepared.weight * surrogate.objective
+            prepared = self.prepare(tokens, generator)
+        tokens = tokens.blank_padding().with_(advantage=prepared.advantage)
+        surrogate = self.clip(tokens)
+        weight = prepared.weight
+        if self.settings["weight"].get("scope") == "micro_batch":
+            with torch.no_grad():
+                current = tokens.detach().with_(unclipped=surrogate.unclipped)
+                weight = self.weight(current, self._context("weight", generator))
+        per_token = -weight * surrogate.objective
         if prepared.penalty is not None:
-            per_token = per_token + prepared.penalty.scale * prepared.penalty.quantity(tokens)
-        # masked_fill, not multiplication: padding may hold infinities, and 0·inf is NaN, in the gradient too.
-        loss = (per_token.masked_fill(~valid, 0.0) * prepared.share).sum()
-        metrics = {
-            "loss": loss.item(),
-            "clip_fraction_low": masked_mean(surrogate.low.to(loss.dtype), valid).item(),
-            "clip_fraction_high": masked_mean(surrogate.high.to(loss.dtype), valid).item(),
-        }
-        return Output(loss, prepared.weight, metrics)
+            scale, quantity = prepared.penalty.scale, prepared.penalty.quantity(tokens)
+            per_token = per_token + scale * quantity.masked_fill(scale == 0, 0.0)
+        loss = (per_token * prepared.share).sum()
+        if not loss.isfinite():
+            self._check_finite(tokens)
+        clipped = torch.stack([surrogate.low, surrogate.high]).to(loss.dtype)
+        low, high = (masked_mean(part, tokens.valid) for part in clipped)
+        names = ("loss", "clip_fraction_low", "clip_fraction_high")
+        values = torch.stack([loss.detach(), low, high]).tolist()
+        return Output(loss, weight, {**dict(zip(names, values, strict=True)), **prepared.metrics})
+
+    def after_step(self, metrics: Mapping[str, float]) -> None:
+        """Let stateful slot functions (controllers, stage gates) see a training step's metrics.
+
+        `metrics` must hold `entropy` and `accuracy`, as in docs/metrics.md. A method without state ignores them.
+        """
+        for slot in ("shaping", "weight", "penalty"):
+            function = getattr(self, slot)
+            parameters = function.keywords if isinstance(function, partial) else {}
+            update = getattr(getattr(function, "func", function), "after_step", None)
+            if update is not None:
+                self.memory[slot] = update(self.memory.get(slot, {}), metrics, **parameters)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must keep of the method, as plain data."""
-        return {"progress": self.progress}
+        return {"progress": self.progress, "memory": {slot: dict(kept) for slot, kept in self.memory.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.progress = state["progress"]
+        self.memory = {slot: dict(kept) for slot, kept in state["memory"].items()}
+
+    def _context(self, slot: str, generator: torch.Generator | None) -> Context:
+        return Context(self.progress, generator, self.memory.get(slot, {}))
+
+    def _effect(self, tokens: Tokens, weight: Tensor) -> dict[str, float]:
+        """Does the weight act? By the weight's own estimator of the entropy change, else by the theorem's."""
+        estimate = getattr(estimators, self.settings["weight"].get("estimator", "theorem"))(tokens)
+        size = estimate.abs()
+        removed = ((1 - weight) * size).sum() / size.sum().clamp(min=torch.finfo(size.dtype).tiny)
+        values = {
+            "entropy_change": masked_mean(estimate, tokens.valid),
+            "entropy_change_weighted": masked_mean(weight * estimate, tokens.valid),
+            "entropy_change_removed": removed,
+        }
+        for name, where in estimators.quadrants(tokens).items():
+            values[f"quadrant_share/{name}"] = masked_mean(where.to(size.dtype), tokens.valid)
+            values[f"quadrant_change/{name}"] = masked_mean(estimate * where, tokens.valid)
+        return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
 
     def _check(self, tokens: Tokens) -> None:
-        required = ("logprob", "old_logprob", "entropy", "old_entropy", "advantage", "mask")
-        self._same_shape({name: getattr(tokens, name) for name in required}, "clip")
-        valid = tokens.valid
-        if not valid.any():
-            raise ValueError(f"method {self.name}: every token of the batch is masked; drop such a batch")
-        for name in ("logprob", "old_logprob", "entropy", "old_entropy", "advantage"):
-            values = getattr(tokens, name).detach()[valid]
+        optional = [name for name in NEEDS.values() if getattr(tokens, name) is not None]
+        self._same_shape({name: getattr(tokens, name) for name in (*REQUIRED, *optional)}, "clip")
+        for name in self.needs - set(optional):
+            slot = next(s for s, choice in self.settings.items() if name in {NEEDS.get(v) for v in choice.values()})
+            raise ValueError(f"method {self.name}, slot {slot}: needs `Tokens.{name}`, which is absent")
+        if tokens.group is not None and tokens.group.shape != tokens.mask.shape[:1]:
+            self._same_shape({"group": tokens.group, "responses": tokens.mask[:, 0]}, "shaping")
+        if not tokens.valid.any():
+            raise ValueError(f"method {self.name}, slot reduction: all tokens masked (N = 0); drop such a batch")
+        self._check_finite(tokens)
+
+    def _check_finite(self, tokens: Tokens) -> None:
+        for name in REQUIRED[:-1]:
+            values = getattr(tokens, name).detach()[tokens.valid]
             if not values.isfinite().all():
                 bad = values[~values.isfinite()][0].item()
-                raise ValueError(f"method {self.name}: `{name}` holds {bad} at a response token; it must be finite")
+                raise ValueError(
+                    f"method {self.name}, slot clip: `{name}` holds {bad} at a response token; it must be finite"
+                )
 
     def _same_shape(self, tensors: dict[str, Tensor], slot: str) -> None:
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

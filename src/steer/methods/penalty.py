@@ -2,18 +2,22 @@
 
 A penalty is `scale · quantity`: the scale is computed once per update batch without gradient (it may select
 tokens), the quantity on each micro-batch with gradient. Each function takes the whole batch's `Tokens` and the
-method's `State`, and returns a `Penalty`.
+`Context`, and returns a `Penalty`, or None for nothing. Where the scale is 0 the quantity is not read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from steer.methods.tokens import Tokens
+from steer.methods.estimators import token_covariance
+from steer.methods.tokens import Context, Tokens, largest, masked_mean
+
+NonNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,78 @@ class Penalty:
     quantity: Callable[[Tokens], Tensor]
 
 
-def none(tokens: Tokens) -> Penalty | None:
+def none(tokens: Tokens, context: Context) -> Penalty | None:
     """Nothing is added."""
     return None
 
 
-def entropy(tokens: Tokens, *, coefficient: Annotated[float, Field(ge=0)] = 1e-3) -> Penalty:
+def entropy(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1e-3) -> Penalty:
     """-c·mean_m(H), the gradient flows through H. Entropy regularisation; the STEER paper's c is not known."""
     return Penalty(torch.full_like(tokens.entropy, -coefficient), lambda batch: batch.entropy)
+
+
+def adaptive_entropy(
+    tokens: Tokens,
+    context: Context,
+    *,
+    target: NonNegative = 0.2,
+    change: NonNegative = 1e-4,
+    start: NonNegative = 0.0,
+    maximum: NonNegative = 5e-3,
+) -> Penalty | None:
+    """-c·mean_m(H) while the sampling policy's mean entropy is at most `target`, else nothing.
+
+    After each step c ← clamp(c ± `change`, 0, `maximum`), up while the step's entropy is below the target, down
+    above it. Adaptive entropy control of Skywork-OR1, arXiv 2505.22312; their target is 0.2, the rest ours.
+    """
+    coefficient = context.memory.get("coefficient", start)
+    if masked_mean(tokens.old_entropy, tokens.valid) > target:
+        coefficient = 0.0
+    return entropy(tokens, context, coefficient=coefficient)
+
+
+def _adapt(
+    memory: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    *,
+    target: float,
+    change: float,
+    start: float,
+    maximum: float,
+) -> Mapping[str, Any]:
+    step = change if metrics["entropy"] < target else -change
+    return {"coefficient": min(max(memory.get("coefficient", start) + step, 0.0), maximum)}
+
+
+adaptive_entropy.after_step = _adapt
+
+
+def kl_cov(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, share: Share = 2e-3) -> Penalty:
+    """+ β·|lp - olp| on the max(1, int(N·k)) tokens of largest c = (A - mean A)(lp - mean lp).
+
+    KL-Cov, arXiv 2505.22617; k (`share`) 2e-3 for their 7B model, 2e-4 for 32B, β 1. Used with the clip
+    `none`. It does nothing while strictly on-policy: |lp - olp| has no gradient at 0.
+    """
+    count = max(1, int(share * int(tokens.valid.sum())))
+    chosen = largest(token_covariance(tokens), tokens.valid, count)
+    return Penalty(
+        coefficient * chosen.to(tokens.logprob.dtype), lambda batch: (batch.logprob - batch.old_logprob).abs()
+    )
+
+
+def lp_reg(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, share: Share = 0.01) -> Penalty:
+    """+ β·(e^d - d - 1), d = plp - lp, on the int(ρ·N₋) least likely of the N₋ tokens with A < 0, where d > 0.
+
+    Lp-Reg, arXiv 2510.03222: rare tokens are not pushed below the proxy, the sampling policy without the tokens
+    under `threshold` times its maximum, renormalised. plp is -inf for a token that was filtered out: noise, which no
+    penalty protects. β 1, ρ 1 %; the estimate of the KL divergence from the sampled token alone is their code's.
+    """
+    negative = tokens.valid & (tokens.advantage < 0)
+    chosen = largest(-tokens.logprob, negative, int(share * int(negative.sum())))
+    chosen &= tokens.proxy_logprob > tokens.logprob
+
+    def divergence(batch: Tokens) -> Tensor:
+        difference = batch.proxy_logprob - batch.logprob
+        return difference.exp() - difference - 1
+
+    return Penalty(coefficient * chosen.to(tokens.logprob.dtype), divergence)

@@ -1,4 +1,7 @@
-"""How token losses become one number: the share (S, T) with which each token enters the sum."""
+"""How token losses become one number: the share (S, T) with which each token enters the sum.
+
+Each function takes `valid` (S, T), 1.0 on response tokens and 0.0 elsewhere, of the whole update batch.
+"""
 
 from typing import Annotated
 

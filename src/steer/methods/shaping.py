@@ -1,31 +1,33 @@
 """Slot 2, `shaping`: A → A′ per token.
 
-Each function takes the `Tokens` of the whole update batch, without gradient, and returns A′ (S, T). `progress` is
-how far training is, in [0, 1], or None where nobody has said; only stage-gated functions read it.
+Each function takes the `Tokens` of the whole update batch, without gradient, and the `Context`, and returns A′ (S, T).
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from steer.methods.tokens import Tokens
+from steer.methods.stages import transition
+from steer.methods.tokens import Context, Tokens
 
 Share = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-def none(tokens: Tokens, progress: float | None) -> Tensor:
+def none(tokens: Tokens, context: Context) -> Tensor:
     """A′ = A."""
     return tokens.advantage
 
 
 def perplexity(
     tokens: Tokens,
-    progress: float | None,
+    context: Context,
     *,
-    alpha: Annotated[float, Field(ge=0)] = 0.01,
+    alpha: NonNegative = 0.01,
     low: Positive = 0.8,
     high: Positive = 1.2,
     minimum_std: Positive = 1e-6,
@@ -58,23 +60,57 @@ def perplexity(
 
 def position(
     tokens: Tokens,
-    progress: float | None,
+    context: Context,
     *,
-    gamma: Annotated[float, Field(ge=0)] = 0.1,
+    gamma: NonNegative = 0.1,
     steepness: float = 15.0,
+    gate: Literal["progress", "plateau"] = "progress",
     start: Share = 1 / 3,
     stop: Share = 0.5,
 ) -> Tensor:
     """A′ = A + sign(A)·b, b = min(γ·sigmoid(d·(p - 1/2)), |A|/2), p = t/|o| with t from 0: late tokens count more.
 
-    arXiv 2508.02260, position-based shaping; γ 0.1, d (`steepness`) 15. Acts only in the plateau stage, here while
-    start < progress < stop (the authors' 200 < step < 300 of about 600); with progress None it always acts.
+    arXiv 2508.02260, position-based shaping; γ 0.1, d (`steepness`) 15. Acts only in the plateau stage: with gate
+    `progress` while start < progress < stop (the authors' 200 < step < 300 of about 600; always, where progress is
+    None), with gate `plateau` from the step at which `steer.methods.stages` finds the transition.
     """
-    if progress is not None and not start < progress < stop:
-        return tokens.advantage
+    advantage = tokens.advantage
+    fixed = context.progress is None or start < context.progress < stop
+    if not (fixed if gate == "progress" else context.memory.get("plateau", False)):
+        return advantage
     valid = tokens.valid
     index = (valid.cumsum(1) - 1).clamp(min=0)
     relative = index / valid.sum(1, keepdim=True).clamp(min=1)
-    bonus = gamma * torch.sigmoid(steepness * (relative.to(tokens.advantage.dtype) - 0.5))
-    advantage = tokens.advantage
+    bonus = gamma * torch.sigmoid(steepness * (relative.to(advantage.dtype) - 0.5))
     return advantage + advantage.sign() * torch.minimum(bonus, advantage.abs() / 2)
+
+
+def _watch_for_plateau(
+    memory: Mapping[str, Any], metrics: Mapping[str, float], *, gate: str, **_: Any
+) -> Mapping[str, Any]:
+    """Extend the curves by one step; once the transition is found the gate stays open."""
+    if gate != "plateau" or memory.get("plateau"):
+        return memory
+    entropy = [*memory.get("entropy", []), metrics["entropy"]]
+    accuracy = [*memory.get("accuracy", []), metrics["accuracy"]]
+    return {"entropy": entropy, "accuracy": accuracy, "plateau": transition(entropy, accuracy) is not None}
+
+
+position.after_step = _watch_for_plateau
+
+
+def entropy_advantage(tokens: Tokens, context: Context, *, alpha: NonNegative = 0.4, kappa: Positive = 2.0) -> Tensor:
+    """A′ = A + min(α·H, |A|/κ), H detached. Entropy-aware advantage, arXiv 2506.14758; κ > 1 keeps A's sign."""
+    return tokens.advantage + torch.minimum(alpha * tokens.entropy, tokens.advantage.abs() / kappa)
+
+
+def rlrt(tokens: Tokens, context: Context, *, mix: Share = 0.5, epsilon: Share = 1.0) -> Tensor:
+    """A′ = A·[(1 - λ) + λ·clip(w, 1 - ε, 1 + ε)] where A > 0, w = exp(lp - tlp); else A′ = A. λ is `mix`.
+
+    RLRT, arXiv 2605.10781, where w = exp(sign(A)·(lp - tlp)) and wrong responses are left as they are. tlp is the
+    log-probability of the same tokens under the same weights, with a correct rollout in the context: tokens that the
+    teacher finds less likely than the student count more. The teacher's prompt is not known from the paper; ours is
+    `steer.methods.teacher.teacher_prompt`. λ and ε are one reader's numbers.
+    """
+    surplus = (tokens.logprob - tokens.teacher_logprob).exp().clamp(1 - epsilon, 1 + epsilon)
+    return tokens.advantage * torch.where(tokens.advantage > 0, 1 - mix + mix * surplus, torch.ones_like(surplus))

@@ -1,8 +1,10 @@
-"""What a method sees of an update batch: one dataclass of tensors."""
+"""What a method sees of an update batch: one dataclass of tensors, and what it may know beyond the batch."""
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -20,7 +22,9 @@ class Tokens:
     - `mask`: 1 on response tokens (bool, or numbers that are 0 or 1).
     - `group`: (S,) prompt that each response answers; needed by methods that compare within a group.
     - `reduction`: Σ_b π_b² (log π_b + H) of the current policy; needed by the `tabular` estimator alone.
-    - `teacher_logprob`: log-probability under a teacher context; needed by RLRT alone.
+    - `teacher_logprob`: log-probability under a teacher context; needed by RLRT alone (`steer.methods.teacher`).
+    - `proxy_logprob`: log-probability under the filtered sampling policy; needed by Lp-Reg alone
+      (`steer.methods.vocabulary.proxy_logprob`). -inf where the token was filtered out.
     - `unclipped`: I_clip of the clip slot, 0 where the surrogate's gradient is cut. Set by `Method`.
     """
 
@@ -33,6 +37,7 @@ class Tokens:
     group: Tensor | None = None
     reduction: Tensor | None = None
     teacher_logprob: Tensor | None = None
+    proxy_logprob: Tensor | None = None
     unclipped: Tensor | None = None
 
     @property
@@ -59,8 +64,41 @@ class Tokens:
         """The responses at `index` (a slice or an index tensor): one micro-batch."""
         return self.map(lambda tensor: tensor[index])
 
+    def blank_padding(self) -> "Tokens":
+        """The same with 0 in every floating (S, T) tensor outside the mask, also for the gradient."""
+        padding, shape = ~self.valid, self.mask.shape
+        return self.map(lambda t: t.masked_fill(padding, 0.0) if t.shape == shape and t.is_floating_point() else t)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a slot function may know beyond the batch. Most read none of it.
+
+    - `progress`: how far training is, in [0, 1]; None: not in a run.
+    - `generator`: the source of random draws; None: a fresh one with seed 0, so that equal batches draw alike.
+    - `memory`: what the function's own `after_step` keeps from step to step; saved with the checkpoint.
+    """
+
+    progress: float | None = None
+    generator: torch.Generator | None = None
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+    def permutation(self, n: int) -> Tensor:
+        """(n,) a random order of 0 … n-1, drawn on the generator's own device."""
+        generator = self.generator if self.generator is not None else torch.Generator().manual_seed(0)
+        return torch.randperm(n, generator=generator, device=generator.device)
+
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean over the true entries of `mask`; 0 where there are none."""
     weight = mask.to(values.dtype)
     return values.masked_fill(~mask.bool(), 0.0).sum() / weight.sum().clamp(min=1)
+
+
+def largest(values: Tensor, among: Tensor, count: int) -> Tensor:
+    """Bool, shaped like `values`: the `count` largest of those where `among` is true (all, if there are fewer)."""
+    chosen = torch.zeros_like(among)
+    count = min(count, int(among.sum()))
+    index = values.masked_fill(~among, -torch.inf).flatten().topk(count).indices
+    chosen.view(-1)[index] = True
+    return chosen & among

@@ -1,0 +1,98 @@
+"""STEER's weight: each token's loss is scaled by the entropy change that its update is estimated to bring."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from steer.methods import estimators
+from steer.methods.groups import lower_quantile
+from steer.methods.tokens import Context, Tokens
+
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+RELEASED_FLOOR = 0.02  # the authors' code lets max|ω| not fall below it
+
+
+def steer(
+    tokens: Tokens,
+    context: Context,
+    *,
+    estimator: Literal["theorem", "released", "tabular", "covariance", "opefo"] = "theorem",
+    mapping: Literal["exponential", "linear", "binary", "signed", "target"] = "exponential",
+    minimum: Annotated[float, Field(gt=0, le=1)] = 0.7,
+    maximum: Annotated[float, Field(ge=1)] | None = None,
+    floor: NonNegative | None = None,
+    scope: Literal["batch", "micro_batch"] = "batch",
+    quantile: Annotated[float, Field(gt=0, lt=1)] = 0.8,
+    target: Positive = 0.3,
+    gain: NonNegative = 2.0,
+    damping: NonNegative = 10.0,
+    limit: Positive = 50.0,
+) -> Tensor:
+    """λ from ω, the estimated entropy change (`steer.methods.estimators`). STEER, arXiv 2510.10150 v4.
+
+    With m = max|ω| over the valid tokens and λ_min = `minimum`:
+
+    - `exponential` (default): λ = exp(-α·|ω|/m), α = -ln λ_min: what moves the entropy most is damped most;
+      λ ∈ [λ_min, 1], and clipped tokens have ω = 0, so λ = 1.
+    - `linear`: λ = λ_max - (|ω| - min|ω|)·(λ_max - λ_min)/(m - min|ω|); λ_max is `maximum`, 1.2 if null. The authors'
+      code has it with [0.8, 1.2].
+    - `binary`: λ_min where |ω| exceeds its `quantile`, else 1. The paper's own rule is not known.
+    - `signed`: λ = clamp(exp(α·ω/m), λ_min, λ_max), unbounded above if `maximum` is null: only tokens that lower the
+      entropy are damped. The authors' later asymmetric mode.
+    - `target`: this project's addition. λ = clamp(exp(k·α·ω/m), λ_min, λ_max), λ_max = 1/λ_min if null; after each
+      step k is set from the relative error e = 1 - H/`target` (nats): k = clamp(I + `damping`·e, ±`limit`) with
+      I ← clamp(I + `gain`·e, ±`limit`). k < 0 lowers the entropy.
+
+    m is at least `floor`; null means 0, with the `released` estimator 0.02, as in the authors' code. `scope`: m over
+    the update batch, or, as in that code, over each micro-batch, which makes the result depend on its size.
+    """
+    omega = getattr(estimators, estimator)(tokens)
+    valid, size = tokens.valid, omega.abs()
+    if floor is None:
+        floor = RELEASED_FLOOR if estimator == "released" else 0.0
+    largest = size.max().clamp(min=max(floor, torch.finfo(size.dtype).tiny))
+    if mapping == "exponential":
+        weight = minimum ** (size / largest)
+    elif mapping == "linear":
+        maximum = 1.2 if maximum is None else maximum
+        smallest = size[valid].min()
+        span = (largest - smallest).clamp(min=torch.finfo(size.dtype).tiny)
+        weight = maximum - (size - smallest) * (maximum - minimum) / span
+    elif mapping == "binary":
+        above = size > lower_quantile(size[valid], quantile)
+        weight = torch.ones_like(size).masked_fill(above, minimum)
+    elif mapping == "signed":
+        weight = (minimum ** (-omega / largest)).clamp(minimum, maximum)
+    else:
+        strength = context.memory.get("strength", 0.0)
+        maximum = 1 / minimum if maximum is None else maximum
+        weight = (minimum ** (-strength * omega / largest)).clamp(minimum, maximum)
+    return torch.where(valid, weight, 1.0)
+
+
+def _control(
+    memory: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    *,
+    mapping: str,
+    target: float,
+    gain: float,
+    damping: float,
+    limit: float,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """One step of the proportional-integral controller of the `target` mapping."""
+    if mapping != "target":
+        return memory
+    error = 1 - metrics["entropy"] / target
+    integral = min(max(memory.get("integral", 0.0) + gain * error, -limit), limit)
+    strength = min(max(integral + damping * error, -limit), limit)
+    return {"integral": integral, "strength": strength}
+
+
+steer.after_step = _control

@@ -1,0 +1,71 @@
+"""A ragged update batch that every method can work on, and its tokens as lists of scalars."""
+
+import torch
+
+from steer.methods import Tokens
+
+OPTIONAL = ("reduction", "teacher_logprob", "proxy_logprob")
+
+
+def batch(seed: int = 0, responses: int = 8, length: int = 7, padding: float = 0.0) -> Tokens:
+    """float64; two groups, ragged, ratios from about 0.5 to 2, every optional field given, `padding` off the mask."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+    shape = (responses, length)
+    lengths = torch.randint(1, length + 1, (responses,), generator=draw)
+    lengths[0] = length
+    mask = torch.arange(length)[None] < lengths[:, None]
+    old = -normal(*shape).abs() - 0.05
+    logprob = (old + 0.3 * normal(*shape)).clamp(max=-0.01)
+    advantage = normal(responses, 1).expand(shape).clone()
+    entropy = normal(*shape).abs()
+    proxy = (old + 0.2 * normal(*shape)).masked_fill(old < -1.5, -torch.inf)
+    fields = {
+        "logprob": logprob,
+        "old_logprob": old,
+        "entropy": entropy,
+        "old_entropy": (entropy + 0.1 * normal(*shape)).abs(),
+        "advantage": advantage,
+        "reduction": 0.2 * normal(*shape),
+        "teacher_logprob": old + 0.3 * normal(*shape),
+        "proxy_logprob": proxy,
+    }
+    fields = {name: value.masked_fill(~mask, padding) for name, value in fields.items()}
+    return Tokens(**fields, mask=mask, group=torch.arange(responses) // (responses // 2))
+
+
+def with_gradient(tokens: Tokens) -> Tokens:
+    """The same values; `logprob` and `entropy` as leaves that ask for a gradient."""
+    return tokens.with_(
+        logprob=tokens.logprob.detach().clone().requires_grad_(),
+        entropy=tokens.entropy.detach().clone().requires_grad_(),
+    )
+
+
+def two_tokens(**changes: list[float]) -> Tokens:
+    """Two responses of one token each: π = π_old = (1/2, 1/4), A = (1, -1), H = H_old = (1, 2)."""
+    values = {
+        "probability": [0.5, 0.25],
+        "old": [0.5, 0.25],
+        "entropy": [1.0, 2.0],
+        "old_entropy": [1.0, 2.0],
+        "advantage": [1.0, -1.0],
+        "reduction": [0.1, 0.2],
+        "teacher": [0.25, 0.5],
+        "proxy": [0.5, 0.5],
+    } | changes
+    columns = {name: torch.tensor(value, dtype=torch.float64)[:, None] for name, value in values.items()}
+    return Tokens(
+        logprob=columns["probability"].log(),
+        old_logprob=columns["old"].log(),
+        entropy=columns["entropy"],
+        old_entropy=columns["old_entropy"],
+        advantage=columns["advantage"],
+        mask=torch.ones(2, 1),
+        reduction=columns["reduction"],
+        teacher_logprob=columns["teacher"].log(),
+        proxy_logprob=columns["proxy"].log(),
+    )

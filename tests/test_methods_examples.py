@@ -1,0 +1,156 @@
+"""Examples of two tokens, worked out by hand.
+
+π = (1/2, 1/4), A = (1, -1), H = (1, 2), so log π + H = (0.306853, 0.613706): the second is twice the first. `CLIPPED`
+has π_old = (1/2, 1/2), so r = (1, 1/2).
+"""
+
+import math
+
+import pytest
+import torch
+from methods_batch import two_tokens
+
+from steer.methods import load_method
+
+CLIPPED = {"old": [0.5, 0.5]}
+D = 1 - math.log(2)  # log π + H of the first token
+
+LOSSES = {
+    # u = (1, min(-1/2, -0.8)): -(1 - 0.8)/2
+    "grpo": (CLIPPED, {}, -0.1),
+    "clip_higher": (CLIPPED, {}, -0.1),
+    # ratio 2 with A = -1 and dual clip 1.5: u = (1, max(-2, -1.5))
+    "clip_higher dual": ({"old": [0.5, 0.125]}, {"clip.dual": 1.5}, 0.25),
+    # u = (1, -1/2)
+    "extreme_clipping": (CLIPPED, {}, -0.25),
+    # the sum over S·L = 2·4: -(1 - 0.8)/8
+    "dr_grpo": (CLIPPED, {"reduction.length": 4}, -0.025),
+    "rloo": (CLIPPED, {}, -0.1),
+    "opo": (CLIPPED, {}, -0.1),
+    "w_reinforce": (CLIPPED, {}, -0.1),
+    "psr": (CLIPPED, {}, -0.1),
+    "nsr": (CLIPPED, {}, -0.1),
+    "qae": (CLIPPED, {}, -0.1),
+    # minus c times the mean of H
+    "entropy_regularisation": (CLIPPED, {}, -0.1 - 1e-3 * 1.5),
+    # the coefficient starts at 0.01; the gate is open while mean H_old = 1.5 is at most 2, then shut
+    "adaptive_entropy": ({}, {"penalty.start": 0.01, "penalty.maximum": 1, "penalty.target": 2}, -0.015),
+    "adaptive_entropy gate": ({}, {"penalty.start": 0.01, "penalty.target": 1.4}, 0.0),
+    # log PPL = (ln 2, ln 4): w = (-1, 1), A′ = (1.01, -0.99)
+    "perplexity_shaping": ({}, {}, -0.01),
+    # A′ = (1 + min(0.4, 0.5), -1 + min(0.8, 0.5))
+    "entropy_advantage": ({}, {}, -0.45),
+    # w = 2 on the first, A′ = 1/2 + 1/2·2; the wrong one stays
+    "rlrt": ({}, {}, -0.25),
+    # λ = (0, 1)
+    "fork_tokens": ({}, {"weight.share": 0.5}, 0.5),
+    # |ω| = (1/4·D, 3/16·2D), their quotient 2/3
+    "steer": ({}, {}, -(0.7 ** (2 / 3) - 0.7) / 2),
+    # |ω| = (2·1/4·D, 4·3/16·2D), quotient 1/3, λ_min 0.8
+    "steer_released": ({}, {}, -(0.8 ** (1 / 3) - 0.8) / 2),
+    # |ω| = |π(log π + H) - reduction|
+    "steer_tabular": ({}, {}, -(0.7 - 0.7 ** ((0.2 - D / 2) / (D / 2 - 0.1))) / 2),
+    # the smaller |ω| gets 1.2, the larger 0.8
+    "steer_linear": ({}, {}, -(1.2 - 0.8) / 2),
+    # only the larger |ω| exceeds the median
+    "steer_binary": ({}, {"weight.quantile": 0.5}, -(1 - 0.7) / 2),
+    # ω = (-2/3, 1)·m
+    "steer_signed": ({}, {}, -(0.7 ** (2 / 3) - 1 / 0.7) / 2),
+    "steer_signed clamp": ({}, {"weight.maximum": 1.1}, -(0.7 ** (2 / 3) - 1.1) / 2),
+    # before the first step k = 0
+    "steer_target": ({}, {}, 0.0),
+    "rloo_steer": ({}, {}, -(0.7 ** (2 / 3) - 0.7) / 2),
+    "opo_steer": ({}, {}, -(0.7 ** (2 / 3) - 0.7) / 2),
+    "extreme_clipping_steer": ({}, {}, -(0.7 ** (2 / 3) - 0.7) / 2),
+    # Δ = (-1/4·D, 9/16·2D): M to P as 2 to 9, κ = -7/11, λ = (18/11, 4/11)
+    "opefo": ({}, {}, -7 / 11),
+    # two tokens have the same covariance: λ = 1
+    "covariance_kernel": (CLIPPED, {}, -0.1),
+    # u = (1, -1/2), and |lp - olp| = (0, ln 2) on both
+    "kl_cov": (CLIPPED, {"penalty.share": 1}, -0.25 + math.log(2) / 2),
+    # d = ln 2 on the wrong token: 2 - ln 2 - 1
+    "lp_reg": ({}, {"penalty.share": 1}, D / 2),
+    "lp_reg below": ({"proxy": [0.5, 0.2]}, {"penalty.share": 1}, 0.0),
+    # λ = (1.1, 1) with the gate open at mean H = 1.5, shut at 0.3
+    "stare": ({}, {"weight.share": 1, "weight.target": 2}, -0.05),
+    "stare gate": ({}, {"weight.share": 1}, 0.0),
+    "stare two-sided": ({}, {"weight.share": 1, "weight.target": 2, "weight.attenuate": 0.9}, -0.1),
+    # u = (ln 1/2, -1/2·ln 1/4)
+    "cispo": (CLIPPED, {}, 0.0),
+    # one token a response: s = r; u = (1, -0.9997)
+    "gspo": (CLIPPED, {}, -0.00015),
+    # the first token is exploitation, the second release
+    "damp_exploitation": ({}, {}, 0.5),
+    "damp_release": ({}, {}, -0.5),
+    "damp_exploration": ({"entropy": [0.5, 2.0]}, {}, 0.5),
+    "damp_pruning": ({"entropy": [1.0, 1.0]}, {}, -0.5),
+}
+
+
+@pytest.mark.parametrize("case", LOSSES)
+def test_loss_of_two_tokens(case):
+    fields, overrides, expected = LOSSES[case]
+    out = load_method(case.split()[0], overrides).loss(two_tokens(**fields))
+    assert out.loss.item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_position_shaping_of_one_response_of_two_tokens():
+    tokens = two_tokens().map(lambda t: t.T if t.ndim == 2 else t).with_(advantage=torch.ones(1, 2).double())
+    shaped = load_method("position_shaping").prepare(tokens).advantage
+    # p = (0, 1/2): 0.1·sigmoid(-7.5) and 0.1·sigmoid(0)
+    assert shaped.tolist()[0] == pytest.approx([1 + 0.1 / (1 + math.exp(7.5)), 1.05])
+    small = load_method("position_shaping").prepare(tokens.with_(advantage=-0.02 * torch.ones(1, 2).double()))
+    assert small.advantage[0, 1].item() == pytest.approx(-0.03)  # the bonus is at most |A|/2
+
+
+def test_clip_cov_drops_one_of_two_tokens():
+    # c = (ln 2)/2 = 0.3466 on both; int(0.5·2) = 1 is drawn
+    method = load_method("clip_cov", {"weight.share": 0.5, "weight.low": 0.3, "weight.high": 0.4})
+    out = method.loss(two_tokens())
+    assert sorted(out.weight.flatten().tolist()) == [0.0, 1.0]
+    assert abs(out.loss.item()) == pytest.approx(0.5)
+    outside = load_method("clip_cov", {"weight.low": 0.35}).loss(two_tokens())
+    assert outside.weight.tolist() == [[1.0], [1.0]]
+
+
+def test_steer_target_with_strength_one_is_signed():
+    method = load_method("steer_target", {"weight.minimum": 0.7})
+    method.memory["weight"] = {"strength": 1.0}
+    assert method.loss(two_tokens()).loss.item() == pytest.approx(LOSSES["steer_signed"][2])
+
+
+ADVANTAGES = {
+    # rewards (1, -1), unbiased std √2
+    "grpo": [1 / (math.sqrt(2) + 1e-6), -1 / (math.sqrt(2) + 1e-6)],
+    "dr_grpo": [1.0, -1.0],
+    "rloo": [2.0, -2.0],
+    # lengths (1, 3): baseline (1 - 3)/4
+    "opo": [1.5, -0.5],
+    "w_reinforce": [0.1, -1.0],
+    "psr": [1.0, 0.0],
+    "nsr": [0.0, -1.0],
+    # the 0.4-quantile of two is the lower one
+    "qae": [2 / (math.sqrt(2) + 1e-6), 0.0],
+}
+
+
+@pytest.mark.parametrize("name", ADVANTAGES)
+def test_advantages_of_two_responses(name):
+    rewards = torch.tensor([1.0, -1.0], dtype=torch.float64)
+    result = load_method(name).advantages(rewards, torch.tensor([4, 4]), torch.tensor([1, 3]))
+    assert result.tolist() == pytest.approx(ADVANTAGES[name], abs=1e-12)
+
+
+def test_quantile_baseline_teaches_by_the_rarer_outcome():
+    method, group, lengths = load_method("qae"), torch.zeros(5), torch.ones(5)
+    hard = method.advantages(torch.tensor([1.0, 0, 0, 0, 0]), group, lengths)
+    easy = method.advantages(torch.tensor([0.0, 1, 1, 1, 1]), group, lengths)
+    assert (hard != 0).tolist() == [True, False, False, False, False] and hard[0] > 0
+    assert (easy != 0).tolist() == [True, False, False, False, False] and easy[0] < 0
+
+
+def test_every_method_has_an_example():
+    from steer.methods import method_names
+
+    shown = {case.split()[0] for case in LOSSES} | {"position_shaping", "position_shaping_plateau", "clip_cov"}
+    assert shown == set(method_names())
