@@ -4,10 +4,10 @@ Everything here is at the candidate's mercy, which is fine: it has inputs only, 
 values it claims to return. Names are bound early so that programs which patch builtins by accident still work.
 """
 
+import _sitebuiltins
 import builtins
 import collections
 import gc
-import io
 import os
 import sys
 import threading
@@ -207,9 +207,9 @@ _MUTABLE = frozenset({list, dict, set, bytearray, collections.deque})
 
 def run_stdin(job: dict, line: Line) -> None:
     """A program with standard streams: runs as `__main__`, ends like an interpreter does, reports how it ended."""
-    sys.stdin = io.open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stdout = io.open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stderr = io.open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)
+    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     status, report = 0, ["ended"]
     try:
@@ -248,17 +248,24 @@ def finish() -> None:
             stream.flush()
 
 
-def main(job_limits: dict) -> None:
+def main(folder: str, packages: list[str]) -> None:
     """Entry after isolation; never returns."""
+    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D")
+    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D")
     objects = Objects()
     job = objects.line.receive()
+    job["path"] = os.path.join(folder, "main.py")
+    with open(job["path"], "w", encoding="utf-8", errors="surrogatepass") as file:
+        file.write(job["program"])
     sys.argv = [job["path"]]
-    sys.path[:0] = job_limits.get("packages", [])
+    sys.path.insert(0, folder)
+    if packages and "numpy" in job["program"]:
+        sys.path.append(os.path.dirname(packages[0]))
     if job["kind"] == "stdin":
         run_stdin(job, objects.line)
     else:
-        null = io.open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
-        sys.stdin = io.open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
-        sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = null
+        sink = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+        sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = sink
         serve(job, objects)
     os._exit(0)

@@ -20,6 +20,7 @@ from steer.verify.code.program import CodeVerdict, Program, check
 from steer.verify.code.session import SOURCE
 
 CACHE_SIZE = 20_000
+START_S = 60.0
 TIMEOUTS = frozenset({"cpu_timeout", "wall_timeout"})
 
 
@@ -30,22 +31,29 @@ class JudgeLost(Exception):
 class Judge:
     """A judge process; started by exec (never by forking the caller), so it is safe beside torch and threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, without: tuple[str, ...] = ()) -> None:
         code = f"import sys; sys.path.append({SOURCE!r}); from steer.verify.code.worker import main; main()"
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-B", "-X", "utf8", "-c", code],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment,
         )  # fmt: skip
+        self._send(list(without))
+        self.missing: dict[str, str] = self._receive(time.monotonic() + START_S)
 
     def judge(self, job: dict[str, Any], patience_s: float) -> dict[str, Any]:
-        deadline = time.monotonic() + patience_s
+        self._send(job)
+        return self._receive(time.monotonic() + patience_s)
+
+    def _send(self, message: Any) -> None:
         try:
-            data = memoryview(wire.frame(job))
+            data = memoryview(wire.frame(message))
             while data:
                 data = data[self.process.stdin.write(data) :]
         except OSError as error:
             raise JudgeLost(str(error)) from None
+
+    def _receive(self, deadline: float) -> Any:
         (length,) = wire.HEADER.unpack(self._read(4, deadline))
         return json.loads(self._read(length, deadline))
 

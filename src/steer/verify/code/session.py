@@ -1,5 +1,6 @@
 """The judge's end of one candidate process: its start, a single loop over its pipes with all limits, its end."""
 
+import importlib.util
 import json
 import os
 import select
@@ -12,10 +13,19 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from steer.verify.code import wire
+from steer.verify.code import monitor, wire
 
 OUTPUT_LIMIT = 16 << 20
 FILE_SIZE = 64 << 20
+FIRST_LOOK_S = 0.02  # most programs have ended by then and need no look at /proc
+PATIENCE_S = 30
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "MALLOC_ARENA_MAX": "2",  # an arena takes 64 MiB of address space
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
 SOURCE = str(Path(__file__).resolve().parents[3])
 
 
@@ -31,34 +41,73 @@ class ZygoteLost(Exception):
     """The fork server does not answer: a failure of the sandbox, not of the program."""
 
 
-def start_zygote() -> tuple[subprocess.Popen, socket.socket]:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    code = f"import sys; sys.path.append({SOURCE!r}); from steer.verify.code.zygote import main; main()"
-    environment = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", code],
-        stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=environment, cwd="/",
-    )  # fmt: skip
-    theirs.close()
-    ours.settimeout(30)
-    if not ours.recv(65536):
-        raise ZygoteLost("the fork server did not start")
-    return process, ours
+def site_packages() -> list[str]:
+    """Folders of the third-party packages that a candidate may import, where they are installed."""
+    numpy = importlib.util.find_spec("numpy")
+    folder = Path(numpy.origin).resolve().parent if numpy and numpy.origin else None
+    return [str(path) for path in (folder, folder.with_name("numpy.libs")) if path.is_dir()] if folder else []
 
 
-def cpu_clock(pid: int) -> float:
-    """CPU seconds used by process `pid` so far; 0 when it has ended."""
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return 0.0
+class Zygote:
+    """The fork server as its judge sees it. `missing` maps each layer it could not put up to the reason."""
+
+    def __init__(self, without: tuple[str, ...] = ()) -> None:
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        code = f"import sys; sys.path.append({SOURCE!r}); from steer.verify.code.zygote import main; main()"
+        # Like -I, but for the hash seed: the order of a set of strings is the same in every run.
+        command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", code]
+        self.process = subprocess.Popen(
+            command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=ENVIRONMENT, cwd="/"
+        )
+        theirs.close()
+        self.socket.settimeout(PATIENCE_S)
+        settings = {"without": without, "packages": site_packages(), "source": SOURCE}
+        self.socket.send(json.dumps(settings).encode())
+        ready = self.receive()
+        self.missing, self.nested, self.own_tree = ready["missing"], ready["nested"], ready["work"]
+
+    def receive(self) -> dict[str, Any]:
+        try:
+            data = self.socket.recv(65536)
+        except OSError as error:
+            raise ZygoteLost(f"the fork server does not answer ({error})") from None
+        if not data:
+            raise ZygoteLost("the fork server ended")
+        return json.loads(data)
+
+    def start(self, limits: dict[str, Any], files: list[int]) -> dict[str, Any]:
+        try:
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", files))]
+            self.socket.sendmsg([json.dumps(limits).encode()], rights)
+        except OSError as error:
+            raise ZygoteLost(str(error)) from None
+        return self.receive()
+
+    def probe(self) -> dict[str, str]:
+        """The layers that are missing, those a candidate adds to itself included."""
+        ours, theirs = socket.socketpair()
+        null = os.open(os.devnull, os.O_RDWR)
+        limits = {"cpu_s": 1, "memory": 1 << 30, "file_size": 1 << 20, "probe": True}
+        self.start(limits, [theirs.fileno(), null, null, null])
+        theirs.close()
+        os.close(null)
+        with ours:
+            failed = ours.recv(65536)
+        self.receive()
+        return {**self.missing, **(json.loads(failed) if failed else {"rlimits": "a candidate could not start"})}
+
+    def close(self) -> None:
+        self.socket.close()
+        self.process.kill()
+        self.process.wait()
 
 
 class Session:
     """One candidate. `expect_output` captures standard output, else output is only counted."""
 
-    def __init__(self, zygote: socket.socket, limits: dict[str, Any], stdin: bytes | None = None) -> None:
+    def __init__(self, zygote: Zygote, limits: dict[str, Any], stdin: bytes | None = None) -> None:
         self.zygote, self.limits = zygote, limits
+        self.group = monitor.Group(zygote.process.pid, zygote.nested)
         self.control, theirs = socket.socketpair()
         self.output, out = os.pipe()
         self.stdin, self.pending_input = None, memoryview(stdin or b"")
@@ -69,27 +118,19 @@ class Session:
             os.set_blocking(self.stdin, False)
         self.errors, err = os.pipe() if stdin is not None else (None, os.dup(out))
         self.started = time.monotonic()
-        files = array("i", [theirs.fileno(), into, out, err])
         message = {"cpu_s": limits["cpu_s"], "memory": limits["memory"], "file_size": FILE_SIZE}
         try:
-            zygote.sendmsg([json.dumps(message).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)])
-            zygote.settimeout(30)
-            reply = zygote.recv(65536)
-        except OSError as error:
-            raise ZygoteLost(str(error)) from None
+            self.folder = zygote.start(message, [theirs.fileno(), into, out, err])["folder"]
         finally:
             theirs.close()
             for descriptor in (into, out, err):
                 os.close(descriptor)
-        if not reply:
-            raise ZygoteLost("the fork server ended")
-        self.pid, self.folder = (json.loads(reply)[key] for key in ("pid", "folder"))
         self.control.setblocking(False)
         self.inbox, self.frames, self.outbox = bytearray(), deque(), bytearray()
         self.captured: list[bytes] = []
         self.out_bytes, self.report = 0, None
         self.poll = select.poll()
-        for descriptor in (self.control.fileno(), self.output, self.errors, zygote.fileno()):
+        for descriptor in (self.control.fileno(), self.output, self.errors, zygote.socket.fileno()):
             if descriptor is not None:
                 self.poll.register(descriptor, select.POLLIN)
         if self.stdin is not None:
@@ -124,12 +165,9 @@ class Session:
         for descriptor, event in self.poll.poll(self._check_limits() * 1000):
             if descriptor == self.control.fileno():
                 self._read_control(event)
-            elif descriptor == self.zygote.fileno():
-                data = self.zygote.recv(65536)
-                if not data:
-                    raise ZygoteLost("the fork server ended")
+            elif descriptor == self.zygote.socket.fileno():
+                self.report = self.zygote.receive()
                 self._drain_all()
-                self.report = json.loads(data)
             elif descriptor == self.stdin:
                 self._feed()
             else:
@@ -217,22 +255,28 @@ class Session:
 
     def _check_limits(self) -> float:
         """Stop at a limit; else the seconds until it is worth looking again."""
-        used, wall = cpu_clock(self.pid), time.monotonic() - self.started
-        if used >= self.limits["cpu_s"]:
+        wall = time.monotonic() - self.started
+        if wall < FIRST_LOOK_S:
+            return FIRST_LOOK_S - wall
+        self.group.look()
+        used, limits = self.group.cpu(), self.limits
+        if used >= limits["cpu_s"]:
             raise Stop("cpu_timeout")
-        if wall >= self.limits["wall_s"]:
+        if self.group.memory() > limits["memory"]:
+            raise Stop("memory", f"{len(self.group.members)} processes")
+        # Time spent waiting for a core is the machine's, not the program's.
+        if wall >= limits["wall_s"] and wall - self.group.waited() >= limits["wall_s"]:
             raise Stop("wall_timeout")
-        return max(0.002, min(self.limits["cpu_s"] - used, self.limits["wall_s"] - wall, 0.05))
+        if not self.zygote.own_tree and monitor.folder_size(self.folder) > FILE_SIZE:
+            raise Stop("output_limit", "files too large")
+        return max(0.002, min(limits["cpu_s"] - used, abs(limits["wall_s"] - wall), 0.05))
 
     def close(self) -> tuple[float, float]:
         """End and collect the candidate with all its processes; its CPU and wall seconds."""
         try:
             if self.report is None:
-                self.zygote.send(b"kill")
-                data = self.zygote.recv(65536)
-                if not data:
-                    raise ZygoteLost("the fork server ended")
-                self.report = json.loads(data)
+                self.zygote.socket.send(b"kill")
+                self.report = self.zygote.receive()
         except OSError as error:
             raise ZygoteLost(str(error)) from None
         finally:
@@ -240,4 +284,4 @@ class Session:
             for descriptor in (self.output, self.errors, self.stdin):
                 if descriptor is not None:
                     os.close(descriptor)
-        return self.report["cpu"], time.monotonic() - self.started
+        return max(self.report["cpu"], self.group.cpu()), time.monotonic() - self.started

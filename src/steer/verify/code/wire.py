@@ -118,7 +118,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 
 def decoder(arrays: bool = False, **others: Callable[[Any], Any]) -> Callable[[bytes], Any]:
     """A function from the bytes of a frame to its message. `others` decode further tags; with `arrays`, numpy
-    arrays come back as such, else as lists. Malformed data raises ValueError, TypeError, KeyError or ArithmeticError."""
+    arrays come back as such, else as lists. Malformed data raises ValueError, TypeError, LookupError, ArithmeticError."""
     table = {**_DECODERS, "ndarray": _ndarray if arrays else lambda items: items, **others}
 
     def hook(tagged: dict) -> Any:

@@ -16,12 +16,14 @@ import time
 from typing import Any
 
 from steer.verify.code import asserts, compare, wire
-from steer.verify.code.session import OUTPUT_LIMIT, Session, Stop, ZygoteLost, start_zygote
+from steer.verify.code.program import REASONS
+from steer.verify.code.session import OUTPUT_LIMIT, Session, Stop, Zygote, ZygoteLost
 
 WALL_FACTOR, WALL_EXTRA_S = 3.0, 2.0
 CHUNK_BYTES = 1 << 20
 JUDGE_CPU_S = 60
 JUDGE_MEMORY = 8 << 30
+STACK = 512 << 20
 _ANSWER_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
 
@@ -53,7 +55,6 @@ def _begin(job: dict, session: Session) -> None:
             "program": job["program"],
             "kind": tests["kind"],
             "entry_point": tests.get("entry_point"),
-            "path": os.path.join(session.folder, "main.py"),
         }
     )
 
@@ -215,27 +216,40 @@ def _read_exactly(count: int) -> bytes | None:
     return data if len(data) == count else None
 
 
+def _read_frame() -> Any:
+    header = _read_exactly(4)
+    data = _read_exactly(struct.unpack(">I", header)[0]) if header else None
+    return None if data is None else json.loads(data)
+
+
 def main() -> None:
-    """Serve jobs until standard input ends."""
-    process, zygote = start_zygote()
+    """Serve jobs until standard input ends. The first frame out says which layers are missing."""
     output = os.dup(1)
     os.dup2(2, 1)
-    while (header := _read_exactly(4)) is not None:
-        data = _read_exactly(struct.unpack(">I", header)[0])
-        if data is None:
-            return
-        job, started = json.loads(data), time.monotonic()
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = STACK if stack == resource.RLIM_INFINITY else min(STACK, stack)
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, stack))  # for deep recursion in candidates
+    without = _read_frame()
+    zygote = Zygote(without)
+    _write(output, zygote.probe())
+    while (job := _read_frame()) is not None:
+        started = time.monotonic()
         try:
             reply = judge(job, zygote)
         except ZygoteLost as error:
-            process.kill()
-            process.wait()
             zygote.close()
-            process, zygote = start_zygote()
+            zygote = Zygote(without)
             reply = {
-                "verdict": "fail" if str(error) == "cpu_timeout" else "sandbox_error",
-                "reason": str(error), "cpu_seconds": 0.0, "wall_seconds": time.monotonic() - started, "detail": "",
-            }  # fmt: skip
-        frame = memoryview(wire.frame(reply))
-        while frame:
-            frame = frame[os.write(output, frame) :]
+                "verdict": "fail" if str(error) in REASONS else "sandbox_error",
+                "reason": str(error),
+                "cpu_seconds": 0.0,
+                "wall_seconds": time.monotonic() - started,
+                "detail": "",
+            }
+        _write(output, reply)
+
+
+def _write(output: int, message: Any) -> None:
+    frame = memoryview(wire.frame(message))
+    while frame:
+        frame = frame[os.write(output, frame) :]

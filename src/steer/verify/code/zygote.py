@@ -1,73 +1,133 @@
 """Fork server of candidates: one process per program, forked from an interpreter with the standard library loaded.
 
-Runs as `python -I -S`, holds no program, test or expected output at any time, and has one child at a time. The
-judge sends limits and four descriptors over a sequenced socket (descriptor 0); the child takes over from there.
+Holds no program, test or expected output at any time, and has one child at a time. The judge sends limits and four
+descriptors over a sequenced socket (descriptor 0); the child takes over from there.
 """
 
 import array
+import contextlib
 import gc
 import json
 import os
-import resource
 import select
 import shutil
 import signal
 import socket
 import sys
 import tempfile
+import threading
 from typing import Any
 
-from steer.verify.code import child
+from steer.verify.code import child, isolate, kernel, rootfs
 
 # Modules that small programs import; loaded once here instead of in every child.
-PRELOAD = (
-    "abc argparse array ast base64 bisect builtins cmath collections collections.abc contextlib copy csv dataclasses datetime "
-    "decimal enum fractions functools hashlib heapq io itertools json math numbers operator random re statistics string struct "
-    "sys textwrap threading time traceback typing unicodedata queue types weakref"
-).split()
+PRELOAD = """abc argparse array ast base64 bisect builtins cmath collections collections.abc contextlib copy csv
+dataclasses datetime decimal enum fractions functools hashlib heapq io itertools json math numbers operator queue random
+re statistics string struct sys textwrap threading time traceback types typing unicodedata weakref _sitebuiltins"""
 
 
-def limit(name: int, soft: int, hard: int | None = None) -> None:
-    ceiling = resource.getrlimit(name)[1]
-    hard = soft if hard is None else hard
-    if ceiling != resource.RLIM_INFINITY:
-        soft, hard = min(soft, ceiling), min(hard, ceiling)
-    resource.setrlimit(name, (soft, hard))
+class Server:
+    """The fork server's state: its judge and the layers it has put up."""
 
+    def __init__(self, judge: socket.socket, plan: isolate.Plan) -> None:
+        self.judge, self.plan = judge, plan
 
-def address_space() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+    def new_folder(self) -> str:
+        if self.plan.namespaces:
+            rootfs.fresh_work()
+            return rootfs.WORK
+        folder = tempfile.mkdtemp(prefix="steer-code-")
+        if self.plan.change_user:
+            os.chown(folder, isolate.NOBODY, isolate.NOBODY)
+        return folder
 
+    def drop_folder(self, folder: str) -> None:
+        if self.plan.namespaces:
+            rootfs.drop_work()
+            if self.plan.pid_namespace is not None:
+                with contextlib.suppress(OSError):
+                    kernel.detach("/proc")  # the candidate's; the server's own lies below
+        else:
+            shutil.rmtree(folder, onerror=_make_removable)
+            shutil.rmtree(folder, ignore_errors=True)
 
-def apply_rlimits(limits: dict[str, Any], base: int) -> None:
-    seconds = int(limits["cpu_s"]) + 2
-    limit(resource.RLIMIT_CPU, seconds, seconds)
-    limit(resource.RLIMIT_AS, base + limits["memory"])
-    limit(resource.RLIMIT_FSIZE, limits["file_size"])
-    limit(resource.RLIMIT_NOFILE, 128)
-    limit(resource.RLIMIT_CORE, 0)
-
-
-def start(limits: dict[str, Any], files: list[int], base: int, folder: str) -> int:
-    pid = os.fork()
-    if pid:
+    def fork(self) -> int:
+        """A child, first of its own pid namespace where there are such."""
+        if self.plan.pid_namespace is None:
+            return os.fork()
+        kernel.unshare(kernel.NEWPID)
+        pid = os.fork()
+        if pid:
+            kernel.setns(self.plan.pid_namespace, kernel.NEWPID)
         return pid
-    try:
-        os.setsid()
-        control, stdin, stdout, stderr = files
-        for target, source in ((0, stdin), (1, stdout), (2, stderr), (child.CONTROL, control)):
-            os.dup2(source, target)
-        os.closerange(4, 1024)
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(PATH="/usr/bin:/bin", HOME=folder, TMPDIR=folder, LANG="C.UTF-8")
-        tempfile.tempdir = folder
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        apply_rlimits(limits, base)
-        child.main(limits)
-    finally:
-        os._exit(99)
+
+    def start(self, limits: dict[str, Any], files: list[int], folder: str) -> int:
+        pid = self.fork()
+        if pid:
+            return pid
+        try:
+            os.setsid()
+            control, stdin, stdout, stderr = files
+            for target, source in ((0, stdin), (1, stdout), (2, stderr), (child.CONTROL, control)):
+                os.dup2(source, target)
+            os.closerange(4, 1024)
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(PATH="/usr/bin:/bin", HOME=folder, TMPDIR=folder, LANG="C.UTF-8")
+            tempfile.tempdir = folder
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            failed = isolate.confine(self.plan, limits, folder)
+            if limits.get("probe"):
+                os.write(child.CONTROL, json.dumps(failed).encode())
+                os._exit(0)
+            child.main(folder, self.plan.packages)
+        finally:
+            os._exit(99)
+
+    def attend(self, pid: int) -> dict[str, Any]:
+        """Wait for the child's end, or kill it when the judge says so (or has gone)."""
+        watch = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(self.judge, select.POLLIN)
+        poll.register(watch, select.POLLIN)
+        gone = False
+        while watch not in (ready := {descriptor for descriptor, _ in poll.poll()}):
+            assert ready
+            gone = not self.judge.recv(64)
+            os.kill(pid, signal.SIGKILL)
+            poll.unregister(self.judge)
+        os.close(watch)
+        _, status, usage = os.wait4(pid, 0)
+        if self.plan.pid_namespace is None:
+            reap_strays()
+        if gone:
+            sys.exit(0)
+        return {"status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
+
+    def serve(self) -> None:
+        while True:
+            limits, files = receive(self.judge)
+            if limits is None:
+                return
+            if not files:
+                continue  # a kill that came after its child had ended
+            folder = self.new_folder()
+            pid = self.start(limits, files, folder)
+            for descriptor in files:
+                os.close(descriptor)
+            self.judge.send(json.dumps({"folder": folder}).encode())
+            report = self.attend(pid)
+            self.drop_folder(folder)
+            self.judge.send(json.dumps(report).encode())
+
+
+def _make_removable(function: Any, path: str, _: Any) -> None:
+    """A candidate can take rights off its own folders; give them back and go on."""
+    for target in (os.path.dirname(path), path):
+        try:
+            os.chmod(target, 0o700, follow_symlinks=False)
+        except (OSError, NotImplementedError):
+            continue
 
 
 def reap_strays() -> None:
@@ -89,29 +149,8 @@ def reap_strays() -> None:
                 return
 
 
-def attend(judge: socket.socket, pid: int) -> dict[str, Any]:
-    """Wait for the child's end, or kill it when the judge says so (or has gone)."""
-    watch = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(judge, select.POLLIN)
-    poll.register(watch, select.POLLIN)
-    gone = False
-    while True:
-        ready = {descriptor for descriptor, _ in poll.poll()}
-        if watch in ready:
-            break
-        gone = not judge.recv(64)
-        os.kill(pid, signal.SIGKILL)
-        poll.unregister(judge)
-    os.close(watch)
-    _, status, usage = os.wait4(pid, 0)
-    reap_strays()
-    if gone:
-        sys.exit(0)
-    return {"status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
-
-
 def receive(judge: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """Limits and descriptors of the next candidate; None when the judge has gone."""
     descriptors = array.array("i")
     data, ancillary, _, _ = judge.recvmsg(65536, socket.CMSG_SPACE(4 * descriptors.itemsize))
     for level, kind, payload in ancillary:
@@ -121,30 +160,21 @@ def receive(judge: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
 
 
 def main() -> None:
-    import ctypes
-
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    kernel.die_with_parent()
+    kernel.adopt_orphans()
     judge = socket.socket(fileno=0)
-    for name in PRELOAD:
+    settings = json.loads(judge.recv(65536))
+    for name in PRELOAD.split():
         __import__(name)
     sys.set_int_max_str_digits(0)
+    threading.stack_size(16 << 20)  # else each thread takes the main thread's large limit from the address space
+    plan = isolate.enter(frozenset(settings["without"]), settings["packages"])
+    # Candidates find nothing of ours to import; the modules themselves hold no secret.
     for name in [name for name in sys.modules if name.partition(".")[0] == "steer"]:
         del sys.modules[name]
-    sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, "steer"))]
+    sys.path[:] = [path for path in sys.path if path not in ("", settings["source"])]
     gc.collect()
     gc.freeze()
-    judge.send(b"{}")
-    while True:
-        limits, files = receive(judge)
-        if limits is None:
-            return
-        if not files:
-            continue  # a kill that came after its child had ended
-        folder = tempfile.mkdtemp(prefix="steer-")
-        pid = start(limits, files, address_space(), folder)
-        for descriptor in files:
-            os.close(descriptor)
-        judge.send(json.dumps({"pid": pid, "folder": folder}).encode())
-        report = attend(judge, pid)
-        shutil.rmtree(folder, ignore_errors=True)
-        judge.send(json.dumps(report).encode())
+    nested = plan.pid_namespace is not None
+    judge.send(json.dumps({"missing": plan.missing, "nested": nested, "work": plan.namespaces}).encode())
+    Server(judge, plan).serve()

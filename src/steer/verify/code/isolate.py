@@ -1,0 +1,211 @@
+"""Which kernel layers stand between a candidate and this machine, and how they are put up.
+
+The fork server enters its namespaces once (`enter`); each candidate adds the rest to itself (`confine`). A layer that
+the machine refuses is left out and reported, never guessed.
+"""
+
+import contextlib
+import os
+import resource
+from dataclasses import dataclass, field
+from typing import Any
+
+from steer.verify.code import kernel, rootfs, seccomp
+
+LAYERS = (
+    "rlimits", "no_new_privs", "unprivileged_user", "user_namespace", "mount_namespace", "pid_namespace",
+    "network_namespace", "ipc_namespace", "landlock", "seccomp",
+)  # fmt: skip
+NOBODY = 65534
+PROCESSES = 64
+
+
+@dataclass
+class Plan:
+    """What this fork server does. `missing` maps a layer to why it is not there."""
+
+    without: frozenset[str] = frozenset()
+    missing: dict[str, str] = field(default_factory=dict)
+    namespaces: bool = False
+    change_user: bool = False
+    landlock: int = 0
+    base: int = 0
+    packages: list[str] = field(default_factory=list)
+    pid_namespace: int | None = None
+
+    def active(self, layer: str) -> bool:
+        return layer not in self.missing
+
+
+def _try(plan: Plan, layer: str, action: Any) -> bool:
+    if layer in plan.without:
+        plan.missing[layer] = "switched off"
+        return False
+    try:
+        action()
+    except (OSError, KeyError) as error:
+        plan.missing[layer] = str(error)
+        return False
+    return True
+
+
+def _in_child(action: Any) -> None:
+    """Try `action` in a process of its own; OSError with its error number when it fails there."""
+    pid = os.fork()
+    if pid == 0:
+        status = 255
+        try:
+            action()
+            status = 0
+        except OSError as error:
+            status = error.errno or 255
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        raise OSError(status, os.strerror(status) if 0 < status < 134 else "refused")
+
+
+def drop_user() -> None:
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    kernel.dumpable()
+
+
+def _new_user_namespace(more: int) -> None:
+    """Enter a user namespace (with the namespaces `more`) that knows this process's user and group, and no other."""
+    user, group = os.geteuid(), os.getegid()
+    kernel.unshare(kernel.NEWUSER | more)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def _probe_user_namespace() -> None:
+    if os.geteuid() == 0:
+        drop_user()
+    _new_user_namespace(kernel.NEWNS | kernel.NEWPID)
+    kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+
+
+def enter(without: frozenset[str], packages: list[str]) -> Plan:
+    """Put up the layers of the fork server itself; `packages` are the folders that candidates may import from.
+
+    Returns in a forked child where pid namespaces work, so that candidates' namespaces can nest in ours; the parent
+    waits for it and leaves with its status.
+    """
+    plan = Plan(without, base=_address_space(), packages=packages)
+    root = os.geteuid() == 0
+    users = _try(plan, "user_namespace", lambda: _in_child(_probe_user_namespace))
+    extra = 0
+    for layer, flag in (("network_namespace", kernel.NEWNET), ("ipc_namespace", kernel.NEWIPC)):
+        if users or root:
+            if _try(plan, layer, lambda flag=flag: _in_child(lambda: _probe(users, flag))):
+                extra |= flag
+        else:
+            plan.missing[layer] = "needs a user namespace"
+    if users or root:
+        _enter_namespaces(plan, root, users, extra)
+    else:
+        for layer in ("mount_namespace", "pid_namespace"):
+            plan.missing[layer] = "needs a user namespace"
+    plan.change_user = root and not users and _try(plan, "unprivileged_user", lambda: _in_child(drop_user))
+    _try(plan, "landlock", lambda: setattr(plan, "landlock", kernel.landlock_version()))
+    return plan
+
+
+def _probe(users: bool, flag: int) -> None:
+    if users:
+        if os.geteuid() == 0:
+            drop_user()
+        _new_user_namespace(flag)
+    else:
+        kernel.unshare(flag)
+
+
+def _enter_namespaces(plan: Plan, root: bool, users: bool, extra: int) -> None:
+    """Mount the tree while still root (its sources may be unreadable to others), drop to the user, nest the rest."""
+    mounts = "mount_namespace" not in plan.without
+    pids = "pid_namespace" not in plan.without
+    if not mounts:
+        plan.missing["mount_namespace"] = "switched off"
+    if root and mounts:
+        kernel.unshare(kernel.NEWNS)
+        mounts = _try(plan, "mount_namespace", lambda: rootfs.build(plan.packages))
+    if users:
+        if root:
+            drop_user()
+        _new_user_namespace(extra | (kernel.NEWNS if mounts else 0))
+    elif extra:
+        kernel.unshare(extra)
+    if not root and mounts:
+        mounts = _try(plan, "mount_namespace", lambda: rootfs.build(plan.packages))
+    if pids:
+        pids = _try(plan, "pid_namespace", lambda: kernel.unshare(kernel.NEWPID))
+    else:
+        plan.missing["pid_namespace"] = "switched off"
+    if pids:
+        _continue_in_child()
+        plan.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    if mounts:
+        rootfs.enter()
+    plan.namespaces = mounts
+
+
+def _continue_in_child() -> None:
+    pid = os.fork()
+    if pid:
+        os.close(0)
+        kernel.die_with_parent()  # a change of user has undone the first call
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
+    kernel.die_with_parent()
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def rlimit(name: int, value: int) -> None:
+    ceiling = resource.getrlimit(name)[1]
+    value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+    resource.setrlimit(name, (value, value))
+
+
+def confine(plan: Plan, limits: dict[str, Any], folder: str) -> dict[str, str]:
+    """Put the remaining layers on this process; what failed, by layer."""
+    failed: dict[str, str] = {}
+    check = Plan(plan.without, failed)
+    if plan.pid_namespace is not None and plan.namespaces:
+        with contextlib.suppress(OSError):
+            rootfs.own_proc("/proc")
+    if "rlimits" not in plan.without:
+        _rlimits(plan, limits)
+    else:
+        failed["rlimits"] = "switched off"
+    if plan.change_user:
+        drop_user()
+    if plan.active("user_namespace"):
+        kernel.drop_capabilities()
+    _try(check, "no_new_privs", kernel.no_new_privileges)
+    if plan.landlock:
+        _try(check, "landlock", lambda: _landlock(plan, folder))
+    _try(check, "seccomp", lambda: seccomp.install(seccomp.build(lone=plan.pid_namespace is None)))
+    return failed
+
+
+def _landlock(plan: Plan, folder: str) -> None:
+    paths = ["/"] if plan.namespaces else rootfs.readable(plan.packages)
+    kernel.landlock(plan.landlock, paths, [folder, "/proc/self", *rootfs.DEVICES])
+
+
+def _rlimits(plan: Plan, limits: dict[str, Any]) -> None:
+    seconds = int(limits["cpu_s"]) + 2
+    rlimit(resource.RLIMIT_CPU, seconds)
+    rlimit(resource.RLIMIT_AS, plan.base + limits["memory"])
+    rlimit(resource.RLIMIT_FSIZE, limits["file_size"])
+    rlimit(resource.RLIMIT_NOFILE, 128)
+    rlimit(resource.RLIMIT_CORE, 0)
+    if plan.active("user_namespace") or plan.change_user:
+        rlimit(resource.RLIMIT_NPROC, PROCESSES)

@@ -1,0 +1,98 @@
+"""CPU time and memory of a candidate's processes together, read from outside through /proc."""
+
+import os
+import time
+from collections.abc import Iterator
+
+
+def children(pid: int) -> list[int]:
+    """Processes started by any thread of `pid` and still there."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        return found
+    return found
+
+
+def family(pid: int) -> Iterator[int]:
+    """`pid` and all its descendants."""
+    yield pid
+    for child in children(pid):
+        yield from family(child)
+
+
+def cpu_clock(pid: int) -> float:
+    """CPU seconds used by all threads of `pid` so far; 0 when it has ended."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0
+
+
+def waited(pid: int) -> float:
+    """Seconds the first thread of `pid` was ready to run and had no core."""
+    try:
+        with open(f"/proc/{pid}/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory of `pid`, with its share of what it has in common with others where that can be read."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            for line in file:
+                if line.startswith("Pss:"):
+                    return int(line.split()[1]) << 10
+    except OSError:
+        pass
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def folder_size(path: str) -> int:
+    """Bytes on disk below `path`, which a candidate may be changing."""
+    total = 0
+    for folder, _, names in os.walk(path, onerror=None):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+            except OSError:
+                continue
+    return total
+
+
+class Group:
+    """The processes under one fork server. `nested`: its first process only waits for the real one."""
+
+    def __init__(self, server: int, nested: bool) -> None:
+        self.server, self.nested = server, nested
+        self.cpu_seen: dict[int, float] = {}
+        self.members: list[int] = []
+
+    def look(self) -> None:
+        """Refresh the list of members and their CPU time."""
+        if self.nested:
+            self.server = next(iter(children(self.server)), self.server)
+            self.nested = False
+        self.members = [pid for child in children(self.server) for pid in family(child)]
+        for pid in self.members:
+            self.cpu_seen[pid] = max(self.cpu_seen.get(pid, 0.0), cpu_clock(pid))
+
+    def cpu(self) -> float:
+        """CPU seconds of all members, ended ones as last seen."""
+        return sum(self.cpu_seen.values())
+
+    def memory(self) -> int:
+        """Bytes of all members; 0 for a lone process, which its own limit holds."""
+        return sum(map(resident, self.members)) if len(self.members) > 1 else 0
+
+    def waited(self) -> float:
+        return max((waited(pid) for pid in self.members), default=0.0)
