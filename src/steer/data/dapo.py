@@ -72,6 +72,7 @@ def _problem(row: dict[str, Any], number: int, origin: str) -> Problem:
         kind="math",
         prompt=template(Question(question)),
         gold=gold,
+        answer_type="integer",
         solution=f"The answer is \\boxed{{{gold}}}.",
         meta={"question": question, "language": "zh" if chinese else "en"},
     )

@@ -31,27 +31,32 @@ def last_boxed(text: str) -> str | None:
 
 def aime(row: dict[str, Any], index: int) -> Item:
     """AIME24, AIME25: an integer of 0 to 999, some copies with leading zeros, some only in `solution`."""
-    return _item(_key(row, index), row, _integer(_answer(row)), row.get("solution", ""), url=row.get("url"))
+    gold, solution = _integer(_answer(row)), row.get("solution", "")
+    return _item(_key(row, index), row, gold, solution, "integer", url=row.get("url"))
 
 
 def amc(row: dict[str, Any], index: int) -> Item:
     """AMC23: an integer, stored as a float by some copies (`27.0`)."""
-    return _item(_key(row, index), row, _integer(_answer(row)), "", url=row.get("url"))
+    return _item(_key(row, index), row, _integer(_answer(row)), "", "integer", url=row.get("url"))
 
 
 def math500(row: dict[str, Any], index: int) -> Item:
     """MATH500: LaTeX of every kind, with subject and level."""
     key = row.get("unique_id", str(index))
-    return _item(key, row, row["answer"], row["solution"], subject=row.get("subject"), level=row.get("level"))
+    return _item(key, row, row["answer"], row["solution"], None, subject=row.get("subject"), level=row.get("level"))
 
 
 def minerva(row: dict[str, Any], index: int) -> Item:
-    r"""Minerva Math (OCW courses): the gold stands in `\boxed{}` of the solution, its unit mostly outside."""
+    r"""Minerva Math (OCW courses): the gold stands in `\boxed{}` of the solution, its unit mostly outside.
+
+    Numbers are measured or rounded values, compared as in the Minerva paper: within 1 %.
+    """
     # One gold is split over two inline formulas; read as one.
     gold = re.sub(r"\$\s+\$", " ", _answer(row))
     flaw = _WRONG_GOLDS.get(gold)
-    # The solution may open more boxes than one, so only the final line decides what a reader takes as the answer.
-    return _item(str(row.get("idx", index)), row, gold, row.get("solution", ""), subject=row.get("type"), flaw=flaw)
+    kind = "real" if re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", gold) else None
+    key, solution = str(row.get("idx", index)), row.get("solution", "")
+    return _item(key, row, gold, solution, kind, subject=row.get("type"), flaw=flaw)
 
 
 def gsm8k(row: dict[str, Any], index: int) -> Item:
@@ -59,39 +64,41 @@ def gsm8k(row: dict[str, Any], index: int) -> Item:
     solution, mark, gold = row["answer"].rpartition("####")
     if not mark:
         raise ValueError("no '####' before the answer")
-    return _item(str(index), row, _integer(gold.replace(",", "")), solution.strip())
+    return _item(str(index), row, _integer(gold.replace(",", "")), solution.strip(), "integer")
 
 
 def olympiadbench(row: dict[str, Any], index: int) -> Item:
     """OlympiadBench (open-ended, mathematics, English, text only): several answers, units, one tolerance.
 
-    Several answers make one gold, separated by commas, as the data set itself has them. `unit` and `error` (an
-    absolute tolerance) stay in `meta`, for the gold carries neither.
+    Several answers make one gold, separated by commas, as the data set itself has them. `error` is an absolute
+    tolerance and goes into the type; `unit` stays in `meta`: the question fixes it, the gold does not carry it.
     """
     answers = row["final_answer"]
     gold = ", ".join(_plain(answer) for answer in ([answers] if isinstance(answers, str) else answers))
-    several = bool(row["is_multiple_answer"])
-    item = _item(
+    kind = {"Tuple": "tuple", "Interval": "interval", "Expression": "expression"}.get(row["answer_type"])
+    if row["is_multiple_answer"]:
+        kind = "list"
+    elif row.get("error"):
+        kind = f"real:abs={float(row['error'])}"
+    return _item(
         _key(row, index),
         row,
         gold,
         "\n\n".join(row["solution"] or ()),
+        kind,
         subfield=row.get("subfield"),
-        olympiad_type=row["answer_type"],
-        several_answers=several,
+        several_answers=bool(row["is_multiple_answer"]),
         unit=_plain(row["unit"]) if row.get("unit") else None,
-        tolerance=float(row["error"]) if row.get("error") else None,
     )
-    return item
 
 
-def _item(key: str, row: dict[str, Any], gold: str, solution: str, **meta: Any) -> Item:
+def _item(key: str, row: dict[str, Any], gold: str, solution: str, kind: str | None, **meta: Any) -> Item:
     question = row["question"] if "question" in row else row["problem"]
     if not isinstance(gold, str) or not gold.strip():
         raise ValueError("no answer")
     response = f"{solution}\n\nThe answer is \\boxed{{{gold}}}.".strip()
     kept = {name: value for name, value in meta.items() if value is not None}
-    return Item(str(key), Question(question), gold=gold, solution=response, meta=kept)
+    return Item(str(key), Question(question), gold=gold, answer_type=kind, solution=response, meta=kept)
 
 
 def _key(row: dict[str, Any], index: int) -> str:
