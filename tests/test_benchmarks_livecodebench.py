@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steer.data import hub
 from steer.data.benchmarks import BENCHMARKS, load, load_benchmark
 from steer.data.benchmarks.livecodebench import LEETCODE_PREFIX, V5_WINDOW, pickled_text, private_cases
 from steer.errors import UserError
@@ -140,6 +141,29 @@ def test_from_the_hub_the_v5_window_is_the_default(monkeypatch):
         load_benchmark("livecodebench")
     late = load_benchmark("livecodebench", window=("2025-02-02", "2025-03-01"))
     assert [problem.meta["date"] for problem in late] == ["2025-02-02"]
+
+
+def test_the_hub_files_go_through_datasets(shared_data, tmp_path, monkeypatch):
+    """`datasets` reads the raw JSON lines (it no longer runs the loading script) and makes time stamps of dates."""
+    import datasets
+
+    real = datasets.load_dataset
+    asked = []
+
+    def local(kind, data_files, split):
+        asked.extend(data_files[split])
+        path = str(shared_data / "code/livecodebench_v1_public.jsonl")
+        return real(kind, data_files={split: [path]}, split=split, cache_dir=str(tmp_path))
+
+    monkeypatch.setattr(hub, "_require", lambda *address: None)
+    monkeypatch.setattr(datasets, "load_dataset", local)
+    problems = load_benchmark("livecodebench", window=("2023-01-01", "2024-12-31"))
+    assert problems == load_benchmark("livecodebench", shared_data)
+    assert (
+        asked[0]
+        == f"hf://datasets/livecodebench/code_generation_lite@{BENCHMARKS['livecodebench'].revision}/test.jsonl"
+    )
+    assert len(asked) == 5
 
 
 @pytest.mark.parametrize("window", [("2025-01-01", "2024-01-01"), ("yesterday", "today"), ("2024-01-01",), (1, 2)])

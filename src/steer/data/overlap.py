@@ -34,18 +34,19 @@ def overlaps(training: dict[str, str], evaluation: Iterable[tuple[str, str]]) ->
     """
     by_gram: dict[Gram, list[str]] = defaultdict(list)
     by_text: dict[str, list[str]] = defaultdict(list)
-    for identity, question in training.items():
-        by_text[exact_key(question)].append(identity)
-        for gram in grams(question):
-            by_gram[gram].append(identity)
-    found: dict[str, dict[str, float]] = defaultdict(dict)
+    sizes: dict[str, int] = {}
     for evaluation_id, question in evaluation:
         wanted = grams(question)
-        shared = Counter(identity for gram in wanted for identity in by_gram.get(gram, ()))
-        for identity, count in shared.items():
-            if count >= MIN_SHARE * len(wanted):
-                found[identity][evaluation_id] = round(count / len(wanted), 3)
-        key = exact_key(question)
-        for identity in by_text.get(key, ()) if key else ():
-            found[identity][evaluation_id] = 1.0
-    return dict(found)
+        sizes[evaluation_id] = len(wanted)
+        for gram in wanted:
+            by_gram[gram].append(evaluation_id)
+        if key := exact_key(question):
+            by_text[key].append(evaluation_id)
+    found: dict[str, dict[str, float]] = {}
+    for identity, question in training.items():
+        shared = Counter(evaluation_id for gram in grams(question) for evaluation_id in by_gram.get(gram, ()))
+        shares = {key: round(count / sizes[key], 3) for key, count in shared.items() if count >= MIN_SHARE * sizes[key]}
+        shares |= dict.fromkeys(by_text.get(exact_key(question), ()), 1.0)
+        if shares:
+            found[identity] = shares
+    return found
