@@ -2,9 +2,7 @@
 
 import torch
 
-from steer.methods import Tokens
-
-OPTIONAL = ("reduction", "teacher_logprob", "proxy_logprob")
+from steer.methods import Tokens, load_method
 
 
 def batch(seed: int = 0, responses: int = 8, length: int = 7, padding: float = 0.0) -> Tokens:
@@ -69,3 +67,22 @@ def two_tokens(**changes: list[float]) -> Tokens:
         teacher_logprob=columns["teacher"].log(),
         proxy_logprob=columns["proxy"].log(),
     )
+
+
+# Values at which each method does something on a batch of some thirty tokens.
+ACTIVE = {
+    "adaptive_entropy": {"penalty.start": 0.01, "penalty.target": 10, "penalty.maximum": 1},
+    "clip_cov": {"weight.share": 0.2, "weight.low": -10, "weight.high": 10},
+    "dr_grpo": {"reduction.length": 9},
+    "kl_cov": {"penalty.share": 0.3},
+    "lp_reg": {"penalty.share": 0.9},
+    "stare": {"weight.share": 0.4, "weight.target": 10, "weight.attenuate": 0.9},
+}
+MEMORY = {"position_shaping_plateau": {"shaping": {"plateau": True}}, "steer_target": {"weight": {"strength": 1.5}}}
+
+
+def active(name: str):
+    """The method with its statistics large enough, and its state such, that it acts on `batch()`."""
+    method = load_method(name, ACTIVE.get(name))
+    method.memory.update(MEMORY.get(name, {}))
+    return method

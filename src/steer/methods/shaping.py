@@ -79,9 +79,9 @@ def position(
     if not (fixed if gate == "progress" else context.memory.get("plateau", False)):
         return advantage
     valid = tokens.valid
-    index = (valid.cumsum(1) - 1).clamp(min=0)
+    index = (valid.cumsum(1) - 1).clamp(min=0).to(advantage.dtype)
     relative = index / valid.sum(1, keepdim=True).clamp(min=1)
-    bonus = gamma * torch.sigmoid(steepness * (relative.to(advantage.dtype) - 0.5))
+    bonus = gamma * torch.sigmoid(steepness * (relative - 0.5))
     return advantage + advantage.sign() * torch.minimum(bonus, advantage.abs() / 2)
 
 

@@ -1,0 +1,190 @@
+"""What must hold for every method: micro-batches, padding, purity, and errors that say what is wrong."""
+
+import math
+
+import pytest
+import torch
+from methods_batch import active, batch, with_gradient
+
+from steer.methods import load_method, method_names
+
+NAMES = method_names()
+
+
+def loss_and_gradient(method, tokens, micro_batch):
+    """(loss, gradient of logprob, of entropy) summed over micro-batches of that many responses."""
+    tokens = with_gradient(tokens)
+    prepared = method.prepare(tokens, torch.Generator().manual_seed(1))
+    total = 0.0
+    for start in range(0, len(tokens.mask), micro_batch):
+        rows = slice(start, start + micro_batch)
+        out = method.loss(tokens.rows(rows), prepared.rows(rows))
+        out.loss.backward()
+        total += out.loss.item()
+    entropy_gradient = tokens.entropy.grad if tokens.entropy.grad is not None else torch.zeros_like(tokens.entropy)
+    return total, tokens.logprob.grad, entropy_gradient
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_loss_and_gradient_do_not_depend_on_the_micro_batch(name):
+    method, tokens = active(name), batch()
+    whole = method.loss(with_gradient(tokens), generator=torch.Generator().manual_seed(1)).loss.item()
+    loss, logprob, entropy = loss_and_gradient(method, tokens, len(tokens.mask))
+    assert loss == pytest.approx(whole, abs=1e-14) and logprob.abs().sum() > 0
+    for size in (1, 2, 4):
+        other = loss_and_gradient(method, tokens, size)
+        assert other[0] == pytest.approx(loss, abs=1e-14)
+        torch.testing.assert_close(other[1], logprob, rtol=0, atol=1e-14)
+        torch.testing.assert_close(other[2], entropy, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("scope, same", [("batch", True), ("micro_batch", False)])
+def test_a_maximum_per_micro_batch_is_only_a_named_variant(scope, same):
+    method, tokens = load_method("steer_released", {"weight.scope": scope}), batch()
+    pieces = [loss_and_gradient(method, tokens, size)[0] for size in (1, 8)]
+    assert (pieces[0] == pytest.approx(pieces[1], abs=1e-12)) is same
+
+
+def test_a_maximum_per_micro_batch_is_the_micro_batch_own():
+    method = load_method("steer", {"weight.scope": "micro_batch"})
+    tokens, alone = batch(), load_method("steer")
+    prepared = method.prepare(tokens)
+    for row in range(8):
+        rows = slice(row, row + 1)
+        weight = method.loss(tokens.rows(rows), prepared.rows(rows)).weight
+        torch.testing.assert_close(weight, alone.loss(tokens.rows(rows)).weight)
+
+
+@pytest.mark.parametrize("padding", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", NAMES)
+def test_padding_is_never_read(name, padding):
+    method = active(name)
+    expected = loss_and_gradient(method, batch(), 4)
+    got = loss_and_gradient(method, batch(padding=padding), 4)
+    assert got[0] == pytest.approx(expected[0], abs=1e-14)
+    for one, other in zip(got[1:], expected[1:], strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+        assert (one[~batch().mask] == 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_padding_has_no_effect_on_metrics_and_weights(name):
+    method = active(name)
+    clean, dirty = method.loss(batch()), method.loss(batch(padding=math.nan))
+    assert clean.metrics == pytest.approx(dirty.metrics) and all(math.isfinite(v) for v in clean.metrics.values())
+    torch.testing.assert_close(clean.weight, dirty.weight)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_using_a_batch_twice_gives_the_same(name):
+    """In-place changes of the advantages would add up over epochs."""
+    method, tokens = active(name), batch()
+    before = tokens.map(torch.clone)
+    first, second = method.loss(tokens).loss, method.loss(tokens).loss
+    assert first == second
+    for field in ("logprob", "advantage", "entropy", "old_entropy", "mask"):
+        assert torch.equal(getattr(tokens, field), getattr(before, field))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_gradient_through_weights_or_into_other_fields(name):
+    method, tokens = active(name), with_gradient(batch())
+    others = {f: getattr(tokens, f).clone().requires_grad_() for f in ("old_logprob", "advantage", "reduction")}
+    out = method.loss(tokens.with_(**others))
+    assert not out.weight.requires_grad
+    out.loss.backward()
+    assert others["advantage"].grad is None and others["reduction"].grad is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_rewards_are_no_error(name):
+    """Without spread there is nothing to learn, except for methods without a group baseline."""
+    method, tokens = active(name), with_gradient(batch())
+    rewards = torch.full((8,), 0.1, dtype=torch.float32)
+    advantage = method.advantages(rewards, tokens.group, torch.arange(1, 9))
+    if method.settings["advantage"]["name"] != "w_reinforce":
+        assert (advantage == 0).all()
+    out = method.loss(tokens.with_(advantage=advantage.double()[:, None].expand(8, 7).clone()))
+    assert out.loss.isfinite() and out.weight.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unverifiable_responses_enter_no_statistic(name):
+    method = load_method(name)
+    rewards = torch.tensor([1.0, -1, -1, 1, math.nan, 1, -1, math.nan], dtype=torch.float64)
+    group, lengths = torch.tensor([0, 0, 0, 1, 0, 1, 1, 2]), torch.tensor([3, 1, 2, 5, 9, 2, 2, 4])
+    advantage = method.advantages(rewards, group, lengths)
+    known = ~rewards.isnan()
+    assert (advantage[~known] == 0).all() and (advantage[known] != 0).any()
+    assert torch.equal(advantage[known], method.advantages(rewards[known], group[known], lengths[known]))
+
+
+def test_one_group_does_not_decide_whether_another_has_spread():
+    rewards = torch.tensor([1e7, -1e7, 2.0, 1.0], dtype=torch.float64)
+    advantage = load_method("grpo").advantages(rewards, torch.tensor([0, 0, 1, 1]), torch.ones(4))
+    assert advantage.tolist() == pytest.approx([2**-0.5, -(2**-0.5)] * 2, rel=1e-5)
+
+
+def test_whole_number_rewards_are_rewards():
+    got = load_method("rloo").advantages(torch.tensor([1, 0, 0]), torch.zeros(3), torch.ones(3))
+    assert got.tolist() == pytest.approx([1.0, -0.5, -0.5])
+
+
+BAD = {
+    "unequal shape": (
+        {"entropy": torch.ones(8, 6)},
+        r"steer, slot clip: tensors of unequal shape: .*entropy.*\(8, 6\)",
+    ),
+    "group shape": ({"group": torch.ones(3)}, r"steer, slot shaping: tensors of unequal shape: .*\(3,\)"),
+    "all masked": ({"mask": torch.zeros(8, 7)}, r"steer, slot reduction: all tokens masked \(N = 0\)"),
+    "nan": ({"logprob": torch.full((8, 7), math.nan)}, "steer, slot clip: `logprob` holds nan"),
+    "minus infinity": ({"old_logprob": torch.full((8, 7), -math.inf)}, "steer, slot clip: `old_logprob` holds -inf"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_tensors_are_named(case):
+    fields, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        load_method("steer").loss(batch().with_(**fields))
+
+
+def test_a_log_probability_that_breaks_after_prepare_is_named():
+    method, tokens = load_method("grpo"), batch()
+    prepared = method.prepare(tokens)
+    broken = tokens.with_(logprob=torch.full((8, 7), math.nan))
+    with pytest.raises(ValueError, match="grpo, slot clip: `logprob` holds nan"):
+        method.loss(broken.rows(slice(0, 2)), prepared.rows(slice(0, 2)))
+
+
+def test_bad_rewards_are_named():
+    method, two = load_method("grpo"), torch.ones(2)
+    with pytest.raises(ValueError, match=r"grpo, slot advantage: tensors of unequal shape: .*\(3,\)"):
+        method.advantages(torch.ones(3), two, two)
+    with pytest.raises(ValueError, match="grpo, slot advantage: a reward is infinite"):
+        method.advantages(torch.tensor([1.0, math.inf]), two, two)
+
+
+@pytest.mark.parametrize(
+    "name, slot, field",
+    [
+        ("steer_tabular", "weight", "reduction"),
+        ("rlrt", "shaping", "teacher_logprob"),
+        ("lp_reg", "penalty", "proxy_logprob"),
+    ],
+)
+def test_a_missing_optional_field_is_named(name, slot, field):
+    method = load_method(name)
+    assert method.needs == {field}
+    with pytest.raises(ValueError, match=f"{name}, slot {slot}: needs `Tokens.{field}`"):
+        method.loss(batch().with_(**{field: None}))
+
+
+def test_the_share_of_entropy_change_removed():
+    steer, grpo = load_method("steer").loss(batch()), load_method("grpo").loss(batch())
+    assert grpo.metrics["entropy_change_removed"] == 0
+    assert 0 < steer.metrics["entropy_change_removed"] < 0.3
+    shares = [value for name, value in steer.metrics.items() if name.startswith("quadrant_share/")]
+    assert len(shares) == 4 and sum(shares) == pytest.approx(1)
+    changes = [value for name, value in steer.metrics.items() if name.startswith("quadrant_change/")]
+    assert sum(changes) == pytest.approx(steer.metrics["entropy_change"])
