@@ -248,10 +248,14 @@ def finish() -> None:
             stream.flush()
 
 
+def add_exit_builtins() -> None:
+    """`exit` and `quit`, which an interpreter without site packages lacks."""
+    for name in ("exit", "quit"):
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
+
+
 def main(folder: str, packages: list[str]) -> None:
     """Entry after isolation; never returns."""
-    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D")
-    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D")
     objects = Objects()
     job = objects.line.receive()
     job["path"] = os.path.join(folder, "main.py")

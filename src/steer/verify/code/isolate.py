@@ -32,6 +32,8 @@ class Plan:
     base: int = 0
     packages: list[str] = field(default_factory=list)
     pid_namespace: int | None = None
+    readable: list[str] = field(default_factory=list)
+    filter: bytes = b""
 
     def active(self, layer: str) -> bool:
         return layer not in self.missing
@@ -112,6 +114,9 @@ def enter(without: frozenset[str], packages: list[str]) -> Plan:
             plan.missing[layer] = "needs a user namespace"
     plan.change_user = root and not users and _try(plan, "unprivileged_user", lambda: _in_child(drop_user))
     _try(plan, "landlock", lambda: setattr(plan, "landlock", kernel.landlock_version()))
+    plan.readable = ["/"] if plan.namespaces else rootfs.readable(plan.packages)
+    if plan.pid_namespace is not None and kernel.MACHINE in seccomp.MACHINES:
+        plan.filter = seccomp.build(lone=False)
     return plan
 
 
@@ -191,13 +196,12 @@ def confine(plan: Plan, limits: dict[str, Any], folder: str) -> dict[str, str]:
     _try(check, "no_new_privs", kernel.no_new_privileges)
     if plan.landlock:
         _try(check, "landlock", lambda: _landlock(plan, folder))
-    _try(check, "seccomp", lambda: seccomp.install(seccomp.build(lone=plan.pid_namespace is None)))
+    _try(check, "seccomp", lambda: seccomp.install(plan.filter or seccomp.build(lone=True)))
     return failed
 
 
 def _landlock(plan: Plan, folder: str) -> None:
-    paths = ["/"] if plan.namespaces else rootfs.readable(plan.packages)
-    kernel.landlock(plan.landlock, paths, [folder, "/proc/self", *rootfs.DEVICES])
+    kernel.landlock(plan.landlock, plan.readable, [folder, "/proc/self", *rootfs.DEVICES])
 
 
 def _rlimits(plan: Plan, limits: dict[str, Any]) -> None:

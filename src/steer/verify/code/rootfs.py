@@ -1,5 +1,6 @@
 """The candidate's file system: a read-only tree with the interpreter and the system's libraries, no user files."""
 
+import contextlib
 import glob
 import os
 import sys
@@ -90,10 +91,8 @@ def _bind(source: str, target: str, flags: int) -> None:
 
 def enter() -> None:
     """Make the tree the root of this process and let go of everything else."""
-    try:
+    with contextlib.suppress(OSError):  # without it the candidate sees no /proc, which is no loss of isolation
         own_proc(STAGING + "/proc")  # a later /proc can be mounted only where one is already in sight
-    except OSError:
-        pass  # the candidate sees none, which is no loss of isolation
     # A mount inherited from a mightier namespace cannot become the root; a bind mount of it can.
     kernel.mount(STAGING, STAGING, None, kernel.MS_BIND | kernel.MS_REC)
     os.chdir(STAGING)

@@ -29,6 +29,7 @@ _DENIED = {
 }  # fmt: skip
 _DENIED_EVERYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 433, 442, 443)  # io_uring, the new mount calls, quota
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+MACHINES = tuple(_AUDIT)
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _FORKS = {"x86_64": (57, 58), "aarch64": ()}
 _CLONE3 = 435
@@ -76,12 +77,12 @@ def build(lone: bool) -> bytes:
     return b"".join(struct.pack("HBBI", *line) for line in code)
 
 
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
 def install(program: bytes) -> None:
     """Put the filter on this process, for good. Needs `no_new_privileges` first."""
     buffer = ctypes.create_string_buffer(program, len(program))
-
-    class Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
-
-    description = Program(len(program) // 8, ctypes.addressof(buffer))
+    description = _Program(len(program) // 8, ctypes.addressof(buffer))
     kernel.syscall("seccomp", _SECCOMP[kernel.MACHINE], 1, 0, ctypes.byref(description))

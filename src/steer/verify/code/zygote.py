@@ -30,13 +30,13 @@ class Server:
     """The fork server's state: its judge and the layers it has put up."""
 
     def __init__(self, judge: socket.socket, plan: isolate.Plan) -> None:
-        self.judge, self.plan = judge, plan
+        self.judge, self.plan, self.scratch = judge, plan, tempfile.gettempdir()
 
     def new_folder(self) -> str:
         if self.plan.namespaces:
             rootfs.fresh_work()
             return rootfs.WORK
-        folder = tempfile.mkdtemp(prefix="steer-code-")
+        folder = tempfile.mkdtemp(prefix="steer-code-", dir=self.scratch)
         if self.plan.change_user:
             os.chown(folder, isolate.NOBODY, isolate.NOBODY)
         return folder
@@ -70,12 +70,10 @@ class Server:
             control, stdin, stdout, stderr = files
             for target, source in ((0, stdin), (1, stdout), (2, stderr), (child.CONTROL, control)):
                 os.dup2(source, target)
-            os.closerange(4, 1024)
+            os.closerange(4, 1 << 16)
             os.chdir(folder)
-            os.environ.clear()
-            os.environ.update(PATH="/usr/bin:/bin", HOME=folder, TMPDIR=folder, LANG="C.UTF-8")
-            tempfile.tempdir = folder
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if folder != rootfs.WORK:
+                os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.tempdir = folder
             failed = isolate.confine(self.plan, limits, folder)
             if limits.get("probe"):
                 os.write(child.CONTROL, json.dumps(failed).encode())
@@ -168,11 +166,17 @@ def main() -> None:
         __import__(name)
     sys.set_int_max_str_digits(0)
     threading.stack_size(16 << 20)  # else each thread takes the main thread's large limit from the address space
+    tempfile.gettempdir()  # before the tree changes: it looks for a folder that can be written
     plan = isolate.enter(frozenset(settings["without"]), settings["packages"])
     # Candidates find nothing of ours to import; the modules themselves hold no secret.
     for name in [name for name in sys.modules if name.partition(".")[0] == "steer"]:
         del sys.modules[name]
     sys.path[:] = [path for path in sys.path if path not in ("", settings["source"])]
+    # What every child would set is set here: work done before the fork is done once.
+    tempfile.tempdir = rootfs.WORK if plan.namespaces else tempfile.tempdir
+    os.environ.clear()
+    os.environ.update(PATH="/usr/bin:/bin", HOME=rootfs.WORK, TMPDIR=rootfs.WORK, LANG="C.UTF-8")
+    child.add_exit_builtins()
     gc.collect()
     gc.freeze()
     nested = plan.pid_namespace is not None
