@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from steer.data.benchmarks import BENCHMARKS, load_benchmark
 from steer.data.benchmarks.prompts import Question, dapo_answer, dapo_boxed
-from steer.data.cleaning import clean, overlap_counts, question, removal_table, repair_latex
-from steer.data.code_training import archer_problem, load_leetcode
+from steer.data.cleaning import clean, examine, overlap_counts, question, removal_table, repair_latex
+from steer.data.code_training import archer_problem, load_archer_code, load_leetcode
 from steer.data.dapo import bare_question, load_dapo
 from steer.data.overlap import grams, overlaps
 from steer.data.problem import Problem
@@ -23,7 +23,7 @@ def problem(identity, text, gold="5", kind="math"):
 
 
 def reasons(problems, evaluation=()):
-    kept, removals = clean(problems, list(evaluation))
+    kept, removals = examine(problems, list(evaluation))
     return [p.id for p in kept], {r.id: r.reason for r in removals if r.removed}
 
 
@@ -44,7 +44,7 @@ def test_placeholder_golds_count_for_mathematics_only():
 
 def test_a_form_feed_is_repaired_where_it_stood_for_a_backslash_and_f():
     rows = [problem("a", "in the form \frac{m}{n}, where"), problem("b", "the \first shop"), problem("c", "plain")]
-    kept, removals = clean(rows, [])
+    kept, removals = examine(rows, [])
     assert [p.id for p in kept] == ["a", "c"] and {r.id for r in removals if r.removed} == {"b"}
     assert question(kept[0]) == "in the form \\frac{m}{n}, where" and kept[0].prompt.endswith(question(kept[0]))
     assert [(r.id, r.removed) for r in removals if r.reason == "repaired_latex"] == [("a", False)]
@@ -95,7 +95,7 @@ def test_overlap_uses_the_bare_question():
     template_only = Problem(
         "u", "set", "math", dapo_answer(Question("Something else?")), "5", meta={"question": "Else?"}
     )
-    kept, removals = clean([same, template_only], [evaluation])
+    kept, removals = examine([same, template_only], [evaluation])
     assert [p.id for p in kept] == ["u"] and removals[0].related == ("aime24/1",)
     assert overlap_counts(removals) == {"aime24": {"evaluation": 1, "training": 1}}
 
@@ -107,11 +107,21 @@ texts = st.text(alphabet="ab1 $\\{}\f\t\n", max_size=12)
 def test_cleaning_partitions_and_is_idempotent(rows, held_out):
     problems = [problem(str(number), text, gold) for number, (text, gold) in enumerate(rows)]
     evaluation = [problem(f"e/{number}", text) for number, text in enumerate(held_out)]
-    kept, removals = clean(problems, evaluation)
+    kept, removals = examine(problems, evaluation)
     removed = [removal.id for removal in removals if removal.removed]
     assert sorted([p.id for p in kept] + removed, key=int) == [p.id for p in problems]
     assert clean(kept, evaluation) == (kept, [])
-    assert sum(row["removed"] for row in removal_table(removals)) == len(removed)
+    assert [i for row in removal_table(removals) for i in row["ids"]] == sorted(removed, key=removed.index)
+
+
+def test_the_table_has_a_row_for_each_reason_at_work():
+    rows = [problem("a", "p?"), problem("b", "p ?"), problem("c", "q?", "-1"), problem("d", "\x00"), problem("e", "p?")]
+    kept, table = clean(rows, [])
+    assert [p.id for p in kept] == ["a"] and table == [
+        {"reason": "broken_latex", "count": 1, "ids": ["d"]},
+        {"reason": "placeholder_gold", "count": 1, "ids": ["c"]},
+        {"reason": "duplicate", "count": 2, "ids": ["b", "e"]},
+    ]
 
 
 def test_ids_must_be_unique():
@@ -133,7 +143,7 @@ def dapo(shared_data):
 @pytest.fixture(scope="module")
 def cleaned(shared_data, dapo):
     names = [name for name, source in BENCHMARKS.items() if source.kind == "math"]
-    return clean(dapo, [p for name in names for p in load_benchmark(name, shared_data)])
+    return examine(dapo, [p for name in names for p in load_benchmark(name, shared_data)])
 
 
 def test_dapo_prompts_are_those_of_the_file(shared_data, dapo):
@@ -175,10 +185,16 @@ def test_dapo_findings_contain_the_known_ones(shared_data, cleaned):
 
 def test_dapo_after_cleaning(cleaned):
     kept, removals = cleaned
-    table = {row["reason"]: row for row in removal_table(removals)}
-    assert len(kept) == 17_398 - sum(row["removed"] for row in table.values()) == 16_502
-    assert table["repaired_latex"]["found"] == 615 and table["broken_latex"]["removed"] == 36
-    assert len(table["overlap"]["ids"].split()) == table["overlap"]["removed"]
+    table = {row["reason"]: row["count"] for row in removal_table(removals)}
+    assert table == {
+        "broken_latex": 36,
+        "conflicting_gold": 22,
+        "placeholder_gold": 68,
+        "duplicate": 647,
+        "overlap": 123,
+    }
+    assert len(kept) == 17_398 - sum(table.values()) == 16_502
+    assert sum(r.reason == "repaired_latex" for r in removals) == 615
     assert not any("\f" in p.prompt for p in kept) and "-1" not in {p.gold for p in kept}
 
 
@@ -191,6 +207,10 @@ def test_missing_or_short_training_files(tmp_path):
         load_dapo(tmp_path)
     with pytest.raises(UserError, match=r"leetcode_train.json: no such file"):
         load_leetcode(tmp_path)
+    with pytest.raises(UserError, match=r"archer_code.parquet: no such file"):
+        load_archer_code(tmp_path)
+    with pytest.raises(UserError, match="give data_dir"):
+        load_leetcode(None)
 
 
 def test_leetcode_rows(shared_data):

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from steer.data.overlap import overlaps
 from steer.data.problem import Problem
@@ -43,7 +44,13 @@ class Removal:
     removed: bool = True
 
 
-def clean(problems: Sequence[Problem], evaluation: Sequence[Problem]) -> tuple[list[Problem], list[Removal]]:
+def clean(problems: Sequence[Problem], evaluation: Sequence[Problem]) -> tuple[list[Problem], list[dict[str, Any]]]:
+    """(problems fit for training, table of what was removed); see `examine` and `removal_table`."""
+    kept, findings = examine(problems, evaluation)
+    return kept, removal_table(findings)
+
+
+def examine(problems: Sequence[Problem], evaluation: Sequence[Problem]) -> tuple[list[Problem], list[Removal]]:
     """(problems fit for training, every finding). `evaluation` holds the problems that must not be trained on.
 
     Kept problems have their LaTeX repaired in prompt and question; each repair is a finding with `removed=False`.
@@ -73,14 +80,13 @@ def _record(found: list[Removal], gone: set[str], findings: list[Removal]) -> se
     return {finding.id for finding in found}
 
 
-def removal_table(removals: Sequence[Removal]) -> list[dict[str, object]]:
-    """Rows for a table: reason, found (problems with it), removed (those it is counted for), ids, explanation."""
+def removal_table(findings: Sequence[Removal]) -> list[dict[str, Any]]:
+    """One row a reason that removed anything: reason, count, ids. A problem is counted once, for its first reason."""
     rows = []
-    for reason, why in {"repaired_latex": "an escape read as a control character; kept", **REASONS}.items():
-        found = [removal for removal in removals if removal.reason == reason]
-        gone = [removal for removal in found if removal.removed]
-        ids = " ".join(removal.id for removal in (gone or found))
-        rows.append({"reason": reason, "found": len(found), "removed": len(gone), "explanation": why, "ids": ids})
+    for reason in REASONS:
+        ids = [finding.id for finding in findings if finding.reason == reason and finding.removed]
+        if ids:
+            rows.append({"reason": reason, "count": len(ids), "ids": ids})
     return rows
 
 

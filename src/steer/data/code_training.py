@@ -8,21 +8,26 @@ from typing import Any
 from steer.data.benchmarks.code_rows import fenced
 from steer.data.benchmarks.livecodebench import LEETCODE_PREFIX
 from steer.data.benchmarks.load import read_rows
-from steer.data.hub import hub_rows
+from steer.data.hub import hub_rows, read_parquet
 from steer.data.problem import Problem
 from steer.errors import UserError
 
 ARCHER_HUB = "Fate-Zero/ArcherCodeR-Dataset"
+ARCHER_FILE = "train/archer_code.parquet"
 LEETCODE_FILE = "train/leetcode_train.json"
 _FOREIGN_HELPERS = re.compile(r"\b(?:list_node|tree_node|is_same_list|is_same_tree)\(")
 _LEETCODE_CALL = re.compile(r"\n+check\(Solution\(\)\.(\w+)\)\s*\Z")
 
 
-def load_leetcode(data_dir: str | Path) -> list[Problem]:
+def load_leetcode(data_dir: str | Path | None) -> list[Problem]:
     """LeetCode problems of rllm with solutions and `check(candidate)` tests, from `data_dir`.
 
     Left out are problems on linked lists and trees: their tests call helpers that the file does not hold.
     """
+    if data_dir is None:
+        raise UserError(
+            "the LeetCode training problems are on no hub: give data_dir a folder that holds " + LEETCODE_FILE
+        )
     path = Path(data_dir) / LEETCODE_FILE
     if not path.is_file():
         raise UserError(f"{path}: no such file; put rllm's leetcode training rows there")
@@ -30,9 +35,10 @@ def load_leetcode(data_dir: str | Path) -> list[Problem]:
     return [problem for problem in problems if not _FOREIGN_HELPERS.search(problem.tests["code"])]
 
 
-def load_archer() -> list[Problem]:
-    """ArcherCodeR from the hub, at its newest revision: none is pinned by the paper."""
-    return [archer_problem(row, number) for number, row in enumerate(hub_rows(ARCHER_HUB, "train"))]
+def load_archer_code(data_dir: str | Path | None = None) -> list[Problem]:
+    """ArcherCodeR: `data_dir`/train/archer_code.parquet, or the hub's newest revision, for the paper pins none."""
+    rows = hub_rows(ARCHER_HUB, "train") if data_dir is None else read_parquet(Path(data_dir) / ARCHER_FILE, ARCHER_HUB)
+    return [archer_problem(row, number) for number, row in enumerate(rows)]
 
 
 def archer_problem(row: dict[str, Any], number: int) -> Problem:

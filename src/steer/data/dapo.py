@@ -1,16 +1,20 @@
 """DAPO-Math-17k, the mathematical training data: the hub's deduplicated copy or STEER's re-worded one.
 
 The two copies hold the same 17,398 questions under different instructions; the question is taken out of either and
-asked again in STEER's training words.
+asked again in STEER's training words. The other training sets and the cleaning step can be had from here too.
 """
 
 from pathlib import Path
 from typing import Any
 
 from steer.data.benchmarks.prompts import Question, dapo_answer, dapo_boxed, dapo_boxed_chinese
-from steer.data.hub import hub_rows
+from steer.data.cleaning import clean
+from steer.data.code_training import load_archer_code, load_leetcode
+from steer.data.hub import hub_rows, read_parquet
 from steer.data.problem import Problem
 from steer.errors import UserError
+
+__all__ = ["clean", "load_archer_code", "load_dapo", "load_leetcode"]
 
 HUB = "YouJiacheng/DAPO-Math-17k-dedup"
 REVISION = "6e26a33abdabd3e6aaa1d742326b790758f7dbc5"
@@ -33,19 +37,6 @@ def load_dapo(data_dir: str | Path | None = None) -> list[Problem]:
     if len(rows) != ROWS:
         raise UserError(f"{origin}: {len(rows)} rows, but DAPO-Math-17k (deduplicated) has {ROWS}; replace the file")
     return [_problem(row, number, origin) for number, row in enumerate(rows, 1)]
-
-
-def read_parquet(path: Path, hub: str) -> list[dict[str, Any]]:
-    """Rows of a parquet file; `UserError` names the file and where its rows come from."""
-    import pyarrow.parquet as parquet
-    from pyarrow import ArrowInvalid
-
-    try:
-        return parquet.read_table(path).to_pylist()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; put the rows of {hub} there, or leave data_dir unset") from None
-    except (ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: not a parquet file ({str(error).splitlines()[0]}); replace it") from None
 
 
 def bare_question(prompt: str) -> str:
