@@ -13,6 +13,9 @@ from typing import Any
 from steer.verify.code import wire
 from steer.verify.code.session import Session, Stop
 
+# HumanEval/32 of HumanEval+ as published on the hub unpacks the answer, a float; its root is meant.
+MENDED = {"_poly(*candidate(*inp), inp)": "_poly(*inp, candidate(*inp))"}
+
 
 class CandidateError(Exception):
     """The candidate raised an exception that is no built-in one."""
@@ -42,10 +45,14 @@ class Remote:
     def __setattr__(self, name: str, value: Any) -> None:
         self._link.request(["set", self._link.encode(self), name, self._link.encode(value)])
 
+    def __bool__(self) -> bool:
+        """`assert f(x)` with a match object, say: its truth is plain data, asked for where it lives."""
+        return self._link.request(["bool", self._link.encode(self)]) is True
+
     def _no_value(self, *_: Any) -> Any:
         raise NotPlainData(f"the program returned an object of type {self._kind}, which is not plain data")
 
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __len__ = __iter__ = __contains__ = _no_value
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __len__ = __iter__ = __contains__ = _no_value
     __getitem__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __hash__ = __float__ = __int__ = (
         _no_value
     )
@@ -191,7 +198,10 @@ class Names(dict):
 def prepare(tests: dict) -> tuple[ast.Module, bool]:
     """The test code without its own definition of the entry point, and whether `check` is still to be called."""
     entry_point = tests.get("entry_point")
-    tree = ast.parse(tests.get("prompt", "") + "\n" + tests["code"] if tests.get("prompt") else tests["code"])
+    code = tests["code"]
+    for flaw, mended in MENDED.items():
+        code = code.replace(flaw, mended)
+    tree = ast.parse(f"{tests.get('prompt') or ''}\n{code}")
     defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     tree.body = [node for node in tree.body if not (isinstance(node, defined) and node.name == entry_point)]
     has_check = any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in tree.body)

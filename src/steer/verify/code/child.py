@@ -187,6 +187,8 @@ def answer(message: list, objects: Objects, names: dict, module: dict | None = N
             return reply
         if action == "get":
             return ["ok", objects.encode(getattr(message[1], message[2]))]
+        if action == "bool":
+            return ["ok", bool(message[1])]
         if action == "set":
             setattr(message[1], message[2], message[3])
             return ["ok", None]

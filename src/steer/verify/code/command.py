@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from steer.errors import UserError
+from steer.verify.code.isolate import LAYERS
 from steer.verify.code.program import CodeVerdict, from_row
 from steer.verify.code.sandbox import Sandbox
 
@@ -26,9 +27,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.workers is not None and args.workers < 1:
         raise UserError("--workers: must be at least 1")
+    if args.probe:
+        return probe(tuple(args.require))
     with Sandbox(args.workers, tuple(args.require)) as sandbox:
         for batch in _batches(sys.stdin.buffer):
             _judge(batch, sandbox)
+    return 0
+
+
+def probe(require: tuple[str, ...]) -> int:
+    """Print each layer with `active`, or why it is missing."""
+    with Sandbox(1, require) as sandbox:
+        for layer in LAYERS:
+            print(f"{layer:18} {'missing: ' + sandbox.missing[layer] if layer in sandbox.missing else 'active'}")
     return 0
 
 

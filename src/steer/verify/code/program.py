@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from steer.errors import UserError
 
-TIME_LIMIT_S = 6.0
+TIME_LIMIT_S = 10.0
 MEMORY_LIMIT_MB = 1024
 
 REASONS = (

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import queue
 import select
@@ -10,12 +11,14 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
+from steer.errors import UserError
 from steer.verify.code import wire
+from steer.verify.code.isolate import LAYERS
 from steer.verify.code.program import CodeVerdict, Program, check
 from steer.verify.code.session import SOURCE
 
@@ -39,7 +42,10 @@ class Judge:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment,
         )  # fmt: skip
         self._send(list(without))
-        self.missing: dict[str, str] = self._receive(time.monotonic() + START_S)
+
+    def wait_until_ready(self) -> dict[str, str]:
+        """The layers this machine does not allow, each with the reason."""
+        return self._receive(time.monotonic() + START_S)
 
     def judge(self, job: dict[str, Any], patience_s: float) -> dict[str, Any]:
         self._send(job)
@@ -82,72 +88,146 @@ class Judge:
         self.process.stdout.close()
 
 
+class Gate:
+    """Lets many judge at once, or one alone."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._running = 0
+        self._alone = False
+
+    @contextmanager
+    def among_others(self) -> Iterator[None]:
+        with self._change:
+            self._change.wait_for(lambda: not self._alone)
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._change:
+                self._running -= 1
+                self._change.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with self._change:
+            self._change.wait_for(lambda: not self._alone)
+            self._alone = True
+            self._change.wait_for(lambda: not self._running)
+        try:
+            yield
+        finally:
+            with self._change:
+                self._alone = False
+                self._change.notify_all()
+
+
 class Sandbox:
     """Judges programs in isolated processes. A context manager; `judge` may be called from several threads.
 
-    `workers` judges run at once (default: the cores this process may use). `require` names kernel layers without
-    which nothing is judged.
+    `workers` judges run at once (default: the cores this process may use). `require` names kernel layers (see
+    `isolate.LAYERS`) without which nothing is judged: a `UserError`. Layers in `without` are left out, to test the
+    others one by one. What the machine lacks is said in one line on standard error and listed in `missing`.
     """
 
-    def __init__(self, workers: int | None = None, require: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, workers: int | None = None, require: tuple[str, ...] = (), without: tuple[str, ...] = ()
+    ) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
-        self.require = require
-        self._free: queue.Queue[Judge] = queue.Queue()
+        self.require, self.without = tuple(require), tuple(without)
+        if unknown := sorted({*self.require, *self.without} - set(LAYERS)):
+            raise UserError(f"require: no layer is called {unknown[0]}; the layers are {', '.join(LAYERS)}")
+        self.missing: dict[str, str] = {}
+        self._free: queue.LifoQueue[Judge] = queue.LifoQueue()
         self._cache: OrderedDict[str, CodeVerdict] = OrderedDict()
         self._lock = threading.Lock()
+        self._gate = Gate()
 
     def __enter__(self) -> "Sandbox":
-        for _ in range(self.workers):
-            self._free.put(Judge())
+        judges = []
+        try:
+            for _ in range(self.workers):
+                judges.append(Judge(self.without))
+            for judge in judges:
+                self.missing.update(judge.wait_until_ready())
+            lacking = [f"{layer} ({self.missing[layer]})" for layer in self.require if layer in self.missing]
+            if lacking:
+                raise UserError(f"require: this machine does not allow {', '.join(lacking)}; run elsewhere or drop it")
+        except BaseException:
+            for judge in judges:
+                judge.close(kill=True)
+            raise
+        if self.missing.keys() - set(self.without):
+            print(f"steer: programs are judged without {', '.join(self.missing)}", file=sys.stderr)
+        for judge in judges:
+            self._free.put(judge)
         self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._threads.shutdown()
+        self._threads.shutdown(cancel_futures=True)
         for _ in range(self.workers):
             self._free.get().close()
 
-    def judge(self, programs: Sequence[Program]) -> list[CodeVerdict]:
-        """One verdict a program, in order. A program that is malformed gets a sandbox error of its own."""
-        verdicts: dict[str, Any] = {}
+    def judge(self, programs: Sequence[Program], time_s: float | None = None) -> list[CodeVerdict]:
+        """One verdict a program, in order. A program that is malformed gets a sandbox error of its own, and so does
+        one whose turn has not come within `time_s` seconds. A program stopped by the wall clock is judged once more
+        with nothing beside it before that counts."""
+        deadline = math.inf if time_s is None else time.monotonic() + time_s
+        pending: dict[str, CodeVerdict | Future] = {}
+        jobs: dict[str, dict] = {}
         keys = []
         for program in programs:
             key, job = self._job(program)
             keys.append(key)
-            if key not in verdicts:
-                verdicts[key] = job if isinstance(job, CodeVerdict) else self._threads.submit(self._run, key, job)
-        results = {key: value if isinstance(value, CodeVerdict) else value.result() for key, value in verdicts.items()}
-        return [results[key] for key in keys]
+            if key not in pending:
+                if isinstance(job, CodeVerdict):
+                    pending[key] = job
+                else:
+                    jobs[key] = job
+                    pending[key] = self._threads.submit(self._run, key, job, deadline, self._gate.among_others)
+        verdicts = {key: value if isinstance(value, CodeVerdict) else value.result() for key, value in pending.items()}
+        for key, verdict in verdicts.items():
+            if verdict.reason == "wall_timeout" and time.monotonic() < deadline:
+                verdicts[key] = self._run(key, jobs[key], deadline, self._gate.alone)
+        return [verdicts[key] for key in keys]
 
     def _job(self, program: Program) -> tuple[str, dict | CodeVerdict]:
         """The job with the key of its cached verdict, or at once a verdict."""
         if problem := check(program):
             return f"bad {problem}", CodeVerdict("sandbox_error", f"bad input: {problem}")
-        job = asdict(program)
+        job = {name: getattr(program, name) for name in ("program", "tests", "time_limit_s", "memory_limit_mb")}
         try:
             text = json.dumps(job, sort_keys=True)
         except (TypeError, ValueError, RecursionError) as error:
             return f"bad {error}", CodeVerdict("sandbox_error", f"bad input: tests are not JSON ({error})")
         key = hashlib.sha256(text.encode()).hexdigest()
         with self._lock:
-            known = self._cache.get(key)
+            if known := self._cache.get(key):
+                self._cache.move_to_end(key)
         return key, known or job
 
-    def _run(self, key: str, job: dict[str, Any]) -> CodeVerdict:
-        judge = self._free.get()
-        cases = len(job["tests"].get("cases", ())) if job["tests"]["kind"] == "stdin" else 1
-        try:
-            reply = judge.judge(job, cases * (4 * job["time_limit_s"] + 10) + 120)
-        except JudgeLost as error:
-            judge.close(kill=True)
-            judge = Judge()
-            return CodeVerdict("sandbox_error", str(error))
-        finally:
-            self._free.put(judge)
-        verdict = CodeVerdict(**reply)
+    def _run(self, key: str, job: dict[str, Any], deadline: float, gate: Callable) -> CodeVerdict:
+        with gate():
+            if time.monotonic() >= deadline:
+                return CodeVerdict("sandbox_error", "not judged in time")
+            verdict = self._attempt(job)
         if verdict.verdict != "sandbox_error" and verdict.reason not in TIMEOUTS:
             with self._lock:
                 self._cache[key] = verdict
                 while len(self._cache) > CACHE_SIZE:
                     self._cache.popitem(last=False)
         return verdict
+
+    def _attempt(self, job: dict[str, Any]) -> CodeVerdict:
+        judge = self._free.get()
+        runs = len(job["tests"]["cases"]) if job["tests"]["kind"] == "stdin" else 1
+        try:
+            return CodeVerdict(**judge.judge(job, runs * (10 * job["time_limit_s"] + 10) + 120))
+        except JudgeLost as error:
+            judge.close(kill=True)
+            judge = Judge(self.without)
+            judge.wait_until_ready()
+            return CodeVerdict("sandbox_error", str(error))
+        finally:
+            self._free.put(judge)
