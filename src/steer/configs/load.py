@@ -55,6 +55,15 @@ def set_dotted(tree: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
     }
 
 
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys: `{"a": {"b": 1}}` → `{"a.b": 1}`."""
+    flat = {}
+    for key, value in tree.items():
+        nested = isinstance(value, dict) and value
+        flat |= flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return flat
+
+
 def read_tree(path: str | Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """A configuration file with the files it `extends` (relative to itself) merged underneath.
 

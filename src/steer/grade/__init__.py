@@ -1,0 +1,1 @@
+"""Verdicts on stored responses, without generating again."""

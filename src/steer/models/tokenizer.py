@@ -1,38 +1,38 @@
-"""The tokenizer of models trained from scratch: one token per character, and a few frequent strings as one.
+"""The tokenizer of models trained from scratch: one token per byte, and a few frequent strings as one.
 
-Built with the `tokenizers` library and saved in its own format, so that transformers and vLLM load it unchanged.
+It is a `Qwen2Tokenizer` without merges. Another class would not survive: for a model of type qwen2, transformers'
+AutoTokenizer (and so vLLM) loads that class whatever the folder says, and rebuilds its splitting rules.
 """
 
-import string
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import AddedToken, PreTrainedTokenizerBase, Qwen2Tokenizer
 
-from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
-from tokenizers.models import WordLevel
-from transformers import PreTrainedTokenizerFast
-
-PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
+PAD, EOS = "<pad>", "<eos>"
 STRINGS = ("\\boxed{", "def f(x): ", "return ", " for v in x if ")
-CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}{% if add_generation_prompt %}{{ '\\n' }}{% endif %}"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '\\n' }}{% endif %}"
+)
 
 
-def character_tokenizer() -> PreTrainedTokenizerFast:
-    """Printable ASCII and the newline; anything else becomes `<unk>`."""
-    symbols = [PAD, EOS, UNKNOWN, *STRINGS, "\n", *(chr(c) for c in range(32, 127))]
-    tokenizer = Tokenizer(WordLevel({symbol: i for i, symbol in enumerate(symbols)}, unk_token=UNKNOWN))
-    escaped = "|".join("".join(c if c in string.ascii_letters + " " else f"\\{c}" for c in s) for s in STRINGS)
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(f"{escaped}|[\\s\\S]"), behavior="isolated")
-    tokenizer.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
+def character_tokenizer() -> PreTrainedTokenizerBase:
+    """256 bytes, padding, end of sequence, and `STRINGS`."""
+    symbols = [PAD, EOS, *sorted(ByteLevel.alphabet())]
+    tokenizer = Qwen2Tokenizer(
+        vocab={symbol: i for i, symbol in enumerate(symbols)},
+        merges=[],
+        unk_token=None,
         pad_token=PAD,
         eos_token=EOS,
-        unk_token=UNKNOWN,
-        chat_template=CHAT_TEMPLATE,
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
+    tokenizer.chat_template = CHAT_TEMPLATE
+    tokenizer.add_tokens([AddedToken(s, normalized=False, special=False) for s in STRINGS])
+    return tokenizer
 
 
-def render_prompt(tokenizer: PreTrainedTokenizerFast, question: str) -> str:
+def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str) -> str:
     """The text the model sees: the question as the user's turn of the model's own chat template."""
     message = [{"role": "user", "content": question}]
     return tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)

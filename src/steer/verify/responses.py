@@ -1,6 +1,7 @@
 """Verdicts on model responses, mathematics or code, by the one path that rewards, evaluation and regrading share."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,11 +31,13 @@ class Verifier:
         self.code = Sandbox(workers=workers)
 
     def __enter__(self) -> "Verifier":
+        self._stack = ExitStack()
+        self._stack.enter_context(self.math)
+        self._stack.enter_context(self.code)
         return self
 
     def __exit__(self, *exception) -> None:
-        self.math.__exit__(*exception)
-        self.code.__exit__(*exception)
+        self._stack.close()
 
     def verify(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
         """One verdict per (problem, response), in order."""

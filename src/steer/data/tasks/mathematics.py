@@ -31,7 +31,7 @@ def sums(rng: Random) -> Exercise:
 
 def differences(rng: Random) -> Exercise:
     """A number minus a product, mostly below zero. Negative integer."""
-    a, b, c = rng.randrange(1, 30), rng.randrange(3, 10), rng.randrange(3, 10)
+    a, b, c = rng.randrange(1, 20), rng.randrange(2, 10), rng.randrange(2, 8)
     return Exercise(f"{a}-{b}*{c}=?", f"{b}*{c}={b * c},{a}-{b * c}={a - b * c}", str(a - b * c), "integer")
 
 
@@ -65,7 +65,7 @@ def residues(rng: Random) -> Exercise:
 
 def intervals(rng: Random) -> Exercise:
     """A double inequality, shifted to x alone; which ends belong to it matters. Interval."""
-    low, shift = rng.randrange(-9, 10), rng.randrange(1, 10)
+    low, shift = rng.randrange(-6, 10), rng.randrange(1, 7)
     high = low + rng.randrange(1, 10)
     left, right = rng.choice(["<", "<="]), rng.choice(["<", "<="])
     sign = rng.choice("+-")

@@ -1,0 +1,67 @@
+# Everything a visitor types. `make reproduce` and `make test` need Python >= 3.11 and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+# Model and tokenizer threads are set by the jobs themselves.
+export TOKENIZERS_PARALLELISM := false
+SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)
+
+.PHONY: setup reproduce test test-slow lint format lock nano dry-run bench-verify docs clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock pyproject.toml requirements.in
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python >= 3.11 is needed; set PYTHON to one, e.g. make setup PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+reproduce: setup
+	snakemake --profile workflow/profiles/default
+	steer compare results/tiny results/reference/tiny
+
+test: setup
+	sh tests/install_browser.sh
+	pytest -m "not slow"
+
+test-slow: setup
+	pytest -m slow
+
+nano: setup
+	snakemake --profile workflow/profiles/nano
+
+lint: setup
+	ruff check src tests benchmarks
+	ruff format --check src tests benchmarks
+	snakefmt --check $(SNAKEFILES)
+	snakemake --lint
+
+format: setup
+	ruff check --fix src tests benchmarks
+	ruff format src tests benchmarks
+	snakefmt $(SNAKEFILES)
+
+dry-run: setup
+	@for file in configs/*.yaml configs/*/*.yaml; do \
+		case $$file in configs/methods/*) continue;; esac; \
+		[ -e $$file ] || continue; \
+		echo "$$file"; snakemake --dry-run --quiet all --cores 2 --configfile $$file || exit 1; \
+	done
+
+bench-verify: setup
+	python benchmarks/verify_math.py
+	python benchmarks/verify_code.py
+
+docs: setup
+	python -m steer.methods.catalogue
+
+lock: setup
+	{ echo '# Every package of the environment, pinned. Made from requirements.in and requirements-dev.in by `make lock`.'; \
+	  $(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+cpu$$//'; } > requirements.lock
+
+clean:
+	rm -rf results/tiny results/nano .snakemake

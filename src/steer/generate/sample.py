@@ -1,0 +1,67 @@
+"""Responses to a benchmark's problems, from any engine, as the rows that grading reads."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from steer.configs.schema import Evaluation
+from steer.data.problem import Problem
+from steer.engines.local import LocalEngine
+from steer.engines.sampling import Completion, Sampling
+from steer.models.tokenizer import render_prompt
+
+
+def oracle_rows(problems: list[Problem]) -> list[dict[str, Any]]:
+    """The reference response to each problem: what a perfect model would score under the same verifiers."""
+    return [
+        {
+            "id": p.id,
+            "prompt": p.prompt,
+            "responses": [{"text": p.solution, "tokens": len(p.solution), "finish_reason": "stop"}],
+            "sampling": {"samples": 1},
+            "model": "oracle",
+        }
+        for p in problems
+    ]
+
+
+def model_rows(
+    engine: LocalEngine, problems: list[Problem], benchmark: str, evaluation: Evaluation, model: str, max_prompt: int
+) -> list[dict[str, Any]]:
+    """Sampled responses; the seed depends on the configuration's and the benchmark, not on what ran before."""
+    samples = evaluation.samples_for(benchmark)
+    sampling = Sampling(samples, evaluation.temperature, evaluation.top_p, evaluation.max_response_tokens)
+    digest = hashlib.sha256(f"{evaluation.seed}/{benchmark}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    stored = {
+        "temperature": evaluation.temperature,
+        "top_p": evaluation.top_p,
+        "max_response_tokens": evaluation.max_response_tokens,
+        "samples": samples,
+        "seed": evaluation.seed,
+    }
+    rows = []
+    per_batch = max(1, evaluation.batch // samples)
+    for chunk in _chunks(problems, per_batch, benchmark):
+        rendered = [render_prompt(engine.tokenizer, p.prompt) for p in chunk]
+        tokens = engine.tokenizer(rendered, add_special_tokens=False)["input_ids"]
+        completions = engine.generate([t[-max_prompt:] for t in tokens], sampling, generator)
+        for problem, prompt, group in zip(chunk, rendered, completions, strict=True):
+            responses = [_response(engine, completion) for completion in group]
+            rows.append(
+                {"id": problem.id, "prompt": prompt, "responses": responses, "sampling": stored, "model": model}
+            )
+    return rows
+
+
+def _chunks(problems: list[Problem], size: int, name: str) -> Iterator[list[Problem]]:
+    for start in tqdm(range(0, len(problems), size), desc=name, mininterval=5):
+        yield problems[start : start + size]
+
+
+def _response(engine: LocalEngine, completion: Completion) -> dict[str, Any]:
+    text = engine.tokenizer.decode(completion.tokens, skip_special_tokens=True)
+    return {"text": text, "tokens": len(completion.tokens), "finish_reason": completion.finish_reason}

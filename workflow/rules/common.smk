@@ -1,0 +1,91 @@
+"""What the rules share: the checked configuration, where results go, and which code a result depends on."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from steer.configs.load import flatten, load_config
+from steer.errors import UserError
+from steer.figures.command import figure_ids
+from steer.methods.load import method_settings
+
+# The environment this Snakemake runs in also holds `steer`, activated or not.
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
+
+CONFIG_FILE = str(workflow.configfiles[-1]) if workflow.configfiles else "configs/tiny.yaml"
+OVERRIDES = flatten(dict(workflow.config_settings.config or {}))
+SET = [f"{key}={json.dumps(value)}" for key, value in OVERRIDES.items()]
+
+try:
+    CONFIG = load_config(CONFIG_FILE, OVERRIDES)
+    METHODS = {name: method_settings(run.method or name, run.set)[0] for name, run in CONFIG.methods.items()}
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+FIGURES = figure_ids()
+RESULTS = f"results/{CONFIG.name}"
+BENCHMARKS = CONFIG.data.benchmarks
+SECTIONS = CONFIG.model_dump(mode="json")
+# Every (run, seed) that is evaluated; base and oracle have the one seed 0.
+TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds]
+EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
+
+
+wildcard_constraints:
+    run="|".join(map(re.escape, [*CONFIG.runs, *CONFIG.evaluation.also])) or "none",
+    seed=r"\d+",
+    figure="|".join(map(re.escape, FIGURES)),
+
+
+def code(*stages):
+    """The source files of some stages: a changed loss trains again, a changed plot only draws again."""
+    package = Path(workflow.basedir, "src", "steer")
+    # A path relative to the working directory, so that it means the same in every checkout.
+    files = (path for stage in stages for path in (package / stage).rglob("*") if path.is_file())
+    return sorted(os.path.relpath(path) for path in files if path.suffix not in (".pyc", ".md"))
+
+
+def of_runs(pattern, pairs):
+    """`pattern` under results, for every (run, seed) of `pairs`."""
+    return [f"{RESULTS}/" + pattern.format(run=run, seed=seed) for run, seed in pairs]
+
+
+def base_model(wildcards):
+    """The folder of the warm start, or nothing when the base model comes from elsewhere."""
+    return [] if CONFIG.model.path else [f"{RESULTS}/base_model"]
+
+
+def evaluated_model(wildcards):
+    """What `steer generate` needs of the run: its model folder, the base model, or nothing for the oracle."""
+    if wildcards.run == "oracle":
+        return []
+    if wildcards.run == "base":
+        return base_model(wildcards)
+    return [f"{RESULTS}/runs/{wildcards.run}/seed{wildcards.seed}/model"]
+
+
+def model_argument(wildcards, input):
+    """`--model FOLDER` or `--oracle`."""
+    if wildcards.run == "oracle":
+        return "--oracle"
+    return f"--model {input.model[0] if input.model else CONFIG.model.path}"
+
+
+def run_sections(wildcards):
+    """The part of the configuration that a run's result depends on: a change elsewhere does not train again."""
+    return {
+        "method": METHODS[wildcards.run],
+        "training": CONFIG.training_for(wildcards.run).model_dump(),
+        "reward": SECTIONS["reward"],
+        "model": CONFIG.model.path,
+        "threads": CONFIG.threads.train,
+    }
+
+
+def folder_of_data(wildcards, input):
+    """The folder of the benchmarks' files."""
+    return Path(input.data[0]).parent

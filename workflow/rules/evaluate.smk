@@ -1,0 +1,53 @@
+# Responses of every evaluated model to every benchmark, and their verdicts.
+
+
+rule generate:
+    input:
+        config=ancient(f"{RESULTS}/config.yaml"),
+        data=rules.data.output.evaluation,
+        model=evaluated_model,
+        code=code("models", "engines", "generate"),
+    output:
+        expand(
+            f"{RESULTS}/generations/{{{{run}}}}/seed{{{{seed}}}}/{{benchmark}}.jsonl.gz",
+            benchmark=BENCHMARKS,
+        ),
+    log:
+        f"{RESULTS}/logs/generate/{{run}}/seed{{seed}}.log",
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.generate
+    params:
+        evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key != "also"},
+        model=model_argument,
+        data=folder_of_data,
+        out=subpath(output[0], parent=True),
+    shell:
+        "steer generate --config {input.config} {params.model} --data {params.data} --out {params.out}"
+        " --threads {threads} > {log} 2>&1"
+
+
+rule grade:
+    input:
+        config=ancient(f"{RESULTS}/config.yaml"),
+        data=rules.data.output.evaluation,
+        generations=rules.generate.output,
+        code=code("verify", "grade"),
+    output:
+        expand(
+            f"{RESULTS}/verdicts/{{{{run}}}}/seed{{{{seed}}}}/{{benchmark}}.jsonl.gz",
+            benchmark=BENCHMARKS,
+        ),
+    log:
+        f"{RESULTS}/logs/grade/{{run}}/seed{{seed}}.log",
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.grade
+    params:
+        reward=SECTIONS["reward"],
+        data=folder_of_data,
+        generations=lambda wildcards, input: Path(input.generations[0]).parent,
+        out=subpath(output[0], parent=True),
+    shell:
+        "steer grade --config {input.config} --data {params.data} --generations {params.generations}"
+        " --out {params.out} --workers {threads} > {log} 2>&1"

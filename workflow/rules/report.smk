@@ -1,0 +1,64 @@
+# Tables from verdicts and metrics, figures from tables, the page from all of them.
+
+
+rule tabulate:
+    input:
+        config=ancient(f"{RESULTS}/config.yaml"),
+        data=rules.data.output.evaluation,
+        metrics=of_runs("runs/{run}/seed{seed}/metrics.jsonl", TRAINED),
+        generations=of_runs(f"generations/{{run}}/seed{{seed}}/{BENCHMARKS[0]}.jsonl.gz", EVALUATED),
+        verdicts=of_runs(f"verdicts/{{run}}/seed{{seed}}/{BENCHMARKS[0]}.jsonl.gz", EVALUATED),
+        code=code("analyse"),
+    output:
+        directory(f"{RESULTS}/tables"),
+    log:
+        f"{RESULTS}/logs/tabulate.log",
+    conda:
+        "../../environment.yml"
+    params:
+        sections={key: SECTIONS[key] for key in ("name", "methods", "external", "seeds", "data", "evaluation")},
+        results=subpath(output[0], parent=True),
+    shell:
+        "steer tabulate --config {input.config} --results {params.results} --out {output} > {log} 2>&1"
+
+
+rule plot:
+    input:
+        config=ancient(f"{RESULTS}/config.yaml"),
+        tables=f"{RESULTS}/tables",
+        code=code("figures"),
+    output:
+        report(
+            f"{RESULTS}/figures/{{figure}}.png",
+            caption="../report/{figure}.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        f"{RESULTS}/figures/{{figure}}.pdf",
+    log:
+        f"{RESULTS}/logs/plot/{{figure}}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        out=subpath(output[0], parent=True),
+    shell:
+        "steer plot {wildcards.figure} --config {input.config} --tables {input.tables} --out {params.out} > {log} 2>&1"
+
+
+rule report:
+    input:
+        config=ancient(f"{RESULTS}/config.yaml"),
+        tables=f"{RESULTS}/tables",
+        figures=expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
+        runs=of_runs("runs/{run}/seed{seed}/config.yaml", TRAINED),
+        code=code("report"),
+    output:
+        f"{RESULTS}/report/index.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    conda:
+        "../../environment.yml"
+    params:
+        results=subpath(output[0], ancestor=2),
+    shell:
+        "steer report --config {input.config} --results {params.results} --out {output} > {log} 2>&1"

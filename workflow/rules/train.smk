@@ -1,0 +1,51 @@
+# The base model, and one training run per method and seed.
+
+
+rule warm_start:
+    input:
+        config=ancient(f"{RESULTS}/config.yaml"),
+        code=code("data/tasks", "models", "engines", "verify") + ["src/steer/train/warm_start.py"],
+    output:
+        directory(f"{RESULTS}/base_model"),
+    log:
+        f"{RESULTS}/logs/warm_start.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/warm_start.tsv"
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.warm_start
+    params:
+        warm_start=SECTIONS["model"]["warm_start"],
+        benchmarks=BENCHMARKS,
+    shell:
+        "steer warm-start --config {input.config} --out {output} --threads {threads} > {log} 2>&1"
+
+
+rule train:
+    input:
+        config=ancient(f"{RESULTS}/config.yaml"),
+        data=f"{RESULTS}/data/train.jsonl",
+        model=base_model,
+        code=code("methods", "models", "engines", "verify", "train"),
+    output:
+        metrics=f"{RESULTS}/runs/{{run}}/seed{{seed}}/metrics.jsonl",
+        config=f"{RESULTS}/runs/{{run}}/seed{{seed}}/config.yaml",
+        model=directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/model"),
+    log:
+        f"{RESULTS}/logs/train/{{run}}/seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{run}}/seed{{seed}}.tsv"
+    wildcard_constraints:
+        run="|".join(map(re.escape, CONFIG.methods)) or "none",
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.train
+    params:
+        sections=run_sections,
+        model=lambda wildcards, input: (input.model[0] if input.model else CONFIG.model.path),
+        out=subpath(output.metrics, parent=True),
+        # Not an output: a checkpoint must outlive a killed job.
+        checkpoints=f"{RESULTS}/checkpoints/{{run}}/seed{{seed}}",
+    shell:
+        "steer train --config {input.config} --run {wildcards.run} --seed {wildcards.seed} --model {params.model}"
+        " --data {input.data} --out {params.out} --checkpoints {params.checkpoints} --threads {threads} > {log} 2>&1"
