@@ -9,7 +9,7 @@ UNICODE = str.maketrans(
         "±": "\\pm ", "°": "^\\circ ", "²": "^2", "³": "^3", "√": "\\sqrt ", "½": "\\frac{1}{2}", "¼": "\\frac{1}{4}",
         "¾": "\\frac{3}{4}", "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "λ": "\\lambda ", "ω": "\\omega ",
         "ℝ": "\\mathbb{R}", "∅": "\\emptyset ", "（": "(", "）": ")", "，": ",", "：": ":", "；": ";",
-        "“": "\"", "”": "\"", "’": "'", "‘": "'", "′": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\x0c": "\\f",
+        "“": "\"", "”": "\"", "’": "'", "‘": "'", "′": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", 
         "€": "", "£": "",
     }
 )  # fmt: skip
@@ -22,51 +22,47 @@ DOUBLED = re.compile(r"(?<!\\)\\\\(?=(?:%s)(?![a-zA-Z]))" % "|".join(NAMES.split
 SIZES = re.compile(
     r"\\(?:left|right|middle|bigl|bigr|Bigl|Bigr|biggl|biggr|big|Big|bigg|Bigg|displaystyle|limits)(?![a-zA-Z])\s*\.?"
 )
-SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace|hspace\*?\{[^{}]*\})|\\[,;: ]|~")
+SPACES = re.compile(r"(?<!\\)\\(?:quad|qquad|enspace|thinspace|hspace\*?\{[^{}]*\})|(?<!\\)\\[,;: ]|~")
 SYNONYMS = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
-    "lt": "<", "gt": ">", "neq": "ne", "dbinom": "binom", "tbinom": "binom", "lbrace": "{", "rbrace": "}",
+    "lt": "<", "gt": ">", "neq": "ne", "dbinom": "binom", "tbinom": "binom", 
     "varnothing": "emptyset", "to": "rightarrow", "mbox": "text", "textnormal": "text", "textrm": "text",
     "textbf": "text", "textit": "text", "mathrm": "text", "mathbf": "text", "operatorname": "text", "rm": "text",
     "boldsymbol": "text", "textsf": "text", "texttt": "text", "hbox": "text", "mathit": "text", "bold": "text",
 }  # fmt: skip
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
 MATH_ENDS = re.compile(r"\$|\\\(|\\\)|\\\[|\\\]")
-GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|,\\!\s*|\\,|\\!|\\ | |,)\d{3})+(?![\d])")
+GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\s?\{\s*,\s*\}|,\s*\\!\s*|\\,|\\!|\\ | )\d{3})+(?!\d)")
+COMMAS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d)")
+BRACKETS = re.compile(r"[(\[]|\\\{")
+FRAC_BARE = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*\{|(\{[^{}]*\})\s*(\d))")
 
 
 def _synonym(match: re.Match) -> str:
     name = SYNONYMS.get(match.group(1), match.group(1))
-    return name if name in "<>" else "\\" + name
+    return name if name in "<>{}" else "\\" + name
 
 
-def _ungroup(match: re.Match) -> str:
-    digits = re.sub(r"\D", "", match.group())
-    return digits
+def _digits(match: re.Match) -> str:
+    return re.sub(r"\D", "", match.group())
 
 
 def latex(text: str) -> str:
     """Canonical spelling that still is LaTeX: what the parsers read."""
     text = text.translate(UNICODE)
-    text = (
-        DOUBLED.sub(lambda _: "\\", text).replace("\\\\f", "\\f")
-        if "\x0c" in text
-        else DOUBLED.sub(lambda _: "\\", text)
-    )
+    if "\x0c" in text:  # `\frac` that went through a reader of escapes
+        text = text.replace("\\\x0c", "\x0c").replace("\x0c", "\\f")
+    text = DOUBLED.sub(lambda _: "\\", text)
     text = text.replace("\\$", "").replace("\\%", "%")
     text = MATH_ENDS.sub(" ", text)
-    text = GROUPED.sub(_ungroup, text)
+    text = GROUPED.sub(_digits, text)
+    if not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
+        text = COMMAS.sub(_digits, text)
     text = text.replace("{,}", ",").replace("\\!", "")
     text = SIZES.sub("", text)
     text = SPACES.sub(" ", text)
     text = COMMAND.sub(_synonym, text)
-    text = text.replace("\\text {", "\\text{").strip()
-    while text[-1:] in ".,;:" and text[-1:]:
-        text = text[:-1].rstrip()
-    return re.sub(r"\s+", " ", text)
-
-
-FRAC_BARE = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*\{|(\{[^{}]*\})\s*(\d))")
+    return re.sub(r"\s+", " ", text.replace("\\text {", "\\text{")).strip().rstrip(".,;: ")
 
 
 def _braced_frac(match: re.Match) -> str:

@@ -9,6 +9,7 @@ MAX_EXPONENT = 5000
 
 INTEGER = re.compile(r"[-+]?\d+")
 DECIMAL = r"(?:\d+\.?\d*|\.\d+)"
+DECIMAL_TEXT = re.compile(rf"[-+]?{DECIMAL}")
 PLAIN = re.compile(
     rf"(?P<sign>[-+]?)(?:"
     rf"(?P<whole>\d+)?\\frac\{{(?P<ns>-?)(?P<num>\d+)\}}\{{(?P<den>\d+)\}}"
@@ -26,6 +27,7 @@ class Number:
 
     value: Fraction
     mark: str = ""
+    text: str = ""
 
 
 def _power_of_ten(exponent: str) -> Fraction | None:
@@ -75,16 +77,46 @@ def number(text: str) -> Number | None:
         return None
     suffix = match["suffix"] or ""
     mark = "deg" if suffix.startswith("^") else "%" if suffix else ""
-    return Number(-magnitude if match["sign"] == "-" else magnitude, mark)
+    return Number(-magnitude if match["sign"] == "-" else magnitude, mark, text)
+
+
+def approximates(decimal: str, exact) -> bool:
+    """Whether a decimal of at least six significant digits is `exact`, a value without a finite decimal, rounded or
+    cut off at its last place. `exact` may be of any type that mixes with Fraction or float arithmetic."""
+    whole, point, places = decimal.lstrip("+-").partition(".")
+    if not point or len((whole + places).lstrip("0")) < 6:
+        return False
+    unit = Fraction(1, 10 ** len(places))
+    value = Fraction(decimal)
+    difference = abs(type(exact)(value.numerator) / value.denominator - exact)
+    cut = (
+        abs(exact) >= abs(type(exact)(value.numerator) / value.denominator)
+        and difference < 1 * unit.numerator / unit.denominator
+    )
+    return bool(2 * difference * unit.denominator <= 1 or cut)
+
+
+def _finite(value: Fraction) -> bool:
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1
 
 
 def equal(gold: Number, answer: Number) -> bool:
     """A per cent sign or degree sign may be left out; where both numbers carry marks they must be the same.
     Twenty per cent is also one fifth."""
     if gold.mark and answer.mark:
-        return gold == answer
+        return gold.mark == answer.mark and gold.value == answer.value
     if gold.value == answer.value:
         return True
     if gold.mark == "%":
         return answer.value * 100 == gold.value
-    return answer.mark == "%" and gold.value * 100 == answer.value
+    if answer.mark == "%":
+        return gold.value * 100 == answer.value
+    if not _finite(gold.value):
+        return DECIMAL_TEXT.fullmatch(answer.text) is not None and approximates(answer.text, gold.value)
+    if not _finite(answer.value):
+        return DECIMAL_TEXT.fullmatch(gold.text) is not None and approximates(gold.text, answer.value)
+    return False

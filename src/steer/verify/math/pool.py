@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+Job = tuple[str, tuple[str, ...], str | None]  # gold, candidate answers, type
+
 START_LIMIT_S = 60.0  # imports on a busy machine
 SILENCE_LIMIT_S = 20.0  # far above the worker's own limits
 ATTEMPTS = 2  # per job, should the supervisor itself be killed
@@ -21,7 +23,7 @@ SOURCE = str(Path(__file__).resolve().parents[3])
 
 
 class Pool:
-    """Runs `module.compare(gold, answer, type) -> (verdict, reason)` in `workers` processes, started at first use."""
+    """Runs `module.compare(gold, answers, type) -> (verdict, reason, which answer)` in `workers` processes, started at first use."""
 
     def __init__(self, module: str, workers: int):
         self.module, self.workers = module, workers
@@ -54,14 +56,14 @@ class Pool:
         *lines, self._buffer = self._buffer.split(b"\n")
         return lines
 
-    def compare(self, jobs: Sequence[tuple[str, str, str | None]]) -> list[dict]:
-        """An outcome `{"verdict", "reason", "seconds"}` for each job, in order. Safe to call from several threads."""
+    def compare(self, jobs: Sequence[Job]) -> list[dict]:
+        """An outcome `{"verdict", "reason", "used", "seconds"}` for each job, in order. Safe to call from several threads."""
         if os.getpid() != self._owner:  # forked: the pipes belong to the parent
             self._process, self._lock, self._owner = None, threading.Lock(), os.getpid()
         with self._lock:
             return self._compare(jobs)
 
-    def _compare(self, jobs: Sequence[tuple[str, str, str | None]]) -> list[dict]:
+    def _compare(self, jobs: Sequence[Job]) -> list[dict]:
         outcomes: list[dict | None] = [None] * len(jobs)
         attempts = [0] * len(jobs)
         waiting, flying = list(range(len(jobs)))[::-1], set()
@@ -74,8 +76,8 @@ class Pool:
                 n = waiting.pop()
                 flying.add(n)
                 attempts[n] += 1
-                gold, answer, kind = jobs[n]
-                line = json.dumps({"n": n, "gold": gold, "answer": answer, "type": kind}) + "\n"
+                gold, answers, kind = jobs[n]
+                line = json.dumps({"n": n, "gold": gold, "answers": answers, "type": kind}) + "\n"
                 try:
                     self._write(line.encode())
                 except BrokenPipeError:

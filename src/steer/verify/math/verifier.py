@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from steer.verify.math import normalise, numbers
+from steer.verify.math.answer_types import answer_type
 from steer.verify.math.extract import Extraction, extract, extract_gold
-from steer.verify.math.pool import Pool
+from steer.verify.math.pool import Job, Pool
 
 CACHE_SIZE = 50_000
 MAX_LENGTH = 2000  # characters of an answer that is worth comparing
@@ -37,7 +38,7 @@ class Step:
     extraction: Extraction
     verdict: str | None
     reason: str
-    job: tuple[str, str, str | None] | None = None
+    job: Job | None = None
 
 
 def too_costly(text: str) -> str | None:
@@ -77,16 +78,23 @@ def settle(gold: str, response: str, kind: str | None) -> Step:
     gold_number, answer_number = numbers.number(gold_key), numbers.number(answer_key)
     if gold_number and answer_number:
         same = numbers.equal(gold_number, answer_number)
+        if not same and answer_type(kind).accepts(gold_number.value, answer_number.value):
+            return Step(found, "correct", "within the tolerance")
         return Step(found, "correct" if same else "wrong", "equal numbers" if same else "different numbers")
-    return Step(found, None, "", (gold_latex, answer_latex, kind))
+    answers = (answer_latex,)
+    distinct = tuple(dict.fromkeys(found.boxes))
+    if len(distinct) > 1 and sum(map(len, distinct)) <= MAX_LENGTH:
+        answers += (normalise.latex(", ".join(distinct)),)
+    return Step(found, None, "", (gold_latex, answers, kind))
 
 
 class MathVerifier:
     """Grades many pairs. A context manager; its processes start at the first pair that needs them."""
 
     def __init__(self, workers: int = 1):
-        self._pool = Pool("steer.verify.math.fallback", workers)
-        self._cache: OrderedDict[tuple, dict] = OrderedDict()
+        # two pools, so that the large imports of the second one are paid for only when it is needed
+        self._pools = [Pool(f"steer.verify.math.{module}", workers) for module in ("compare", "fallback")]
+        self._cache: OrderedDict[Job, dict] = OrderedDict()
         self._lock = threading.Lock()
 
     def __enter__(self) -> "MathVerifier":
@@ -97,7 +105,8 @@ class MathVerifier:
 
     def close(self) -> None:
         """End the worker processes."""
-        self._pool.stop()
+        for pool in self._pools:
+            pool.stop()
 
     def verify(self, pairs: Sequence[tuple[str, str, str | None]]) -> list[MathVerdict]:
         """Verdicts for (gold, response, type) triples, in their order. `type` may be None."""
@@ -106,23 +115,37 @@ class MathVerifier:
             start = time.perf_counter()
             steps.append(settle(*pair))
             seconds.append(time.perf_counter() - start)
-        jobs = list(dict.fromkeys(step.job for step in steps if step.job))
-        with self._lock:
-            known = {job: self._cache[job] for job in jobs if job in self._cache}
-        new = [job for job in jobs if job not in known]
-        outcomes = dict(zip(new, self._pool.compare(new), strict=True)) if new else {}
-        with self._lock:
-            self._cache.update((job, outcome) for job, outcome in outcomes.items() if "load" not in outcome)
-            while len(self._cache) > CACHE_SIZE:
-                self._cache.popitem(last=False)
-        outcomes |= known
+        outcomes = self._compare(list(dict.fromkeys(step.job for step in steps if step.job)))
         verdicts = []
         for step, spent in zip(steps, seconds, strict=True):
             outcome = outcomes[step.job] if step.job else {}
-            verdict, reason = step.verdict or outcome["verdict"], step.reason or outcome["reason"]
-            total = spent + outcome.get("seconds", 0.0)
-            verdicts.append(MathVerdict(verdict, step.extraction.answer, reason, round(total, 6)))
+            extracted = step.extraction.answer
+            if outcome.get("used"):
+                extracted = ", ".join(dict.fromkeys(step.extraction.boxes))
+            total = round(spent + outcome.get("seconds", 0.0), 6)
+            verdicts.append(
+                MathVerdict(step.verdict or outcome["verdict"], extracted, step.reason or outcome["reason"], total)
+            )
         return verdicts
+
+    def _compare(self, jobs: list[Job]) -> dict[Job, dict]:
+        """Outcomes of the comparisons, from the cache or from the pools."""
+        with self._lock:
+            outcomes = {job: self._cache[job] for job in jobs if job in self._cache}
+        waiting = [job for job in jobs if job not in outcomes]
+        fresh: dict[Job, dict] = {}
+        for pool in self._pools:
+            if not waiting:
+                break
+            for job, outcome in zip(waiting, pool.compare(waiting), strict=True):
+                earlier = fresh.get(job, {"seconds": 0.0})
+                fresh[job] = outcome | {"seconds": outcome["seconds"] + earlier["seconds"]}
+            waiting = [job for job in waiting if fresh[job]["verdict"] == "fallback"]
+        with self._lock:
+            self._cache.update((job, outcome) for job, outcome in fresh.items() if "load" not in outcome)
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        return outcomes | fresh
 
 
 _default: MathVerifier | None = None

@@ -44,15 +44,15 @@ def _serve(module, jobs: int, outcomes: int) -> None:
     for line in os.fdopen(jobs, "rb"):
         job = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
-        spent = False
+        used, spent = 0, False
         try:
-            verdict, reason = module.compare(job["gold"], job["answer"], job["type"])
+            verdict, reason, used = module.compare(job["gold"], job["answers"], job["type"])
         except MemoryError:
             verdict, reason, spent = "unverifiable", "memory limit reached while comparing", True
         except Exception as error:
             verdict, reason = "unverifiable", f"comparison failed ({type(error).__name__})"
         signal.setitimer(signal.ITIMER_PROF, 0)
-        os.write(outcomes, json.dumps({"verdict": verdict, "reason": reason[:300]}).encode() + b"\n")
+        os.write(outcomes, json.dumps({"verdict": verdict, "reason": reason[:300], "used": used}).encode() + b"\n")
         if spent:
             return
 

@@ -1,0 +1,48 @@
+"""The optional `type` of a pair: how a data set says what kind of answer its gold is, and how exact.
+
+The gold's own form decides what is compared; a type only adds what the form cannot show:
+
+    real            a measured or rounded value: 1 % relative tolerance
+    real:rel=0.001  another relative tolerance
+    real:abs=0.1    an absolute one, in units of the gold
+    text, choice    compare as words, or as the letter of a choice
+
+Other names (integer, expression, equation, tuple, set, list, interval, matrix, unit, base) are accepted and change
+nothing, and so is any name not known here: a hint must not cost a verdict.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+DEFAULT_RELATIVE = 0.01
+KNOWN = {"integer", "real", "expression", "equation", "tuple", "set", "list", "interval", "matrix", "text", "choice", "unit", "base"}  # fmt: skip
+TOLERANCE = re.compile(r"real:(rel|abs)=([0-9.]+(?:e[-+]?\d+)?)")
+
+
+@dataclass(frozen=True)
+class AnswerType:
+    name: str = ""
+    relative: float = 0.0
+    absolute: float = 0.0
+
+    def accepts(self, gold, answer) -> bool:
+        """Whether a number is within the tolerance around the gold. False for types without one."""
+        return bool(self.name == "real" and abs(gold - answer) <= self.relative * abs(gold) + self.absolute)
+
+
+@lru_cache(maxsize=256)
+def answer_type(kind: str | None) -> AnswerType:
+    """The rules of a type; those of no type for a name that is not known."""
+    if not kind:
+        return AnswerType()
+    kind = kind.strip().lower()
+    match = TOLERANCE.fullmatch(kind)
+    if match:
+        value = float(match[2])
+        return AnswerType(
+            "real", relative=value if match[1] == "rel" else 0.0, absolute=value if match[1] == "abs" else 0.0
+        )
+    if kind == "real":
+        return AnswerType("real", relative=DEFAULT_RELATIVE)
+    return AnswerType(kind if kind in KNOWN else "")

@@ -1,0 +1,309 @@
+"""Values of expression trees at a point: exact rationals as long as possible, then 40 decimal digits (mpmath).
+
+Runs in worker processes only: the cost of a value is bounded by their limits, and by the checks below, which stop
+towers of powers before they are computed.
+"""
+
+import zlib
+from fractions import Fraction
+
+from mpmath import mp, mpc, mpf
+
+from steer.verify.math.parse import Node
+
+mp.dps = 40
+EXACT_BITS = 40_000
+HUGE_LOG10 = 1e7  # beyond: too large to compare, other than with something that is not
+
+
+class Undefined(ArithmeticError):
+    """The expression has no value here (division by zero, or a complex one where reals are asked for)."""
+
+
+class TooLarge(ArithmeticError):
+    """The magnitude is beyond 10**HUGE_LOG10."""
+
+
+def inexact(value):
+    """The value as mpf or mpc."""
+    return mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
+
+
+def _bits(value: Fraction) -> int:
+    return value.numerator.bit_length() + value.denominator.bit_length()
+
+
+def _integer(value) -> int | None:
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else None
+
+
+def _log10(value) -> float:
+    size = abs(inexact(value))
+    return float(mp.log10(size)) if size else 0.0
+
+
+class Evaluator:
+    """Evaluates with the symbols bound to `point`. With `real`, a complex intermediate value is `Undefined`."""
+
+    def __init__(self, point: dict[str, Fraction], real: bool, base10: bool = False):
+        self.point, self.real, self.base10 = point, real, base10
+
+    def __call__(self, node: Node):
+        return getattr(self, "_" + node[0])(*node[1:])
+
+    def _num(self, value):
+        return value
+
+    def _sym(self, name):
+        return self.point[name]
+
+    def _const(self, name):
+        if name == "i":
+            return mpc(0, 1)
+        return {"pi": mp.pi, "e": mp.e, "inf": mp.inf}[name] * 1
+
+    def _matrix(self, rows):
+        return tuple(tuple(self(entry) for entry in row) for row in rows)
+
+    def _pair(self, left, right):
+        a, b = self(left), self(right)
+        if isinstance(a, Fraction) and isinstance(b, Fraction) and _bits(a) + _bits(b) > EXACT_BITS:
+            return inexact(a), inexact(b)
+        return (
+            (a, b) if type(a) is type(b) or isinstance(a, tuple) or isinstance(b, tuple) else (inexact(a), inexact(b))
+        )
+
+    def _add(self, left, right):
+        a, b = self._pair(left, right)
+        if isinstance(a, tuple) or isinstance(b, tuple):
+            return _entrywise(a, b)
+        return a + b
+
+    def _neg(self, node):
+        value = self(node)
+        return tuple(tuple(-x for x in row) for row in value) if isinstance(value, tuple) else -value
+
+    def _mul(self, left, right):
+        a, b = self._pair(left, right)
+        return _product(a, b) if isinstance(a, tuple) or isinstance(b, tuple) else a * b
+
+    def _div(self, left, right):
+        a, b = self._pair(left, right)
+        if isinstance(b, tuple) or b == 0:
+            raise Undefined("division")
+        return _product(a, (1 / b)) if isinstance(a, tuple) else a / b
+
+    def _pow(self, base, exponent):
+        a, b = self(base), self(exponent)
+        if isinstance(a, tuple) or isinstance(b, tuple):
+            raise Undefined("power of a matrix")
+        whole = _integer(b)
+        if a == 0:
+            if inexact(b).real > 0:
+                return Fraction(0)
+            if whole == 0:
+                return Fraction(1)
+            raise Undefined("power of zero")
+        growth = abs(inexact(b)) * abs(mp.log10(abs(inexact(a))) if abs(inexact(a)) != 1 else 0)
+        if growth > HUGE_LOG10:
+            raise TooLarge
+        if whole is not None and isinstance(a, Fraction) and abs(whole) * _bits(a) < EXACT_BITS:
+            return a**whole
+        return self._real_only(inexact(a) ** (whole if whole is not None else inexact(b)))
+
+    def _real_only(self, value):
+        if isinstance(value, mpc):
+            if value.imag == 0:
+                return value.real
+            if self.real:
+                raise Undefined("complex")
+        if mp.isnan(value):
+            raise Undefined("not a number")
+        return value
+
+    def _fact(self, node):
+        value = self(node)
+        n = _integer(value)
+        if n is not None and n < 0:
+            raise Undefined("factorial")
+        if n is not None and n <= 3000:
+            return Fraction(int(mp.fac(n)) if n < 20 else _factorial(n))
+        if _log10(value) > 6:
+            raise TooLarge
+        return self._real_only(mp.gamma(inexact(value) + 1))
+
+    def _call(self, name, *nodes):
+        values = [self(node) for node in nodes]
+        if any(isinstance(value, tuple) for value in values):
+            raise Undefined("function of a matrix")
+        if name in ("abs", "floor", "ceil", "max", "min", "binom", "gcd", "lcm", "root"):
+            return getattr(self, "_f_" + name)(*values)
+        function = _FUNCTIONS.get("log10" if name == "log" and self.base10 else name)
+        if function is None or len(values) != 1:
+            raise Undefined(f"function {name}")
+        value = inexact(values[0])
+        if _log10(value) > 30:
+            raise TooLarge
+        try:
+            return self._real_only(function(value))
+        except (ZeroDivisionError, ValueError):
+            raise Undefined(name) from None
+
+    def _f_abs(self, value):
+        return abs(value)
+
+    def _f_floor(self, value):
+        return self._rounded(value, mp.floor)
+
+    def _f_ceil(self, value):
+        return self._rounded(value, mp.ceil)
+
+    def _rounded(self, value, function):
+        if isinstance(value, mpc) or _log10(value) > 30:
+            raise Undefined("rounding")
+        return Fraction(int(function(inexact(value)))) if not isinstance(value, Fraction) else _exactly(value, function)
+
+    def _f_max(self, *values):
+        return max(values, key=_real)
+
+    def _f_min(self, *values):
+        return min(values, key=_real)
+
+    def _f_gcd(self, *values):
+        return Fraction(_fold(values, mp_gcd))
+
+    def _f_lcm(self, *values):
+        return Fraction(_fold(values, lambda a, b: abs(a * b) // mp_gcd(a, b) if a and b else 0))
+
+    def _f_binom(self, top, bottom):
+        n, k = _integer(top), _integer(bottom)
+        if n is not None and k is not None:
+            if k < 0 or (0 <= n < k):
+                return Fraction(0)
+            if 0 <= n <= 3000:
+                return Fraction(_binomial(n, k))
+        if _log10(top) > 6:
+            raise TooLarge
+        return self._real_only(mp.binomial(inexact(top), inexact(bottom)))
+
+    def _f_root(self, value, degree):
+        n = _integer(degree)
+        if n is None or n <= 0:
+            raise Undefined("root")
+        negative = not isinstance(value, mpc) and value < 0
+        if negative and n % 2:
+            return -(inexact(-value) ** (mpf(1) / n))
+        if isinstance(value, Fraction) and not negative and _bits(value) < 2000:
+            top, bottom = _exact_root(value.numerator, n), _exact_root(value.denominator, n)
+            if top is not None and bottom is not None:
+                return Fraction(top, bottom)
+        return self._real_only(mp.root(inexact(value), n) if n > 2 else mp.sqrt(inexact(value)))
+
+    def _apply(self, name, *nodes):
+        values = [inexact(self(node)) for node in nodes]
+        label = name + ",".join(mp.nstr(value, 15) for value in values)
+        return Fraction(zlib.crc32(label.encode()) % 99991 + 9, 9973)
+
+    def _sum(self, variable, first, last, body):
+        return self._series(variable, first, last, body, Fraction(0), lambda a, b: a + b)
+
+    def _prod(self, variable, first, last, body):
+        return self._series(variable, first, last, body, Fraction(1), lambda a, b: a * b)
+
+    def _series(self, variable, first, last, body, total, combine):
+        a, b = _integer(self(first)), _integer(self(last))
+        if a is None or b is None or b - a > 2000:
+            raise Undefined("series")
+        for n in range(a, b + 1):
+            value = Evaluator(self.point | {variable: Fraction(n)}, self.real, self.base10)(body)
+            exact = isinstance(total, Fraction) and isinstance(value, Fraction)
+            total = combine(total, value) if exact else combine(inexact(total), inexact(value))
+        return total
+
+
+def _real(value):
+    if isinstance(value, mpc):
+        raise Undefined("order of complex numbers")
+    return inexact(value)
+
+
+def _exactly(value: Fraction, function) -> Fraction:
+    return Fraction(
+        value.numerator // value.denominator if function is mp.floor else -(-value.numerator // value.denominator)
+    )
+
+
+def mp_gcd(a: int, b: int) -> int:
+    while b:
+        a, b = b, a % b
+    return abs(a)
+
+
+def _fold(values, function) -> int:
+    whole = [_integer(value) for value in values]
+    if None in whole:
+        raise Undefined("not whole")
+    result = whole[0]
+    for value in whole[1:]:
+        result = function(result, value)
+    return result
+
+
+def _factorial(n: int) -> int:
+    result = 1
+    for k in range(2, n + 1):
+        result *= k
+    return result
+
+
+def _binomial(n: int, k: int) -> int:
+    result = 1
+    for j in range(1, min(k, n - k) + 1):
+        result = result * (n - j + 1) // j
+    return result
+
+
+def _exact_root(value: int, n: int) -> int | None:
+    root = int(mp.nint(mp.root(value, n)))
+    return root if root**n == value else None
+
+
+def _entrywise(a, b):
+    if not (isinstance(a, tuple) and isinstance(b, tuple)) or (len(a), len(a[0])) != (len(b), len(b[0])):
+        raise Undefined("shapes")
+    return tuple(tuple(_plus(x, y) for x, y in zip(r, s, strict=True)) for r, s in zip(a, b, strict=True))
+
+
+def _plus(x, y):
+    return x + y if type(x) is type(y) else inexact(x) + inexact(y)
+
+
+def _times(x, y):
+    return x * y if type(x) is type(y) else inexact(x) * inexact(y)
+
+
+def _product(a, b):
+    if not isinstance(a, tuple):
+        a, b = b, a
+    if not isinstance(b, tuple):
+        return tuple(tuple(_times(x, b) for x in row) for row in a)
+    if len(a[0]) != len(b):
+        raise Undefined("shapes")
+    columns = list(zip(*b, strict=True))
+    return tuple(tuple(_dot(row, column) for column in columns) for row in a)
+
+
+def _dot(row, column):
+    total = Fraction(0)
+    for x, y in zip(row, column, strict=True):
+        total = _plus(total, _times(x, y))
+    return total
+
+
+_FUNCTIONS = {
+    "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "cot": mp.cot, "sec": mp.sec, "csc": mp.csc,
+    "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh, "coth": mp.coth,
+    "arcsin": mp.asin, "arccos": mp.acos, "arctan": mp.atan, "arccot": mp.acot,
+    "arcsinh": mp.asinh, "arccosh": mp.acosh, "arctanh": mp.atanh,
+    "ln": mp.log, "log": mp.log, "log10": mp.log10, "sgn": mp.sign,
+}  # fmt: skip

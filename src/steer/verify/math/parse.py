@@ -1,0 +1,414 @@
+r"""A recursive-descent parser from LaTeX to a small expression tree. It builds data and evaluates nothing.
+
+A node is a tuple whose first member names it:
+    ("num", Fraction)  ("sym", name)  ("const", "pi" | "e" | "i" | "inf")
+    ("add" | "mul" | "div" | "pow", left, right)  ("neg" | "fact", node)
+    ("call", function, *arguments)  ("apply", name, *arguments)  ("matrix", (row, ...))
+    ("sum" | "prod", variable, first, last, body)
+`apply` is an unknown function such as f(x); each distinct argument has its own value.
+"""
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+from steer.verify.math.tokens import FUNCTIONS, Token, Unreadable, tokenise
+
+Node = tuple
+ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log10"}
+ACCENTS = {"overline", "bar", "hat", "vec", "tilde", "dot", "ddot", "widehat", "overrightarrow", "mathbb", "mathcal"}
+PRODUCT = {"\\cdot", "\\times", "*", "\\ast", "\\star"}
+DIVISION = {"/", "\\div"}
+STOP = {"+", "-", ")", "]", "}", ",", ";", "|", "&", "=", "<", ">", "\\rfloor", "\\rceil", "\\end", "\\\\", "\\rangle",
+        "\\pm", "\\mp", "\\rvert", "\\}", ":"}  # fmt: skip
+NAMED_FUNCTIONS = set("fghFGHuPpqxyIv") | {"\\delta", "\\theta", "\\phi", "\\psi", "\\Gamma", "\\varphi", "\\Phi"}
+DERIVATIVE = re.compile(
+    r"\\frac\s*\{\s*d\s*(\^\s*\{?\d\}?)?\s*(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*\}\s*\{\s*d\s*(\\?[a-zA-Z])\s*(?:\^\s*\{?\d\}?)?\s*\}"
+)
+MAX_EXPONENT = 5000
+
+
+class Parser:
+    def __init__(self, tokens: list[Token], calls: bool):
+        self.tokens, self.at, self.calls = tokens, 0, calls
+        self.bars = 0
+
+    def peek(self, ahead: int = 0) -> str:
+        place = self.at + ahead
+        return self.tokens[place][1] if place < len(self.tokens) else ""
+
+    def kind(self) -> str:
+        return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
+
+    def next(self) -> str:
+        if self.at >= len(self.tokens):
+            raise Unreadable("unexpected end")
+        self.at += 1
+        return self.tokens[self.at - 1][1]
+
+    def expect(self, value: str) -> None:
+        if self.next() != value:
+            raise Unreadable(f"expected {value}")
+
+    def sum(self) -> Node:
+        node = self.term()
+        while self.peek() in ("+", "-"):
+            operator = self.next()
+            right = self.term()
+            node = ("add", node, right if operator == "+" else ("neg", right))
+        return node
+
+    def term(self) -> Node:
+        node = self.signed()
+        while True:
+            token = self.peek()
+            if token in PRODUCT:
+                self.next()
+                node = ("mul", node, self.signed())
+            elif token in DIVISION:
+                self.next()
+                node = ("div", node, self.signed())
+            elif token and token not in STOP and not (token in ("\\vert", "\\lvert") and self.bars):
+                node = ("mul", node, self.power())
+            else:
+                return node
+
+    def signed(self) -> Node:
+        negative = False
+        while self.peek() in ("+", "-"):
+            negative ^= self.next() == "-"
+        node = self.power()
+        return ("neg", node) if negative else node
+
+    def power(self) -> Node:
+        node = self.postfix(self.atom())
+        while self.peek() == "^":
+            self.next()
+            if (self.peek() == "{" and self.peek(1) in ("\\circ", "\\prime")) or self.peek() == "\\circ":
+                group = self.peek() == "{"
+                self.at += group
+                mark = self.next()
+                if mark != "\\circ" or (group and self.next() != "}"):
+                    raise Unreadable("prime on an expression")
+                node = ("mul", node, ("div", ("const", "pi"), ("num", Fraction(180))))
+            else:
+                node = ("pow", node, self.exponent())
+            node = self.postfix(node)
+        return node
+
+    def exponent(self) -> Node:
+        if self.peek() in ("+", "-"):
+            return ("neg", self.power()) if self.next() == "-" else self.power()
+        if self.kind() == "num":
+            digits = self.peek()
+            if len(digits) > 1 and digits.isdigit():  # LaTeX raises one digit only, people mean all of them
+                return ("num", Fraction(int(self.next())))
+        if self.peek() == "{":
+            return self.group("{", "}")
+        return self.power()
+
+    def postfix(self, node: Node) -> Node:
+        while self.peek() in ("!", "%"):
+            operator = self.next()
+            node = ("fact", node) if operator == "!" else ("div", node, ("num", Fraction(100)))
+        return node
+
+    def group(self, opening: str, closing: str) -> Node:
+        self.expect(opening)
+        bars, self.bars = self.bars, 0
+        node = self.sum()
+        self.bars = bars
+        self.expect(closing)
+        return node
+
+    def braced(self) -> Node:
+        """An argument of \\frac and the like: a group, or a single digit or letter."""
+        if self.peek() == "{":
+            return self.group("{", "}")
+        if self.kind() == "num" and len(self.peek()) > 1 and self.peek().isdigit():
+            digits = self.next()
+            self.at -= 1
+            self.tokens[self.at] = ("num", digits[1:])
+            return ("num", Fraction(int(digits[0])))
+        return self.atom()
+
+    def atom(self) -> Node:
+        kind, token = self.kind(), self.peek()
+        if kind == "num":
+            return self.number()
+        if kind == "name":
+            self.next()
+            return self.symbol(token)
+        if token == "(":
+            return self.group("(", ")")
+        if token == "[":
+            return self.group("[", "]")
+        if token == "{":
+            return self.group("{", "}")
+        if token in ("|", "\\lvert", "\\vert", "\\mid"):
+            self.next()
+            self.bars += 1
+            node = self.sum()
+            self.bars -= 1
+            if self.next() not in ("|", "\\rvert", "\\vert", "\\mid"):
+                raise Unreadable("open absolute value")
+            return ("call", "abs", node)
+        if kind == "cmd":
+            self.next()
+            return self.command(token[1:])
+        raise Unreadable(f"unexpected {token or 'end'}")
+
+    def number(self) -> Node:
+        literal = self.next()
+        mantissa, _, exponent = literal.lower().partition("e")
+        if len(mantissa) > 1000 or (exponent and abs(int(exponent)) > MAX_EXPONENT):
+            raise Unreadable("number too long")
+        value = Fraction(mantissa.rstrip(".")) * Fraction(10) ** int(exponent or 0)
+        if "." in mantissa and self.peek() in ("\\overline", "\\bar", "\\dot"):
+            return ("num", value + self.cycle(len(mantissa.partition(".")[2])))
+        if literal.isdigit() and self.peek() == "\\frac":  # a mixed number, if both parts are whole and it is proper
+            start = self.at
+            self.next()
+            top, bottom = self.braced(), self.braced()
+            if (
+                top[0] == bottom[0] == "num"
+                and 0 < top[1] < bottom[1]
+                and top[1].denominator == bottom[1].denominator == 1
+            ):
+                return ("num", value + top[1] / bottom[1])
+            self.at = start
+        return ("num", value)
+
+    def cycle(self, places: int) -> Fraction:
+        self.next()
+        grouped = self.peek() == "{"
+        self.at += grouped
+        digits = self.next()
+        if not digits.isdigit() or len(digits) > 50 or (grouped and self.next() != "}"):
+            raise Unreadable("repeating decimal")
+        return Fraction(int(digits), (10 ** len(digits) - 1) * 10**places)
+
+    def subscript(self) -> str:
+        if self.peek() != "_":
+            return ""
+        self.next()
+        if self.peek() != "{":
+            return "_" + self.next()
+        depth, parts = 0, []
+        while True:
+            token = self.next()
+            depth += (token == "{") - (token == "}")
+            if depth == 0:
+                return "_" + "".join(parts)
+            if token != "{" or depth > 1:
+                parts.append(token.removeprefix("word:"))
+
+    def symbol(self, name: str) -> Node:
+        name += self.subscript()
+        while self.peek() == "'" or (self.peek() == "^" and "\\prime" in (self.peek(1), self.peek(2))):
+            if self.next() == "^":
+                while self.peek() in ("{", "\\prime"):
+                    name += "'" * (self.next() == "\\prime")
+                if self.peek() == "}":
+                    self.next()
+            else:
+                name += "'"
+        if name in ("e", "i"):
+            return ("const", name)
+        if self.peek() == "(" and name.split("_")[0].rstrip("'") in NAMED_FUNCTIONS:
+            arguments = self.arguments()
+            if arguments:
+                return ("apply", name, *arguments)
+        return ("sym", name)
+
+    def arguments(self) -> list[Node]:
+        """Arguments of a named function. `f(x)` is a call; `f(x+1)` may be a product, and is one unless `calls`."""
+        start = self.at
+        self.next()
+        found = [self.sum()]
+        while self.peek() == ",":
+            self.next()
+            found.append(self.sum())
+        self.expect(")")
+        simple = len(found) > 1 or found[0][0] in ("num", "neg") or (self.calls and found[0][0] in ("sym", "const"))
+        if simple or (self.calls and self.tokens[start - 1][1] in set("fghFGHPpu")):
+            return found
+        self.at = start
+        return []
+
+    def command(self, name: str) -> Node:
+        if name == "frac":
+            return ("div", self.braced(), self.braced())
+        if name == "binom":
+            if self.peek() == "(":
+                self.next()
+                top = self.sum()
+                self.expect(",")
+                bottom = self.sum()
+                self.expect(")")
+                return ("call", "binom", top, bottom)
+            return ("call", "binom", self.braced(), self.braced())
+        if name == "sqrt":
+            degree = self.group("[", "]") if self.peek() == "[" else ("num", Fraction(2))
+            return ("call", "root", self.braced(), degree)
+        if name in ("pi", "infty", "infinity"):
+            return ("const", "pi" if name == "pi" else "inf")
+        if name in ("lfloor", "lceil"):
+            node = self.sum()
+            self.expect("\\rfloor" if name == "lfloor" else "\\rceil")
+            return ("call", "floor" if name == "lfloor" else "ceil", node)
+        if name in FUNCTIONS:
+            return self.function(ALIASES.get(name, name))
+        if name in ACCENTS:
+            start = self.at
+            self.braced()
+            return self.symbol(name + "".join(value for _, value in self.tokens[start : self.at] if value not in "{}"))
+        if name == "begin":
+            return self.matrix()
+        if name in ("sum", "prod"):
+            return self.series(name)
+        if name in ("angle", "triangle", "Re", "Im", "int", "lim", "mod", "pmod", "bmod", "not", "in", "cup", "cap"):
+            raise Unreadable(f"\\{name}")
+        if not name.isalpha():
+            raise Unreadable(f"\\{name}")
+        if name in (
+            "cdots",
+            "ldots",
+            "dots",
+            "circ",
+            "prime",
+            "le",
+            "ge",
+            "ne",
+            "approx",
+            "emptyset",
+            "setminus",
+            "end",
+        ):
+            raise Unreadable(f"\\{name}")
+        return self.symbol("\\" + name)
+
+    def function(self, name: str) -> Node:
+        power = None
+        base = None
+        if self.peek() == "_":
+            self.next()
+            base = self.braced()
+        if self.peek() == "^":
+            self.next()
+            power = self.exponent()
+        if self.peek() == "(" or self.peek() == "{" or self.peek() == "[":
+            closing = {"(": ")", "{": "}", "[": "]"}[self.next()]
+            arguments = [self.sum()]
+            while self.peek() == ",":
+                self.next()
+                arguments.append(self.sum())
+            self.expect(closing)
+        else:
+            arguments = [self.loose()]
+        if name == "log" and base is not None:
+            node = ("div", ("call", "ln", arguments[0]), ("call", "ln", base))
+        elif name == "exp":
+            node = ("pow", ("const", "e"), arguments[0])
+        elif power == ("neg", ("num", Fraction(1))) and "arc" + name in FUNCTIONS:
+            return ("call", "arc" + name, *arguments)
+        else:
+            node = ("call", name, *arguments)
+        return ("pow", node, power) if power is not None else node
+
+    def loose(self) -> Node:
+        """The argument of `\\sin 2x`: factors up to an operator, a parenthesis or the next function."""
+        negative = self.peek() == "-"
+        self.at += negative
+        node = self.power()
+        while self.peek() and self.peek() not in STOP | PRODUCT | DIVISION | {
+            "(",
+            "[",
+            "^",
+            "_",
+            "\\lfloor",
+            "\\lceil",
+        }:
+            if self.peek()[1:] in FUNCTIONS - {"sqrt"} and self.kind() == "cmd":
+                break
+            node = ("mul", node, self.power())
+        return ("neg", node) if negative else node
+
+    def matrix(self) -> Node:
+        self.environment()
+        rows: list[tuple[Node, ...]] = []
+        row: list[Node] = []
+        while True:
+            if self.peek() in ("\\\\", "\\end"):
+                if row:
+                    rows.append(tuple(row))
+                row = []
+                if self.next() == "\\end":
+                    self.environment(columns=False)
+                    break
+            else:
+                row.append(self.sum())
+                if self.peek() == "&":
+                    self.next()
+        if not rows or len({len(row) for row in rows}) != 1:
+            raise Unreadable("ragged matrix")
+        return ("matrix", tuple(rows))
+
+    def environment(self, columns: bool = True) -> None:
+        self.expect("{")
+        name = ""
+        while self.peek() != "}":
+            name += self.next()
+        self.next()
+        if name not in ("pmatrix", "bmatrix", "matrix", "array", "smallmatrix"):
+            raise Unreadable(f"environment {name}")
+        if name == "array" and columns and self.peek() == "{":
+            while self.next() != "}":
+                pass
+
+    def series(self, name: str) -> Node:
+        self.expect("_")
+        self.expect("{")
+        variable = self.symbol(self.next())
+        self.expect("=")
+        first = self.sum()
+        self.expect("}")
+        self.expect("^")
+        last = self.exponent()
+        return (name, variable[-1], first, last, self.term())
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str, calls: bool = True) -> Node:
+    """The tree of one expression. `calls` reads `f(x)` as a call rather than a product. Raises `Unreadable`."""
+    text = DERIVATIVE.sub(
+        lambda m: "\\text{d" + re.sub(r"\W", "", m[1] or "") + re.sub(r"\W", "", m[2]) + "by" + m[3][-1] + "}", text
+    )
+    if re.fullmatch(r"\[\s*\\begin.*\\end\s*\{\w+\}\s*\]", text):
+        text = text[text.index("\\") : text.rindex("]")]
+    tokens = tokenise(text)
+    if not tokens:
+        raise Unreadable("empty")
+    parser = Parser(list(tokens), calls)
+    node = parser.sum()
+    if parser.at < len(parser.tokens):
+        raise Unreadable(f"unexpected {parser.peek()}")
+    return node
+
+
+def symbols(node: Node) -> set[str]:
+    """Names of the free symbols of a tree."""
+    if node[0] == "sym":
+        return {node[1]}
+    if node[0] == "matrix":
+        return {name for row in node[1] for entry in row for name in symbols(entry)}
+    found = {name for part in node[1:] if isinstance(part, tuple) for name in symbols(part)}
+    return found - {node[1]} if node[0] in ("sum", "prod") else found
+
+
+def functions(node: Node) -> set[str]:
+    """Names of the functions and operations that occur in a tree."""
+    if node[0] == "matrix":
+        return {name for row in node[1] for entry in row for name in functions(entry)}
+    own = {node[1]} if node[0] in ("call", "const") else {node[0]}
+    return own.union(*(functions(part) for part in node[1:] if isinstance(part, tuple)))

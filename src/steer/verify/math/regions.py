@@ -1,0 +1,173 @@
+r"""Sets of real numbers as sorted pieces: intervals, unions, solutions of inequalities, `x \ne 3`."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from mpmath import mp
+
+from steer.verify.math.evaluate import inexact
+from steer.verify.math.forms import Collection, Combined, Expr, Form, Relation, Seq, Several
+from steer.verify.math.parse import Node, parse
+from steer.verify.math.values import bound, close, linear_root
+
+INFINITY = mp.inf
+FLIP = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", "\\ne": "\\ne"}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """From `low` to `high`; the flags say whether the ends belong to it. A point has equal ends, both included."""
+
+    low: object
+    low_in: bool
+    high: object
+    high_in: bool
+
+
+EVERYTHING = (Piece(-INFINITY, False, INFINITY, False),)
+
+
+def _less(a, b) -> bool:
+    return not close(a, b) and bool((a < b) if type(a) is type(b) else inexact(a) < inexact(b))
+
+
+def merge(pieces: list[Piece]) -> tuple[Piece, ...]:
+    """Sorted, without empty pieces, touching ones joined."""
+    kept = [p for p in pieces if _less(p.low, p.high) or (close(p.low, p.high) and p.low_in and p.high_in)]
+    kept.sort(key=lambda p: (inexact(p.low), not p.low_in))
+    merged: list[Piece] = []
+    for piece in kept:
+        last = merged[-1] if merged else None
+        touching = last and (
+            _less(piece.low, last.high) or (close(piece.low, last.high) and (piece.low_in or last.high_in))
+        )
+        if not touching:
+            merged.append(piece)
+        elif close(piece.high, last.high):
+            merged[-1] = Piece(last.low, last.low_in, last.high, last.high_in or piece.high_in)
+        elif _less(last.high, piece.high):
+            merged[-1] = Piece(last.low, last.low_in, piece.high, piece.high_in)
+    return tuple(merged)
+
+
+def intersect(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    found = []
+    for p in a:
+        for q in b:
+            low = max(p.low, q.low, key=inexact)
+            high = min(p.high, q.high, key=inexact)
+            low_in = all(r.low_in for r in (p, q) if close(r.low, low))
+            high_in = all(r.high_in for r in (p, q) if close(r.high, high))
+            found.append(Piece(low, low_in, high, high_in))
+    return merge(found)
+
+
+def complement(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    result = EVERYTHING
+    for p in pieces:
+        outside = [Piece(-INFINITY, False, p.low, not p.low_in), Piece(p.high, not p.high_in, INFINITY, False)]
+        result = intersect(
+            result, merge([q for q in outside if not mp.isinf(inexact(q.low)) or not mp.isinf(inexact(q.high))])
+        )
+    return result
+
+
+def equal(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> bool:
+    return len(a) == len(b) and all(
+        close(p.low, q.low) and close(p.high, q.high) and p.low_in == q.low_in and p.high_in == q.high_in
+        for p, q in zip(a, b, strict=True)
+    )
+
+
+def _interval(form: Seq) -> tuple[Piece, ...] | None:
+    if len(form.items) != 2 or not all(isinstance(item, Expr) for item in form.items):
+        return None
+    low, high = (bound(item.text) for item in form.items)
+    if low is None or high is None:
+        return None
+    low_in, high_in = form.opening == "[", form.closing == "]"
+    return merge([Piece(low, low_in and not mp.isinf(inexact(low)), high, high_in and not mp.isinf(inexact(high)))])
+
+
+def _half_line(sign: str, root) -> tuple[Piece, ...]:
+    if sign == "\\ne":
+        return (Piece(-INFINITY, False, root, False), Piece(root, False, INFINITY, False))
+    inside = sign in ("\\le", "\\ge")
+    below = sign in ("<", "\\le")
+    return (Piece(-INFINITY, False, root, inside),) if below else (Piece(root, inside, INFINITY, False),)
+
+
+def _unknown(node: Node) -> Node:
+    """The tree with an unknown function such as f(x) taken as one symbol."""
+    if node[0] == "apply":
+        return ("sym", repr(node))
+    return tuple(
+        _unknown(part) if isinstance(part, tuple) and part and isinstance(part[0], str) else part for part in node
+    )
+
+
+def solve(form: Relation) -> tuple[str, tuple[Piece, ...]] | None:
+    """Name of the unknown and the numbers that satisfy a chain of linear inequalities; None for other relations."""
+    if not all(isinstance(part, Expr) for part in form.parts):
+        return None
+    trees = [_unknown(parse(part.text)) for part in form.parts]
+    unknown, pieces = None, EVERYTHING
+    for left, sign, right in zip(trees, form.signs, trees[1:], strict=False):
+        if sign not in FLIP:
+            return None
+        constants = [t for t in (left, right) if t == ("const", "inf") or t == ("neg", ("const", "inf"))]
+        if constants:
+            continue
+        found = linear_root(("add", left, ("neg", right)))
+        if found is None or found[0] != (unknown or found[0]):
+            return None
+        unknown, root, slope = found
+        pieces = intersect(pieces, _half_line(sign if slope > 0 else FLIP[sign], root))
+    return (unknown, pieces) if unknown else None
+
+
+def region(form: Form) -> tuple[str | None, tuple[Piece, ...]] | None:
+    """The set of reals that a form stands for, with the unknown's name where it has one; None where it is none."""
+    if isinstance(form, Seq):
+        pieces = _interval(form)
+        return None if pieces is None else (None, pieces)
+    if isinstance(form, Relation):
+        return solve(form)
+    if isinstance(form, Collection):
+        ends = [bound(item.text) if isinstance(item, Expr) else None for item in form.items]
+        return (
+            None if any(end is None for end in ends) else (None, merge([Piece(end, True, end, True) for end in ends]))
+        )
+    if isinstance(form, Several):
+        if not all(isinstance(item, (Relation, Seq, Combined)) for item in form.items):
+            return None
+        return _combine([region(item) for item in form.items], "cup" if form.joiner in ("or", "pm") else "cap", form)
+    if isinstance(form, Combined):
+        return _combine([region(item) for item in form.items], form.operation, form)
+    return None
+
+
+def _combine(found: list, operation: str, form: Form) -> tuple[str | None, tuple[Piece, ...]] | None:
+    if None in found or not found:
+        return None
+    names = {name for name, _ in found if name}
+    if len(names) > 1 or (isinstance(form, Several) and form.joiner == "," and not names):
+        return None
+    result = found[0][1]
+    for _, pieces in found[1:]:
+        if operation == "cup":
+            result = merge([*result, *pieces])
+        else:
+            result = intersect(result, pieces if operation == "cap" else complement(pieces))
+    return (names.pop() if names else None), result
+
+
+def is_interval_like(form: Form) -> bool:
+    """Whether a form can only be a set of reals: half-open or infinite intervals, unions, inequalities."""
+    if isinstance(form, Seq):
+        infinite = any(isinstance(item, Expr) and "\\infty" in item.text for item in form.items)
+        return len(form.items) == 2 and (infinite or form.opening + form.closing in ("[)", "(]"))
+    return isinstance(form, Combined) or (isinstance(form, Relation) and "=" not in form.signs)
+
+
+__all__ = ["Fraction", "Piece", "equal", "intersect", "is_interval_like", "merge", "region"]

@@ -1,0 +1,94 @@
+r"""Comparison of equations and inequalities, with each other and with the value or the set that they amount to.
+
+Functions take the running comparison `c` first: `c.same` compares parts.
+"""
+
+import re
+
+from steer.verify.math import regions
+from steer.verify.math.forms import Expr, Form, Quantity, Ratio, Relation, Seq, Words
+from steer.verify.math.parse import parse, symbols
+from steer.verify.math.several import ordered
+from steer.verify.math.values import proportional, same_function
+
+NAME = re.compile(
+    r"\\?[a-zA-Z]+'*(?:_(?:\{[^{}]*(?:\{[^{}]*\})?[^{}]*\}|\\?\w+))?'*(?:\s*\(\s*\\?[a-zA-Z](?:\s*,\s*\\?[a-zA-Z])*\s*\))?"
+)
+LABEL = re.compile(r"(?=.*[a-zA-Z])[\\a-zA-Z0-9_{}'\s:|/().°^-]+", re.DOTALL)
+
+
+def relation(c, gold: Form, answer: Form) -> bool:
+    """An equation or inequality on at least one side."""
+    if isinstance(gold, Relation) and isinstance(answer, Relation):
+        return _both(c, gold, answer)
+    stated, other = (gold, answer) if isinstance(gold, Relation) else (answer, gold)
+    if stated.signs == ("=",):
+        left, right = stated.parts
+        if (isinstance(left, Expr) and _labels(left.text, right)) or isinstance(left, (Seq, Ratio, Words)):
+            return c.same(right, other) if stated is gold else c.same(other, right)
+        if isinstance(left, Quantity) and LABEL.fullmatch(getattr(left.value, "text", "1")):
+            return c.same(right, other) if stated is gold else c.same(other, right)
+        return False
+    return _same_region(gold, answer)
+
+
+def _same_region(gold: Form, answer: Form) -> bool:
+    found = [regions.region(form) for form in (gold, answer)]
+    if None in found:
+        return False
+    (gold_name, gold_pieces), (answer_name, answer_pieces) = found
+    named_alike = not gold_name or not answer_name or gold_name == answer_name
+    return named_alike and regions.equal(gold_pieces, answer_pieces)
+
+
+def _both(c, gold: Relation, answer: Relation) -> bool:
+    if len(gold.signs) == len(answer.signs):
+        if gold.signs == answer.signs and ordered(c, gold.parts, answer.parts):
+            return True
+        flipped = tuple(regions.FLIP.get(sign, sign) for sign in reversed(answer.signs))
+        if gold.signs == flipped and ordered(c, gold.parts, answer.parts[::-1]):
+            return True
+    if "=" not in gold.signs and "=" not in answer.signs and _same_region(gold, answer):
+        return True
+    if len(gold.signs) != 1 or len(answer.signs) != 1:
+        return False
+    if not all(isinstance(part, Expr) for part in gold.parts + answer.parts):
+        return False
+    sides = [("add", parse(f.parts[0].text), ("neg", parse(f.parts[1].text))) for f in (gold, answer)]
+    sign = proportional(*sides)
+    if sign:
+        return gold.signs[0] == (answer.signs[0] if sign > 0 else regions.FLIP.get(answer.signs[0], answer.signs[0]))
+    return gold.signs == answer.signs == ("=",) and _renamed(gold, answer)
+
+
+def definition(form: Form) -> Form:
+    """`x = 1` and `y = 2` together read as they stand; a lone `(x, y) = (1, 2)` is its right side."""
+    if isinstance(form, Relation) and form.signs == ("=",) and isinstance(form.parts[0], Seq):
+        return form.parts[1]
+    return form
+
+
+def _labels(left: str, right: Form) -> bool:
+    """Whether the left side of an equation only names the value on the right."""
+    if NAME.fullmatch(left.strip()):
+        return True
+    if not LABEL.fullmatch(left.strip()):
+        return False
+    if not isinstance(right, Expr):
+        return True
+    return not symbols(parse(right.text)) and not re.search(r"[-+]|\d[a-z]", left)
+
+
+def _renamed(gold: Relation, answer: Relation) -> bool:
+    """`f(x) = 2x` and `f(n) = 2n` define the same function."""
+    heads = [re.fullmatch(r"\s*(\w)\s*\(\s*(\w)\s*\)\s*", form.parts[0].text) for form in (gold, answer)]
+    if None in heads or heads[0][1] != heads[1][1]:
+        return False
+    bodies = [parse(form.parts[1].text) for form in (gold, answer)]
+    return same_function(bodies[0], _rename(bodies[1], heads[1][2], heads[0][2]))
+
+
+def _rename(node, old: str, new: str):
+    if node == ("sym", old):
+        return ("sym", new)
+    return tuple(_rename(part, old, new) if isinstance(part, tuple) else part for part in node)

@@ -1,0 +1,143 @@
+r"""Comparison of single values: formulas, decimals, units, per cent and degrees, numbers in a base, ratios, words.
+
+Functions take the running comparison `c` first: `c.same` compares parts and `c.rules` is the answer type.
+"""
+
+import re
+
+from steer.verify.math.evaluate import inexact
+from steer.verify.math.forms import Based, Expr, Form, Quantity, Ratio, Words
+from steer.verify.math.numbers import approximates
+from steer.verify.math.several import ordered
+from steer.verify.math.units import unit
+from steer.verify.math.values import TooLarge, constant, equal_texts
+
+PLAIN = re.compile(r"-?\s*(?:\d+(?:\.\d*)?|\.\d+)")
+ARTICLES = re.compile(r"\b(?:the|a|an)\b")
+
+
+def bag(text: str) -> str:
+    """Words without articles, case and punctuation."""
+    text = re.sub(r"\\[a-z]+\s*", " ", text).lower()
+    return " ".join(re.findall(r"[a-z0-9]+", ARTICLES.sub(" ", text)))
+
+
+def words(c, gold: Form, answer: Form) -> bool:
+    texts = [form.text if isinstance(form, (Words, Expr)) else None for form in (gold, answer)]
+    if None in texts:
+        return False
+    return bag(texts[0]) == bag(texts[1]) != ""
+
+
+def expr(c, gold: str, answer: str) -> bool:
+    if gold.replace(" ", "") == answer.replace(" ", ""):
+        return True
+    if len(gold) == len(answer) == 1 and gold.isalpha() and answer.isalpha():
+        return gold == answer or (c.rules.name == "choice" and gold.lower() == answer.lower())
+    try:
+        if equal_texts(gold, answer):
+            return True
+    except TooLarge:
+        return large(c, gold, answer)
+    return near(c, gold, answer)
+
+
+def large(c, gold: str, answer: str) -> bool:
+    """One side is beyond comparison: unequal where the other is an ordinary number, else undecided."""
+    for text in (gold, answer):
+        try:
+            if constant(text) is not None:
+                return False
+        except TooLarge:
+            continue
+    raise TooLarge
+
+
+def near(c, gold: str, answer: str) -> bool:
+    """A decimal against an exact value that has no finite decimal, and the tolerance of the answer type."""
+    values = constant(gold), constant(answer)
+    if None in values or any(isinstance(value, tuple) for value in values):
+        return False
+    values = tuple(inexact(value) for value in values)
+    if any(getattr(value, "imag", 0) for value in values):
+        return False
+    if c.rules.accepts(*values):
+        return True
+    decimals = [PLAIN.fullmatch(text.strip()) is not None for text in (gold, answer)]
+    if decimals == [True, False]:
+        return approximates(gold.replace(" ", ""), values[1])
+    if decimals == [False, True]:
+        return approximates(answer.replace(" ", ""), values[0])
+    return False
+
+
+def quantity(c, gold: Form, answer: Form) -> bool:
+    wanted, given = (form if isinstance(form, Quantity) else None for form in (gold, answer))
+    gold_value, answer_value = (form.value if isinstance(form, Quantity) else form for form in (gold, answer))
+    if wanted and given:
+        if {wanted.unit, given.unit} & {"%", "deg"}:
+            return marked(c, wanted, given)
+        (size, dimensions), (other_size, other_dimensions) = unit(wanted.unit), unit(given.unit)
+        if dimensions != other_dimensions:
+            # a count of things may be called anything: 12 apples, 12 fruits
+            return False
+        if size == other_size:
+            return c.same(gold_value, answer_value)
+        a, b = constant(gold_value.text), constant(answer_value.text)
+        return None not in (a, b) and abs(float(inexact(a)) * size / (float(inexact(b)) * other_size) - 1) < 1e-9
+    if c.same(gold_value, answer_value):
+        return True
+    return bare(c, (wanted or given).unit, gold_value, answer_value, gold_marked=wanted is not None)
+
+
+def marked(c, gold: Quantity, answer: Quantity) -> bool:
+    if gold.unit == answer.unit:
+        return c.same(gold.value, answer.value)
+    if {gold.unit, answer.unit} == {"deg", "rad"} or "radian" in gold.unit + answer.unit:
+        degrees, radians = (gold, answer) if gold.unit == "deg" else (answer, gold)
+        return bare(c, "deg", degrees.value, radians.value, gold_marked=True)
+    return False
+
+
+def bare(c, mark: str, gold: Form, answer: Form, gold_marked: bool) -> bool:
+    """One side is marked and the other bare: 28 % is 0.28, and 30 degrees are pi/6."""
+    if mark not in ("%", "deg") or not (isinstance(gold, Expr) and isinstance(answer, Expr)):
+        return False
+    factor = "\\frac{1}{100}" if mark == "%" else "\\frac{\\pi}{180}"
+    if gold_marked:
+        return equal_texts(f"({gold.text}){factor}", answer.text)
+    return equal_texts(gold.text, f"({answer.text}){factor}")
+
+
+def based(c, gold: Form, answer: Form) -> bool:
+    if isinstance(gold, Based) and isinstance(answer, Based):
+        return gold.base == answer.base and canonical(gold) == canonical(answer)
+    if isinstance(gold, Based):  # the base may be left out, as a unit may
+        return isinstance(answer, Expr) and answer.text.replace(" ", "").upper() == gold.digits
+    try:
+        value = int(answer.digits, answer.base)
+    except ValueError:
+        return isinstance(gold, Expr) and expr(c, gold.text, f"{answer.digits}_{{{answer.base}}}")
+    return isinstance(gold, Expr) and constant(gold.text) == value
+
+
+def ratio(c, gold: Form, answer: Form) -> bool:
+    if isinstance(gold, Ratio) and isinstance(answer, Ratio):
+        if len(gold.items) != len(answer.items):
+            return False
+        if ordered(c, gold.items, answer.items):
+            return True
+        texts = [[item.text for item in form.items if isinstance(item, Expr)] for form in (gold, answer)]
+        clock = any(re.fullmatch(r"0\d?", text.strip()) for side in texts for text in side)
+        if clock or len(texts[0]) != len(texts[1]) or not texts[0]:
+            return False
+        first = texts[0][0], texts[1][0]
+        return all(equal_texts(f"({g})({first[1]})", f"({a})({first[0]})") for g, a in zip(*texts, strict=True))
+    parts, other = (gold, answer) if isinstance(gold, Ratio) else (answer, gold)
+    if len(parts.items) != 2 or not isinstance(other, Expr) or not all(isinstance(i, Expr) for i in parts.items):
+        return False
+    return equal_texts(f"\\frac{{{parts.items[0].text}}}{{{parts.items[1].text}}}", other.text)
+
+
+def canonical(form: Based) -> str:
+    return form.digits.lstrip("0") or "0"
