@@ -37,21 +37,21 @@ EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
 
 wildcard_constraints:
     run="|".join(map(re.escape, [*CONFIG.runs, *CONFIG.evaluation.also])) or "none",
-    seed=r"\d+",
+    seed="[0-9][0-9]*",
     figure="|".join(map(re.escape, FIGURES)),
 
 
 def code(*stages):
     """The source files of some stages: a changed loss trains again, a changed plot only draws again."""
-    package = Path(workflow.basedir, "src", "steer")
+    places = [Path(workflow.basedir, "src", "steer", stage) for stage in stages]
     # A path relative to the working directory, so that it means the same in every checkout.
-    files = (path for stage in stages for path in (package / stage).rglob("*") if path.is_file())
+    files = (path for place in places for path in [place, *place.rglob("*")] if path.is_file())
     return sorted(os.path.relpath(path) for path in files if path.suffix not in (".pyc", ".md"))
 
 
 def of_runs(pattern, pairs):
     """`pattern` under results, for every (run, seed) of `pairs`."""
-    return [f"{RESULTS}/" + pattern.format(run=run, seed=seed) for run, seed in pairs]
+    return [f"{RESULTS}/{pattern.format(run=run, seed=seed)}" for run, seed in pairs]
 
 
 def base_model(wildcards):

@@ -26,7 +26,7 @@ def overlong_penalty(lengths: Tensor, limit: int, buffer: int) -> Tensor:
 def random_rewards(count: int, correct: float, wrong: float, generator: torch.Generator) -> Tensor:
     """(count,) `correct` or `wrong` by the toss of a coin: a control that carries no information."""
     heads = torch.rand(count, generator=generator, device=generator.device) < 0.5
-    return torch.full((count,), wrong).masked_fill(heads.cpu(), correct)
+    return torch.full((count,), float(wrong)).masked_fill(heads.cpu(), correct)
 
 
 def format_rewards(responses: Sequence[str], kind: str, correct: float, wrong: float) -> Tensor:
@@ -37,7 +37,7 @@ def format_rewards(responses: Sequence[str], kind: str, correct: float, wrong: f
     if kind not in ("math", "code"):
         raise UserError(f"format reward: kind {kind!r} is neither 'math' nor 'code'")
     fits = [bool(BOXED.search(r)) if kind == "math" else len(FENCED.findall(r)) >= 2 for r in responses]
-    return torch.tensor([correct if fit else wrong for fit in fits])
+    return torch.tensor([float(correct if fit else wrong) for fit in fits])
 
 
 def wrong_labels(answers: Sequence[str], generator: torch.Generator) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import torch
 from torch import Tensor
 
 from steer.methods.groups import has_spread
@@ -11,15 +10,12 @@ from steer.methods.groups import has_spread
 Batch = TypeVar("Batch")
 
 
-def informative(rewards: Tensor, group: Tensor) -> Tensor:
-    """(S,) bool: responses of groups whose verified rewards differ. The others have advantage 0 and teach nothing."""
-    return has_spread(rewards, group)
-
-
 def informative_groups(rewards: Tensor, group: Tensor) -> list[int]:
-    """Ids of those groups, in order of first appearance."""
-    keep = informative(rewards, group)
-    return list(dict.fromkeys(group[keep].tolist()))
+    """Ids of the groups whose verified rewards differ, in order of first appearance. The others teach nothing.
+
+    `rewards` (S,), NaN where unverifiable; `group` (S,).
+    """
+    return list(dict.fromkeys(group[has_spread(rewards, group)].tolist()))
 
 
 def refill(

@@ -1,5 +1,6 @@
 """STEER's weight: each token's loss is scaled by the entropy change that its update is estimated to bring."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from steer.methods.tokens import Context, Tokens
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
+NEAR = 0.3  # |ln(target/H)| below which the controller's integral always moves
 RELEASED_FLOOR = 0.02  # the authors' code lets max|ω| not fall below it
 
 
@@ -29,8 +31,8 @@ def steer(
     scope: Literal["batch", "micro_batch"] = "batch",
     quantile: Annotated[float, Field(gt=0, lt=1)] = 0.8,
     target: Positive = 0.3,
-    gain: NonNegative = 2.0,
-    damping: NonNegative = 10.0,
+    proportional: NonNegative = 5.0,
+    integral: NonNegative = 0.5,
     limit: Positive = 50.0,
 ) -> Tensor:
     """λ from ω, the estimated entropy change (`steer.methods.estimators`). STEER, arXiv 2510.10150 v4.
@@ -44,9 +46,8 @@ def steer(
     - `binary`: λ_min where |ω| exceeds its `quantile`, else 1. The paper's own rule is not known.
     - `signed`: λ = clamp(exp(α·ω/m), λ_min, λ_max), unbounded above if `maximum` is null: only tokens that lower the
       entropy are damped. The authors' later asymmetric mode.
-    - `target`: this project's addition. λ = clamp(exp(k·α·ω/m), λ_min, λ_max), λ_max = 1/λ_min if null; after each
-      step k is set from the relative error e = 1 - H/`target` (nats): k = clamp(I + `damping`·e, ±`limit`) with
-      I ← clamp(I + `gain`·e, ±`limit`). k < 0 lowers the entropy.
+    - `target`: this project's addition. λ = clamp(exp(k·α·ω/mean|ω|), λ_min, λ_max), λ_max = 1/λ_min if null; a
+      controller sets k after each step so that the entropy H settles at `target` nats (`_control`); k < 0 lowers it.
 
     m is at least `floor`; null means 0, with the `released` estimator 0.02, as in the authors' code. `scope`: m over
     the update batch, or, as in that code, over each micro-batch, which makes the result depend on its size.
@@ -71,7 +72,8 @@ def steer(
     else:
         strength = context.memory.get("strength", 0.0)
         maximum = 1 / minimum if maximum is None else maximum
-        weight = (minimum ** (-strength * omega / largest)).clamp(minimum, maximum)
+        mean = size[valid].mean().clamp(min=torch.finfo(size.dtype).tiny)
+        weight = (minimum ** (-strength * omega / mean)).clamp(minimum, maximum)
     return torch.where(valid, weight, 1.0)
 
 
@@ -81,18 +83,23 @@ def _control(
     *,
     mapping: str,
     target: float,
-    gain: float,
-    damping: float,
+    proportional: float,
+    integral: float,
     limit: float,
     **_: Any,
 ) -> Mapping[str, Any]:
-    """One step of the proportional-integral controller of the `target` mapping."""
+    """One step of the `target` mapping's controller: k = K_p·e + I, I ← I + K_i·e, e = ln(target/H) within ±1.
+
+    I is held while e is large and shrinking: the entropy on its way to the target must not wind it up.
+    """
     if mapping != "target":
         return memory
-    error = 1 - metrics["entropy"] / target
-    integral = min(max(memory.get("integral", 0.0) + gain * error, -limit), limit)
-    strength = min(max(integral + damping * error, -limit), limit)
-    return {"integral": integral, "strength": strength}
+    error = math.log(target / max(metrics["entropy"], 1e-9))
+    settling = NEAR < abs(error) < abs(memory.get("error", 0.0))
+    pull = min(max(error, -1.0), 1.0)
+    held = memory.get("integral", 0.0)
+    total = held if settling else min(max(held + integral * pull, -limit), limit)
+    return {"error": error, "integral": total, "strength": min(max(total + proportional * pull, -limit), limit)}
 
 
 steer.after_step = _control

@@ -265,7 +265,7 @@ def main(folder: str, packages: list[str]) -> None:
         file.write(job["program"])
     sys.argv = [job["path"]]
     sys.path.insert(0, folder)
-    if packages and "numpy" in job["program"]:
+    if packages:
         sys.path.append(os.path.dirname(packages[0]))
     if job["kind"] == "stdin":
         run_stdin(job, objects.line)

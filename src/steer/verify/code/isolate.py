@@ -18,6 +18,7 @@ LAYERS = (
 )  # fmt: skip
 NOBODY = 65534
 PROCESSES = 64
+LIBRARIES = 1 << 30  # address space that numerical libraries reserve and hardly use
 
 
 @dataclass
@@ -207,7 +208,8 @@ def _landlock(plan: Plan, folder: str) -> None:
 def _rlimits(plan: Plan, limits: dict[str, Any]) -> None:
     seconds = int(limits["cpu_s"]) + 2
     rlimit(resource.RLIMIT_CPU, seconds)
-    rlimit(resource.RLIMIT_AS, plan.base + limits["memory"])
+    libraries = LIBRARIES if limits["packages"] else 0
+    rlimit(resource.RLIMIT_AS, plan.base + limits["memory"] + libraries)
     rlimit(resource.RLIMIT_FSIZE, limits["file_size"])
     rlimit(resource.RLIMIT_NOFILE, 128)
     rlimit(resource.RLIMIT_CORE, 0)

@@ -91,8 +91,8 @@ class Group:
         return sum(self.cpu_seen.values())
 
     def memory(self) -> int:
-        """Bytes of all members; 0 for a lone process, which its own limit holds."""
-        return sum(map(resident, self.members)) if len(self.members) > 1 else 0
+        """Bytes of all members."""
+        return sum(map(resident, self.members))
 
     def waited(self) -> float:
         return max((waited(pid) for pid in self.members), default=0.0)

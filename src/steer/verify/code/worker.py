@@ -45,6 +45,7 @@ def limits_of(job: dict, output: int = OUTPUT_LIMIT) -> dict[str, Any]:
         "wall_s": WALL_FACTOR * seconds + WALL_EXTRA_S,
         "memory": int(job["memory_limit_mb"]) << 20,
         "output": output,
+        "packages": "numpy" in job["program"],
     }
 
 

@@ -78,7 +78,7 @@ class Server:
             if limits.get("probe"):
                 os.write(child.CONTROL, json.dumps(failed).encode())
                 os._exit(0)
-            child.main(folder, self.plan.packages)
+            child.main(folder, self.plan.packages if limits["packages"] else [])
         finally:
             os._exit(99)
 
