@@ -31,7 +31,7 @@ def steer(
     scope: Literal["batch", "micro_batch"] = "batch",
     quantile: Annotated[float, Field(gt=0, lt=1)] = 0.8,
     target: Positive = 0.3,
-    proportional: NonNegative = 5.0,
+    proportional: NonNegative = 10.0,
     integral: NonNegative = 0.5,
     limit: Positive = 50.0,
 ) -> Tensor:
