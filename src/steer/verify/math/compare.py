@@ -4,6 +4,8 @@ The kind of the gold decides what is needed: a tuple keeps its order, a set does
 unit or base must not be contradicted. What cannot be read here goes to Math-Verify (verdict "fallback").
 """
 
+import re
+
 from steer.verify.math import relations, scalars, several
 from steer.verify.math.answer_types import AnswerType, answer_type
 from steer.verify.math.forms import (
@@ -20,6 +22,9 @@ from steer.verify.math.forms import (
     interpret,
 )
 from steer.verify.math.values import TooLarge, Undefined, Unreadable
+
+
+CHOICE = re.compile(r"(?:\\text\s?\{)?\s*(?:\(([A-J])\)|([A-J])[.:)])\s*\}?\s*\S")
 
 
 class Comparison:
@@ -71,6 +76,9 @@ def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, 
     """
     comparison = Comparison(answer_type(kind))
     form = interpret(gold)
+    chosen = CHOICE.match(answers[0])
+    if chosen and form == Expr(chosen[1] or chosen[2]):  # `(C) 15` names choice C
+        return "correct", "the same choice", 0
     verdict, reason = _verdict(comparison, form, answers[0])
     if verdict != "correct" and len(answers) > 1 and isinstance(form, (Several, Collection, Seq)):
         if _verdict(comparison, form, answers[1])[0] == "correct":

@@ -1,4 +1,4 @@
-"""Values of expression trees at a point: exact rationals as long as possible, then 40 decimal digits (mpmath).
+"""Values of expression trees at a point: exact rationals as long as possible, then 100 decimal digits (mpmath).
 
 Runs in worker processes only: the cost of a value is bounded by their limits, and by the checks below, which stop
 towers of powers before they are computed.
@@ -11,8 +11,8 @@ from mpmath import mp, mpc, mpf
 
 from steer.verify.math.parse import Node
 
-mp.dps = 40
-EXACT_BITS = 40_000
+mp.dps = 100
+EXACT_BITS = 200_000  # of a rational; beyond, it is too large to compare
 HUGE_LOG10 = 1e7  # beyond: too large to compare, other than with something that is not
 
 
@@ -68,7 +68,7 @@ class Evaluator:
     def _pair(self, left, right):
         a, b = self(left), self(right)
         if isinstance(a, Fraction) and isinstance(b, Fraction) and _bits(a) + _bits(b) > EXACT_BITS:
-            return inexact(a), inexact(b)
+            raise TooLarge
         return (
             (a, b) if type(a) is type(b) or isinstance(a, tuple) or isinstance(b, tuple) else (inexact(a), inexact(b))
         )
@@ -107,7 +107,9 @@ class Evaluator:
         growth = abs(inexact(b)) * abs(mp.log10(abs(inexact(a))) if abs(inexact(a)) != 1 else 0)
         if growth > HUGE_LOG10:
             raise TooLarge
-        if whole is not None and isinstance(a, Fraction) and abs(whole) * _bits(a) < EXACT_BITS:
+        if whole is not None and isinstance(a, Fraction):
+            if abs(whole) * _bits(a) > EXACT_BITS:
+                raise TooLarge
             return a**whole
         return self._real_only(inexact(a) ** (whole if whole is not None else inexact(b)))
 

@@ -253,6 +253,10 @@ def _set(text: str) -> Form | None:
 def _bracketed(text: str) -> Form | None:
     if text.startswith("\\langle") and text.endswith("\\rangle"):
         text = "(" + text[7:-7] + ")"
+    reversed_ends = re.fullmatch(r"([\[\]])([^\[\]]*)([\[\]])", text)
+    if reversed_ends and text[0] + text[-1] != "[]":  # ]0,1[ is (0,1)
+        opening, closing = "(" if text[0] == "]" else "[", ")" if text[-1] == "[" else "]"
+        text = opening + reversed_ends[2] + closing
     if not enclosed(text):
         return None
     parts, separators = split(text[1:-1], re.compile(r"[,;]"))

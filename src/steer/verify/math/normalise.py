@@ -34,6 +34,8 @@ COMMAND = re.compile(r"\\([a-zA-Z]+)")
 MATH_ENDS = re.compile(r"\$|\\\(|\\\)|\\\[|\\\]")
 GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\s?\{\s*,\s*\}|,\s*\\!\s*|\\,|\\!|\\ | )\d{3})+(?!\d)")
 COMMAS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d)")
+MAGNITUDES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+MAGNITUDE = re.compile(r"(?<=\d)\s*(?:\\text\s?\{{\s*({0})\s*\}}|({0})(?![a-zA-Z]))".format("|".join(MAGNITUDES)))
 BRACKETS = re.compile(r"[(\[]|\\\{")
 FRAC_BARE = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*\{|(\{[^{}]*\})\s*(\d))")
 
@@ -41,6 +43,10 @@ FRAC_BARE = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*\{|(\{[^{}]*\})\s*(\d))"
 def _synonym(match: re.Match) -> str:
     name = SYNONYMS.get(match.group(1), match.group(1))
     return name if name in "<>{}" else "\\" + name
+
+
+def _magnitude(match: re.Match) -> str:
+    return f" \\cdot 10^{{{MAGNITUDES[match.group(1) or match.group(2)]}}}"
 
 
 def _digits(match: re.Match) -> str:
@@ -62,6 +68,8 @@ def latex(text: str) -> str:
     text = SIZES.sub("", text)
     text = SPACES.sub(" ", text)
     text = COMMAND.sub(_synonym, text)
+    if "illion" in text or "thousand" in text:
+        text = MAGNITUDE.sub(_magnitude, text)
     return re.sub(r"\s+", " ", text.replace("\\text {", "\\text{")).strip().rstrip(".,;: ")
 
 

@@ -13,6 +13,7 @@ DECIMAL_TEXT = re.compile(rf"[-+]?{DECIMAL}")
 PLAIN = re.compile(
     rf"(?P<sign>[-+]?)(?:"
     rf"(?P<whole>\d+)?\\frac\{{(?P<ns>-?)(?P<num>\d+)\}}\{{(?P<den>\d+)\}}"
+    rf"|(?P<plain_whole>\d+)[ ](?P<plain_num>\d+)/(?P<plain_den>\d+)"
     rf"|(?P<a>{DECIMAL})/(?P<b>{DECIMAL})"
     rf"|(?P<mantissa>{DECIMAL})(?:(?:\\times|\\cdot|\*|x)10\^(?:\{{(?P<e1>[-+]?\d+)\}}|(?P<e2>[-+]?\d+))|[eE](?P<e3>[-+]?\d+))?"
     rf"|10\^(?:\{{(?P<e4>[-+]?\d+)\}}|(?P<e5>[-+]?\d+))"
@@ -53,6 +54,9 @@ def _magnitude(match: re.Match) -> Fraction | None:
             mixed = value < 1 and not part["ns"]
             return int(part["whole"]) + value if mixed else int(part["whole"]) * (-value if part["ns"] else value)
         return -value if part["ns"] else value
+    if part["plain_num"]:
+        top, bottom = int(part["plain_num"]), int(part["plain_den"])
+        return int(part["plain_whole"]) + Fraction(top, bottom) if top < bottom else None
     if part["a"]:
         divisor = Fraction(part["b"].rstrip(".") or "0")
         return Fraction(part["a"].rstrip(".")) / divisor if divisor else None

@@ -68,6 +68,8 @@ class Parser:
             elif token in DIVISION:
                 self.next()
                 node = ("div", node, self.signed())
+            elif self.kind() == "num" and self.tokens[self.at - 1][0] == "num":
+                raise Unreadable("two numbers side by side")
             elif token and token not in STOP and not (token in ("\\vert", "\\lvert") and self.bars):
                 node = ("mul", node, self.power())
             else:

@@ -68,7 +68,7 @@ class Pool:
         attempts = [0] * len(jobs)
         waiting, flying = list(range(len(jobs)))[::-1], set()
         window = 4 * self.workers  # small enough that neither side ever blocks on a full pipe
-        answered = False
+        answered, silent_starts = False, 0
         while waiting or flying:
             if self._process is None:
                 self._process, answered = self._start(), False
@@ -88,6 +88,13 @@ class Pool:
                 outcome = json.loads(line)
                 flying.discard(outcome["n"])
                 outcomes[outcome.pop("n")] = outcome
+            if lines:
+                silent_starts = 0
+            elif not answered:  # a defect of the installation, not of a pair
+                silent_starts += 1
+                if silent_starts == ATTEMPTS:
+                    self.stop()
+                    raise RuntimeError(f"the comparing processes of {self.module} do not start; see the error above")
             if not lines:  # the supervisor is gone: start another and give it what was under way
                 self.stop()
                 for n in flying:

@@ -7,6 +7,7 @@ import re
 
 from steer.verify.math.evaluate import inexact
 from steer.verify.math.forms import Based, Expr, Form, Quantity, Ratio, Words
+from steer.verify.math.normalise import key
 from steer.verify.math.numbers import approximates
 from steer.verify.math.several import ordered
 from steer.verify.math.units import unit
@@ -30,7 +31,7 @@ def words(c, gold: Form, answer: Form) -> bool:
 
 
 def expr(c, gold: str, answer: str) -> bool:
-    if gold.replace(" ", "") == answer.replace(" ", ""):
+    if key(gold) == key(answer):
         return True
     if len(gold) == len(answer) == 1 and gold.isalpha() and answer.isalpha():
         return gold == answer or (c.rules.name == "choice" and gold.lower() == answer.lower())

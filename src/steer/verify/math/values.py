@@ -1,6 +1,6 @@
 """Whether two formulas are equal: by their values, exactly where they are rational, at many points where they are not.
 
-Two expressions that agree to 25 digits at eight independently drawn points are the same function in all but
+Two expressions that agree to 80 digits at eight independently drawn points are the same function in all but
 constructed cases; unlike simplification this has a bounded cost and never depends on how a formula is written.
 """
 
@@ -18,12 +18,12 @@ POINTS = 8  # positive points that must agree
 TRIES = 40
 INTEGRAL = {"fact", "binom", "floor", "ceil", "gcd", "lcm", "sum", "prod"}
 SCALES = ((Fraction(1, 3), Fraction(3)), (Fraction(1, 20), Fraction(1)), (Fraction(2), Fraction(12)))
-TOLERANCE = mpf(10) ** -25
-NOTHING = mpf(10) ** -30  # rounding noise around zero
+TOLERANCE = mpf(10) ** -80
+NOTHING = mpf(10) ** -85  # rounding noise around zero
 
 
 def close(a, b) -> bool:
-    """Equality of two values: exact for rationals, to 25 digits else."""
+    """Equality of two values: exact for rationals, to 80 digits else."""
     if isinstance(a, tuple) or isinstance(b, tuple):
         if not (isinstance(a, tuple) and isinstance(b, tuple)) or (len(a), len(a[0])) != (len(b), len(b[0])):
             return False
