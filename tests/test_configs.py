@@ -1,0 +1,128 @@
+"""Configurations: inheritance, overrides, and errors that name the file, the key and the remedy."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from steer.configs.load import flatten, load_config, merge, parse_overrides
+from steer.errors import UserError
+
+CONFIGS = [p for p in Path("configs").rglob("*.yaml") if p.parent.name not in ("methods",)]
+
+SMALL = """
+name: small
+data: {benchmarks: [sums], rows: 4}
+training: {steps: 2, prompts: 4, updates: 2}
+evaluation: {}
+methods: {grpo: , steer: {set: {weight.minimum: 0.5}}}
+"""
+
+
+def write(tmp_path, text, name="config.yaml"):
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=str)
+def test_every_committed_configuration_is_valid(path):
+    assert load_config(path).name
+
+
+def test_a_dumped_configuration_loads_as_itself(tmp_path):
+    from steer.configs.load import dump
+
+    config = load_config("configs/tiny.yaml")
+    assert load_config(write(tmp_path, dump(config))) == config
+
+
+def test_a_delta_changes_only_what_it_names(tmp_path):
+    write(tmp_path, SMALL, "base.yaml")
+    config = load_config(write(tmp_path, "extends: base.yaml\ntraining: {steps: 7}\n"))
+    base = load_config(tmp_path / "base.yaml")
+    assert config.training.steps == 7
+    assert config.training.prompts == base.training.prompts
+    assert config.methods == base.methods
+
+
+def test_a_delta_that_lists_methods_replaces_the_list(tmp_path):
+    write(tmp_path, SMALL, "base.yaml")
+    config = load_config(write(tmp_path, "extends: base.yaml\nmethods: {rloo: }\n"))
+    assert list(config.methods) == ["rloo"]
+
+
+def test_inheritance_in_a_circle_is_named(tmp_path):
+    write(tmp_path, "extends: b.yaml", "a.yaml")
+    write(tmp_path, "extends: a.yaml", "b.yaml")
+    with pytest.raises(UserError, match="circle"):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_overrides_are_yaml_values_at_dotted_keys(tmp_path):
+    path = write(tmp_path, SMALL)
+    config = load_config(path, parse_overrides(["training.lr=3.0e-4", "seeds=[5]", "data.rows=null"]))
+    assert (config.training.lr, config.seeds, config.data.rows) == (3e-4, [5], None)
+
+
+def test_flatten_is_undone_by_setting_each_key():
+    tree = {"a": {"b": 1, "c": {"d": [2]}}, "e": {}}
+    assert flatten(tree) == {"a.b": 1, "a.c.d": [2], "e": {}}
+
+
+def test_merge_changes_neither_argument():
+    base, delta = {"a": {"b": 1}}, {"a": {"c": 2}}
+    assert merge(base, delta) == {"a": {"b": 1, "c": 2}}
+    assert (base, delta) == ({"a": {"b": 1}}, {"a": {"c": 2}})
+
+
+def test_a_run_may_change_training_keys_for_itself(tmp_path):
+    text = SMALL.replace("{set: {weight.minimum: 0.5}}", "{training: {lr: 0.5}}")
+    config = load_config(write(tmp_path, text))
+    assert config.training_for("steer").lr == 0.5
+    assert config.training_for("grpo").lr == config.training.lr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("steps: 2", "stepz: 2"), r"unknown key `training\.stepz`; did you mean 'steps'"),
+        (("rows: 4", "row: 4"), r"unknown key `data\.row`; did you mean 'rows'"),
+        (("set:", "sett:"), r"unknown key `methods\.steer\.sett`; did you mean 'set'"),
+        (("name: small", "nmae: small"), r"key `name` is missing"),
+        (("steps: 2", "steps: 0"), r"key `training\.steps`: .*greater than 0 \(got 0\)"),
+        (("prompts: 4", "prompts: 5"), r"key `training`: prompts \(5\) must be a multiple of updates \(2\)"),
+        (("grpo: ,", "base: ,"), "neither `base` nor `oracle`"),
+        (("benchmarks: [sums]", "benchmarks: []"), r"key `data\.benchmarks`"),
+        (("data: {", "data: {{"), "not valid YAML"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_remedy(tmp_path, change, said):
+    path = write(tmp_path, SMALL.replace(*change))
+    with pytest.raises(UserError, match=said) as error:
+        load_config(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_configuration_suggests_the_nearest():
+    with pytest.raises(UserError, match=r"configs/tinny\.yaml: no such file; did you mean 'tiny\.yaml'"):
+        load_config("configs/tinny.yaml")
+
+
+def test_the_environment_file_and_the_lock_agree():
+    environment = yaml.safe_load(Path("environment.yml").read_text())
+    pip = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
+    lock = dict(
+        line.lower().split("==")
+        for line in Path("requirements.lock").read_text().splitlines()
+        if not line.startswith("#")
+    )
+    listed = dict(line.split("==") for line in pip if "==" in line)
+    wanted = {
+        line.split("==")[0].split(">=")[0].strip().lower()
+        for name in ("requirements.in", "requirements-dev.in")
+        for line in Path(name).read_text().splitlines()
+    }
+    assert set(listed) == wanted
+    assert listed == {name: lock[name] for name in listed}

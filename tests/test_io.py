@@ -1,0 +1,60 @@
+"""Files are whole or absent, and bad ones are named."""
+
+import gzip
+
+import pytest
+
+from steer.errors import UserError
+from steer.io import atomic_directory, atomic_write, read_jsonl, write_jsonl
+
+
+def test_rows_survive_a_round_trip_gzipped_or_not(tmp_path):
+    rows = [{"text": "é\n\u2028 <b>", "n": 1}, {"text": "\ud800", "n": None}]
+    for name in ("rows.jsonl", "rows.jsonl.gz"):
+        write_jsonl(tmp_path / name, rows)
+        assert read_jsonl(tmp_path / name) == rows
+
+
+def test_equal_rows_are_equal_bytes(tmp_path):
+    write_jsonl(tmp_path / "a.jsonl.gz", [{"a": 1}])
+    write_jsonl(tmp_path / "b.jsonl.gz", [{"a": 1}])
+    assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()
+
+
+def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path):
+    path = tmp_path / "file"
+    atomic_write(path, "old")
+    with pytest.raises(TypeError):
+        atomic_write(path, object())
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_failed_folder_leaves_the_old_one(tmp_path):
+    with atomic_directory(tmp_path / "folder") as folder:
+        (folder / "a").write_text("1")
+    with pytest.raises(RuntimeError), atomic_directory(tmp_path / "folder") as folder:
+        (folder / "b").write_text("2")
+        raise RuntimeError
+    assert [p.name for p in (tmp_path / "folder").iterdir()] == ["a"]
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("rows.jsonl", b'{"a": 1}\n{broken\n', "line 2"),
+        ("rows.jsonl.gz", b"not gzip", "not a whole gzip file"),
+        ("rows.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000)[:-20], "not a whole gzip file"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=said) as error:
+        read_jsonl(tmp_path / name)
+    assert str(tmp_path / name) in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"absent\.jsonl: no such file"):
+        read_jsonl(tmp_path / "absent.jsonl")
