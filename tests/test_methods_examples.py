@@ -113,10 +113,13 @@ def test_clip_cov_drops_one_of_two_tokens():
     assert outside.weight.tolist() == [[1.0], [1.0]]
 
 
-def test_steer_target_with_strength_one_is_signed():
+def test_steer_target_after_its_controller_has_acted():
+    """ω = (-2/3, 1)·m, mean |ω| = 5/6·m: exponents 0.8 and -1.2, the latter clamped at 1/λ_min."""
     method = load_method("steer_target", {"weight.minimum": 0.7})
     method.memory["weight"] = {"strength": 1.0}
-    assert method.loss(two_tokens()).loss.item() == pytest.approx(LOSSES["steer_signed"][2])
+    assert method.loss(two_tokens()).loss.item() == pytest.approx(-(0.7**0.8 - 1 / 0.7) / 2)
+    method.memory["weight"] = {"strength": -0.5}  # damps what raises the entropy
+    assert method.loss(two_tokens()).loss.item() == pytest.approx(-(0.7**-0.4 - 0.7**0.6) / 2)
 
 
 ADVANTAGES = {

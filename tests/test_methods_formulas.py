@@ -55,7 +55,7 @@ def plain_grpo(xs, **clip):
 
 
 HIGHER = {"low": 0.2, "high": 0.28, "dual": 10.0}
-EXTREME = {"low": 0.99, "high": 5.0}
+EXTREME = {"low": 0.99, "high": 5.0, "dual": 10.0}
 
 
 def weighted(xs, weights, **clip):
@@ -96,9 +96,9 @@ def plain_steer_binary(xs):
     return weighted(xs, [0.7 if s > bound else 1.0 for s in size], **HIGHER)
 
 
-def plain_signed(xs, minimum, maximum, strength):
+def plain_signed(xs, minimum, maximum, strength, unit=max):
     omega = [theorem(x) for x in xs]
-    k = -strength * math.log(minimum) / max(map(abs, omega))
+    k = -strength * math.log(minimum) / unit([abs(w) for w in omega])
     return weighted(xs, [min(max(math.exp(k * w), minimum), maximum) for w in omega], **HIGHER)
 
 
@@ -241,7 +241,7 @@ FORMULAS = {
     "steer_linear": plain_steer_linear,
     "steer_binary": plain_steer_binary,
     "steer_signed": lambda xs: plain_signed(xs, 0.7, math.inf, 1.0),
-    "steer_target": lambda xs: plain_signed(xs, 0.3, 1 / 0.3, 1.5),
+    "steer_target": lambda xs: plain_signed(xs, 0.3, 1 / 0.3, 1.5, unit=mean),
     "damp_exploitation": plain_quadrant(True, True),
     "damp_exploration": plain_quadrant(True, False),
     "damp_release": plain_quadrant(False, True),

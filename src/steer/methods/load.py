@@ -82,6 +82,15 @@ def _read(name: str, below: tuple[str, ...] = ()) -> dict[str, Any]:
     return about | {slot: _over(base.get(slot, {"name": DEFAULTS[slot]}), tree.get(slot, {})) for slot in SLOTS}
 
 
+def written(name: str) -> dict[str, dict[str, Any]]:
+    """slot → {name, parameters} as the file and those it extends have them, without functions' defaults.
+
+    Slots that hold a default function without parameters are left out.
+    """
+    tree = _read(name)
+    return {slot: tree[slot] for slot in SLOTS if tree[slot] != {"name": DEFAULTS[slot]} or slot == "advantage"}
+
+
 def _over(base: dict[str, Any], choice: Any) -> dict[str, Any]:
     """A slot's choice over another: parameters merge, but another function starts from its own defaults."""
     choice = choice if isinstance(choice, dict) else {"name": choice}
