@@ -11,7 +11,6 @@ from methods_batch import active, batch
 from steer.methods import Tokens, load_method
 from steer.methods.groups import group_mean, group_quantile, group_std, has_spread, lower_quantile
 from steer.methods.stages import transition
-from steer.methods.vocabulary import entropy as entropy_of
 
 STATEFUL = {
     "adaptive_entropy": {"penalty.start": 0.001, "penalty.target": 2.0},
@@ -204,7 +203,7 @@ def bandit(target, steps=120, states=40, actions=6, rollouts=8, rate=8.0):
         rewards = torch.where((action == right) ^ flipped, 1.0, -1.0).flatten()
         advantage = method.advantages(rewards, group, torch.ones(len(rewards)))[:, None]
         logprob = logprobs.gather(1, action).reshape(-1, 1)
-        entropy = entropy_of(logits).repeat_interleave(rollouts)[:, None]
+        entropy = -(logprobs.exp() * logprobs).sum(1).repeat_interleave(rollouts)[:, None]
         tokens = Tokens(logprob, logprob.detach(), entropy, entropy.detach(), advantage, torch.ones_like(logprob))
         optimiser.zero_grad()
         method.loss(tokens).loss.backward()

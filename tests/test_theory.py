@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steer.methods import Tokens, estimators
-from steer.methods.vocabulary import entropy, proxy_logprob, reduction, theorem_expectation
+from steer.methods.estimators import theorem_expectation
+from steer.methods.vocabulary import proxy_logprob
+from steer.models.head import token_statistics
 
 
 def state(seed: int, vocabulary: int = 6):
@@ -21,18 +23,20 @@ def state(seed: int, vocabulary: int = 6):
     return logits, old, advantages
 
 
-def token(logits, old, action, advantage) -> Tokens:
-    def cell(value):
-        return torch.as_tensor(value, dtype=torch.float64).reshape(1, 1)
+def statistics(logits, action=0):
+    return token_statistics(logits[None, None], torch.tensor([[action]]), with_reduction=True)
 
+
+def entropy(logits):
+    return statistics(logits).entropy.squeeze()
+
+
+def token(logits, old, action, advantage) -> Tokens:
+    """The action as the trainer would see it, through the model's head."""
+    now, before = statistics(logits, action), statistics(old, action)
+    cell = torch.as_tensor(advantage, dtype=torch.float64).reshape(1, 1)
     return Tokens(
-        logprob=cell(logits.log_softmax(-1)[action]),
-        old_logprob=cell(old.log_softmax(-1)[action]),
-        entropy=cell(entropy(logits)),
-        old_entropy=cell(entropy(old)),
-        advantage=cell(advantage),
-        mask=torch.ones(1, 1),
-        reduction=cell(reduction(logits)),
+        now.logprob, before.logprob, now.entropy, before.entropy, cell, torch.ones(1, 1), reduction=now.reduction
     )
 
 
@@ -171,14 +175,6 @@ def test_estimators_by_hand():
 def test_tabular_without_its_reduction_says_so():
     with pytest.raises(ValueError, match=r"needs .*Tokens\.reduction"):
         estimators.tabular(token(*state(0)[:2], 0, 1.0).with_(reduction=None))
-
-
-def test_vocabulary_functions_with_a_forbidden_token():
-    """A logit of -inf is a token of probability 0: everything else as if it were not there."""
-    logits = torch.tensor([0.3, -1.0, 2.0], dtype=torch.float64)
-    more = torch.cat([logits, torch.tensor([-math.inf], dtype=torch.float64)])
-    assert entropy(more) == pytest.approx(entropy(logits).item())
-    assert reduction(more) == pytest.approx(reduction(logits).item())
 
 
 def test_proxy_removes_noise_and_renormalises():
