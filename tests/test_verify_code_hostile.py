@@ -7,7 +7,7 @@ import time
 import pytest
 
 from steer.verify.code import Program, Sandbox
-from tests.hostile import escapes, resources, tricks
+from tests.hostile import correct, escapes, resources, tricks
 
 os.environ["STEER_TEST_SECRET"] = "do not tell"
 
@@ -82,6 +82,12 @@ def test_ways_out(sandbox):
     assert wrong(judge(sandbox, escapes.CASES)) == {}
 
 
+def test_correct_programs_pass(sandbox):
+    assert wrong(judge(sandbox, correct.CASES)) == {}
+
+
 def test_the_corpus_is_as_large_as_promised():
     names = [case.name for module in (tricks, resources, escapes) for case in module.CASES]
     assert len(names) == len(set(names)) >= 60
+    names = [case.name for case in correct.CASES]
+    assert len(names) == len(set(names)) >= 40

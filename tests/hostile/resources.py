@@ -47,7 +47,7 @@ CASES = [
     Case("huge integer", "def f(x): return 1 << (1 << 28)", SQUARES, fails("output_limit", "memory"), 4.0, 1024),
     Case("colliding keys", "def f(x): return {i * (2 ** 61 - 1): 0 for i in range(2000)}", SQUARES_ASSERTED, fails("wrong_answer", "cpu_timeout")),
     Case("endless iterator", "def f(x):\n    while True: yield x", asserts("assert list(f(3)) == [3]"), fails(), 1.0),
-    Case("endless range", "def f(x): return range(10 ** 18)", asserts("assert 5 not in [v + 1 for v in f(3)]"), fails(), 0.2),
+    Case("endless range", "def f(x): return range(10 ** 18)", asserts("assert all(v >= 0 for v in f(3)) and f(3) == [3]"), fails(), 0.2),
     Case("endless recursion", "import sys\nsys.setrecursionlimit(10 ** 9)\ndef f(x): return f(x) + 1", SQUARES, fails("runtime_error", "memory", "cpu_timeout"), 2.0),
     Case("recursion", "def f(x): return f(x) + 1", SQUARES, fails("runtime_error")),
     Case("full disk", "import itertools\nfor n in itertools.count():\n    with open(f'{n}', 'wb') as file: file.write(b'x' * (1 << 20))", SQUARES_READ, fails(), 5.0),

@@ -97,7 +97,7 @@ def load(source: str, name: str, path: str) -> types.ModuleType:
     module.__file__ = path
     module.__builtins__ = builtins
     sys.modules[name] = module
-    code = compile(source, path, "exec", dont_inherit=True)
+    code = compile(source.removeprefix("\ufeff"), path, "exec", dont_inherit=True)
     exec(code, module.__dict__)
     return module
 

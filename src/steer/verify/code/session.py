@@ -1,5 +1,6 @@
 """The judge's end of one candidate process: its start, a single loop over its pipes with all limits, its end."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -112,11 +113,15 @@ class Session:
         self.output, out = os.pipe()
         self.stdin, self.pending_input = None, memoryview(stdin or b"")
         if stdin is None:
-            into = os.open(os.devnull, os.O_RDONLY)
+            into, unused = os.pipe()
+            os.close(unused)
         else:
             into, self.stdin = os.pipe()
             os.set_blocking(self.stdin, False)
         self.errors, err = os.pipe() if stdin is not None else (None, os.dup(out))
+        for descriptor in (into, out, err):
+            with contextlib.suppress(OSError):  # /dev/stdin and the like open them anew, as another user
+                os.fchmod(descriptor, 0o666)
         self.started = time.monotonic()
         message = {**limits, "file_size": FILE_SIZE}
         try:

@@ -17,6 +17,7 @@ from typing import Any
 MAX_DEPTH = 300
 MAX_INT_BITS = 8_000  # beyond it hexadecimal, as decimal conversion is quadratic and limited to 4,300 digits
 _SCALARS = frozenset({type(None), bool, str})
+_to_json = json.JSONEncoder(separators=(",", ":")).encode  # bound here: a program may patch the module
 HEADER = struct.Struct(">I")
 
 
@@ -25,7 +26,7 @@ class NotPlain(TypeError):
 
 
 def frame(message: Any) -> bytes:
-    data = json.dumps(message, separators=(",", ":")).encode()
+    data = _to_json(message).encode()
     return HEADER.pack(len(data)) + data
 
 
@@ -66,6 +67,8 @@ def _encode_rare(value: Any, kind: type, other: Callable[[Any], Any] | None, dep
         return {"decimal": str(value)}
     if kind is fractions.Fraction:
         return {"fraction": [encode(value.numerator), encode(value.denominator)]}
+    if kind in _VIEWS:
+        return {_VIEWS[kind]: [encode(item, other, depth + 1) for item in value]}
     if kind is type(Ellipsis):
         return {"ellipsis": 0}
     # Subclasses are sent as the plain type under them: an overridden __eq__ or __iter__ stays behind.
@@ -80,6 +83,7 @@ def _encode_rare(value: Any, kind: type, other: Callable[[Any], Any] | None, dep
     return other(value)
 
 
+_VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
 _BASES = (
     (int, int.__int__),
     (float, float.__float__),
@@ -112,6 +116,9 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "deque": collections.deque,
     "decimal": decimal.Decimal,
     "fraction": lambda parts: fractions.Fraction(*parts),
+    "keys": lambda items: dict.fromkeys(items).keys(),
+    "values": lambda items: dict(enumerate(items)).values(),
+    "items": lambda items: dict(items).items(),
     "ellipsis": lambda _: ...,
 }
 
@@ -128,7 +135,8 @@ def decoder(arrays: bool = False, **others: Callable[[Any], Any]) -> Callable[[b
                 return table[tag](payload)
         return tagged
 
-    return lambda data: json.loads(data, object_hook=hook, parse_constant=_no_constant)
+    parse = json.JSONDecoder(object_hook=hook, parse_constant=_no_constant).decode
+    return lambda data: parse(data.decode())
 
 
 def _no_constant(name: str) -> Any:

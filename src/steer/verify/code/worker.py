@@ -21,8 +21,8 @@ from steer.verify.code.session import OUTPUT_LIMIT, Session, Stop, Zygote, Zygot
 
 WALL_FACTOR, WALL_EXTRA_S = 3.0, 2.0
 CHUNK_BYTES = 1 << 20
-JUDGE_CPU_S = 60
-JUDGE_MEMORY = 8 << 30
+JUDGE_CPU_FACTOR, JUDGE_CPU_EXTRA_S = 2, 10  # for the test code, which an answer can make run on
+JUDGE_MEMORY = 2 << 30
 STACK = 512 << 20
 _ANSWER_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
@@ -145,7 +145,7 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
     if pid == 0:
         _tester(job, zygote, writer)
     os.close(writer)
-    limit = limits_of(job)["wall_s"] + JUDGE_CPU_S
+    limit = limits_of(job)["wall_s"] + 3 * _judge_cpu_s(job)
     data = b""
     try:
         poll = select.poll()
@@ -167,13 +167,18 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
         raise Stop(report["reason"], report["detail"])
 
 
+def _judge_cpu_s(job: dict) -> int:
+    return int(JUDGE_CPU_FACTOR * job["time_limit_s"]) + JUDGE_CPU_EXTRA_S
+
+
 def _tester(job: dict, zygote: Any, writer: int) -> None:
     report = {"reason": "", "detail": "", "lost": "", "cpu": 0.0, "wall": 0.0}
     try:
         with open(os.devnull, "r+b") as null:
             for descriptor in (0, 1, 2):
                 os.dup2(null.fileno(), descriptor)
-        resource.setrlimit(resource.RLIMIT_CPU, (JUDGE_CPU_S, JUDGE_CPU_S))
+        seconds = _judge_cpu_s(job)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_AS, (JUDGE_MEMORY, JUDGE_MEMORY))
         try:
             session = Session(zygote, limits_of(job))

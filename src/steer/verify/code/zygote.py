@@ -165,6 +165,7 @@ def main() -> None:
     for name in PRELOAD.split():
         __import__(name)
     sys.set_int_max_str_digits(0)
+    sys.executable = os.path.realpath(sys.executable)  # a virtual environment's link is not in the candidate's tree
     threading.stack_size(16 << 20)  # else each thread takes the main thread's large limit from the address space
     tempfile.gettempdir()  # before the tree changes: it looks for a folder that can be written
     plan = isolate.enter(frozenset(settings["without"]), settings["packages"])
