@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 DEFAULT_RELATIVE = 0.01
-KNOWN = {"integer", "real", "expression", "equation", "tuple", "set", "list", "interval", "matrix", "text", "choice", "unit", "base"}  # fmt: skip
+MEANINGFUL = {"real", "text", "choice"}
 TOLERANCE = re.compile(r"real:(rel|abs)=([0-9.]+(?:e[-+]?\d+)?)")
 
 
@@ -45,4 +45,4 @@ def answer_type(kind: str | None) -> AnswerType:
         )
     if kind == "real":
         return AnswerType("real", relative=DEFAULT_RELATIVE)
-    return AnswerType(kind if kind in KNOWN else "")
+    return AnswerType(kind if kind in MEANINGFUL else "")

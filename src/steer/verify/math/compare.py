@@ -8,6 +8,7 @@ import re
 
 from steer.verify.math import relations, scalars, several
 from steer.verify.math.answer_types import AnswerType, answer_type
+from steer.verify.math.arithmetic import TooLarge, Undefined
 from steer.verify.math.forms import (
     Based,
     Collection,
@@ -19,10 +20,9 @@ from steer.verify.math.forms import (
     Seq,
     Several,
     Words,
-    interpret,
 )
-from steer.verify.math.values import TooLarge, Undefined, Unreadable
-
+from steer.verify.math.interpret import interpret
+from steer.verify.math.tokens import Unreadable
 
 CHOICE = re.compile(r"(?:\\text\s?\{)?\s*(?:\(([A-J])\)|([A-J])[.:)])\s*\}?\s*\S")
 
@@ -80,7 +80,7 @@ def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, 
     if chosen and form == Expr(chosen[1] or chosen[2]):  # `(C) 15` names choice C
         return "correct", "the same choice", 0
     verdict, reason = _verdict(comparison, form, answers[0])
-    if verdict != "correct" and len(answers) > 1 and isinstance(form, (Several, Collection, Seq)):
-        if _verdict(comparison, form, answers[1])[0] == "correct":
-            return "correct", "equal, in several boxes", 1
+    several_boxes = verdict != "correct" and len(answers) > 1 and isinstance(form, (Several, Collection, Seq))
+    if several_boxes and _verdict(comparison, form, answers[1])[0] == "correct":
+        return "correct", "equal, in several boxes", 1
     return verdict, reason, 0

@@ -9,37 +9,26 @@ from fractions import Fraction
 
 from mpmath import mp, mpc, mpf
 
-from steer.verify.math.parse import Node
-
-mp.dps = 100
-EXACT_BITS = 200_000  # of a rational; beyond, it is too large to compare
-HUGE_LOG10 = 1e7  # beyond: too large to compare, other than with something that is not
-
-
-class Undefined(ArithmeticError):
-    """The expression has no value here (division by zero, or a complex one where reals are asked for)."""
-
-
-class TooLarge(ArithmeticError):
-    """The magnitude is beyond 10**HUGE_LOG10."""
-
-
-def inexact(value):
-    """The value as mpf or mpc."""
-    return mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
-
-
-def _bits(value: Fraction) -> int:
-    return value.numerator.bit_length() + value.denominator.bit_length()
-
-
-def _integer(value) -> int | None:
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else None
-
-
-def _log10(value) -> float:
-    size = abs(inexact(value))
-    return float(mp.log10(size)) if size else 0.0
+from steer.verify.math.arithmetic import (
+    EXACT_BITS,
+    HUGE_LOG10,
+    TooLarge,
+    Undefined,
+    binomial,
+    bits,
+    entrywise,
+    exact_root,
+    exactly,
+    factorial,
+    fold,
+    gcd,
+    inexact,
+    integer,
+    log10,
+    product,
+    real,
+)
+from steer.verify.math.grammar import Node
 
 
 class Evaluator:
@@ -67,7 +56,7 @@ class Evaluator:
 
     def _pair(self, left, right):
         a, b = self(left), self(right)
-        if isinstance(a, Fraction) and isinstance(b, Fraction) and _bits(a) + _bits(b) > EXACT_BITS:
+        if isinstance(a, Fraction) and isinstance(b, Fraction) and bits(a) + bits(b) > EXACT_BITS:
             raise TooLarge
         return (
             (a, b) if type(a) is type(b) or isinstance(a, tuple) or isinstance(b, tuple) else (inexact(a), inexact(b))
@@ -76,7 +65,7 @@ class Evaluator:
     def _add(self, left, right):
         a, b = self._pair(left, right)
         if isinstance(a, tuple) or isinstance(b, tuple):
-            return _entrywise(a, b)
+            return entrywise(a, b)
         return a + b
 
     def _neg(self, node):
@@ -85,19 +74,19 @@ class Evaluator:
 
     def _mul(self, left, right):
         a, b = self._pair(left, right)
-        return _product(a, b) if isinstance(a, tuple) or isinstance(b, tuple) else a * b
+        return product(a, b) if isinstance(a, tuple) or isinstance(b, tuple) else a * b
 
     def _div(self, left, right):
         a, b = self._pair(left, right)
         if isinstance(b, tuple) or b == 0:
             raise Undefined("division")
-        return _product(a, (1 / b)) if isinstance(a, tuple) else a / b
+        return product(a, (1 / b)) if isinstance(a, tuple) else a / b
 
     def _pow(self, base, exponent):
         a, b = self(base), self(exponent)
         if isinstance(a, tuple) or isinstance(b, tuple):
             raise Undefined("power of a matrix")
-        whole = _integer(b)
+        whole = integer(b)
         if a == 0:
             if inexact(b).real > 0:
                 return Fraction(0)
@@ -108,7 +97,7 @@ class Evaluator:
         if growth > HUGE_LOG10:
             raise TooLarge
         if whole is not None and isinstance(a, Fraction):
-            if abs(whole) * _bits(a) > EXACT_BITS:
+            if abs(whole) * bits(a) > EXACT_BITS:
                 raise TooLarge
             return a**whole
         return self._real_only(inexact(a) ** (whole if whole is not None else inexact(b)))
@@ -125,12 +114,12 @@ class Evaluator:
 
     def _fact(self, node):
         value = self(node)
-        n = _integer(value)
+        n = integer(value)
         if n is not None and n < 0:
             raise Undefined("factorial")
         if n is not None and n <= 3000:
-            return Fraction(int(mp.fac(n)) if n < 20 else _factorial(n))
-        if _log10(value) > 6:
+            return Fraction(int(mp.fac(n)) if n < 20 else factorial(n))
+        if log10(value) > 6:
             raise TooLarge
         return self._real_only(mp.gamma(inexact(value) + 1))
 
@@ -144,7 +133,7 @@ class Evaluator:
         if function is None or len(values) != 1:
             raise Undefined(f"function {name}")
         value = inexact(values[0])
-        if _log10(value) > 30:
+        if log10(value) > 30:
             raise TooLarge
         try:
             return self._real_only(function(value))
@@ -161,42 +150,42 @@ class Evaluator:
         return self._rounded(value, mp.ceil)
 
     def _rounded(self, value, function):
-        if isinstance(value, mpc) or _log10(value) > 30:
+        if isinstance(value, mpc) or log10(value) > 30:
             raise Undefined("rounding")
-        return Fraction(int(function(inexact(value)))) if not isinstance(value, Fraction) else _exactly(value, function)
+        return Fraction(int(function(inexact(value)))) if not isinstance(value, Fraction) else exactly(value, function)
 
     def _f_max(self, *values):
-        return max(values, key=_real)
+        return max(values, key=real)
 
     def _f_min(self, *values):
-        return min(values, key=_real)
+        return min(values, key=real)
 
     def _f_gcd(self, *values):
-        return Fraction(_fold(values, mp_gcd))
+        return Fraction(fold(values, gcd))
 
     def _f_lcm(self, *values):
-        return Fraction(_fold(values, lambda a, b: abs(a * b) // mp_gcd(a, b) if a and b else 0))
+        return Fraction(fold(values, lambda a, b: abs(a * b) // gcd(a, b) if a and b else 0))
 
     def _f_binom(self, top, bottom):
-        n, k = _integer(top), _integer(bottom)
+        n, k = integer(top), integer(bottom)
         if n is not None and k is not None:
             if k < 0 or (0 <= n < k):
                 return Fraction(0)
             if 0 <= n <= 3000:
-                return Fraction(_binomial(n, k))
-        if _log10(top) > 6:
+                return Fraction(binomial(n, k))
+        if log10(top) > 6:
             raise TooLarge
         return self._real_only(mp.binomial(inexact(top), inexact(bottom)))
 
     def _f_root(self, value, degree):
-        n = _integer(degree)
+        n = integer(degree)
         if n is None or n <= 0:
             raise Undefined("root")
         negative = not isinstance(value, mpc) and value < 0
         if negative and n % 2:
             return -(inexact(-value) ** (mpf(1) / n))
-        if isinstance(value, Fraction) and not negative and _bits(value) < 2000:
-            top, bottom = _exact_root(value.numerator, n), _exact_root(value.denominator, n)
+        if isinstance(value, Fraction) and not negative and bits(value) < 2000:
+            top, bottom = exact_root(value.numerator, n), exact_root(value.denominator, n)
             if top is not None and bottom is not None:
                 return Fraction(top, bottom)
         return self._real_only(mp.root(inexact(value), n) if n > 2 else mp.sqrt(inexact(value)))
@@ -213,7 +202,7 @@ class Evaluator:
         return self._series(variable, first, last, body, Fraction(1), lambda a, b: a * b)
 
     def _series(self, variable, first, last, body, total, combine):
-        a, b = _integer(self(first)), _integer(self(last))
+        a, b = integer(self(first)), integer(self(last))
         if a is None or b is None or b - a > 2000:
             raise Undefined("series")
         for n in range(a, b + 1):
@@ -221,85 +210,6 @@ class Evaluator:
             exact = isinstance(total, Fraction) and isinstance(value, Fraction)
             total = combine(total, value) if exact else combine(inexact(total), inexact(value))
         return total
-
-
-def _real(value):
-    if isinstance(value, mpc):
-        raise Undefined("order of complex numbers")
-    return inexact(value)
-
-
-def _exactly(value: Fraction, function) -> Fraction:
-    return Fraction(
-        value.numerator // value.denominator if function is mp.floor else -(-value.numerator // value.denominator)
-    )
-
-
-def mp_gcd(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return abs(a)
-
-
-def _fold(values, function) -> int:
-    whole = [_integer(value) for value in values]
-    if None in whole:
-        raise Undefined("not whole")
-    result = whole[0]
-    for value in whole[1:]:
-        result = function(result, value)
-    return result
-
-
-def _factorial(n: int) -> int:
-    result = 1
-    for k in range(2, n + 1):
-        result *= k
-    return result
-
-
-def _binomial(n: int, k: int) -> int:
-    result = 1
-    for j in range(1, min(k, n - k) + 1):
-        result = result * (n - j + 1) // j
-    return result
-
-
-def _exact_root(value: int, n: int) -> int | None:
-    root = int(mp.nint(mp.root(value, n)))
-    return root if root**n == value else None
-
-
-def _entrywise(a, b):
-    if not (isinstance(a, tuple) and isinstance(b, tuple)) or (len(a), len(a[0])) != (len(b), len(b[0])):
-        raise Undefined("shapes")
-    return tuple(tuple(_plus(x, y) for x, y in zip(r, s, strict=True)) for r, s in zip(a, b, strict=True))
-
-
-def _plus(x, y):
-    return x + y if type(x) is type(y) else inexact(x) + inexact(y)
-
-
-def _times(x, y):
-    return x * y if type(x) is type(y) else inexact(x) * inexact(y)
-
-
-def _product(a, b):
-    if not isinstance(a, tuple):
-        a, b = b, a
-    if not isinstance(b, tuple):
-        return tuple(tuple(_times(x, b) for x in row) for row in a)
-    if len(a[0]) != len(b):
-        raise Undefined("shapes")
-    columns = list(zip(*b, strict=True))
-    return tuple(tuple(_dot(row, column) for column in columns) for row in a)
-
-
-def _dot(row, column):
-    total = Fraction(0)
-    for x, y in zip(row, column, strict=True):
-        total = _plus(total, _times(x, y))
-    return total
 
 
 _FUNCTIONS = {

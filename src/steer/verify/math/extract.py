@@ -18,7 +18,8 @@ PHRASE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 MATH = re.compile(
-    r"\$\$([^$]+)\$\$|\\\[((?:(?!\\\]).)+)\\\]|\\\(((?:(?!\\\)).)+)\\\)|(?<!\\)\$((?:\\.|[^$\\])+)\$", re.DOTALL
+    r"\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?![\[\]]))+)\\\]|\\\(((?:[^\\]|\\(?![()]))+)\\\)|(?<!\\)\$((?:\\.|[^$\\])+)\$",
+    re.DOTALL,
 )
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:\.\d+)?(?:/\d+)?(?:\s?\\?%)?")
 LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
@@ -59,9 +60,9 @@ def balanced(text: str, start: int, limit: int) -> int:
 def boxed_group(text: str) -> tuple[str, ...]:
     """Contents of the last balanced box and of the boxes that stand directly before it, in reading order."""
     group: list[str] = []
-    before = len(text)
+    before, framed = len(text), "\\fbox" in text
     for _ in range(BOX_TRIES):
-        place = max(text.rfind("\\boxed", 0, before), text.rfind("\\fbox", 0, before))
+        place = max(text.rfind("\\boxed", 0, before), text.rfind("\\fbox", 0, before) if framed else -1)
         if place < 0:
             break
         match = BOX.match(text, place)

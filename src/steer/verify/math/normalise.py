@@ -1,4 +1,4 @@
-r"""One spelling for the same LaTeX: wrappers, spacing, synonyms and look-alike characters. No meaning is judged here."""
+r"""One spelling for the same LaTeX: wrappers, spacing, synonyms, look-alike characters. No meaning is judged."""
 
 import re
 
@@ -18,7 +18,7 @@ NAMES = (
     " infty circ cup cap in pm sin cos tan cot sec csc ln log exp theta alpha beta gamma delta omega lambda begin end"
     " quad qquad binom overline lfloor rfloor lceil rceil"
 )
-DOUBLED = re.compile(r"(?<!\\)\\\\(?=(?:%s)(?![a-zA-Z]))" % "|".join(NAMES.split()))
+DOUBLED = re.compile(r"(?<!\\)\\\\(?=(?:{})(?![a-zA-Z]))".format("|".join(NAMES.split())))
 SIZES = re.compile(
     r"\\(?:left|right|middle|bigl|bigr|Bigl|Bigr|biggl|biggr|big|Big|bigg|Bigg|displaystyle|limits)(?![a-zA-Z])\s*\.?"
 )

@@ -23,10 +23,13 @@ SOURCE = str(Path(__file__).resolve().parents[3])
 
 
 class Pool:
-    """Runs `module.compare(gold, answers, type) -> (verdict, reason, which answer)` in `workers` processes, started at first use."""
+    """Runs `module.compare(gold, answers, type) -> (verdict, reason, which answer)` in worker processes.
 
-    def __init__(self, module: str, workers: int):
-        self.module, self.workers = module, workers
+    They start at the first use. A comparison may take `cpu_limit_s` of processor time.
+    """
+
+    def __init__(self, module: str, workers: int, cpu_limit_s: float):
+        self.module, self.workers, self.cpu_limit_s = module, workers, cpu_limit_s
         self._process: subprocess.Popen | None = None
         self._buffer = b""
         self._lock, self._owner = threading.Lock(), os.getpid()
@@ -35,7 +38,7 @@ class Pool:
         path = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
         self._buffer = b""
         return subprocess.Popen(
-            [sys.executable, "-m", "steer.verify.math.worker", self.module, str(self.workers)],
+            [sys.executable, "-m", "steer.verify.math.worker", self.module, str(self.workers), str(self.cpu_limit_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": path},
@@ -57,7 +60,7 @@ class Pool:
         return lines
 
     def compare(self, jobs: Sequence[Job]) -> list[dict]:
-        """An outcome `{"verdict", "reason", "used", "seconds"}` for each job, in order. Safe to call from several threads."""
+        """An outcome `{"verdict", "reason", "used", "seconds"}` for each job, in order. Several threads may call."""
         if os.getpid() != self._owner:  # forked: the pipes belong to the parent
             self._process, self._lock, self._owner = None, threading.Lock(), os.getpid()
         with self._lock:

@@ -1,13 +1,13 @@
 r"""Sets of real numbers as sorted pieces: intervals, unions, solutions of inequalities, `x \ne 3`."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from mpmath import mp
 
-from steer.verify.math.evaluate import inexact
+from steer.verify.math.arithmetic import inexact
 from steer.verify.math.forms import Collection, Combined, Expr, Form, Relation, Seq, Several
-from steer.verify.math.parse import Node, parse
+from steer.verify.math.grammar import Node
+from steer.verify.math.parse import parse
 from steer.verify.math.values import bound, close, linear_root
 
 INFINITY = mp.inf
@@ -168,6 +168,3 @@ def is_interval_like(form: Form) -> bool:
         infinite = any(isinstance(item, Expr) and "\\infty" in item.text for item in form.items)
         return len(form.items) == 2 and (infinite or form.opening + form.closing in ("[)", "(]"))
     return isinstance(form, Combined) or (isinstance(form, Relation) and "=" not in form.signs)
-
-
-__all__ = ["Fraction", "Piece", "equal", "intersect", "is_interval_like", "merge", "region"]

@@ -70,7 +70,7 @@ def definition(form: Form) -> Form:
 
 def _labels(left: str, right: Form) -> bool:
     """Whether the left side of an equation only names the value on the right."""
-    if NAME.fullmatch(left.strip()) or "\\frac" in left and parse(left)[0] == "sym":  # dy/dx
+    if NAME.fullmatch(left.strip()) or ("\\frac" in left and parse(left)[0] == "sym"):  # dy/dx
         return True
     if not LABEL.fullmatch(left.strip()):
         return False

@@ -5,13 +5,13 @@ Functions take the running comparison `c` first: `c.same` compares parts and `c.
 
 import re
 
-from steer.verify.math.evaluate import inexact
+from steer.verify.math.arithmetic import TooLarge, inexact
 from steer.verify.math.forms import Based, Expr, Form, Quantity, Ratio, Words
 from steer.verify.math.normalise import key
 from steer.verify.math.numbers import approximates
 from steer.verify.math.several import ordered
 from steer.verify.math.units import unit
-from steer.verify.math.values import TooLarge, constant, equal_texts
+from steer.verify.math.values import constant, equal_texts
 
 PLAIN = re.compile(r"-?\s*(?:\d+(?:\.\d*)?|\.\d+)")
 ARTICLES = re.compile(r"\b(?:the|a|an)\b")

@@ -10,17 +10,16 @@ FUNCTIONS = {
 WORDS = sorted(FUNCTIONS | {"pi", "infty", "infinity", "oo", "theta", "alpha", "beta", "lambda", "omega"}, key=len)[
     ::-1
 ]
-COMMANDS = {
-    *FUNCTIONS, "frac", "binom", "begin", "end", "text", "cdot", "times", "div", "pi", "infty", "infinity", "pm", "mp",
-    "overline", "bar", "hat", "vec", "tilde", "dot", "ddot", "widehat", "overrightarrow", "mathbb", "mathcal", "circ",
-    "prime", "lfloor", "rfloor", "lceil", "rceil", "lvert", "rvert", "vert", "mid", "sum", "prod", "int", "lim", "langle",
-    "rangle", "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota",
-    "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi", "psi", "omega", "Gamma",
-    "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega", "hbar", "ell", "partial", "nabla", "odot",
-    "cdots", "ldots", "dots", "in", "cup", "cap", "le", "ge", "ne", "approx", "quad", "mod", "pmod", "bmod", "angle",
-    "triangle", "emptyset", "setminus", "ast", "star", "oplus", "over", "not", "sqrt", "perp", "parallel", "imath",
-    "displaystyle", "rightarrow", "Rightarrow", "lnot", "lor", "land", "vee", "wedge", "subset", "aleph", "wp", "Re", "Im",
-}  # fmt: skip
+COMMAND_NAMES = """
+frac binom begin end text cdot times div pi infty infinity pm mp overline bar hat vec tilde dot ddot
+widehat overrightarrow mathbb mathcal circ prime lfloor rfloor lceil rceil lvert rvert vert mid sum prod
+int lim langle rangle alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda
+mu nu xi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega
+hbar ell partial nabla odot cdots ldots dots in cup cap le ge ne approx quad mod pmod bmod angle triangle
+emptyset setminus ast star oplus over not sqrt perp parallel imath displaystyle rightarrow Rightarrow lnot
+lor land vee wedge subset aleph wp Re Im
+"""
+COMMANDS = FUNCTIONS | set(COMMAND_NAMES.split())
 TOKEN = re.compile(
     r"\s*(?:(?P<num>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+(?![\d.a-zA-Z^]))?)"
     r"|(?P<cmd>\\(?:[a-zA-Z]+|.))|(?P<letters>[a-zA-Z]+)|(?P<op>.))",
@@ -91,7 +90,7 @@ def tokenise(text: str) -> list[Token]:
         if kind == "letters":
             tokens += _letters(value)
         elif kind == "cmd":
-            tokens += [] if value in ("\\quad", "\\qquad", "\\displaystyle") else _command(value)
+            tokens += [] if value in ("\\quad", "\\qquad", "\\displaystyle", "\\angle") else _command(value)
         elif not value.isspace():
             tokens.append((kind, value))
     return tokens

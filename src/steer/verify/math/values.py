@@ -1,6 +1,6 @@
 """Whether two formulas are equal: by their values, exactly where they are rational, at many points where they are not.
 
-Two expressions that agree to 80 digits at eight independently drawn points are the same function in all but
+Two expressions that agree to 40 digits at eight independently drawn points are the same function in all but
 constructed cases; unlike simplification this has a bounded cost and never depends on how a formula is written.
 """
 
@@ -10,20 +10,20 @@ from functools import lru_cache
 
 from mpmath import mp, mpc, mpf
 
-from steer.verify.math.evaluate import Evaluator, TooLarge, Undefined, inexact
-from steer.verify.math.parse import Node, functions, parse, symbols
-from steer.verify.math.tokens import Unreadable
+from steer.verify.math.arithmetic import Undefined, inexact
+from steer.verify.math.evaluate import Evaluator
+from steer.verify.math.grammar import Node
+from steer.verify.math.parse import functions, parse, symbols
 
 POINTS = 8  # positive points that must agree
 TRIES = 40
 INTEGRAL = {"fact", "binom", "floor", "ceil", "gcd", "lcm", "sum", "prod"}
 SCALES = ((Fraction(1, 3), Fraction(3)), (Fraction(1, 20), Fraction(1)), (Fraction(2), Fraction(12)))
-TOLERANCE = mpf(10) ** -80
-NOTHING = mpf(10) ** -85  # rounding noise around zero
+FUNCTION_DIGITS = 50  # working precision at points; constants have the full precision of `arithmetic`
 
 
 def close(a, b) -> bool:
-    """Equality of two values: exact for rationals, to 80 digits else."""
+    """Equality of two values: exact for rationals, to four fifths of the working precision else."""
     if isinstance(a, tuple) or isinstance(b, tuple):
         if not (isinstance(a, tuple) and isinstance(b, tuple)) or (len(a), len(a[0])) != (len(b), len(b[0])):
             return False
@@ -33,8 +33,8 @@ def close(a, b) -> bool:
     a, b = inexact(a), inexact(b)
     if mp.isinf(a) or mp.isinf(b):
         return a == b
-    difference, size = abs(a - b), max(abs(a), abs(b))
-    return difference <= TOLERANCE * size or (size < 1 and difference < NOTHING and min(abs(a), abs(b)) < NOTHING)
+    difference, size, noise = abs(a - b), max(abs(a), abs(b)), mpf(10) ** -int(0.8 * mp.dps)
+    return difference <= noise * size or (size < 1 and max(difference, min(abs(a), abs(b))) < noise / 1000)
 
 
 @lru_cache(maxsize=2048)
@@ -72,10 +72,14 @@ def same_function(a: Node, b: Node, base10: bool = False) -> bool:
     """Whether two trees agree wherever both have a value. Raises `Undefined` where too few points have one."""
     names = symbols(a) | symbols(b)
     used = functions(a) | functions(b)
-    integral = bool(used & INTEGRAL)
     if not names:
         return close(Evaluator({}, False, base10)(a), Evaluator({}, False, base10)(b))
-    imaginary = "i" in used
+    with mp.workdps(FUNCTION_DIGITS):
+        return _agree(a, b, names, used, base10)
+
+
+def _agree(a: Node, b: Node, names: set[str], used: set[str], base10: bool) -> bool:
+    imaginary, integral = "i" in used, bool(used & INTEGRAL)
     agreed = 0
     for point in points(names, integral, signed=False):
         x, y = sample(a, point, not imaginary, base10), sample(b, point, not imaginary, base10)
@@ -118,9 +122,9 @@ def equal_texts(gold: str, answer: str) -> bool:
     """Equality of two formulas given as text. Raises `Unreadable`, `Undefined` or `TooLarge`."""
     if same_function(parse(gold), parse(answer)):
         return True
-    if ("(" in gold + answer and parse(gold, False) != parse(gold)) or parse(answer, False) != parse(answer):
-        if same_function(parse(gold, False), parse(answer, False)):
-            return True
+    products = parse(gold, False), parse(answer, False)  # `a(b)` read as a product on both sides
+    if products != (parse(gold), parse(answer)) and same_function(*products):
+        return True
     return "\\log" in gold + answer and same_function(parse(gold), parse(answer), base10=True)
 
 
@@ -182,7 +186,3 @@ def linear_root(node: Node) -> tuple[str, object, int] | None:
             return None
     root = -zero / slope if type(zero) is type(slope) else -inexact(zero) / inexact(slope)
     return name, root, 1 if slope > 0 else -1
-
-
-__all__ = ["TooLarge", "Undefined", "Unreadable", "bound", "close", "constant", "equal_texts", "linear_root", "points",
-           "proportional", "same_function", "sample"]  # fmt: skip

@@ -18,6 +18,7 @@ from steer.verify.math.pool import Job, Pool
 CACHE_SIZE = 50_000
 MAX_LENGTH = 2000  # characters of an answer that is worth comparing
 MAX_DEPTH = 40
+CPU_LIMITS_S = {"compare": 0.15, "fallback": 0.25}  # processor time of a comparison: together under half a second
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class MathVerifier:
 
     def __init__(self, workers: int = 1):
         # two pools, so that the large imports of the second one are paid for only when it is needed
-        self._pools = [Pool(f"steer.verify.math.{module}", workers) for module in ("compare", "fallback")]
+        self._pools = [Pool(f"steer.verify.math.{module}", workers, limit) for module, limit in CPU_LIMITS_S.items()]
         self._cache: OrderedDict[Job, dict] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -1,6 +1,6 @@
 """The process behind `pool.Pool`: a small supervisor that forks the workers which do the comparing.
 
-    python -m steer.verify.math.worker MODULE WORKERS < jobs > outcomes      (one JSON object a line)
+    python -m steer.verify.math.worker MODULE WORKERS CPU_LIMIT_S < jobs > outcomes      (one JSON object a line)
 
 It imports MODULE once, and forks each worker from that state, so that replacing a killed one costs milliseconds.
 A worker handles one job at a time. The kernel ends it after CPU_LIMIT_S of processor time on that job (the timer
@@ -19,7 +19,6 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-CPU_LIMIT_S = 0.25
 WALL_LIMIT_S = 1.5
 MEMORY_LIMIT = 512 * 2**20
 JOBS_PER_WORKER = 5000  # then a fresh one: caches of the algebra system grow
@@ -36,14 +35,14 @@ class Worker:
     buffer: bytearray = field(default_factory=bytearray)
 
 
-def _serve(module, jobs: int, outcomes: int) -> None:
+def _serve(module, cpu_limit_s: float, jobs: int, outcomes: int) -> None:
     """The life of a worker. Hostile text may raise anything in the parsers, and each such failure is an outcome."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for line in os.fdopen(jobs, "rb"):
         job = json.loads(line)
-        signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
+        signal.setitimer(signal.ITIMER_PROF, cpu_limit_s)
         used, spent = 0, False
         try:
             verdict, reason, used = module.compare(job["gold"], job["answers"], job["type"])
@@ -57,7 +56,7 @@ def _serve(module, jobs: int, outcomes: int) -> None:
             return
 
 
-def _fork(module) -> Worker:
+def _fork(module, cpu_limit_s: float) -> Worker:
     job_read, job_write = os.pipe()
     outcome_read, outcome_write = os.pipe()
     pid = os.fork()
@@ -70,7 +69,7 @@ def _fork(module) -> Worker:
                         os.close(int(descriptor))
                     except OSError:
                         continue  # the one that listed the folder
-            _serve(module, job_read, outcome_write)
+            _serve(module, cpu_limit_s, job_read, outcome_write)
         finally:
             os._exit(0)
     os.close(job_read)
@@ -90,14 +89,14 @@ def _report(job: dict, outcome: dict, seconds: float) -> None:
     sys.stdout.flush()
 
 
-def _ended(status: int) -> dict:
+def _ended(status: int, cpu_limit_s: float) -> dict:
     """The outcome of a job whose worker is gone; `status` as from waitpid."""
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
-        return {"verdict": "unverifiable", "reason": f"comparison exceeded {CPU_LIMIT_S} s of processor time"}
+        return {"verdict": "unverifiable", "reason": f"comparison exceeded {cpu_limit_s} s of processor time"}
     return {"verdict": "unverifiable", "reason": "the comparing process ended (memory limit or crash)"}
 
 
-def _collect(worker: Worker, module) -> Worker:
+def _collect(worker: Worker, module, cpu_limit_s: float) -> Worker:
     """Read what a worker has to say; returns the worker that has its place from now on."""
     data = os.read(worker.outcomes, 65536)
     worker.buffer += data
@@ -113,13 +112,13 @@ def _collect(worker: Worker, module) -> Worker:
             return worker
     status = _bury(worker)
     if not data and job:
-        _report(job, _ended(status), seconds)
-    return _fork(module)
+        _report(job, _ended(status, cpu_limit_s), seconds)
+    return _fork(module, cpu_limit_s)
 
 
-def supervise(module, count: int) -> None:
+def supervise(module, count: int, cpu_limit_s: float) -> None:
     """Serve jobs from standard input until it is closed."""
-    workers = [_fork(module) for _ in range(count)]
+    workers = [_fork(module, cpu_limit_s) for _ in range(count)]
     waiting: list[dict] = []
     buffer = b""
     open_input = True
@@ -130,13 +129,13 @@ def supervise(module, count: int) -> None:
         ready = select.select([0] + [w.outcomes for w in workers], [], [], timeout)[0]
         for place, worker in enumerate(workers):
             if worker.outcomes in ready:
-                workers[place] = _collect(worker, module)
+                workers[place] = _collect(worker, module, cpu_limit_s)
             elif worker.job and time.monotonic() - worker.started > WALL_LIMIT_S:
                 os.kill(worker.pid, signal.SIGKILL)
                 _bury(worker)
                 outcome = {"verdict": "unverifiable", "reason": f"comparison exceeded {WALL_LIMIT_S} s", "load": True}
                 _report(worker.job, outcome, time.monotonic() - worker.started)
-                workers[place] = _fork(module)
+                workers[place] = _fork(module, cpu_limit_s)
         if 0 in ready:
             data = os.read(0, 1 << 16)
             open_input = bool(data)
@@ -153,4 +152,4 @@ def supervise(module, count: int) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that started us; it closes our input
-    supervise(importlib.import_module(sys.argv[1]), int(sys.argv[2]))
+    supervise(importlib.import_module(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

@@ -1,0 +1,114 @@
+"""Arithmetic on the values of expression trees: exact rationals, mpmath numbers, and matrices as tuples of rows."""
+
+from fractions import Fraction
+
+from mpmath import mp, mpc, mpf
+
+mp.dps = 100
+EXACT_BITS = 200_000  # of a rational; beyond, it is too large to compare
+HUGE_LOG10 = 1e7  # beyond: too large to compare, other than with something that is not
+
+
+class Undefined(ArithmeticError):
+    """The expression has no value here (division by zero, or a complex one where reals are asked for)."""
+
+
+class TooLarge(ArithmeticError):
+    """The magnitude is beyond 10**HUGE_LOG10."""
+
+
+def inexact(value):
+    """The value as mpf or mpc."""
+    return mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
+
+
+def bits(value: Fraction) -> int:
+    return value.numerator.bit_length() + value.denominator.bit_length()
+
+
+def integer(value) -> int | None:
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else None
+
+
+def log10(value) -> float:
+    size = abs(inexact(value))
+    return float(mp.log10(size)) if size else 0.0
+
+
+def real(value):
+    if isinstance(value, mpc):
+        raise Undefined("order of complex numbers")
+    return inexact(value)
+
+
+def exactly(value: Fraction, function) -> Fraction:
+    return Fraction(
+        value.numerator // value.denominator if function is mp.floor else -(-value.numerator // value.denominator)
+    )
+
+
+def gcd(a: int, b: int) -> int:
+    while b:
+        a, b = b, a % b
+    return abs(a)
+
+
+def fold(values, function) -> int:
+    whole = [integer(value) for value in values]
+    if None in whole:
+        raise Undefined("not whole")
+    result = whole[0]
+    for value in whole[1:]:
+        result = function(result, value)
+    return result
+
+
+def factorial(n: int) -> int:
+    result = 1
+    for k in range(2, n + 1):
+        result *= k
+    return result
+
+
+def binomial(n: int, k: int) -> int:
+    result = 1
+    for j in range(1, min(k, n - k) + 1):
+        result = result * (n - j + 1) // j
+    return result
+
+
+def exact_root(value: int, n: int) -> int | None:
+    root = int(mp.nint(mp.root(value, n)))
+    return root if root**n == value else None
+
+
+def entrywise(a, b):
+    if not (isinstance(a, tuple) and isinstance(b, tuple)) or (len(a), len(a[0])) != (len(b), len(b[0])):
+        raise Undefined("shapes")
+    return tuple(tuple(plus(x, y) for x, y in zip(r, s, strict=True)) for r, s in zip(a, b, strict=True))
+
+
+def plus(x, y):
+    return x + y if type(x) is type(y) else inexact(x) + inexact(y)
+
+
+def times(x, y):
+    return x * y if type(x) is type(y) else inexact(x) * inexact(y)
+
+
+def product(a, b):
+    if not isinstance(a, tuple):
+        a, b = b, a
+    if not isinstance(b, tuple):
+        return tuple(tuple(times(x, b) for x in row) for row in a)
+    if len(a[0]) != len(b):
+        raise Undefined("shapes")
+    columns = list(zip(*b, strict=True))
+    return tuple(tuple(dot(row, column) for column in columns) for row in a)
+
+
+def dot(row, column):
+    total = Fraction(0)
+    for x, y in zip(row, column, strict=True):
+        total = plus(total, times(x, y))
+    return total

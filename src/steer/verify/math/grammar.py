@@ -1,0 +1,162 @@
+r"""The arithmetic half of the parser: sums, products, powers, groups and numbers. `parse.Parser` adds the atoms.
+
+A tree is made of tuples whose first member names the node:
+    ("num", Fraction)  ("sym", name)  ("const", "pi" | "e" | "i" | "inf")
+    ("add" | "mul" | "div" | "pow", left, right)  ("neg" | "fact", node)
+    ("call", function, *arguments)  ("apply", name, *arguments)  ("matrix", (row, ...))
+    ("sum" | "prod", variable, first, last, body)
+`apply` is an unknown function such as f(x); each distinct argument has its own value.
+"""
+
+from fractions import Fraction
+
+from steer.verify.math.tokens import Token, Unreadable
+
+Node = tuple
+PRODUCT = {"\\cdot", "\\times", "*", "\\ast", "\\star"}
+DIVISION = {"/", "\\div"}
+STOP = {"+", "-", ")", "]", "}", ",", ";", "|", "&", "=", "<", ">", "\\rfloor", "\\rceil", "\\end", "\\\\", "\\rangle",
+        "\\pm", "\\mp", "\\rvert", "\\}", ":"}  # fmt: skip
+MAX_EXPONENT = 5000
+
+
+class Grammar:
+    """A cursor over tokens, and the rules that need no knowledge of commands."""
+
+    def __init__(self, tokens: list[Token], calls: bool):
+        self.tokens, self.at, self.calls = tokens, 0, calls
+        self.bars = 0
+
+    def peek(self, ahead: int = 0) -> str:
+        place = self.at + ahead
+        return self.tokens[place][1] if place < len(self.tokens) else ""
+
+    def kind(self) -> str:
+        return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
+
+    def next(self) -> str:
+        if self.at >= len(self.tokens):
+            raise Unreadable("unexpected end")
+        self.at += 1
+        return self.tokens[self.at - 1][1]
+
+    def expect(self, value: str) -> None:
+        if self.next() != value:
+            raise Unreadable(f"expected {value}")
+
+    def sum(self) -> Node:
+        node = self.term()
+        while self.peek() in ("+", "-"):
+            operator = self.next()
+            right = self.term()
+            node = ("add", node, right if operator == "+" else ("neg", right))
+        return node
+
+    def term(self) -> Node:
+        node = self.signed()
+        while True:
+            token = self.peek()
+            if token in PRODUCT:
+                self.next()
+                node = ("mul", node, self.signed())
+            elif token in DIVISION:
+                self.next()
+                node = ("div", node, self.signed())
+            elif self.kind() == "num" and self.tokens[self.at - 1][0] == "num":
+                raise Unreadable("two numbers side by side")
+            elif token and token not in STOP and not (token in ("\\vert", "\\lvert") and self.bars):
+                node = ("mul", node, self.power())
+            else:
+                return node
+
+    def signed(self) -> Node:
+        negative = False
+        while self.peek() in ("+", "-"):
+            negative ^= self.next() == "-"
+        node = self.power()
+        return ("neg", node) if negative else node
+
+    def power(self) -> Node:
+        node = self.postfix(self.atom())
+        while self.peek() == "^":
+            self.next()
+            if (self.peek() == "{" and self.peek(1) in ("\\circ", "\\prime")) or self.peek() == "\\circ":
+                group = self.peek() == "{"
+                self.at += group
+                mark = self.next()
+                if mark != "\\circ" or (group and self.next() != "}"):
+                    raise Unreadable("prime on an expression")
+                node = ("mul", node, ("div", ("const", "pi"), ("num", Fraction(180))))
+            else:
+                node = ("pow", node, self.exponent())
+            node = self.postfix(node)
+        return node
+
+    def exponent(self) -> Node:
+        if self.peek() in ("+", "-"):
+            return ("neg", self.power()) if self.next() == "-" else self.power()
+        if self.kind() == "num":
+            digits = self.peek()
+            if len(digits) > 1 and digits.isdigit():  # LaTeX raises one digit only, people mean all of them
+                return ("num", Fraction(int(self.next())))
+        if self.peek() == "{":
+            return self.group("{", "}")
+        return self.power()
+
+    def postfix(self, node: Node) -> Node:
+        while self.peek() in ("!", "%"):
+            operator = self.next()
+            node = ("fact", node) if operator == "!" else ("div", node, ("num", Fraction(100)))
+        return node
+
+    def group(self, opening: str, closing: str) -> Node:
+        self.expect(opening)
+        bars, self.bars = self.bars, 0
+        node = self.sum()
+        self.bars = bars
+        self.expect(closing)
+        return node
+
+    def braced(self) -> Node:
+        """An argument of \\frac and the like: a group, or a single digit or letter."""
+        if self.peek() == "{":
+            return self.group("{", "}")
+        if self.kind() == "num" and len(self.peek()) > 1 and self.peek().isdigit():
+            digits = self.next()
+            self.at -= 1
+            self.tokens[self.at] = ("num", digits[1:])
+            return ("num", Fraction(int(digits[0])))
+        return self.atom()
+
+    def number(self) -> Node:
+        literal = self.next()
+        mantissa, _, exponent = literal.lower().partition("e")
+        if len(mantissa) > 1000 or (exponent and abs(int(exponent)) > MAX_EXPONENT):
+            raise Unreadable("number too long")
+        value = Fraction(mantissa.rstrip(".")) * Fraction(10) ** int(exponent or 0)
+        if "." in mantissa and self.peek() in ("\\overline", "\\bar", "\\dot"):
+            return ("num", value + self.cycle(len(mantissa.partition(".")[2])))
+        if literal.isdigit() and self.peek() == "\\frac":  # a mixed number, if both parts are whole and it is proper
+            start = self.at
+            self.next()
+            top, bottom = self.braced(), self.braced()
+            if (
+                top[0] == bottom[0] == "num"
+                and 0 < top[1] < bottom[1]
+                and top[1].denominator == bottom[1].denominator == 1
+            ):
+                return ("num", value + top[1] / bottom[1])
+            self.at = start
+        return ("num", value)
+
+    def cycle(self, places: int) -> Fraction:
+        self.next()
+        grouped = self.peek() == "{"
+        self.at += grouped
+        digits = self.next()
+        if not digits.isdigit() or len(digits) > 50 or (grouped and self.next() != "}"):
+            raise Unreadable("repeating decimal")
+        return Fraction(int(digits), (10 ** len(digits) - 1) * 10**places)
+
+    def atom(self) -> Node:
+        raise NotImplementedError

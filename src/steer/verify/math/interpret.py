@@ -1,0 +1,259 @@
+r"""Which form a normalised answer has. Only the structure outside brackets is looked at; formulas stay text."""
+
+import re
+from functools import lru_cache
+
+from steer.verify.math.forms import (
+    Based,
+    Collection,
+    Combined,
+    Expr,
+    Form,
+    Quantity,
+    Ratio,
+    Relation,
+    Seq,
+    Several,
+    Words,
+)
+from steer.verify.math.units import known
+
+OPENING, CLOSING = "([{", ")]}"
+SEPARATOR = re.compile(
+    r"[,;]|\\text\s*\{\s*,?\s*(?:and|or|und|y)\s*\}|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\(?:lor|vee|land)(?![a-z])"
+)
+RELATION = re.compile(
+    r"\\(?:le|ge|ne|approx|equiv|in|simeq|sim|cong|subset|Rightarrow|implies)(?![a-zA-Z])|:=|<=|>=|!=|≈|[=<>]"
+)
+RELATIONS = {"<=": "\\le", ">=": "\\ge", "!=": "\\ne", ":=": "=", "\\equiv": "=", "\\cong": "=", "\\simeq": "\\approx",
+             "\\sim": "\\approx", "≈": "\\approx"}  # fmt: skip
+BASED = re.compile(r"(-?)\s*([0-9A-Za-z]+)\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\s*\}|(\d)|\\text\s*\{(\w+)\})")
+BASE_NAMES = "two three four five six seven eight nine ten eleven twelve"
+BASE_WORDS = {name: n for n, name in enumerate(BASE_NAMES.split(), 2)}
+UNIT_WORD = (
+    r"(?:\\text\s*\{[^{}]*\}|[a-zA-Zµ]{2,}(?![a-zA-Z])\.?|(?<=\s)[mgsLlNJVWAKhCF](?![a-zA-Z]))"
+    r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
+)
+QUANTITY = re.compile(
+    rf"(?P<value>.*?[\d)}}\]a-z])\s*(?P<unit>(?:\^\s*\{{?\s*\\circ\s*\}}?\s*[CF]|\^\s*\{{\s*(?:\\prime\s*)+\}}|(?:{UNIT_WORD})(?:\s*[/*]?\s*(?:{UNIT_WORD}|[a-z](?![a-zA-Z])))*))",
+    re.DOTALL,
+)
+DEGREES = re.compile(
+    r"(?P<value>.+?)(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\s*(?:\\text\s*\{\s*(?:degrees?|deg)\s*\}|\bdegrees?))",
+    re.DOTALL,
+)
+PERCENT = re.compile(
+    r"(?P<value>.+?)\s*(?:%|\\text\s*\{\s*(?:percent|pct|percentage|%)\s*\}|(?:percentage|percent|pct)\b)", re.DOTALL
+)
+CHOICE = re.compile(r"(?:\\text\s*\{)?\s*\(?\s*([A-Za-z])\s*\)?\s*\}?")
+CHOICE_LABEL = re.compile(r"(?:\\text\s*\{\s*\(([A-J])\)\s*\}|\(([A-J])\))\s*(?=[\d\\$a-zA-Z(-])")
+LEADING = re.compile(
+    r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|so|we|get|have)\b[\s:]*|\\approx\s*|=\s*|≈\s*)+",
+    re.IGNORECASE,
+)
+PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)")
+MATH_WORDS = re.compile(
+    r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"
+)
+
+
+def levels(text: str) -> list[int]:
+    """Bracket depth before each character. Half-open intervals close with the other bracket, so kinds may mix."""
+    depths, depth, _escaped = [], 0, False
+    for place, character in enumerate(text):
+        opens = character in OPENING or text.startswith(("\\begin", "\\langle", "\\lfloor", "\\lceil"), place)
+        closes = character in CLOSING or text.startswith(("\\end", "\\rangle", "\\rfloor", "\\rceil"), place)
+        depth -= closes
+        depths.append(depth)
+        depth += opens
+    return depths
+
+
+def split(text: str, pattern: re.Pattern) -> tuple[list[str], list[str]]:
+    """Parts of `text` between the matches of `pattern` outside brackets, and those matches."""
+    matches = list(pattern.finditer(text))
+    if not matches:
+        return [text], []
+    depths = levels(text)
+    parts, found, start = [], [], 0
+    for match in matches:
+        if depths[match.start()] == 0:
+            parts.append(text[start : match.start()])
+            found.append(match.group())
+            start = match.end()
+    return [*parts, text[start:]], found
+
+
+def enclosed(text: str) -> bool:
+    """Whether the first character opens a bracket that the last one closes."""
+    return (
+        len(text) > 1
+        and text[0] in OPENING + "]"
+        and all(depth > 0 for depth in levels(text)[1:-1])
+        and text[-1] in CLOSING + "["
+    )
+
+
+def _flatten(items: list[Form]) -> tuple[Form, ...]:
+    return tuple(
+        part for item in items for part in (item.items if isinstance(item, Several) and item.joiner == "pm" else [item])
+    )
+
+
+def _list(parts: list[str]) -> tuple[Form, ...]:
+    return _flatten([interpret(part) for part in parts if part.strip()])
+
+
+@lru_cache(maxsize=4096)
+def interpret(text: str) -> Form:
+    """The form of a normalised answer."""
+    text = LEADING.sub("", text.strip()).strip(" .,;:") or text.strip()
+    if not text:
+        return Words("")
+    if text[0] == "{" and enclosed(text):
+        return interpret(text[1:-1])
+    if text.endswith("{}"):
+        return interpret(text[:-2])
+    parts, separators = split(text, SEPARATOR)
+    if separators and any(part.strip() for part in parts[1:]):
+        return _several(parts, separators)
+    if "\\pm" in text or "\\mp" in text:
+        upper = text.replace("\\pm", "+").replace("\\mp", "-")
+        lower = text.replace("\\pm", "-").replace("\\mp", "+")
+        return Several((interpret(upper), interpret(lower)), "pm")
+    return _relation(text) or _set(text) or _bracketed(text) or _scalar(text)
+
+
+def _several(parts: list[str], separators: list[str]) -> Form:
+    if ";" in separators and any(s != ";" for s in separators):  # groups of answers: a=1,b=2; a=3,b=4
+        groups, current = [], [parts[0]]
+        for part, separator in zip(parts[1:], separators, strict=True):
+            if separator == ";":
+                groups.append(current)
+                current = []
+            current.append(part)
+        groups.append(current)
+        return Several(
+            tuple(Seq("(", ")", _list(group)) if len(group) > 1 else interpret(group[0]) for group in groups)
+        )
+    items = _list(parts)
+    words = {"or" if "or" in s or "vee" in s else "and" if "and" in s else "," for s in separators} - {","}
+    return Several(items, words.pop() if len(words) == 1 else ",") if len(items) > 1 else items[0]
+
+
+def _relation(text: str) -> Form | None:
+    parts, signs = split(text, RELATION)
+    if not signs or not all(part.strip() for part in parts):
+        return None
+    signs = [RELATIONS.get(sign, sign) for sign in signs]
+    if "\\approx" in signs:  # `x = 1/3 \approx 0.33`: what is exact stands before
+        keep = signs.index("\\approx")
+        if keep == 0:
+            return interpret(parts[1] if PLAIN_NUMBER.search(parts[0]) is None else parts[0])
+        parts, signs = parts[: keep + 1], signs[:keep]
+    if signs[-1] == "\\in":
+        return interpret(parts[-1])
+    if any(sign in ("\\Rightarrow", "\\implies") for sign in signs):
+        return interpret(parts[-1])
+    if len(signs) > 1 and set(signs) == {"="}:
+        parts, signs = [parts[0], parts[-1]], ["="]
+    return Relation(tuple(interpret(part) for part in parts), tuple(signs))
+
+
+def _set(text: str) -> Form | None:
+    for operation, pattern in (
+        ("cup", r"\\cup(?![a-z])|(?<=[\])}])\s*[Uu]\s*(?=[(\[\\])"),
+        ("cap", r"\\cap(?![a-z])"),
+        ("minus", r"\\(?:setminus|backslash)(?![a-z])"),
+    ):
+        parts, found = split(text, re.compile(pattern))
+        if found:
+            return Combined(operation, tuple(interpret(part) for part in parts))
+    if text.startswith("\\{") and text.endswith("\\}") and all(depth > 0 for depth in levels(text)[2:-2]):
+        inner = text[2:-2].strip()
+        condition = re.match(r".*?(?:\\mid|\\vert|\||:)(.*)", inner, re.DOTALL)
+        if condition and RELATION.search(condition.group(1)):
+            return interpret(condition.group(1))
+        parts, _ = split(inner, SEPARATOR)
+        return Collection(_list(parts))
+    if text in ("\\emptyset", "\\{\\}", "\\{ \\}"):
+        return Collection(())
+    if text in (
+        "\\mathbb{R}",
+        "\\mathbb R",
+        "\\R",
+        "\\text{all real numbers}",
+        "all real numbers",
+        "\\text{R}",
+        "\\Bbb{R}",
+    ):
+        return Seq("(", ")", (Expr("-\\infty"), Expr("\\infty")))
+    return None
+
+
+def _bracketed(text: str) -> Form | None:
+    if text.startswith("\\langle") and text.endswith("\\rangle"):
+        text = "(" + text[7:-7] + ")"
+    reversed_ends = re.fullmatch(r"([\[\]])([^\[\]]*)([\[\]])", text)
+    if reversed_ends and text[0] + text[-1] != "[]":  # ]0,1[ is (0,1)
+        opening, closing = "(" if text[0] == "]" else "[", ")" if text[-1] == "[" else "]"
+        text = opening + reversed_ends[2] + closing
+    if not enclosed(text):
+        return None
+    parts, separators = split(text[1:-1], re.compile(r"[,;]"))
+    if separators and all(part.strip() for part in parts):
+        items = [interpret(part) for part in parts]
+        if any(isinstance(item, Several) for item in items):  # (\pm 1, 2): one tuple for each sign
+            pick = [[i.items[k] if isinstance(i, Several) and i.joiner == "pm" else i for i in items] for k in (0, 1)]
+            return Several(tuple(Seq(text[0], text[-1], tuple(chosen)) for chosen in pick), "pm")
+        opening = {"]": "("}.get(text[0], text[0])
+        return Seq(opening, {"[": ")"}.get(text[-1], text[-1]), tuple(items))
+    return interpret(text[1:-1]) if text[0] == "(" and text[-1] == ")" and len(text) > 3 and not separators else None
+
+
+def _scalar(text: str) -> Form:
+    based = BASED.fullmatch(text)
+    if based and any(c.isdigit() for c in based[2]):
+        word = based[3] or based[4] or based[5]
+        base = int(word) if word.isdigit() else BASE_WORDS.get(word.lower(), 0)
+        if 2 <= base <= 36:
+            return Based((based[1] + based[2]).upper(), base)
+    parts, found = split(text, re.compile(r":"))
+    if found and all(part.strip() for part in parts):
+        return Ratio(tuple(interpret(part) for part in parts))
+    if CHOICE.fullmatch(text):
+        return Expr(CHOICE.fullmatch(text)[1])
+    label = CHOICE_LABEL.match(text)
+    if label:
+        return interpret(text[label.end() :])
+    for pattern, unit in ((PERCENT, "%"), (DEGREES, "deg")):
+        match = pattern.fullmatch(text)
+        if match:
+            return Quantity(interpret(match["value"]), unit)
+    match = QUANTITY.fullmatch(text)
+    if match and not MATH_WORDS.fullmatch(match["unit"].split("^")[0]) and not _is_name(match):
+        return Quantity(interpret(match["value"]), match["unit"].strip())
+    return Words(text) if _wordy(text) else Expr(text)
+
+
+def _is_name(match: re.Match) -> bool:
+    """`2xy` is a product and `a_text` a name: a unit follows a number, or a formula and stands apart from it."""
+    value, unit = match["value"], match["unit"]
+    if unit.startswith(("\\text", "^")):
+        return value.rstrip().endswith(("_", "\\"))
+    if not any(c.isdigit() for c in value) or re.search(r"\\[a-zA-Z]*$|_\s*\{?$", value):
+        return True
+    if re.search(r"[a-zA-Z]$", value):
+        return True
+    return not (known(unit) or max(map(len, re.findall(r"[a-zA-Z]+", unit))) >= 4)
+
+
+def _wordy(text: str) -> bool:
+    """Whether the text is words rather than a formula."""
+    stripped = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
+    if "\\" in stripped.replace("\\ ", ""):
+        return False
+    runs = re.findall(r"[A-Za-z]+", stripped)
+    long = [run for run in runs if len(run) >= 3 and not MATH_WORDS.fullmatch(run)]
+    plain = not re.search(r"[=+*/^_<>()\d]", stripped)
+    return (bool(long) and (plain or len(runs) >= 3)) or (plain and len(runs) >= 2 and "\\text" in text)
