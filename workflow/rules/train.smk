@@ -31,6 +31,7 @@ rule train:
         metrics=f"{RESULTS}/runs/{{run}}/seed{{seed}}/metrics.jsonl",
         config=f"{RESULTS}/runs/{{run}}/seed{{seed}}/config.yaml",
         model=directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/model"),
+        tokens=f"{RESULTS}/runs/{{run}}/seed{{seed}}/tokens.jsonl.gz",
     log:
         f"{RESULTS}/logs/train/{{run}}/seed{{seed}}.log",
     benchmark:

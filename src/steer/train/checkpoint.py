@@ -26,10 +26,11 @@ def fingerprint(settings: Any, files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def save(folder: Path, step: int, state: dict[str, Any], metrics: list[dict], keep: int = 2) -> None:
-    """Write `step-<n>.pt` and drop all but the newest `keep`. `state` holds tensors and plain data only."""
+def save(folder: Path, step: int, state: dict[str, Any], keep: int = 2, **rows: list[dict]) -> None:
+    """Write `step-<n>.pt` and drop all but the newest `keep`. `state` holds tensors and plain data only; `rows` are
+    lists of JSON rows that grow with the run."""
     buffer = io.BytesIO()
-    torch.save({**state, "step": step, "metrics": json.dumps(metrics)}, buffer)
+    torch.save({**state, "step": step, "rows": json.dumps(rows)}, buffer)
     atomic_write(folder / f"step-{step:06d}.pt", buffer.getvalue())
     for old in sorted(folder.glob("step-*.pt"))[:-keep]:
         old.unlink()
@@ -44,7 +45,7 @@ def load_newest(folder: Path, expected: str) -> dict[str, Any] | None:
             warnings.warn(f"{path} is not whole ({error}); trying the one before", stacklevel=2)
             continue
         if state["fingerprint"] == expected:
-            return {**state, "metrics": json.loads(state["metrics"])}
+            return {**state, **json.loads(state.pop("rows"))}
         warnings.warn(f"{path} belongs to another configuration, code or data; starting afresh", stacklevel=2)
         return None
     return None

@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
     save_model(model, tokenizer, out / "model")
     provenance = {"started": started.isoformat(timespec="seconds"), "seconds": round(time.perf_counter() - clock, 1)}
     atomic_write(out / "config.yaml", _yaml({**settings, "versions": versions(), **provenance}))
+    write_jsonl(out / "tokens.jsonl.gz", trainer.token_rows)
     # Last, so that a folder with metrics is a finished run.
     write_jsonl(out / "metrics.jsonl", metrics)
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -93,7 +94,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
 def versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "transformers": transformers.__version__,
         "steer": steer.__version__,
     }

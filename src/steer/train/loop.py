@@ -16,6 +16,7 @@ from steer.methods import Method
 from steer.train import checkpoint
 from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.rollouts import assemble, choose_prompts, encode_prompts, judge, sampling_of, step_generator
+from steer.train.token_view import steps_to_show, token_rows
 from steer.train.update import Batch, no_grad_statistics, run_updates
 from steer.verify.responses import Verifier
 
@@ -38,6 +39,7 @@ class Trainer:
     fingerprint: str
     on_step: Callable[[dict[str, Any]], None] = lambda metrics: None
     metrics: list[dict[str, Any]] = field(default_factory=list)
+    token_rows: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> list[dict[str, Any]]:
         """Train to the last step, from the newest checkpoint where there is one; returns the metrics of all steps."""
@@ -71,13 +73,18 @@ class Trainer:
         clock.lap("rollout")
         rollouts = judge(problems, rolled, verifier, self.reward)
         clock.lap("verify")
-        old = no_grad_statistics(self.model, rollouts.sequences, training.temperature, _FORWARD_CHUNK)
+        old = no_grad_statistics(
+            self.model, rollouts.sequences, training.temperature, _FORWARD_CHUNK, "reduction" in self.method.needs
+        )
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
         metrics = {"step": step, **rollout_metrics(rollouts, batch)}
         clock.lap("logprob")
+        if step in steps_to_show(training.steps):
+            self.token_rows += token_rows(step, rollouts, batch, old, self.method, self.tokenizer)
         generator = step_generator(self.seed, step, "updates")
         metrics |= update_metrics(run_updates(self.model, optimizer, self.method, batch, training, generator))
+        self.method.after_step(metrics)
         clock.lap("update")
         return {**metrics, "lr": lr, **clock.seconds()}
 
@@ -89,7 +96,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         self.method.load_state_dict(state["method"])
-        self.metrics = state["metrics"]
+        self.metrics, self.token_rows = state["metrics"], state["token_rows"]
         return state["step"]
 
     def _save(self, step: int, optimizer) -> None:
@@ -99,7 +106,7 @@ class Trainer:
             "optimizer": optimizer.state_dict(),
             "method": self.method.state_dict(),
         }
-        checkpoint.save(self.checkpoints, step, state, self.metrics)
+        checkpoint.save(self.checkpoints, step, state, metrics=self.metrics, token_rows=self.token_rows)
 
 
 class _Clock:

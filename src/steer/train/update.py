@@ -1,6 +1,7 @@
 """The optimizer updates of one step: each on an equal share of the groups, in micro-batches that change nothing."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,20 +14,38 @@ from steer.models.head import TokenStatistics
 
 @dataclass(frozen=True)
 class Batch:
-    """What the updates of a step work on. `advantage` (S,); `old`: statistics of the policy that sampled; `judged`
-    (S,) bool: false for a response without a verdict, which enters no loss."""
+    """What the updates of a step work on. `advantage`, `group` (S,); `old`: statistics of the policy that sampled;
+    `judged` (S,) bool: false for a response without a verdict, which enters no loss; `teacher` (S, T): log-probability
+    under RLRT's teacher, where the method needs it."""
 
     sequences: Sequences
     old: TokenStatistics
     advantage: Tensor
     group: Tensor
     judged: Tensor
+    teacher: Tensor | None = None
 
     def rows(self, index: Tensor) -> "Batch":
         sequences = self.sequences.rows(index)
         width = sequences.mask.shape[1]
         old = TokenStatistics(self.old.logprob[index, :width], self.old.entropy[index, :width])
-        return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index])
+        teacher = None if self.teacher is None else self.teacher[index, :width]
+        return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index], teacher)
+
+    def tokens(self, current: TokenStatistics) -> Tokens:
+        """The batch as methods see it, with the current policy's statistics."""
+        mask = self.sequences.mask & self.judged[:, None]
+        return Tokens(
+            logprob=current.logprob,
+            old_logprob=self.old.logprob,
+            entropy=current.entropy,
+            old_entropy=self.old.entropy,
+            advantage=self.advantage[:, None].expand_as(mask).to(current.logprob.dtype),
+            mask=mask,
+            group=self.group,
+            reduction=current.reduction,
+            teacher_logprob=self.teacher,
+        )
 
 
 @dataclass(frozen=True)
@@ -38,74 +57,69 @@ class UpdateRecord:
     ratio: Tensor
 
 
-def no_grad_statistics(model, sequences: Sequences, temperature: float, chunk: int) -> TokenStatistics:
-    """Log-probability and entropy (S, T) of all responses, without gradient, in length-sorted chunks."""
+def no_grad_statistics(
+    model, sequences: Sequences, temperature: float, chunk: int, with_reduction: bool = False
+) -> TokenStatistics:
+    """Statistics (S, T) of all responses, without gradient, in length-sorted chunks; 0 outside the mask."""
     shape = sequences.mask.shape
-    logprob, entropy = torch.zeros(shape), torch.zeros(shape)
+    found = {name: torch.zeros(shape) for name in ("logprob", "entropy", *(["reduction"] if with_reduction else []))}
     with torch.no_grad():
         for index in sequences.by_length(chunk):
-            part = response_statistics(model, sequences.rows(index), temperature)
-            width = part.logprob.shape[1]
-            logprob[index, :width], entropy[index, :width] = part.logprob, part.entropy
-    return TokenStatistics(logprob, entropy)
+            part = response_statistics(model, sequences.rows(index), temperature, with_reduction)
+            for name, values in found.items():
+                values[index, : part.logprob.shape[1]] = getattr(part, name)
+    return TokenStatistics(**found)
 
 
 def run_updates(
     model, optimizer, method: Method, batch: Batch, training: Training, generator: torch.Generator
 ) -> list[UpdateRecord]:
     """All updates of a step, over the groups in a random order."""
-    order = torch.randperm(training.prompts, generator=generator)
+    order = batch.group.unique()
+    order = order[torch.randperm(len(order), generator=generator)]
     records = []
     for groups in order.chunk(training.updates):
         index = torch.isin(batch.group, groups).nonzero().squeeze(1)
         part = batch.rows(index)
         if part.judged.any():
-            records.append(_update(model, optimizer, method, part, training))
+            records.append(_update(model, optimizer, method, part, training, generator))
     return records
 
 
-def _update(model, optimizer, method: Method, batch: Batch, training: Training) -> UpdateRecord:
+def _update(
+    model, optimizer, method: Method, batch: Batch, training: Training, generator: torch.Generator
+) -> UpdateRecord:
+    """One optimizer step on one update batch."""
     size = training.micro_batch or len(batch.judged)
+    with_reduction = "reduction" in method.needs
+    statistics = partial(response_statistics, model, temperature=training.temperature, with_reduction=with_reduction)
     chunks = batch.sequences.by_length(size)
-    whole = None
-    if len(chunks) > 1:
+    if len(chunks) == 1:
+        parts = [batch.tokens(statistics(batch.sequences))]
+        prepared = [method.prepare(parts[0], generator)]
+    else:
         # Batch statistics need the current policy's log-probabilities of the whole update batch first.
-        current = no_grad_statistics(model, batch.sequences, training.temperature, size)
-        whole = method.prepare(_tokens(batch, current))
+        current = no_grad_statistics(model, batch.sequences, training.temperature, size, with_reduction)
+        whole = method.prepare(batch.tokens(current), generator)
+        rows = (batch.rows(index) for index in chunks)
+        parts = (part.tokens(statistics(part.sequences)) for part in rows)
+        prepared = (whole.rows((index, slice(int(batch.sequences.lengths[index].max())))) for index in chunks)
     optimizer.zero_grad()
-    loss, low, high = 0.0, 0.0, 0.0
+    totals = {"loss": 0.0, "clip_fraction_low": 0.0, "clip_fraction_high": 0.0}
+    count = int((batch.sequences.mask & batch.judged[:, None]).sum())
     weights, ratios = [], []
-    total = (batch.sequences.mask & batch.judged[:, None]).sum()
-    for index in chunks:
-        part = batch.rows(index)
-        tokens = _tokens(part, response_statistics(model, part.sequences, training.temperature))
-        if not tokens.valid.any():
-            continue
-        prepared = whole and whole.rows((index, slice(tokens.mask.shape[1])))
-        output = method.loss(tokens, prepared)
+    for tokens, fixed in zip(parts, prepared, strict=True):
+        output = method.loss(tokens, fixed, generator)
         output.loss.backward()
-        share = (tokens.valid.sum() / total).item()
-        loss += output.loss.item()
-        low += share * output.metrics["clip_fraction_low"]
-        high += share * output.metrics["clip_fraction_high"]
-        weights.append(output.weight[tokens.valid])
-        ratios.append(tokens.ratio.detach()[tokens.valid])
+        valid = tokens.valid
+        share = int(valid.sum()) / count
+        for name in totals:
+            totals[name] += output.metrics[name] * (1.0 if name == "loss" else share)
+        weights.append(output.weight[valid])
+        ratios.append(tokens.ratio.detach()[valid])
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip)
     if not norm.isfinite():
         raise FloatingPointError(f"method {method.name}: the gradient's norm is {norm.item()}")
     optimizer.step()
-    metrics = {"loss": loss, "gradient_norm": norm.item(), "clip_fraction_low": low, "clip_fraction_high": high}
+    metrics = {**fixed.metrics, **totals, "gradient_norm": norm.item()}
     return UpdateRecord(metrics, torch.cat(weights), torch.cat(ratios))
-
-
-def _tokens(batch: Batch, current: TokenStatistics) -> Tokens:
-    mask = batch.sequences.mask & batch.judged[:, None]
-    return Tokens(
-        logprob=current.logprob,
-        old_logprob=batch.old.logprob,
-        entropy=current.entropy,
-        old_entropy=batch.old.entropy,
-        advantage=batch.advantage[:, None].expand_as(mask).to(current.logprob.dtype),
-        mask=mask,
-        group=batch.group,
-    )

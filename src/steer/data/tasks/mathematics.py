@@ -37,7 +37,7 @@ def differences(rng: Random) -> Exercise:
 
 def fractions(rng: Random) -> Exercise:
     """The sum of two proper fractions, over their least common denominator. Rational."""
-    q, s = rng.sample(range(2, 10), 2)
+    q, s = rng.sample(range(2, 9), 2)
     p, r = rng.randrange(1, q), rng.randrange(1, s)
     common = lcm(q, s)
     top = p * (common // q) + r * (common // s)
@@ -49,7 +49,7 @@ def fractions(rng: Random) -> Exercise:
 
 def equations(rng: Random) -> Exercise:
     """A linear equation in x with an integer root. Equation."""
-    a, root, b = rng.randrange(2, 10), rng.randrange(-9, 10), rng.randrange(1, 10)
+    a, root, b = rng.randrange(2, 7), rng.randrange(-6, 7), rng.randrange(1, 10)
     sign = rng.choice("+-")
     right = a * root + (b if sign == "+" else -b)
     return Exercise(f"{a}x{sign}{b}={right}", f"{a}x={a * root}", f"x={root}", "equation")
@@ -65,7 +65,7 @@ def residues(rng: Random) -> Exercise:
 
 def intervals(rng: Random) -> Exercise:
     """A double inequality, shifted to x alone; which ends belong to it matters. Interval."""
-    low, shift = rng.randrange(-6, 10), rng.randrange(1, 7)
+    low, shift = rng.randrange(-5, 6), rng.randrange(1, 6)
     high = low + rng.randrange(1, 10)
     left, right = rng.choice(["<", "<="]), rng.choice(["<", "<="])
     sign = rng.choice("+-")

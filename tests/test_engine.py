@@ -1,0 +1,179 @@
+"""The tokenizer, the forward pass and the local engine agree with one another and with transformers."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from steer.configs.schema import Architecture
+from steer.engines.local import LocalEngine, sample
+from steer.engines.sampling import Sampling
+from steer.errors import UserError
+from steer.models.forward import Sequences, response_statistics
+from steer.models.head import token_statistics
+from steer.models.load import load_model, load_tokenizer, new_model, save_model
+from steer.models.tokenizer import character_tokenizer, render_prompt
+
+PROMPTS = ["1+1=?\n", "f(0)=4 f(1)=10\n", "largest even above 3\n"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return character_tokenizer()
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer):
+    small = Architecture(hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, max_positions=128)
+    model = new_model(small, tokenizer, seed=0)
+    # Spread the logits, so that greedy choices are not decided by rounding.
+    with torch.no_grad():
+        model.lm_head.weight.mul_(12)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def prompts(tokenizer):
+    return [tokenizer.encode(p, add_special_tokens=False) for p in PROMPTS]
+
+
+def flat(completions):
+    return [c for group in completions for c in group]
+
+
+def test_saved_model_and_tokenizer_load_unchanged_through_the_auto_classes(model, tokenizer, tmp_path):
+    save_model(model, tokenizer, tmp_path / "m")
+    again = AutoTokenizer.from_pretrained(tmp_path / "m")
+    text = "def f(x): return 2*x for v in x if \\boxed{7}\n é中\t  ~"
+    assert again.encode(text) == tokenizer.encode(text)
+    assert again.decode(again.encode(text)) == text
+    assert render_prompt(again, "hi") == "hi\n"
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "m").state_dict()
+    assert all(torch.equal(value, loaded[name]) for name, value in model.state_dict().items())
+
+
+def test_frequent_strings_are_one_token(tokenizer):
+    assert len(tokenizer.encode("\\boxed{")) == len(tokenizer.encode("return ")) == 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_survives_the_tokenizer(text):
+    import unicodedata
+
+    tokenizer = character_tokenizer()
+    text = unicodedata.normalize("NFC", text.encode("utf-8", "ignore").decode())
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_statistics_match_a_plain_computation():
+    logits = torch.tensor([[[1.0, 2.0, 0.5], [0.0, 0.0, 3.0]]], dtype=torch.float64)
+    found = token_statistics(logits, torch.tensor([[1, 0]]), temperature=2.0, with_reduction=True)
+    p = torch.softmax(logits / 2, -1)
+    entropy = -(p * p.log()).sum(-1)
+    assert torch.allclose(found.logprob, torch.stack([p[0, 0, 1].log(), p[0, 1, 0].log()])[None])
+    assert torch.allclose(found.entropy, entropy)
+    assert torch.allclose(found.reduction, (p**2 * (p.log() + entropy[..., None])).sum(-1))
+
+
+def test_bf16_logits_are_reduced_in_fp32():
+    logits = torch.randn(1, 2, 50).bfloat16()
+    found = token_statistics(logits, torch.zeros(1, 2, dtype=torch.long))
+    assert found.entropy.dtype == torch.float32
+    assert torch.allclose(
+        found.entropy, token_statistics(logits.double(), torch.zeros(1, 2, dtype=torch.long)).entropy.float()
+    )
+
+
+def test_padding_and_batching_do_not_change_a_response(model, tokenizer, prompts):
+    responses = [[5, 6, 7, 1], [9, 1], [30, 31, 32, 33, 34, 1]]
+    batch = Sequences.from_lists(prompts, responses, tokenizer.pad_token_id)
+    together = response_statistics(model, batch, 1.0)
+    for i, (prompt, response) in enumerate(zip(prompts, responses, strict=True)):
+        alone = response_statistics(model, Sequences.from_lists([prompt], [response], 0), 1.0)
+        assert torch.allclose(together.logprob[i, : len(response)], alone.logprob[0], atol=1e-5)
+        assert torch.allclose(together.entropy[i, : len(response)], alone.entropy[0], atol=1e-5)
+    assert batch.responses[batch.mask].tolist() == [token for r in responses for token in r]
+    part = batch.rows(torch.tensor([1]))
+    assert part.tokens.shape[1] == len(prompts[1]) + 2
+    assert sorted(torch.cat(batch.by_length(2)).tolist()) == [0, 1, 2]
+
+
+def test_the_engine_reports_the_trainers_log_probabilities(model, tokenizer, prompts):
+    sampling = Sampling(samples=5, temperature=0.8, max_tokens=20)
+    completions = LocalEngine(model, tokenizer).generate(prompts, sampling, torch.Generator().manual_seed(0))
+    repeated = [prompt for prompt in prompts for _ in range(5)]
+    sequences = Sequences.from_lists(repeated, [c.tokens for c in flat(completions)], 0)
+    found = response_statistics(model, sequences, 0.8).logprob[sequences.mask]
+    told = torch.tensor([value for c in flat(completions) for value in c.logprobs])
+    assert (found - told).abs().max() < 1e-4
+
+
+def test_greedy_decoding_is_that_of_transformers(model, tokenizer, prompts):
+    completions = LocalEngine(model, tokenizer).generate(
+        prompts, Sampling(temperature=0, max_tokens=24), torch.Generator()
+    )
+    for prompt, completion in zip(prompts, flat(completions), strict=True):
+        told = model.generate(
+            torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt)), max_new_tokens=24, do_sample=False
+        )[0, len(prompt) :].tolist()
+        assert completion.tokens == told
+        assert completion.finish_reason == ("stop" if told[-1] == tokenizer.eos_token_id else "length")
+
+
+def test_the_same_seed_samples_the_same_and_each_response_ends_once(model, tokenizer, prompts):
+    engine, sampling = LocalEngine(model, tokenizer), Sampling(samples=8, max_tokens=30)
+    first, again = (engine.generate(prompts, sampling, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert first == again
+    for completion in flat(first):
+        assert tokenizer.eos_token_id not in completion.tokens[:-1]
+        assert (completion.finish_reason == "stop") == (completion.tokens[-1] == tokenizer.eos_token_id)
+        assert len(completion.tokens) == len(completion.logprobs) <= 30
+
+
+def test_the_engine_follows_a_weight_update_at_once(model, tokenizer, prompts):
+    import copy
+
+    other = copy.deepcopy(model)
+    engine, greedy = LocalEngine(other, tokenizer), Sampling(temperature=0, max_tokens=5)
+    before = engine.generate(prompts, greedy, torch.Generator())
+    with torch.no_grad():
+        other.model.norm.weight.neg_()
+    assert engine.generate(prompts, greedy, torch.Generator()) != before
+
+
+def test_sampling_follows_the_distribution_and_top_p_cuts_its_tail():
+    logits = torch.tensor([[0.6, 0.3, 0.1, 1e-9]]).log()
+    uniform = (torch.arange(1000) + 0.5) / 1000
+    drawn, logprob = sample(logits.expand(1000, -1), uniform, Sampling())
+    assert torch.bincount(drawn, minlength=4).tolist() == [600, 300, 100, 0]
+    assert torch.allclose(logprob, logits[0][drawn])
+    drawn, logprob = sample(logits.expand(1000, -1), uniform, Sampling(top_p=0.7))
+    assert torch.bincount(drawn, minlength=4).tolist() == [667, 333, 0, 0]
+    assert torch.allclose(logprob, logits[0][drawn]), "the log-probability is that of the whole distribution"
+
+
+def test_no_uniform_number_draws_an_impossible_token():
+    logits = torch.tensor([[0.0, 1.0, -torch.inf, -torch.inf]]).expand(3, -1)
+    drawn, _ = sample(logits, torch.tensor([0.0, 1 - 2**-24, 1.0]), Sampling())
+    assert drawn.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("files", "said"), [((), "no such model folder"), (("config.json",), "holds no tokenizer.json")]
+)
+def test_a_folder_without_what_is_needed_is_named(tmp_path, files, said):
+    folder = tmp_path / "model"
+    if files:
+        folder.mkdir()
+        for name in files:
+            (folder / name).write_text("{}")
+    with pytest.raises(UserError, match=said) as error:
+        load_tokenizer(str(folder))
+    assert str(folder) in str(error.value)
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"holds no config\.json"):
+        load_model(str(tmp_path))
