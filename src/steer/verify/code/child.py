@@ -207,11 +207,15 @@ def answer(message: list, objects: Objects, names: dict, module: dict | None = N
 _MUTABLE = frozenset({list, dict, set, bytearray, collections.deque})
 
 
+def _stream(descriptor: int, mode: str = "r", **options: Any) -> Any:
+    return open(descriptor, mode, encoding="utf-8", closefd=False, **options)  # open to the end
+
+
 def run_stdin(job: dict, line: Line) -> None:
     """A program with standard streams: runs as `__main__`, ends like an interpreter does, reports how it ended."""
-    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)
+    sys.stdin = _stream(0, errors="surrogateescape")
+    sys.stdout = _stream(1, "w", errors="surrogateescape")
+    sys.stderr = _stream(2, "w", errors="backslashreplace", buffering=1)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     status, report = 0, ["ended"]
     try:
@@ -270,8 +274,8 @@ def main(folder: str, packages: list[str]) -> None:
     if job["kind"] == "stdin":
         run_stdin(job, objects.line)
     else:
-        sink = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
-        sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+        sink = _stream(1, "w", errors="backslashreplace")
+        sys.stdin = _stream(0, errors="surrogateescape")
         sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = sink
         serve(job, objects)
     os._exit(0)

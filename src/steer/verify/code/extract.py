@@ -2,12 +2,15 @@
 
 import ast
 import re
+import warnings
 
 _FENCE = re.compile(
     r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE
 )
 _PYTHON = {"", "python", "python3", "py", "py3", "pycon", "ipython"}
 _THINK_END = "</think>"
+_CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@|\w+ *=[^=])")
+MAX_LINES, MAX_CUTS = 2000, 30  # bounds on the search through a long response
 
 
 def extract_program(response: str, prefix: str = "", entry_point: str | None = None) -> str:
@@ -20,7 +23,7 @@ def extract_program(response: str, prefix: str = "", entry_point: str | None = N
     """
     text = response.rpartition(_THINK_END)[2] if _THINK_END in response else response
     text = text.replace("\r\n", "\n")
-    blocks = _fenced(text)
+    blocks = _begun_inside(text) or _fenced(text)
     if blocks:
         body = _choose(blocks, prefix, entry_point)
     else:
@@ -28,6 +31,17 @@ def extract_program(response: str, prefix: str = "", entry_point: str | None = N
     if prefix:
         return _continue(prefix, body, entry_point)
     return body if blocks or _parses(body) else _longest_run(body, entry_point)
+
+
+def _begun_inside(text: str) -> list[str]:
+    """The text before the first fence, where that fence can only close a block that the prompt opened."""
+    fences = re.findall(r"^[ \t]*```[ \t]*([\w+#.-]*)", text, re.M)
+    head = text.partition("```")[0]
+    return [head] if len(fences) % 2 and not fences[0] and head.strip() and _looks_like_code(head) else []
+
+
+def _looks_like_code(text: str) -> bool:
+    return text[:1].isspace() or any(_CODE_START.match(line) for line in text.split("\n"))
 
 
 def _fenced(text: str) -> list[str]:
@@ -63,12 +77,12 @@ def _continue(prefix: str, body: str, entry_point: str | None) -> str:
         program = body if _parses(body) else _longest_run(body, name)
         if _defines(program, name) and _parses(program):
             # Imports and helper functions of the prompt stay available; the body's definitions come later and win.
-            joined = (
-                f"{prefix.rstrip()}\n    pass\n\n{program}" if _parses(f"{prefix.rstrip()}\n    pass\n") else program
-            )
+            stub = prefix if _parses(prefix) else f"{prefix.rstrip()}\n    pass\n"
+            joined = f"{stub.rstrip()}\n\n\n{program}"
             return joined if _parses(joined) else program
     lines = body.strip("\n")
-    for candidate in (lines, _indent(lines)):
+    # A response that was stripped has lost the indentation of its first line, or of all lines.
+    for candidate in [lines] if lines[:1].isspace() else ["    " + lines, _indent(lines), lines]:
         joined = prefix + ("" if prefix.endswith("\n") else "\n") + candidate + "\n"
         if _parses(joined):
             return joined
@@ -77,34 +91,33 @@ def _continue(prefix: str, body: str, entry_point: str | None) -> str:
 
 def _trim(text: str, keep: int) -> str:
     """The longest start of `text`, cut at a line end after position `keep`, that parses; else `text`."""
-    if _parses(text):
-        return text
-    for match in reversed(list(re.finditer(r"\n", text[keep:]))[-400:]):
-        start = text[: keep + match.start() + 1]
-        if start[keep:].strip() and _parses(start):
+    start = text
+    for _ in range(MAX_CUTS):
+        line = _error_line(start)
+        if line is None:
             return start
+        lines = start.split("\n")
+        # The parser gives up at `line` or later; whatever is wrong ends there, so the text is cut before it.
+        shorter = "\n".join(lines[: max(0, min(line, len(lines)) - 1)]).rstrip()
+        if len(shorter) <= keep or len(shorter) >= len(start):
+            shorter = "\n".join(start.rstrip().split("\n")[:-1])
+        if not shorter[keep:].strip():
+            return text
+        start = shorter + "\n"
     return text
 
 
 def _longest_run(text: str, entry_point: str | None) -> str:
-    """The longest run of lines that parses, starting where code plausibly starts."""
-    lines = text.split("\n")[:2000]
-    starts = [
-        i
-        for i, line in enumerate(lines)
-        if re.match(r"(def|class|import|from|async def|@|if|for|while|\w+ ?=)\b", line)
-    ]
+    """The longest run of lines that parses (and defines `entry_point`), starting where code plausibly starts."""
+    lines = text.split("\n")[:MAX_LINES]
     best = ""
-    for start in starts[:40]:
-        for end in range(len(lines), start, -1):
-            if end < len(lines) and lines[end - 1].strip() == "":
-                continue
-            run = "\n".join(lines[start:end]) + "\n"
-            if len(run) <= len(best):
-                break
-            if _parses(run) and (not entry_point or _defines(run, entry_point)):
-                best = run
-                break
+    for start in [i for i, line in enumerate(lines) if _CODE_START.match(line)][:MAX_CUTS]:
+        rest = "\n".join(lines[start:]) + "\n"
+        if len(rest) <= len(best):
+            break
+        run = _trim(rest, 0)
+        if len(run) > len(best) and _parses(run) and (not entry_point or _defines(run, entry_point)):
+            best = run
     return best or text
 
 
@@ -112,15 +125,21 @@ def _indent(text: str) -> str:
     return "\n".join("    " + line if line.strip() else line for line in text.split("\n"))
 
 
-def _tree(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def _parses(text: str) -> bool:
-    return _tree(text) is not None
+    return _error_line(text) is None
+
+
+def _error_line(text: str) -> int | None:
+    """The line at which `text` stops being Python, from 1; None when it is Python throughout. Nothing is run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "<response>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return error.lineno or 1
+    except (ValueError, RecursionError, MemoryError, OverflowError):
+        return 1
+    return None
 
 
 def _defines(text: str, name: str) -> bool:
@@ -134,9 +153,10 @@ def _defines(text: str, name: str) -> bool:
 
 
 def _only_definitions(text: str) -> bool:
-    tree = _tree(text)
+    if not _parses(text):
+        return False
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
-    return tree is not None and all(isinstance(node, kinds) for node in tree.body)
+    return all(isinstance(node, kinds) for node in ast.parse(text).body)
 
 
 def _last_function(text: str) -> str:

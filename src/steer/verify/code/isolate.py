@@ -18,6 +18,7 @@ LAYERS = (
 )  # fmt: skip
 NOBODY = 65534
 PROCESSES = 64
+LIBRARY_DESCRIPTOR = 100
 LIBRARIES = 1 << 30  # address space that numerical libraries reserve and hardly use
 
 
@@ -35,6 +36,7 @@ class Plan:
     pid_namespace: int | None = None
     readable: list[str] = field(default_factory=list)
     filter: bytes = b""
+    library: str = ""
 
     def active(self, layer: str) -> bool:
         return layer not in self.missing
@@ -100,6 +102,8 @@ def enter(without: frozenset[str], packages: list[str]) -> Plan:
     """
     plan = Plan(without, base=_address_space(), packages=packages)
     root = os.geteuid() == 0
+    if root:
+        _hold_library(plan)
     users = _try(plan, "user_namespace", lambda: _in_child(_probe_user_namespace))
     extra = 0
     for layer, flag in (("network_namespace", kernel.NEWNET), ("ipc_namespace", kernel.NEWIPC)):
@@ -115,10 +119,30 @@ def enter(without: frozenset[str], packages: list[str]) -> Plan:
             plan.missing[layer] = "needs a user namespace"
     plan.change_user = root and not users and _try(plan, "unprivileged_user", lambda: _in_child(drop_user))
     _try(plan, "landlock", lambda: setattr(plan, "landlock", kernel.landlock_version()))
-    plan.readable = ["/"] if plan.namespaces else rootfs.readable(plan.packages)
+    if plan.namespaces:
+        plan.readable = ["/"]
+    else:
+        plan.readable = rootfs.readable(plan.packages, plan.library or rootfs.library())
     if plan.pid_namespace is not None and kernel.MACHINE in seccomp.MACHINES:
         plan.filter = seccomp.build(lone=False)
     return plan
+
+
+def _hold_library(plan: Plan) -> None:
+    """Keep the standard library's folder open if its path is closed to the user that candidates run as (Python in
+    root's home): through the descriptor it can be read, and nothing above it."""
+
+    def look() -> None:
+        drop_user()
+        os.listdir(rootfs.library())
+
+    try:
+        _in_child(look)
+    except OSError:
+        descriptor = os.open(rootfs.library(), os.O_RDONLY | os.O_DIRECTORY)
+        os.dup2(descriptor, LIBRARY_DESCRIPTOR)
+        os.close(descriptor)
+        plan.library = f"/proc/self/fd/{LIBRARY_DESCRIPTOR}"
 
 
 def _probe(users: bool, flag: int) -> None:
@@ -202,7 +226,9 @@ def confine(plan: Plan, limits: dict[str, Any], folder: str) -> dict[str, str]:
 
 
 def _landlock(plan: Plan, folder: str) -> None:
-    kernel.landlock(plan.landlock, plan.readable, [folder, "/proc/self", *rootfs.DEVICES])
+    library = plan.library or rootfs.library()
+    listable = [] if plan.namespaces else [library, *{os.path.dirname(path) for path in plan.packages}]
+    kernel.landlock(plan.landlock, listable, plan.readable, [folder, "/proc/self", *rootfs.DEVICES])
 
 
 def _rlimits(plan: Plan, limits: dict[str, Any]) -> None:

@@ -103,6 +103,7 @@ class _PathBeneath(ctypes.Structure):
 
 
 _READ = 1 | 4 | 8  # execute, read a file, read a folder
+_LIST = 8
 _FILE_ONLY = 1 | 2 | 4 | 1 << 14 | 1 << 15  # rights that fit a file: execute, write, read, truncate, ioctl
 
 
@@ -110,9 +111,10 @@ def landlock_version() -> int:
     return syscall("landlock_create_ruleset", _LANDLOCK_CREATE, None, 0, 1)
 
 
-def landlock(version: int, readable: list[str], writable: list[str]) -> None:
-    """Restrict this process to reading below `readable` and to any use below `writable`; no TCP; no signals and no
-    abstract sockets outwards. Paths that do not exist are skipped. Needs `no_new_privileges` first."""
+def landlock(version: int, listable: list[str], readable: list[str], writable: list[str]) -> None:
+    """Restrict this process to listing folders below `listable`, to reading and executing below `readable` and to any
+    use below `writable`; no TCP; no signals and no abstract sockets outwards.
+    Paths that do not exist are skipped. Needs `no_new_privileges` first."""
     every = (1 << 13) - 1
     for since, bit in ((2, 13), (3, 14), (5, 15)):
         every |= (1 << bit) if version >= since else 0
@@ -120,7 +122,7 @@ def landlock(version: int, readable: list[str], writable: list[str]) -> None:
     size = 8 if version < 4 else 16 if version < 6 else 24
     ruleset = syscall("landlock_create_ruleset", _LANDLOCK_CREATE, ctypes.byref(attributes), size, 0)
     try:
-        for paths, access in ((readable, _READ), (writable, every)):
+        for paths, access in ((listable, _LIST), (readable, _READ), (writable, every)):
             for path in paths:
                 _landlock_rule(ruleset, path, access)
         syscall("landlock_restrict_self", _LANDLOCK_RESTRICT, ruleset, 0)

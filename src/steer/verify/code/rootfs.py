@@ -4,7 +4,6 @@ import contextlib
 import glob
 import os
 import sys
-import sysconfig
 
 from steer.verify.code import kernel
 
@@ -22,18 +21,21 @@ def interpreter() -> list[str]:
     """What this Python needs to run: its libraries, its program, its shared library. Never the site packages."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     program = os.path.realpath(sys.executable)
-    paths = [os.path.dirname(os.path.realpath(os.__file__)), program]
+    paths = [library(), program]
     paths += glob.glob(os.path.join(sys.base_prefix, "lib", "libpython*.so*"))
-    paths += [sysconfig.get_path("platstdlib") or "", os.path.join(sys.base_prefix, "lib", version)]
+    paths += [os.path.join(sys.base_exec_prefix, folder, version) for folder in ("lib", sys.platlibdir)]
     return sorted({os.path.realpath(path) for path in paths if path and os.path.exists(path)})
 
 
-def readable(packages: list[str]) -> list[str]:
+def library() -> str:
+    return os.path.dirname(os.path.realpath(os.__file__))
+
+
+def readable(packages: list[str], reached_as: str) -> list[str]:
     """Every path a candidate may read, besides its work folder and the devices (for Landlock without a tree of our
-    own): site packages lie in the library's folder, so its entries are named one by one."""
-    library = os.path.dirname(os.path.realpath(os.__file__))
-    entries = [os.path.join(library, name) for name in os.listdir(library) if not name.endswith("-packages")]
-    paths = (*SYSTEM, *SETTINGS, *(path for path in interpreter() if path != library), *entries, *packages)
+    own). The library is `reached_as` this path; site packages lie in its folder, so its entries are named."""
+    entries = [os.path.join(reached_as, name) for name in os.listdir(reached_as) if not name.endswith("-packages")]
+    paths = (*SYSTEM, *SETTINGS, *(path for path in interpreter() if path != library()), *entries, *packages)
     return [path for path in paths if os.path.exists(path)]
 
 
@@ -42,8 +44,7 @@ def build(packages: list[str]) -> None:
     new = STAGING
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", new, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,nr_inodes=1024,mode=755")
-    library = os.path.dirname(os.path.realpath(os.__file__))
-    hidden = [os.path.join(library, name) for name in ("site-packages", "dist-packages")]
+    hidden = [os.path.join(library(), name) for name in ("site-packages", "dist-packages")]
     for path in (*SYSTEM, *SETTINGS, *interpreter()):
         if os.path.exists(path):
             _bind(path, new + path, kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV)

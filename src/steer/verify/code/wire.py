@@ -125,7 +125,8 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 
 def decoder(arrays: bool = False, **others: Callable[[Any], Any]) -> Callable[[bytes], Any]:
     """A function from the bytes of a frame to its message. `others` decode further tags; with `arrays`, numpy
-    arrays come back as such, else as lists. Malformed data raises ValueError, TypeError, LookupError, ArithmeticError."""
+    arrays come back as such, else as lists. Malformed data raises ValueError, TypeError,
+    LookupError, ArithmeticError or RecursionError."""
     table = {**_DECODERS, "ndarray": _ndarray if arrays else lambda items: items, **others}
 
     def hook(tagged: dict) -> Any:

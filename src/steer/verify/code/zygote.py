@@ -70,7 +70,8 @@ class Server:
             control, stdin, stdout, stderr = files
             for target, source in ((0, stdin), (1, stdout), (2, stderr), (child.CONTROL, control)):
                 os.dup2(source, target)
-            os.closerange(4, 1 << 16)
+            os.closerange(4, isolate.LIBRARY_DESCRIPTOR)
+            os.closerange(isolate.LIBRARY_DESCRIPTOR + 1, 1 << 16)
             os.chdir(folder)
             if folder != rootfs.WORK:
                 os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.tempdir = folder
@@ -169,6 +170,10 @@ def main() -> None:
     threading.stack_size(16 << 20)  # else each thread takes the main thread's large limit from the address space
     tempfile.gettempdir()  # before the tree changes: it looks for a folder that can be written
     plan = isolate.enter(frozenset(settings["without"]), settings["packages"])
+    if plan.namespaces and plan.library:
+        os.close(isolate.LIBRARY_DESCRIPTOR)
+    elif plan.library:
+        sys.path[:] = [path.replace(rootfs.library(), plan.library) for path in sys.path]
     # Candidates find nothing of ours to import; the modules themselves hold no secret.
     for name in [name for name in sys.modules if name.partition(".")[0] == "steer"]:
         del sys.modules[name]
