@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from methods_batch import active, batch, with_gradient
+from methods_batch import active, batch, two_tokens, with_gradient
 
-from steer.methods import load_method, method_names
+from steer.methods import Tokens, load_method, method_names
 
 NAMES = method_names()
 
@@ -188,3 +188,33 @@ def test_the_share_of_entropy_change_removed():
     assert len(shares) == 4 and sum(shares) == pytest.approx(1)
     changes = [value for name, value in steer.metrics.items() if name.startswith("quadrant_change/")]
     assert sum(changes) == pytest.approx(steer.metrics["entropy_change"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weight_is_one_off_the_mask(name):
+    assert (active(name).loss(batch()).weight[~batch().mask] == 1).all()
+
+
+def test_clip_cov_draws_no_token_that_the_clip_has_cut():
+    """Ratio 3 with A > 0 is cut at 1 + 1; the other tokens are of equal covariance and one of them is drawn."""
+    method = load_method("clip_cov", {"weight.share": 1, "weight.low": -10, "weight.high": 10})
+    tokens = two_tokens(probability=[0.6, 0.25], old=[0.2, 0.25])
+    assert method.loss(tokens).weight.flatten().tolist() == [1.0, 0.0]
+
+
+def test_cispo_cuts_no_token():
+    """STEER on top of it sees I_clip = 1, though the ratio 3 is reported as clipped."""
+    tokens = two_tokens(probability=[0.6, 0.25], old=[0.2, 0.25])
+    out = load_method("steer", {"clip": "cispo"}).loss(tokens)
+    assert out.metrics["clip_fraction_high"] == 0.5 and out.weight[0] < 1
+    assert load_method("steer").loss(tokens).weight[0] == 1
+
+
+def test_perplexity_outliers_leave_the_statistics():
+    """log PPL = (1, 1.2, 1.4, 1.6, 9): without the last μ = 1.3, σ = 0.05^(1/2); its own factor is clamped."""
+    log_ppl = torch.tensor([1.0, 1.2, 1.4, 1.6, 9.0], dtype=torch.float64)[:, None]
+    ones = torch.ones_like(log_ppl)
+    tokens = Tokens(-log_ppl, -log_ppl, ones, ones, ones, ones)
+    shaped = load_method("perplexity_shaping").prepare(tokens).advantage.flatten()
+    expected = [1 - 0.01 * (value - 1.3) / 0.05**0.5 for value in (1.0, 1.2, 1.4, 1.6)]
+    assert shaped.tolist() == pytest.approx([*expected, 0.8])

@@ -167,6 +167,12 @@ def test_no_transition_where_there_is_none():
     assert transition(1 - accelerating, accelerating) is None
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_no_transition_in_curves_that_are_mostly_noise(seed):
+    draw, rise = np.random.default_rng(seed), np.minimum(np.arange(100), 30) / 30
+    assert transition(draw.normal(size=100) - 0.3 * rise, draw.normal(size=100) + 0.3 * rise) is None
+
+
 def test_transition_leaves_out_steps_without_a_value():
     entropy, accuracy = curves(knot=40)
     entropy[7], accuracy[60] = math.nan, math.inf
