@@ -1,0 +1,124 @@
+"""Each kernel layer stops, with the others that would switched off, a program that tries to get around it."""
+
+import ctypes
+import os
+
+import pytest
+
+from steer.errors import UserError
+from steer.verify.code import Program, Sandbox
+from steer.verify.code.isolate import LAYERS
+from tests.hostile import CONTAINED
+from tests.hostile.escapes import syscall, tries
+
+NAMESPACES = ("user_namespace", "mount_namespace", "pid_namespace", "network_namespace", "ipc_namespace")
+ATTEMPTS = {
+    "seccomp": [
+        tries("out = socket.socket()"),
+        tries("out = socket.socket(socket.AF_UNIX)"),
+        tries("out = os.memfd_create('x')"),
+        tries("out = ctypes.CDLL(None).unshare(0x10000000) == 0"),
+        tries("out = ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) == 0"),
+        tries("out = ctypes.CDLL(None).mount(b'x', b'/tmp', b'tmpfs', 0, None) == 0"),
+        syscall(435, 0, 0),
+        tries("out = os.fork()"),
+        tries("os.kill(os.getppid(), 0); out = 1"),
+    ],
+    "landlock": [
+        tries("out = open('/etc/passwd').read()"),
+        tries("out = os.listdir('/')"),
+        tries("out = open('/var/tmp/steer-out', 'w')"),
+        tries("out = os.listdir('/proc/' + str(os.getppid()))"),
+    ],
+    "mount_namespace": [
+        tries("out = open('/etc/passwd').read()"),
+        tries("out = os.path.exists('/var')"),
+        tries("open('/etc/x', 'w'); out = 1"),
+        tries("open(os.__file__ + '.x', 'w'); out = 1"),
+    ],
+    "network_namespace": [
+        tries("s = socket.socket(); s.settimeout(1); s.connect(('127.0.0.1', 22)); out = 1"),
+        tries("out = [l for l in open('/proc/net/dev').read().split('\\n')[2:] if l.strip() and 'lo:' not in l]"),
+        tries("s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('8.8.8.8', 53)); out = 1"),
+    ],
+    "pid_namespace": [
+        tries("out = os.getpid() > 9"),
+        tries("out = os.getppid()"),
+        tries("for p in range(2, 9999):\n    try: os.kill(p, 0); out = p\n    except ProcessLookupError: pass"),
+    ],
+    "user_namespace": [
+        tries("out = ctypes.CDLL(None).mount(b'x', b'/tmp', b'tmpfs', 0, None) == 0"),
+        tries("os.setuid(0); out = 1"),
+        tries("os.chown('.', 1, 1); out = 1"),
+    ],
+    "unprivileged_user": [tries("out = os.geteuid() == 0 or os.getegid() == 0"), tries("os.setuid(0); out = 1")],
+    "no_new_privs": [tries("out = 'NoNewPrivs:\\t1' not in open('/proc/self/status').read()")],
+    "rlimits": [
+        tries("try:\n    bytearray(2 << 30); out = 1\nexcept MemoryError: pass"),
+        tries("open('big', 'wb').truncate(1 << 30); out = 1"),
+        tries("out = [os.open('/dev/null', 0) for _ in range(1000)]"),
+        tries("import resource\nout = resource.getrlimit(resource.RLIMIT_CORE)[1]"),
+    ],
+    "ipc_namespace": [],
+}
+# What else would stop the attempts on a layer, and is therefore left out.
+OTHERS = {
+    "seccomp": (*NAMESPACES, "landlock"),
+    "landlock": (*NAMESPACES, "seccomp"),
+    "mount_namespace": ("landlock", "seccomp"),
+    "network_namespace": ("landlock", "seccomp"),
+    "pid_namespace": ("landlock", "seccomp"),
+    "user_namespace": ("landlock", "seccomp"),
+    "unprivileged_user": ("landlock", "seccomp", *NAMESPACES),
+    "no_new_privs": ("landlock", "seccomp"),
+    "rlimits": ("landlock", "seccomp"),
+    "ipc_namespace": ("landlock", "seccomp"),
+}
+
+
+def verdicts(without, programs):
+    with Sandbox(1, without=without) as sandbox:
+        return sandbox.missing, sandbox.judge([Program(program, CONTAINED, 2.0, 256) for program in programs])
+
+
+@pytest.mark.parametrize("layer", [layer for layer in LAYERS if ATTEMPTS[layer]])
+def test_a_layer_holds_alone(layer):
+    missing, judged = verdicts(OTHERS[layer], ATTEMPTS[layer])
+    if layer in missing:
+        pytest.skip(f"{layer}: {missing[layer]}")
+    assert [(verdict.verdict, verdict.detail) for verdict in judged] == [("pass", "")] * len(judged)
+
+
+@pytest.mark.parametrize("layer", ["seccomp", "landlock", "mount_namespace", "pid_namespace", "rlimits"])
+def test_without_the_layer_some_attempt_succeeds(layer):
+    """So that the test above tests something."""
+    _, judged = verdicts((*OTHERS[layer], layer), ATTEMPTS[layer])
+    assert any(verdict.verdict == "fail" for verdict in judged)
+
+
+def test_shared_memory_of_others_is_out_of_reach():
+    libc = ctypes.CDLL(None, use_errno=True)
+    key = 0x57EE12 + os.getpid()
+    segment = libc.shmget(key, 4096, 0o1666)
+    assert segment >= 0
+    try:
+        missing, (verdict,) = verdicts(OTHERS["ipc_namespace"], [syscall(29, key, 4096, 0o666)])
+    finally:
+        libc.shmctl(segment, 0, None)
+    if "ipc_namespace" in missing:
+        pytest.skip(missing["ipc_namespace"])
+    assert verdict.verdict == "pass"
+
+
+def test_landlock_without_a_tree_still_imports_everything():
+    program = "import sqlite3, asyncio, pickle, zoneinfo\ndef f(x): return 'contained'"
+    _, (verdict,) = verdicts(NAMESPACES, [program])
+    assert (verdict.verdict, verdict.detail) == ("pass", "")
+
+
+def test_a_required_layer_that_is_missing_is_an_error_and_others_are_one_line(capfd):
+    with pytest.raises(UserError, match="landlock"), Sandbox(1, require=("landlock",), without=("landlock",)):
+        pass
+    with pytest.raises(UserError, match="no layer is called firewall"):
+        Sandbox(1, require=("firewall",))
+    assert capfd.readouterr().err == ""
