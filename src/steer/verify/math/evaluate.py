@@ -203,8 +203,10 @@ class Evaluator:
 
     def _series(self, variable, first, last, body, total, combine):
         a, b = integer(self(first)), integer(self(last))
-        if a is None or b is None or b - a > 2000:
+        if a is None or b is None:
             raise Undefined("series")
+        if b - a > 2000:
+            raise TooLarge
         for n in range(a, b + 1):
             value = Evaluator(self.point | {variable: Fraction(n)}, self.real, self.base10)(body)
             exact = isinstance(total, Fraction) and isinstance(value, Fraction)

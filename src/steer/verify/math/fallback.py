@@ -10,7 +10,8 @@ CONFIG = (LatexExtractionConfig(), ExprExtractionConfig())
 
 
 def _parse(text: str) -> list:
-    return parse(f"${text}$", CONFIG, parsing_timeout=None, raise_on_error=False)
+    found = parse(f"${text}$", CONFIG, parsing_timeout=None, raise_on_error=False)
+    return found if any(not isinstance(part, str) for part in found) else []
 
 
 def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, int]:

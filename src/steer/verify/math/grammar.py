@@ -131,7 +131,7 @@ class Grammar:
     def number(self) -> Node:
         literal = self.next()
         mantissa, _, exponent = literal.lower().partition("e")
-        if len(mantissa) > 1000 or (exponent and abs(int(exponent)) > MAX_EXPONENT):
+        if len(mantissa) > 2000 or (exponent and abs(int(exponent)) > MAX_EXPONENT):
             raise Unreadable("number too long")
         value = Fraction(mantissa.rstrip(".")) * Fraction(10) ** int(exponent or 0)
         if "." in mantissa and self.peek() in ("\\overline", "\\bar", "\\dot"):

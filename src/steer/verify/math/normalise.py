@@ -37,6 +37,11 @@ COMMAS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d)")
 MAGNITUDES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 MAGNITUDE = re.compile(r"(?<=\d)\s*(?:\\text\s?\{{\s*({0})\s*\}}|({0})(?![a-zA-Z]))".format("|".join(MAGNITUDES)))
 BRACKETS = re.compile(r"[(\[]|\\\{")
+ROOT_BARE = re.compile(r"\\sqrt\s*(\d)")
+WRAPPER = re.compile(r"\\text\s*\{([^{}]*)\}")
+SCRIPT = re.compile(r"([_^])\{(\w)\}")
+SPACE = re.compile(r"\s+")
+LOOSE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 FRAC_BARE = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*\{|(\{[^{}]*\})\s*(\d))")
 
 
@@ -55,22 +60,27 @@ def _digits(match: re.Match) -> str:
 
 def latex(text: str) -> str:
     """Canonical spelling that still is LaTeX: what the parsers read."""
-    text = text.translate(UNICODE)
+    if not text.isascii():
+        text = text.translate(UNICODE)
     if "\x0c" in text:  # `\frac` that went through a reader of escapes
         text = text.replace("\\\x0c", "\x0c").replace("\x0c", "\\f")
-    text = DOUBLED.sub(lambda _: "\\", text)
-    text = text.replace("\\$", "").replace("\\%", "%")
+    commands = "\\" in text
+    if commands:
+        if "\\\\" in text:
+            text = DOUBLED.sub(lambda _: "\\", text)
+        text = text.replace("\\$", "").replace("\\%", "%")
     text = MATH_ENDS.sub(" ", text)
     text = GROUPED.sub(_digits, text)
     if not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
         text = COMMAS.sub(_digits, text)
-    text = text.replace("{,}", ",").replace("\\!", "")
-    text = SIZES.sub("", text)
-    text = SPACES.sub(" ", text)
-    text = COMMAND.sub(_synonym, text)
+    if commands:
+        text = text.replace("{,}", ",").replace("\\!", "")
+        text = SIZES.sub("", text)
+        text = SPACES.sub(" ", text)
+        text = COMMAND.sub(_synonym, text).replace("\\text {", "\\text{")
     if "illion" in text or "thousand" in text:
         text = MAGNITUDE.sub(_magnitude, text)
-    return re.sub(r"\s+", " ", text.replace("\\text {", "\\text{")).strip().rstrip(".,;: ")
+    return SPACE.sub(" ", text).strip().rstrip(".,;: ")
 
 
 def _braced_frac(match: re.Match) -> str:
@@ -82,8 +92,9 @@ def _braced_frac(match: re.Match) -> str:
 
 def key(text: str) -> str:
     """Canonical spelling for exact comparison: no spaces, explicit braces, text without its wrapper."""
-    text = FRAC_BARE.sub(_braced_frac, text)
-    text = re.sub(r"\\sqrt\s*(\d)", r"\\sqrt{\1}", text)
-    text = re.sub(r"\\text\s*\{([^{}]*)\}", r"\1", text)
-    text = re.sub(r"([_^])\{(\w)\}", r"\1\2", text)
-    return re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text)
+    if "\\" in text:
+        text = FRAC_BARE.sub(_braced_frac, text)
+        text = ROOT_BARE.sub(r"\\sqrt{\1}", text)
+        text = WRAPPER.sub(r"\1", text)
+    text = SCRIPT.sub(r"\1\2", text)
+    return LOOSE.sub("", text)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-MAX_DIGITS = 1000
+MAX_DIGITS = 2000
 MAX_EXPONENT = 5000
 
 INTEGER = re.compile(r"[-+]?\d+")

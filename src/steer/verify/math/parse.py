@@ -10,6 +10,7 @@ from steer.verify.math.tokens import FUNCTIONS, Unreadable, tokenise
 ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log10"}
 ACCENTS = {"overline", "bar", "hat", "vec", "tilde", "dot", "ddot", "widehat", "overrightarrow", "mathbb", "mathcal"}
 NAMED_FUNCTIONS = set("fghFGHuPpqxyIv") | {"\\delta", "\\theta", "\\phi", "\\psi", "\\Gamma", "\\varphi", "\\Phi"}
+CERTAIN_FUNCTIONS = set("fghFGHPpu")  # with an argument in parentheses these are functions, not factors
 DERIVATIVE = re.compile(
     r"\\frac\s*\{\s*d\s*(\^\s*\{?\d\}?)?\s*(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*\}\s*\{\s*d\s*(\\?[a-zA-Z])\s*(?:\^\s*\{?\d\}?)?\s*\}"
 )
@@ -78,7 +79,7 @@ class Parser(Grammar):
         return ("sym", name)
 
     def arguments(self) -> list[Node]:
-        """Arguments of a named function. `f(x)` is a call; `f(x+1)` may be a product, and is one unless `calls`."""
+        """Arguments of a named function, none where `x(t)` is a product; `calls` decides the doubtful cases."""
         start = self.at
         self.next()
         found = [self.sum()]
@@ -86,8 +87,14 @@ class Parser(Grammar):
             self.next()
             found.append(self.sum())
         self.expect(")")
-        simple = len(found) > 1 or found[0][0] in ("num", "neg") or (self.calls and found[0][0] in ("sym", "const"))
-        if simple or (self.calls and self.tokens[start - 1][1] in set("fghFGHPpu")):
+        argument, certain = found[0], self.tokens[start - 1][1] in CERTAIN_FUNCTIONS
+        number, atom = argument[0] in ("num", "neg"), argument[0] in ("sym", "const")
+        if (
+            len(found) > 1
+            or argument == ("num", 0)
+            or (number and certain)
+            or (self.calls and (number or atom or certain))
+        ):
             return found
         self.at = start
         return []

@@ -1,6 +1,6 @@
 """Whether two formulas are equal: by their values, exactly where they are rational, at many points where they are not.
 
-Two expressions that agree to 40 digits at eight independently drawn points are the same function in all but
+Two expressions that agree to 40 digits at six independently drawn points are the same function in all but
 constructed cases; unlike simplification this has a bounded cost and never depends on how a formula is written.
 """
 
@@ -15,7 +15,7 @@ from steer.verify.math.evaluate import Evaluator
 from steer.verify.math.grammar import Node
 from steer.verify.math.parse import functions, parse, symbols
 
-POINTS = 8  # positive points that must agree
+POINTS = 6  # positive points that must agree
 TRIES = 40
 INTEGRAL = {"fact", "binom", "floor", "ceil", "gcd", "lcm", "sum", "prod"}
 SCALES = ((Fraction(1, 3), Fraction(3)), (Fraction(1, 20), Fraction(1)), (Fraction(2), Fraction(12)))
@@ -97,7 +97,7 @@ def _agree(a: Node, b: Node, names: set[str], used: set[str], base10: bool) -> b
             raise Undefined("no common domain")
         return _complex_agree(a, b, names, base10)
     if not imaginary and not integral:
-        for point in points(names, False, signed=True, count=12):
+        for point in points(names, False, signed=True, count=6):
             x, y = sample(a, point, True, base10), sample(b, point, True, base10)
             if x is not None and y is not None and not close(x, y):
                 return False
@@ -106,7 +106,7 @@ def _agree(a: Node, b: Node, names: set[str], used: set[str], base10: bool) -> b
 
 def _complex_agree(a: Node, b: Node, names: set[str], base10: bool) -> bool:
     agreed = 0
-    for point in points(names, False, signed=True, count=12):
+    for point in points(names, False, signed=True, count=6):
         x, y = sample(a, point, False, base10), sample(b, point, False, base10)
         if x is None or y is None:
             continue

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from steer.verify.math import normalise, numbers
@@ -18,7 +19,7 @@ from steer.verify.math.pool import Job, Pool
 CACHE_SIZE = 50_000
 MAX_LENGTH = 2000  # characters of an answer that is worth comparing
 MAX_DEPTH = 40
-CPU_LIMITS_S = {"compare": 0.15, "fallback": 0.25}  # processor time of a comparison: together under half a second
+CPU_LIMITS_S = {"compare": 0.12, "fallback": 0.2}  # processor time of a comparison: together well under half a second
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ def too_costly(text: str) -> str | None:
     return f"nested deeper than {MAX_DEPTH} levels" if deepest > MAX_DEPTH else None
 
 
+@lru_cache(maxsize=4096)
+def _spelled(text: str) -> tuple[str, str, numbers.Number | None]:
+    """Normal LaTeX, comparison key, and the number it spells. Golds and frequent answers come again and again."""
+    canonical = normalise.latex(text)
+    key = normalise.key(canonical)
+    return canonical, key, numbers.number(key)
+
+
 def settle(gold: str, response: str, kind: str | None) -> Step:
     """All steps that need no other process."""
     if not isinstance(gold, str) or not isinstance(response, str):
@@ -69,14 +78,13 @@ def settle(gold: str, response: str, kind: str | None) -> Step:
     if found.answer == gold:
         return Step(found, "correct", "same text")
     for name, text in (("gold", gold), ("answer", found.answer)):
-        costly = too_costly(text)
+        costly = too_costly(text) if len(text) > MAX_DEPTH else None
         if costly:
             return Step(found, "unverifiable", f"the {name} is {costly}")
-    gold_latex, answer_latex = normalise.latex(gold), normalise.latex(found.answer)
-    gold_key, answer_key = normalise.key(gold_latex), normalise.key(answer_latex)
+    gold_latex, gold_key, gold_number = _spelled(gold)
+    answer_latex, answer_key, answer_number = _spelled(found.answer)
     if gold_key == answer_key:
         return Step(found, "correct", "same spelling")
-    gold_number, answer_number = numbers.number(gold_key), numbers.number(answer_key)
     if gold_number and answer_number:
         same = numbers.equal(gold_number, answer_number)
         if not same and answer_type(kind).accepts(gold_number.value, answer_number.value):

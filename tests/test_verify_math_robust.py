@@ -1,0 +1,189 @@
+"""Hostile answers, killed processes, threads and processes: a verdict in bounded time, and no other pair is lost."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from steer.verify.math import MathVerifier
+from steer.verify.math.pool import Pool
+
+BOUND_S = 3.0  # generous on a busy machine; the benchmark prints what it is on a quiet one
+PATHOLOGICAL = {
+    "tower": "9^{9^{9^9}}",
+    "factorial": "(10^9)!",
+    "nested factorials": "((((9!)!)!)!)!",
+    "binomial": r"\binom{10^9}{5\cdot 10^8}",
+    "parentheses": "(" * 3000 + "7" + ")" * 3000,
+    "few parentheses": "(" * 30 + "x" + ")" * 30,
+    "fractions": r"\frac{1}{" * 1000 + "7" + "}" * 1000,
+    "signs": "-" * 1900 + "x",
+    "powers": "2^" * 900 + "x",
+    "long sum": "x+" * 900 + "x",
+    "long product": "x" * 1900,
+    "large power": "(x+1)^{10000000}",
+    "sum of a billion": r"\sum_{k=1}^{10^9} k^k",
+    "digits": "9" * 1900,
+    "power of digits": "9" * 900 + "^{" + "9" * 900 + "}",
+    "large sine": r"\sin(10^{10^{8}})",
+    "integral": r"\int_0^{1} \int_0^1 x^{x^{y^{x}}} \sin(x^{y}) dx dy",
+    "open": r"\frac{\sqrt{{{(((",
+    "list": "1, " * 600 + "1",
+    "matrix": r"\begin{pmatrix}" + "1 & " * 400 + r"1 \end{pmatrix}",
+}
+
+
+@pytest.fixture(scope="module")
+def verifier():
+    with MathVerifier(workers=2) as verifier:
+        verifier.verify([("x+1", "1+x", None), (r"\int_0^1 x dx", r"\frac{1}{2}", None)])  # start both pools
+        yield verifier
+
+
+@pytest.mark.parametrize("name", PATHOLOGICAL)
+@pytest.mark.parametrize("gold", ["7", "x^2+1"])
+def test_pathological_answers_end(verifier, name, gold):
+    start = time.monotonic()
+    verdict = verifier.verify([(gold, rf"\boxed{{{PATHOLOGICAL[name]}}}", None)])[0]
+    assert verdict.verdict in ("wrong", "unverifiable") and verdict.reason
+    assert time.monotonic() - start < BOUND_S
+
+
+@pytest.mark.parametrize("unit", ["a", r"\boxed{", r"\boxed{1}", "$", "(", r"\(", "1 ", "answer is ", "\x00", "\n"])
+def test_ten_megabytes(verifier, unit):
+    start = time.monotonic()
+    verdict = verifier.verify([("7", unit * (10_000_000 // len(unit)), None)])[0]
+    assert verdict.verdict in ("wrong", "unverifiable") and verdict.reason
+    assert time.monotonic() - start < BOUND_S
+
+
+@pytest.mark.parametrize("gold", ["", " ", r"\frac{", r"\mho(?)", "\x07", "(((", "x" * 5000])
+def test_bad_golds_are_unverifiable_or_wrong_but_never_correct(verifier, gold):
+    verdict = verifier.verify([(gold, r"\boxed{7}", None)])[0]
+    assert verdict.verdict != "correct" and verdict.reason
+
+
+def test_a_gold_that_cannot_be_parsed_masks_the_sample(verifier):
+    assert verifier.verify([(r"\int_{", r"\boxed{7}", None)])[0].verdict == "unverifiable"
+    assert verifier.verify([("", r"\boxed{7}", None)])[0].verdict == "unverifiable"
+
+
+MISBEHAVING = """
+import os, time
+def compare(gold, answers, kind):
+    if gold == "spin":
+        while True: pass
+    if gold == "sleep":
+        time.sleep(60)
+    if gold == "die":
+        os._exit(3)
+    if gold == "eat":
+        block = bytearray(2**30)
+    if gold == "raise":
+        raise ValueError("no")
+    if gold == "rss":
+        return "correct", str(os.getpid()), 0
+    return "correct", gold, 0
+"""
+
+
+@pytest.fixture
+def pool(tmp_path, monkeypatch):
+    (tmp_path / "misbehaving.py").write_text(MISBEHAVING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    pool = Pool("misbehaving", 2, 0.2)
+    yield pool
+    pool.stop()
+
+
+def test_a_killed_worker_loses_no_other_pair(pool):
+    golds = [f"g{n}" for n in range(30)]
+    for place, bad in ((3, "spin"), (8, "die"), (11, "eat"), (17, "raise"), (21, "sleep"), (29, "spin")):
+        golds[place] = bad
+    outcomes = pool.compare([(gold, ("a",), str(n)) for n, gold in enumerate(golds)])
+    for gold, outcome in zip(golds, outcomes, strict=True):
+        if gold.startswith("g"):
+            assert (outcome["verdict"], outcome["reason"]) == ("correct", gold)
+        else:
+            assert outcome["verdict"] == "unverifiable"
+    reasons = {gold: outcome["reason"] for gold, outcome in zip(golds, outcomes, strict=True)}
+    assert "processor time" in reasons["spin"] and "memory" in reasons["eat"] and "ValueError" in reasons["raise"]
+
+
+def test_a_killed_supervisor_is_replaced(pool):
+    assert pool.compare([("a", ("a",), None)])[0]["verdict"] == "correct"
+    os.kill(pool._process.pid, signal.SIGKILL)
+    assert [o["verdict"] for o in pool.compare([("b", ("a",), None)] * 20)] == ["correct"] * 20
+
+
+def test_workers_that_cannot_start_are_a_defect_not_a_verdict():
+    with pytest.raises(RuntimeError, match="do not start"):
+        Pool("no_such_module_anywhere", 1, 0.2).compare([("a", ("a",), None)])
+
+
+def test_stop_leaves_no_process_behind(pool):
+    pids = {int(o["reason"]) for o in pool.compare([("rss", ("a",), str(n)) for n in range(20)])}
+    pids.add(pool._process.pid)
+    pool.stop()
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_threads_share_a_verifier(verifier):
+    results: dict[int, list[str]] = {}
+
+    def grade(n: int) -> None:
+        pairs = [(f"x+{n}+{k}", f"{n + k}+x" if k % 2 else f"{n + k + 1}+x", None) for k in range(20)]
+        results[n] = [verdict.verdict for verdict in verifier.verify(pairs)]
+
+    threads = [threading.Thread(target=grade, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {n: ["wrong", "correct"] * 10 for n in range(4)}
+
+
+def _in_child(queue) -> None:
+    from steer.verify.math import verify_math
+
+    queue.put(verify_math("x+1", r"\boxed{1+x}").verdict)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_works_in_daemonic_processes(method):
+    if method == "fork":
+        from steer.verify.math import verify_math
+
+        assert verify_math("y+1", "1+y").verdict == "correct"  # the parent's pool exists and must not be shared
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    process = context.Process(target=_in_child, args=(queue,), daemon=True)
+    process.start()
+    assert queue.get(timeout=30) == "correct"
+    process.join()
+
+
+def test_import_is_light():
+    heavy = ("sympy", "mpmath", "math_verify", "torch")
+    code = f"import json, sys, steer.verify.math; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1] / "src")}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert json.loads(run.stdout) == []
+
+
+def test_equal_pairs_are_compared_once(verifier, monkeypatch):
+    calls = []
+    pool = verifier._pools[0]
+    original = pool.compare
+    monkeypatch.setattr(pool, "compare", lambda jobs: calls.append(len(jobs)) or original(jobs))
+    pair = ("z^2+4z+4", "(z+2)^2", None)
+    assert {v.verdict for v in verifier.verify([pair] * 5)} == {"correct"}
+    assert verifier.verify([pair])[0].verdict == "correct"
+    assert calls == [1]
