@@ -69,7 +69,7 @@ def test_any_text_survives_the_tokenizer(text):
 
 def test_statistics_match_a_plain_computation():
     logits = torch.tensor([[[1.0, 2.0, 0.5], [0.0, 0.0, 3.0]]], dtype=torch.float64)
-    found = token_statistics(logits, torch.tensor([[1, 0]]), temperature=2.0, with_reduction=True)
+    found = token_statistics(logits, torch.tensor([[1, 0]]), temperature=2.0, needs=frozenset({"reduction"}))
     p = torch.softmax(logits / 2, -1)
     entropy = -(p * p.log()).sum(-1)
     assert torch.allclose(found.logprob, torch.stack([p[0, 0, 1].log(), p[0, 1, 0].log()])[None])

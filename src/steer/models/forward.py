@@ -57,11 +57,11 @@ class Sequences:
 
 
 def response_statistics(
-    model: PreTrainedModel, sequences: Sequences, temperature: float, with_reduction: bool = False
+    model: PreTrainedModel, sequences: Sequences, temperature: float, needs: frozenset[str] = frozenset()
 ) -> TokenStatistics:
     """Log-probability and entropy of every response token, (S, T); with gradient where autograd is on."""
     hidden = model.model(input_ids=sequences.tokens, use_cache=False).last_hidden_state
     # The state before a token predicts it.
     before = sequences._positions(-1)[..., None].expand(-1, -1, hidden.shape[-1])
     logits = model.lm_head(hidden.gather(1, before))
-    return token_statistics(logits, sequences.responses, temperature, with_reduction)
+    return token_statistics(logits, sequences.responses, temperature, needs)

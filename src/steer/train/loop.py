@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from steer.methods import Method
 from steer.train import checkpoint
 from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.rollouts import assemble, choose_prompts, encode_prompts, judge, sampling_of, step_generator
+from steer.train.teacher import teacher_logprob
 from steer.train.token_view import steps_to_show, token_rows
 from steer.train.update import Batch, no_grad_statistics, run_updates
 from steer.verify.responses import Verifier
@@ -74,10 +75,15 @@ class Trainer:
         rollouts = judge(problems, rolled, verifier, self.reward)
         clock.lap("verify")
         old = no_grad_statistics(
-            self.model, rollouts.sequences, training.temperature, _FORWARD_CHUNK, "reduction" in self.method.needs
+            self.model, rollouts.sequences, training.temperature, _FORWARD_CHUNK, self.method.needs
         )
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
+        if "teacher_logprob" in self.method.needs:
+            generator = step_generator(self.seed, step, "teacher")
+            batch = replace(
+                batch, teacher=teacher_logprob(self.model, self.tokenizer, rollouts, old, training, generator)
+            )
         metrics = {"step": step, **rollout_metrics(rollouts, batch)}
         clock.lap("logprob")
         if step in steps_to_show(training.steps):

@@ -9,7 +9,7 @@ from torch import Tensor
 from steer.configs.schema import Training
 from steer.methods import Method, Tokens
 from steer.models.forward import Sequences, response_statistics
-from steer.models.head import TokenStatistics
+from steer.models.head import OPTIONAL, TokenStatistics
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Batch:
     def rows(self, index: Tensor) -> "Batch":
         sequences = self.sequences.rows(index)
         width = sequences.mask.shape[1]
-        old = TokenStatistics(self.old.logprob[index, :width], self.old.entropy[index, :width])
+        found = {name: getattr(self.old, name) for name in ("logprob", "entropy", *OPTIONAL)}
+        old = TokenStatistics(**{k: None if v is None else v[index, :width] for k, v in found.items()})
         teacher = None if self.teacher is None else self.teacher[index, :width]
         return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index], teacher)
 
@@ -45,6 +46,7 @@ class Batch:
             group=self.group,
             reduction=current.reduction,
             teacher_logprob=self.teacher,
+            proxy_logprob=self.old.proxy_logprob,
         )
 
 
@@ -58,14 +60,15 @@ class UpdateRecord:
 
 
 def no_grad_statistics(
-    model, sequences: Sequences, temperature: float, chunk: int, with_reduction: bool = False
+    model, sequences: Sequences, temperature: float, chunk: int, needs: frozenset[str] = frozenset()
 ) -> TokenStatistics:
     """Statistics (S, T) of all responses, without gradient, in length-sorted chunks; 0 outside the mask."""
     shape = sequences.mask.shape
-    found = {name: torch.zeros(shape) for name in ("logprob", "entropy", *(["reduction"] if with_reduction else []))}
+    wanted = ["logprob", "entropy", *(name for name in OPTIONAL if name in needs)]
+    found = {name: torch.zeros(shape) for name in wanted}
     with torch.no_grad():
         for index in sequences.by_length(chunk):
-            part = response_statistics(model, sequences.rows(index), temperature, with_reduction)
+            part = response_statistics(model, sequences.rows(index), temperature, needs)
             for name, values in found.items():
                 values[index, : part.logprob.shape[1]] = getattr(part, name)
     return TokenStatistics(**found)
@@ -91,15 +94,16 @@ def _update(
 ) -> UpdateRecord:
     """One optimizer step on one update batch."""
     size = training.micro_batch or len(batch.judged)
-    with_reduction = "reduction" in method.needs
-    statistics = partial(response_statistics, model, temperature=training.temperature, with_reduction=with_reduction)
+    # The proxy is a statistic of the policy that sampled; it came with `batch.old`.
+    needs = method.needs - {"proxy_logprob"}
+    statistics = partial(response_statistics, model, temperature=training.temperature, needs=needs)
     chunks = batch.sequences.by_length(size)
     if len(chunks) == 1:
         parts = [batch.tokens(statistics(batch.sequences))]
         prepared = [method.prepare(parts[0], generator)]
     else:
         # Batch statistics need the current policy's log-probabilities of the whole update batch first.
-        current = no_grad_statistics(model, batch.sequences, training.temperature, size, with_reduction)
+        current = no_grad_statistics(model, batch.sequences, training.temperature, size, needs)
         whole = method.prepare(batch.tokens(current), generator)
         rows = (batch.rows(index) for index in chunks)
         parts = (part.tokens(statistics(part.sequences)) for part in rows)

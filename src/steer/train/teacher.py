@@ -1,0 +1,42 @@
+"""RLRT's second forward pass: the responses again, behind a prompt that holds a correct rollout of the same problem."""
+
+import torch
+from torch import Tensor
+
+from steer.configs.schema import Training
+from steer.methods.teacher import choose_teachers, teacher_prompt
+from steer.models.forward import Sequences
+from steer.models.head import TokenStatistics
+from steer.models.tokenizer import render_prompt
+from steer.train.rollouts import Rollouts
+from steer.train.update import no_grad_statistics
+
+_CHUNK = 32
+
+
+def teacher_logprob(
+    model, tokenizer, rollouts: Rollouts, old: TokenStatistics, training: Training, generator: torch.Generator
+) -> Tensor:
+    """(S, T) log-probability of the sampled tokens under the teacher; the policy's own where there is no teacher.
+
+    The teacher's prompt keeps its right end where the model has too few positions for all of it.
+    """
+    correct = torch.tensor([verdict.verdict == "correct" for verdict in rollouts.verdicts])
+    teachers = choose_teachers(correct, rollouts.group, generator)
+    taught = (teachers >= 0).nonzero().squeeze(1)
+    logprob = old.logprob.clone()
+    if len(taught) == 0:
+        return logprob
+    room = model.config.max_position_embeddings - training.max_response_tokens
+    prompts, responses = [], []
+    for i in taught.tolist():
+        question = teacher_prompt(rollouts.problems[i].prompt, rollouts.texts[int(teachers[i])])
+        prompts.append(tokenizer.encode(render_prompt(tokenizer, question), add_special_tokens=False)[-room:])
+        responses.append(rollouts.sequences.responses[i, : int(rollouts.sequences.lengths[i])].tolist())
+    sequences = Sequences.from_lists(prompts, responses, tokenizer.pad_token_id)
+    found = no_grad_statistics(model, sequences, training.temperature, _CHUNK).logprob
+    mask = sequences.mask
+    padded = logprob[taught]
+    padded[:, : mask.shape[1]] = torch.where(mask, found, padded[:, : mask.shape[1]])
+    logprob[taught] = padded
+    return logprob

@@ -1,0 +1,288 @@
+"""The trainer: prompts, updates in micro-batches, masked samples, exact resume, metrics by their definitions."""
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from steer import cli
+from steer.configs.schema import Architecture, Reward, Training
+from steer.data.tasks import distinct_problems
+from steer.io import read_jsonl, write_jsonl
+from steer.methods import load_method, method_names
+from steer.models.forward import Sequences
+from steer.models.load import load_model, new_model, save_model
+from steer.models.tokenizer import character_tokenizer
+from steer.train import checkpoint
+from steer.train.loop import Trainer
+from steer.train.metrics import rollout_metrics, update_metrics
+from steer.train.rollouts import Rollouts, choose_prompts, step_seed
+from steer.train.update import Batch, UpdateRecord, no_grad_statistics, run_updates
+from steer.verify.responses import Verdict
+
+SMALL = Architecture(hidden_size=16, layers=1, heads=2, kv_heads=2, intermediate_size=16, max_positions=64)
+TRAINING = Training(
+    steps=4, prompts=4, rollouts=2, updates=2, lr=1e-2, max_response_tokens=6, checkpoint_every=1, max_prompt_tokens=32
+)
+CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0)
+FAILED = Verdict("unverifiable", None, "died", 0.0)
+
+
+@pytest.fixture
+def tokenizer():
+    return character_tokenizer()
+
+
+@pytest.fixture
+def model(tokenizer):
+    return new_model(SMALL, tokenizer, seed=0)
+
+
+@pytest.fixture
+def problems():
+    return distinct_problems("sums", "train", 0, 10)
+
+
+@pytest.fixture
+def batch(model):
+    """Four groups of two responses, all shapes ragged, sampled by a policy slightly off the current one."""
+    generator = torch.Generator().manual_seed(0)
+    lengths = [3, 5, 2, 4, 6, 1, 3, 3]
+    prompts = [torch.randint(9, 40, (2 + i % 3,), generator=generator).tolist() for i in range(8)]
+    responses = [torch.randint(9, 40, (n,), generator=generator).tolist() for n in lengths]
+    sequences = Sequences.from_lists(prompts, responses, 0)
+    old = no_grad_statistics(model, sequences, 1.0, chunk=3, needs=frozenset({"proxy_logprob"}))
+    noise = 0.3 * torch.randn(old.logprob.shape, generator=generator)
+    old = replace(old, logprob=old.logprob + noise * sequences.mask)
+    advantage = torch.tensor([1.0, -1.0, 0.5, -0.5, 0.0, 0.0, -1.0, 1.0])
+    group = torch.arange(4).repeat_interleave(2)
+    return Batch(sequences, old, advantage, group, torch.ones(8, dtype=torch.bool), teacher=old.logprob * 0.9)
+
+
+def weights_after_updates(model, batch, method, micro_batch):
+    model = copy.deepcopy(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    training = TRAINING.model_copy(update={"micro_batch": micro_batch})
+    run_updates(model, optimizer, load_method(method), batch, training, torch.Generator().manual_seed(1))
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+@pytest.mark.parametrize("method", method_names())
+def test_the_update_does_not_depend_on_the_micro_batch(model, batch, method):
+    whole = weights_after_updates(model, batch, method, None)
+    before = torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert (whole - before).abs().max() > 1e-4
+    for size in (1, 2, 4):
+        parts = weights_after_updates(model, batch, method, size)
+        assert (parts - whole).abs().max() < 2e-5, f"micro-batch {size}"
+
+
+def test_a_response_without_a_verdict_changes_nothing(model, batch):
+    """The same weights whatever an unjudged response holds, and none at all where no response is judged."""
+    judged = batch.judged.clone()
+    judged[1] = False
+    advantage = batch.advantage.clone()
+    advantage[1] = 0
+    old = replace(batch.old, logprob=batch.old.logprob.clone())
+    old.logprob[1] += 5
+    first = Batch(batch.sequences, batch.old, advantage, batch.group, judged)
+    second = Batch(batch.sequences, old, advantage, batch.group, judged)
+    assert torch.equal(*(weights_after_updates(model, b, "grpo", None) for b in (first, second)))
+    nothing = Batch(batch.sequences, batch.old, advantage, batch.group, torch.zeros(8, dtype=torch.bool))
+    before = torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert torch.equal(weights_after_updates(model, nothing, "grpo", None), before)
+
+
+def test_every_epoch_has_each_problem_once_in_another_order(problems):
+    training = TRAINING.model_copy(update={"prompts": 4})
+    chosen = [p.id for step in range(1, 6) for p in choose_prompts(problems, training, 7, step)]
+    first, second = chosen[:10], chosen[10:]
+    assert sorted(first) == sorted(second) == sorted(p.id for p in problems)
+    assert first != second
+    assert [p.id for p in choose_prompts(problems, training, 7, 3)] == chosen[8:12], "a step stands by itself"
+
+
+def test_seeds_differ_by_run_step_and_purpose():
+    seeds = {step_seed(r, s, p) for r in range(3) for s in range(3) for p in ("rollout", "updates")}
+    assert len(seeds) == 18
+
+
+def trainer(model, tokenizer, problems, folder, **changes):
+    given = {"fingerprint": "a", "training": TRAINING, "method": load_method("steer"), **changes}
+    return Trainer(
+        model=copy.deepcopy(model),
+        tokenizer=tokenizer,
+        problems=problems,
+        reward=Reward(),
+        seed=5,
+        checkpoints=folder,
+        **given,
+    )
+
+
+def comparable(metrics):
+    return [{k: v for k, v in line.items() if not k.startswith("seconds")} for line in metrics]
+
+
+def stopped_after(run, step):
+    def stop(metrics):
+        if metrics["step"] == step:
+            raise KeyboardInterrupt
+
+    run.on_step = stop
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+
+
+@pytest.mark.parametrize("method", ["steer", "adaptive_entropy", "rlrt"])
+def test_a_run_stopped_and_continued_equals_one_that_was_not(model, tokenizer, problems, tmp_path, method):
+    whole = trainer(model, tokenizer, problems, tmp_path / "a", method=load_method(method))
+    whole.run()
+    stopped_after(trainer(model, tokenizer, problems, tmp_path / "b", method=load_method(method)), 3)
+    resumed = trainer(model, tokenizer, problems, tmp_path / "b", method=load_method(method))
+    seen = []
+    resumed.on_step = lambda metrics: seen.append(metrics["step"])
+    resumed.run()
+    assert seen == [3, 4], "step 3 ended before its checkpoint: it is done again"
+    assert comparable(resumed.metrics) == comparable(whole.metrics)
+    assert resumed.token_rows == whole.token_rows
+    for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_damaged_checkpoint_falls_back_and_a_foreign_one_is_not_continued(model, tokenizer, problems, tmp_path):
+    stopped_after(trainer(model, tokenizer, problems, tmp_path, training=TRAINING), 4)
+    newest = sorted(tmp_path.glob("step-*.pt"))[-1]
+    newest.write_bytes(newest.read_bytes()[:500])
+    with pytest.warns(UserWarning, match="not whole"):
+        assert checkpoint.load_newest(tmp_path, "a")["step"] == 2
+    with pytest.warns(UserWarning, match="another configuration"):
+        newest.unlink()
+        assert checkpoint.load_newest(tmp_path, "b") is None
+    assert checkpoint.load_newest(tmp_path / "absent", "a") is None
+
+
+def rollouts_of(verdicts, lengths):
+    n = len(verdicts)
+    sequences = Sequences.from_lists([[5, 6]] * n, [[7] * length for length in lengths], 0)
+    rewards = torch.tensor([{"correct": 1.0, "wrong": -1.0}.get(v.verdict, float("nan")) for v in verdicts])
+    problems = distinct_problems("sums", "train", 0, n // 2) + distinct_problems("lists", "train", 0, n - n // 2)
+    truncated = torch.tensor([True] + [False] * (n - 1))
+    engine = torch.zeros(sequences.mask.shape)
+    return Rollouts(problems, sequences, [""] * n, verdicts, rewards, torch.arange(n) // 2, truncated, engine)
+
+
+def test_rollout_metrics_by_hand():
+    rollouts = rollouts_of([CORRECT, WRONG, WRONG, FAILED], [1, 2, 3, 1])
+    entropy = torch.tensor([[1.0, 9, 9], [2.0, 4.0, 9], [0.0, 0.0, 3.0], [5.0, 9, 9]])
+    logprob = -entropy / 10
+    old = type("Statistics", (), {"entropy": entropy, "logprob": logprob})
+    advantage = torch.tensor([1.0, -1.0, 0.0, 0.0])
+    batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
+    found = rollout_metrics(rollouts, batch)
+    expected = {
+        "reward": -1 / 3,
+        "accuracy": 1 / 3,
+        "accuracy/sums": 0.5,
+        "accuracy/lists": 0.0,
+        "unverifiable": 1,
+        "entropy": (1 + 2 + 4 + 0 + 0 + 3 + 5) / 7,
+        "entropy_correct": 1.0,
+        "entropy_wrong": (2 + 4 + 0 + 0 + 3) / 5,
+        "logprob": -(1 + 2 + 4 + 0 + 0 + 3 + 5) / 70,
+        "advantage_std": advantage.std().item(),
+        "zero_spread": 0.5,
+        "response_length": 7 / 4,
+        "truncated": 0.25,
+        "rollout_mismatch_max": 0.5,
+    }
+    assert found == pytest.approx(expected)
+
+
+def test_a_step_without_wrong_responses_has_no_entropy_of_them():
+    rollouts = rollouts_of([CORRECT, CORRECT], [1, 1])
+    old = type("Statistics", (), {"entropy": torch.ones(2, 1), "logprob": -torch.ones(2, 1)})
+    batch = Batch(rollouts.sequences, old, torch.zeros(2), rollouts.group, torch.ones(2, dtype=torch.bool))
+    found = rollout_metrics(rollouts, batch)
+    assert found["entropy_wrong"] is None
+    assert found["entropy_correct"] == 1.0
+    json.dumps(found, allow_nan=False)
+
+
+def test_update_metrics_by_hand():
+    weight, ratio = torch.linspace(0.5, 1, 21), torch.linspace(0.9, 1.1, 21)
+    records = [UpdateRecord({"loss": 1.0}, weight, ratio), UpdateRecord({"loss": 3.0}, weight, ratio)]
+    found = update_metrics(records)
+    assert found["loss"] == 2.0
+    assert (found["weight_min"], found["weight_max"]) == (0.5, 1.0)
+    assert found["weight_p50"] == pytest.approx(0.75)
+    pooled = torch.cat([weight, weight])
+    assert found["weight_ess"] == pytest.approx((pooled.sum() ** 2 / (42 * (pooled**2).sum())).item())
+    assert found["ratio_max"] == pytest.approx(1.1)
+
+
+def test_every_metric_of_a_run_is_in_the_glossary(model, tokenizer, problems, tmp_path):
+    import re
+
+    run = trainer(model, tokenizer, problems, tmp_path)
+    run.run()
+    text = Path("docs/metrics.md").read_text()
+    defined = re.findall(r"`([a-z0-9_/<>@]+)`", text)
+    patterns = [re.compile(re.sub("<[a-z]+>", "[a-z_]+", name)) for name in defined]
+    missing = {key for line in run.metrics for key in line if not any(p.fullmatch(key) for p in patterns)}
+    assert not missing
+
+
+def write_config(tmp_path):
+    path = tmp_path / "config.yaml"
+    tree = yaml.safe_load(Path("configs/tiny.yaml").read_text())
+    tree["training"] |= {"steps": 2, "prompts": 4, "rollouts": 2, "updates": 2, "max_response_tokens": 6}
+    path.write_text(yaml.safe_dump(tree))
+    return str(path)
+
+
+def test_the_command_writes_the_documented_run_folder(model, tokenizer, problems, tmp_path, capsys):
+    save_model(model, tokenizer, tmp_path / "base")
+    write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in problems])
+    out = tmp_path / "run"
+    arguments = ["--run", "steer", "--seed", "3", "--model", str(tmp_path / "base"), "--out", str(out)]
+    status = cli.main(
+        ["train", "--config", write_config(tmp_path), *arguments, "--data", str(tmp_path / "train.jsonl")]
+    )
+    assert status == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    metrics = read_jsonl(out / "metrics.jsonl")
+    assert [line["step"] for line in metrics] == [1, 2]
+    assert last["entropy"] == metrics[-1]["entropy"]
+    settings = yaml.safe_load((out / "config.yaml").read_text())
+    assert (settings["run"], settings["seed"]) == ("steer", 3)
+    assert settings["slots"]["weight"]["minimum"] == 0.7
+    assert {"python", "torch", "transformers", "steer"} <= set(settings["versions"])
+    assert load_model(str(out / "model")).config.hidden_size == 16
+    assert read_jsonl(out / "tokens.jsonl.gz")
+    assert not list(tmp_path.glob("*checkpoints*")), "checkpoints go once the run is whole"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("--run", "stear"), "no run 'stear' in `methods`; did you mean 'steer'"),
+        (("--data", "absent.jsonl"), "absent.jsonl: no such file"),
+        (("--model", "./absent"), "./absent: no such model folder"),
+        (("--set", "training.stepz=1"), "unknown key `training.stepz`; did you mean 'steps'"),
+        (("--set", "methods.steer.set={weight.minimum: 2}"), "method steer, slot weight: `weight.minimum`"),
+    ],
+)
+def test_a_users_mistake_is_one_line(tmp_path, problems, change, said, capsys):
+    write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in problems])
+    arguments = {"--run": "steer", "--seed": "0", "--model": "./absent", "--out": str(tmp_path / "run")}
+    arguments |= {"--config": "configs/tiny.yaml", "--data": str(tmp_path / "train.jsonl"), change[0]: change[1]}
+    assert cli.main(["train", *(part for pair in arguments.items() for part in pair)]) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error
+    assert "\n" not in error
+    assert not (tmp_path / "run").exists()
