@@ -64,12 +64,12 @@ def labelled(folder: Path, name: str) -> list[tuple[str, str, str, bool]]:
 
 
 def reference(gold: str, response: str) -> bool:
-    """Math-Verify as its documentation uses it; bare LaTeX is put between dollars, without which it is not read."""
+    """Math-Verify with its defaults. A bare answer is put in a box, which is how it reads most of them."""
     from math_verify import parse, verify
 
     def read(text: str) -> list:
-        bare = not re.search(r"\$|\\boxed|\\\(|\\\[", text) and re.search(r"[\\^_{}]", text)
-        return parse(f"${text}$" if bare else text)
+        marked = re.search(r"\\boxed|\\\(|\\\[", text) or "$" in text.replace("\\$", "")
+        return parse(text if marked or len(text.split()) > 20 else f"\\boxed{{{text}}}")
 
     return verify(read(gold), read(response))
 
@@ -152,7 +152,9 @@ def golds(folder: Path, training: bool) -> list[tuple[str, str]]:
 
 def respelled(gold: str) -> str:
     """The same gold in another spelling, so that more than equal text is compared."""
-    return re.sub(r",(?!\d{3}(?!\d))", ", ", gold.replace("=", " = ")).replace("\\frac", "\\dfrac ")
+    if not re.search(r",\d{3}(?!\d)", gold):  # the comma of 1,000 stays as it is
+        gold = gold.replace(",", ", ")
+    return gold.replace("=", " = ").replace("\\frac", "\\dfrac ")
 
 
 def check_golds(folder: Path) -> dict:

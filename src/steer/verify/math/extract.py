@@ -143,9 +143,9 @@ def extract(response: str) -> Extraction:
     tail = SPECIAL.split(text[-TAIL:])[0].strip() or text[-TAIL:]
     stated = _stated(tail)
     if stated:
-        return Extraction(stated, "stated")
+        return Extraction(stated, "stated in words")
     answer = core(tail)
-    return Extraction(answer, "unboxed" if answer else "no answer found")
+    return Extraction(answer, "last in the text" if answer else "no answer found")
 
 
 def extract_gold(gold: str) -> str:

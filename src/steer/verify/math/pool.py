@@ -48,9 +48,11 @@ class Pool:
     def _lines(self, limit_s: float) -> list[bytes]:
         """Whole lines that have arrived; none where the supervisor is silent for `limit_s` or gone."""
         output = self._process.stdout.fileno()
+        poll = select.poll()  # unlike select, it has no limit on descriptor numbers
+        poll.register(output, select.POLLIN | select.POLLHUP)
         deadline = time.monotonic() + limit_s
         while b"\n" not in self._buffer:
-            if not select.select([output], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 return []
             data = os.read(output, 1 << 16)
             if not data:

@@ -16,7 +16,7 @@ from steer.verify.math.answer_types import answer_type
 from steer.verify.math.extract import Extraction, extract, extract_gold
 from steer.verify.math.pool import Job, Pool
 
-CACHE_SIZE = 50_000
+CACHE_SIZE = 20_000
 MAX_LENGTH = 2000  # characters of an answer that is worth comparing
 MAX_DEPTH = 40
 CPU_LIMITS_S = {"compare": 0.12, "fallback": 0.2}  # processor time of a comparison: together well under half a second
@@ -131,10 +131,11 @@ class MathVerifier:
             extracted = step.extraction.answer
             if outcome.get("used"):
                 extracted = ", ".join(dict.fromkeys(step.extraction.boxes))
+            verdict, reason = step.verdict or outcome["verdict"], step.reason or outcome["reason"]
+            if extracted is not None and step.extraction.how != "boxed":
+                reason += f" (answer without a box, {step.extraction.how})"
             total = round(spent + outcome.get("seconds", 0.0), 6)
-            verdicts.append(
-                MathVerdict(step.verdict or outcome["verdict"], extracted, step.reason or outcome["reason"], total)
-            )
+            verdicts.append(MathVerdict(verdict, extracted, reason, total))
         return verdicts
 
     def _compare(self, jobs: list[Job]) -> dict[Job, dict]:
