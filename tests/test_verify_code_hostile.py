@@ -63,7 +63,8 @@ def wrong(judged):
     return {
         name: (verdict.verdict, verdict.reason, verdict.detail)
         for name, (case, verdict) in judged.items()
-        if verdict.verdict != ("fail" if case.reasons else "pass") or (case.reasons and verdict.reason not in case.reasons)
+        if verdict.verdict != ("fail" if case.reasons else "pass")
+        or (case.reasons and verdict.reason not in case.reasons)
     }
 
 

@@ -11,7 +11,9 @@ def tries(body: str, setup: str = "import os, sys, socket, signal, ctypes") -> s
 
 def syscall(number: int, *args: object) -> str:
     values = ", ".join(map(str, args))
-    return tries(f"r = ctypes.CDLL(None, use_errno=True).syscall({number}{', ' if values else ''}{values})\nout = r >= 0 and r")
+    return tries(
+        f"r = ctypes.CDLL(None, use_errno=True).syscall({number}{', ' if values else ''}{values})\nout = r >= 0 and r"
+    )
 
 
 CASES = [

@@ -17,6 +17,8 @@ from typing import Any
 MAX_DEPTH = 300
 MAX_INT_BITS = 8_000  # beyond it hexadecimal, as decimal conversion is quadratic and limited to 4,300 digits
 _SCALARS = frozenset({type(None), bool, str})
+_NUMBERS = frozenset({int, float})
+_LARGE = 1 << MAX_INT_BITS
 _to_json = json.JSONEncoder(separators=(",", ":")).encode  # bound here: a program may patch the module
 HEADER = struct.Struct(">I")
 
@@ -42,12 +44,24 @@ def encode(value: Any, other: Callable[[Any], Any] | None = None, depth: int = 0
     if depth > MAX_DEPTH:
         raise NotPlain(f"nested deeper than {MAX_DEPTH}")
     if kind is list:
+        if value and _numbers(value):
+            return value
         return [encode(item, other, depth + 1) for item in value]
     if kind is tuple:
         return {"tuple": [encode(item, other, depth + 1) for item in value]}
     if kind is dict:
         return {"dict": [[encode(k, other, depth + 1), encode(v, other, depth + 1)] for k, v in value.items()]}
     return _encode_rare(value, kind, other, depth)
+
+
+def _numbers(items: list) -> bool:
+    """Whether all items are numbers that go as they are (the common long list, checked without a call for each)."""
+    if not set(map(type, items)) <= _NUMBERS:
+        return False
+    try:
+        return all(map(math.isfinite, items)) and -_LARGE < min(items) and max(items) < _LARGE
+    except OverflowError:  # an integer beyond the range of floats
+        return False
 
 
 def _encode_rare(value: Any, kind: type, other: Callable[[Any], Any] | None, depth: int) -> Any:

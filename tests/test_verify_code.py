@@ -1,0 +1,238 @@
+"""The contract of `steer verify code`: order, bad lines, limits, repeats, threads, a loaded machine."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from steer.verify.code import CodeVerdict, Program, Sandbox
+from steer.verify.code.program import REASONS
+from tests.hostile import SQUARES, SQUARES_READ, asserts, correct, function, stdin, tricks
+
+SQUARE = "def f(x): return x * x"
+SOURCE = str(Path(__file__).resolve().parents[1] / "src")
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox(2) as sandbox:
+        yield sandbox
+
+
+def command(lines, *arguments):
+    text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+    done = subprocess.run(
+        [sys.executable, "-m", "steer.cli", "verify", "code", *arguments],
+        input=text.encode("utf-8", "surrogatepass"), capture_output=True, env={**os.environ, "PYTHONPATH": SOURCE}, timeout=120,
+    )  # fmt: skip
+    return done.returncode, [json.loads(line) for line in done.stdout.decode().splitlines()], done.stderr.decode()
+
+
+def test_lines_in_lines_out_in_order():
+    rows = [{"id": f"p{n}", "program": f"def f(x): return x * x + {n % 2}", "tests": SQUARES} for n in range(20)]
+    rows.insert(3, {"id": "slow", "program": "while True: pass", "tests": SQUARES, "time_limit_s": 0.5})
+    status, verdicts, _ = command(rows)
+    assert status == 0
+    assert [v["id"] for v in verdicts] == [row["id"] for row in rows]
+    assert [v["verdict"] for v in verdicts if v["id"] != "slow"] == ["pass", "fail"] * 10
+    assert verdicts[3]["reason"] == "cpu_timeout" and 0.4 < verdicts[3]["cpu_seconds"] < 1.5
+    assert all(set(v) == {"id", "verdict", "reason", "cpu_seconds", "wall_seconds"} for v in verdicts)
+
+
+def test_a_bad_line_has_a_verdict_of_its_own():
+    good = {"id": "good", "program": SQUARE, "tests": SQUARES}
+    bad = [
+        "{", "[]", "7", "\ufffd", '{"id": 1}', "\ud800",
+        {**good, "program": 3}, {**good, "program": None}, {**good, "tests": None}, {**good, "tests": {"kind": "spell"}},
+        {**good, "time_limit_s": -1}, {**good, "time_limit_s": "2"}, {**good, "time_limit_s": 1e9}, {**good, "memory_limit_mb": -5},
+        {**good, "tests": {**SQUARES, "cases": []}}, {**good, "tests": {**SQUARES, "cases": [{"args": 3, "expected": 9}]}},
+        {**good, "tests": {**SQUARES, "cases": [{"args": [3]}]}}, {**good, "tests": {**SQUARES, "entry_point": 7}},
+        {**good, "tests": {"kind": "stdin", "cases": [{"input": "", "output": 7}]}}, {**good, "tests": asserts("")},
+        {**good, "tests": asserts("def check(candidate:")}, "NaN", "[" * 100_000,
+    ]  # fmt: skip
+    status, verdicts, _ = command([line for pair in ((good, line) for line in bad) for line in pair])
+    assert status == 0
+    assert [v["verdict"] for v in verdicts[::2]] == ["pass"] * len(bad)
+    assert [v["verdict"] for v in verdicts[1::2]] == ["sandbox_error"] * len(bad)
+    assert all(v["reason"] for v in verdicts[1::2])
+
+
+def test_probe_names_every_layer():
+    done = subprocess.run(
+        [sys.executable, "-m", "steer.cli", "verify", "code", "--probe"],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": SOURCE}, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0
+    lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert {"seccomp", "landlock", "pid_namespace", "rlimits", "no_new_privs", "unprivileged_user"} <= set(lines)
+    assert all(state == "active" or state.startswith("missing: ") for state in lines.values())
+    assert lines["no_new_privs"] == lines["rlimits"] == "active"
+
+
+def test_empty_input_and_unknown_layers():
+    assert command([]) == (0, [], "")
+    status, _, error = command([], "--require", "moat")
+    assert status == 2 and error.count("\n") == 1 and "moat" in error
+
+
+@pytest.mark.parametrize(
+    ("program", "tests", "reason"),
+    [
+        ("def f(x): return 0", SQUARES, "wrong_answer"),
+        ("def f(x): return 1 / 0", SQUARES, "runtime_error"),
+        ("1 / 0", SQUARES, "runtime_error"),
+        ("def f(x: return x", SQUARES, "syntax_error"),
+        ("print(1", SQUARES_READ, "syntax_error"),
+        ("", SQUARES, "missing_entry_point"),
+        ("pass", SQUARES_READ, "no_output"),
+        ("def f(x): return bytearray(20 << 30)", SQUARES, "memory"),
+        ("a = bytearray(20 << 30)", SQUARES_READ, "memory"),
+        ("def f(x):\n    while True: pass", SQUARES, "cpu_timeout"),
+        ("while True: print('x' * 99999)", SQUARES_READ, "output_limit"),
+        ("import time\ntime.sleep(99)", SQUARES_READ, "wall_timeout"),
+        ("raise SyntaxError('mine')", SQUARES, "runtime_error"),
+        ("def f(x): raise MemoryError", asserts("assert f(1) == 1"), "memory"),
+        ("def f(x): return g(x)", asserts("assert f(1) == 1"), "runtime_error"),
+    ],
+)
+def test_reasons(sandbox, program, tests, reason):
+    verdict = sandbox.judge([Program(program, tests, 0.5, 256)])[0]
+    assert (verdict.verdict, verdict.reason) == ("fail", reason)
+    assert reason in REASONS
+
+
+def test_a_prompt_serves_the_tests_on_the_judges_side(sandbox):
+    """The candidate's own version of a helper that the tests use does not count."""
+    tests = {
+        **asserts("def check(candidate):\n    assert abs(poly(candidate(2), 2)) < 1e-6\n"),
+        "prompt": "def poly(x, c): return x - c\ndef f(c):\n    'Root.'\n",
+    }
+    honest, cheat = sandbox.judge(
+        [Program("def f(c): return c", tests), Program("def poly(x, c): return 0\ndef f(c): return 7", tests)]
+    )
+    assert (honest.verdict, cheat.verdict, cheat.reason) == ("pass", "fail", "wrong_answer")
+
+
+def test_each_stdin_case_is_a_run_of_its_own(sandbox):
+    program = "import os\nn = len(os.listdir('.'))\nopen('left', 'w').close()\nprint(n, int(input()) ** 2)"
+    assert sandbox.judge([Program(program, stdin(("3", "1 9"), ("4", "1 16"), ("5", "1 25")))])[0].verdict == "pass"
+
+
+def test_nothing_passes_from_one_program_to_the_next():
+    leave = "import builtins, sys, os\nbuiltins.left = sys.modules['left'] = os.environ['LEFT'] = 'x'\nopen('left', 'w').close()\ndef f(x): return x * x"
+    look = "import builtins, sys, os\ndef f(x): return [hasattr(builtins, 'left'), 'left' in sys.modules, 'LEFT' in os.environ, os.path.exists('left')]"
+    with Sandbox(1) as sandbox:
+        first, second = sandbox.judge([Program(leave, SQUARES), Program(look, function(([1], [False] * 4)))])
+    assert (first.verdict, second.verdict) == ("pass", "pass")
+
+
+def test_repeated_programs_are_judged_once():
+    with Sandbox(1) as sandbox:
+        program = Program("import time\ntime.sleep(0.5)\ndef f(x): return x * x", SQUARES)
+        started = time.monotonic()
+        verdicts = sandbox.judge([program] * 50) + sandbox.judge([program] * 50)
+        assert time.monotonic() - started < 5
+        assert {verdict.verdict for verdict in verdicts} == {"pass"}
+        other = Program(program.program, function(([3], 10)))
+        assert sandbox.judge([other])[0].reason == "wrong_answer"
+
+
+def test_a_batch_has_a_bound_on_its_time(sandbox):
+    slow = [Program(f"x = {n}\nwhile True: pass", SQUARES, 1.0) for n in range(40)]
+    started = time.monotonic()
+    verdicts = sandbox.judge(slow, time_s=2.0)
+    assert time.monotonic() - started < 20
+    assert {v.reason for v in verdicts} == {"cpu_timeout", "not judged in time"}
+    assert all(v.verdict == "sandbox_error" for v in verdicts if v.reason == "not judged in time")
+
+
+def test_a_lost_judge_masks_its_program_and_is_replaced():
+    with Sandbox(1) as sandbox:
+        judge = sandbox._free.queue[0]
+        timer = threading.Timer(0.5, judge.process.kill)
+        timer.start()
+        lost = sandbox.judge([Program("import time\ntime.sleep(3)\ndef f(x): return x * x", SQUARES)])[0]
+        assert lost.verdict == "sandbox_error"
+        assert sandbox.judge([Program(SQUARE, SQUARES)])[0].verdict == "pass"
+
+
+def test_several_threads_may_judge_at_once(sandbox):
+    results: dict[int, list[CodeVerdict]] = {}
+
+    def work(number):
+        programs = [Program(f"def f(x): return x * x + {(number + n) % 2}  # {number}", SQUARES) for n in range(10)]
+        results[number] = sandbox.judge(programs)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, verdicts in results.items():
+        assert [v.verdict for v in verdicts] == [("pass", "fail")[(number + n) % 2] for n in range(10)]
+
+
+def spin():
+    while True:
+        pass
+
+
+def test_verdicts_do_not_depend_on_the_load_of_the_machine():
+    """The same 200 programs, some near the limit of their CPU time, with and without both cores taken."""
+    near = "import time\ndef f(x):\n    while time.process_time() < {}: pass\n    return x * x  # {}"
+    programs = [Program(f"def f(x): return x * x + {n % 3}  # load {n}", SQUARES, 1.0) for n in range(180)]
+    programs += [Program(near.format(used, n), SQUARES, 1.0) for n in range(10) for used in (0.2, 1.6)]
+    with Sandbox(2) as sandbox:
+        quiet = sandbox.judge(programs)
+    others = [multiprocessing.get_context("spawn").Process(target=spin, daemon=True) for _ in range(2)]
+    for other in others:
+        other.start()
+    try:
+        with Sandbox(2) as sandbox:
+            loaded = sandbox.judge(programs)
+    finally:
+        for other in others:
+            other.kill()
+    assert [(v.verdict, v.reason) for v in quiet] == [(v.verdict, v.reason) for v in loaded]
+    assert [v.reason for v in quiet[180:]] == ["", "cpu_timeout"] * 10
+
+
+def test_256_small_programs_take_seconds(sandbox):
+    programs = [Program(f"def f(x): return x * x + {n} - {n}", SQUARES) for n in range(256)]
+    started = time.monotonic()
+    assert {v.verdict for v in sandbox.judge(programs)} == {"pass"}
+    assert time.monotonic() - started < 15  # 1 second on two free cores; benchmarks/verify_code.py measures it
+
+
+def test_modules_at_the_top_are_light():
+    code = "import sys, steer.verify.code, steer.verify.code.command; print([m for m in ('torch', 'numpy', 'pandas') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": SOURCE}
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_caller_is_never_forked(monkeypatch):
+    def refuse():
+        raise AssertionError("forked")
+
+    os.register_at_fork(before=lambda: refuse() if watching else None)
+    watching = [1]
+    try:
+        with Sandbox(1) as sandbox:
+            assert sandbox.judge([Program(SQUARE, SQUARES)])[0].verdict == "pass"
+    finally:
+        watching.clear()
+
+
+def test_the_corpora_are_judged_from_lines_too():
+    cases = [*tricks.CASES[:12], *correct.CASES[:12]]
+    status, verdicts, _ = command([{"id": c.name, "program": c.program, "tests": c.tests} for c in cases])
+    assert status == 0
+    assert [v["verdict"] for v in verdicts] == ["fail" if c.reasons else "pass" for c in cases]

@@ -1,0 +1,106 @@
+"""The program in a response: fences, several blocks, prose, continuation of a prompt."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steer.verify.code import extract_program
+
+PREFIX = 'from typing import List\n\n\ndef half(x):\n    return x / 2\n\n\ndef f(x: int) -> int:\n    """ Double.\n    >>> f(2)\n    4\n    """\n'
+BODY = "    y: List[int] = [x, x]\n    return int(half(sum(y)) * 2)\n"
+WHOLE = "def f(x):\n    return 2 * x\n"
+
+
+def doubles(program, name="f"):
+    names = {}
+    exec(program, names)
+    return names[name](21) == 42
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        BODY,
+        BODY.strip(),
+        "return 2 * x",
+        "y = 2 * x\nreturn y",
+        BODY + "\n\ndef main():\n    print(f(",
+        BODY + "\n\nThis doubles the number, isn't it?\n",
+        BODY + "```\nThe function doubles.",
+        f"```python\n{BODY}```",
+        f"```python\n{WHOLE}```",
+        f"```python\n{PREFIX}{BODY}```",
+        PREFIX + BODY,
+        PREFIX + BODY + "\nThat is all, isn't it?",
+        "```python\ndef f(x: List[int]):\n    return int(half(4 * x))\n```",
+        f"Sure:\n\n{WHOLE}\nThis isn't hard.",
+        f"<think>\n```python\ndef f(x): return 0\n```\n</think>\n```python\n{WHOLE}```",
+    ],
+)
+def test_a_continuation_of_a_prompt(response):
+    assert doubles(extract_program(response, PREFIX, "f"))
+    assert doubles(extract_program(response, PREFIX))
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        WHOLE,
+        f"```python\n{WHOLE}```",
+        f"```\n{WHOLE}```",
+        f"~~~py\n{WHOLE}~~~",
+        f"```Python3 title=x\n{WHOLE}```\nDone.",
+        f"````python\n{WHOLE}````",
+        f"```python\r\n{WHOLE}```".replace("\n", "\r\n"),
+        f"```python\n{WHOLE}",
+        f"  ```python\n{WHOLE}  ```",
+        f"It is easy.\n\n{WHOLE}\nThat's it: don't worry.",
+        f"```python\ndef f(x): return 0\n```\nBetter:\n```python\n{WHOLE}```",
+        f"```python\n{WHOLE}```\nUse:\n```python\nprint(f(2))\n```\nOutput:\n```\n4\n```",
+        f"```bash\npip install x\n```\n```python\n{WHOLE}```",
+        "```python\ndef g(x):\n    return 2 * x\n```\nthen\n```python\ndef f(x):\n    return g(x)\n```",
+        "```python\nimport math\n```\n```python\ndef f(x):\n    return math.floor(2 * x)\n```",
+        f"```json\n{{}}\n```\n```python\n{WHOLE}```\n```cpp\nint f(int x);\n```",
+    ],
+)
+def test_a_program_that_stands_alone(response):
+    assert doubles(extract_program(response, entry_point="f"))
+
+
+def test_the_last_block_counts_without_an_entry_point():
+    assert extract_program("```python\nprint(1)\n```\n```python\nprint(2)\n```") == "print(2)\n"
+    assert extract_program("```python\nprint(1)\n```\n```python\nprint(2\n```") == "print(1)\n"
+    assert extract_program("n = int(input())\nprint(n)\n") == "n = int(input())\nprint(n)\n"
+
+
+def test_a_method_is_found_by_its_last_name():
+    block = "class Solution:\n    def f(self, x):\n        return x\n"
+    assert extract_program(f"```python\n{block}```\n```python\nprint(1)\n```", entry_point="Solution.f") == block
+    assert extract_program(f"```python\n{block}```\n```python\nprint(1)\n```", entry_point="f") == block
+
+
+@pytest.mark.parametrize(
+    "response",
+    ["", "no code", "(" * 100_000, "x = (\n" * 50_000, "def f(\n" * 3000, "```" * 50_000, "```\n" * 30_000, " `" * 50_000,
+     "-" * 100_000 + "1", "f" + "'" * 99_999, "\0", "\ud800", "def f():\n" + " \n" * 100_000],
+)  # fmt: skip
+def test_hostile_responses_take_bounded_time(response):
+    started = time.monotonic()
+    for prefix in ("", PREFIX):
+        assert isinstance(extract_program(response, prefix, "f"), str)
+    assert time.monotonic() - started < 10
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(st.sampled_from("`py\n def:()x=#'\"~</think>"), max_size=200), st.sampled_from(["", PREFIX]))
+def test_any_text_gives_some_text(response, prefix):
+    assert isinstance(extract_program(response, prefix, "f"), str)
+
+
+def test_nothing_is_run(tmp_path):
+    target = tmp_path / "made"
+    extract_program(f"```python\nopen({str(target)!r}, 'w')\n```", entry_point="f")
+    extract_program(f"open({str(target)!r}, 'w')\n", PREFIX, "f")
+    assert not target.exists()

@@ -1,0 +1,149 @@
+"""Values that cross the boundary, and when two of them are equal."""
+
+import collections
+import json
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steer.verify.code import wire
+from steer.verify.code.compare import same_text, same_value
+
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.complex_numbers(allow_nan=False),
+    st.fractions(), st.decimals(allow_nan=False), st.integers(-(1 << 20_000), 1 << 20_000),
+)  # fmt: skip
+keys = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.tuples(st.integers(), st.text()))
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner), st.lists(inner).map(tuple), st.dictionaries(keys, inner), st.sets(keys), st.frozensets(keys),
+        st.lists(inner).map(collections.deque),
+    ),
+    max_leaves=20,
+)  # fmt: skip
+
+
+def crossed(value, **options):
+    data = wire.frame(["ok", wire.encode(value)])
+    (length,) = wire.HEADER.unpack(data[:4])
+    assert length == len(data) - 4
+    return wire.decoder(**options)(data[4:])[1]
+
+
+def kinds(value):
+    if isinstance(value, dict):
+        return [dict, *((kinds(k), kinds(v)) for k, v in value.items())]
+    if isinstance(value, list | tuple | collections.deque):
+        return [type(value), *map(kinds, value)]
+    return type(value)
+
+
+@settings(deadline=None, max_examples=300)
+@given(values)
+def test_plain_data_comes_back_equal_and_of_the_same_types(value):
+    back = crossed(value)
+    assert back == value
+    assert kinds(back) == kinds(value)
+
+
+def test_what_equality_does_not_show():
+    assert math.isnan(crossed(float("nan")))
+    assert crossed([math.inf, -math.inf]) == [math.inf, -math.inf]
+    assert math.copysign(1, crossed(-0.0)) == -1
+    assert crossed(range(1, 9, 3)) == range(1, 9, 3)
+    assert list(crossed({2: 3, 1: 4}.keys())) == [2, 1]
+    assert crossed({1: 2}.items()) == {1: 2}.items()
+    assert list(crossed({1: 2}.values())) == [2]
+    assert crossed(...) is ...
+    assert crossed("\ud800") == "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("subclass", "plain"),
+    [
+        (type("I", (int,), {"__eq__": lambda s, o: True})(3), 3),
+        (type("S", (str,), {"__eq__": lambda s, o: True})("a"), "a"),
+        (type("L", (list,), {"__eq__": lambda s, o: True, "__iter__": lambda s: iter([9])})([1, 2]), [1, 2]),
+        (type("T", (tuple,), {"__eq__": lambda s, o: True})((1,)), (1,)),
+        (type("D", (dict,), {"__eq__": lambda s, o: True, "items": lambda s: [(9, 9)]})({1: 2}), {1: 2}),
+        (type("F", (float,), {"__eq__": lambda s, o: True})(0.5), 0.5),
+        (collections.Counter("aab"), {"a": 2, "b": 1}),
+        (collections.OrderedDict(a=1), {"a": 1}),
+    ],
+)
+def test_subclasses_cross_as_the_plain_type_under_them(subclass, plain):
+    back = crossed(subclass)
+    assert type(back) is type(plain)
+    assert back == plain
+
+
+def test_numpy_values_become_plain_or_arrays():
+    numpy = pytest.importorskip("numpy")
+    assert crossed(numpy.int64(3)) == 3
+    assert crossed(numpy.array([[1, 2]])) == [[1, 2]]
+    assert crossed(numpy.array([1.5]), arrays=True).dtype == float
+
+
+@pytest.mark.parametrize("value", [object(), lambda: 0, (i for i in ()), open, NotImplemented, [object()]])
+def test_what_is_not_plain_is_refused(value):
+    with pytest.raises(wire.NotPlain):
+        wire.encode(value)
+
+
+def test_depth_is_bounded():
+    nested = []
+    for _ in range(wire.MAX_DEPTH + 2):
+        nested = [nested]
+    with pytest.raises(wire.NotPlain, match="nested"):
+        wire.encode(nested)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.integers(), st.text(), st.floats()),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_hostile_json_raises_only_what_is_caught(message):
+    for tag in [*wire._DECODERS, "ndarray"]:
+        try:
+            wire.decoder()(json.dumps({tag: message}).replace("NaN", "0").replace("Infinity", "0").encode())
+        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "same"),
+    [
+        (1, 1, True), (1, 1.0, True), (1, 2, False), (True, 1, True), ([1, 2], (1, 2), True), ([1, 2], [2, 1], False),
+        ([1], {1}, False), ({"1": [2]}, {1: (2,)}, True), ({"a": 1}, {"a": 1, "b": 2}, False), ({"1": 1}, {1: 1, "1": 1}, False),
+        (0.3, 0.1 + 0.2, True), (0.3, 0.3001, False), (1e300, 1.0000001e300, False), (0.0, 5e-17, True), (0.0, 1e-9, False),
+        (3.14159, math.pi, False), (float("nan"), float("nan"), True), (float("nan"), 1.0, False), (float("inf"), float("inf"), True),
+        (1e308, 10**400, False), (None, False, False), (None, 0, False), ("1", 1, False), ([], None, False), ("a", ["a"], False),
+        (0.5, Fraction(1, 2), True), (2, Decimal(2), True), ([[1.0, "x"]], [(1, "x")], True), (1.5, True, False), ([], (), True),
+        ({"true": 1, "null": 2}, {True: 1, None: 2}, True),
+    ],
+)  # fmt: skip
+def test_equality_of_function_results(expected, answer, same):
+    assert same_value(expected, answer) is same
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "same"),
+    [
+        ("1 2\n3\n", "1 2\n3", True), ("1 2\n", "1  2 \n\n", True), ("1\r\n2\r\n", "1\n2\n", True), ("1 2", "1 3", False),
+        ("1 2", "1", False), ("1", "1 1", False), ("", "", True), ("", " \n", True), ("", "1", False), ("YES", "Yes", False),
+        ("0.5", "0.50", True), ("0.5", "1/2", False), ("10", "0010", False), ("10", "10.0", False), ("10.0", "10", True),
+        ("0.333333", "0.3333333333", True), ("0.333333", "0.3333339", False), ("0.33", "0.3333333", False), ("1e5", "100000.0", True),
+        ("3.14159", "3.141592653", False), ("0.123456789", "0.12345678912", True), ("nan", "NaN", False), ("-0.0", "0.0", True),
+        ("1e999", "inf", False), ("12345678901234567890", "12345678901234567891", False),
+    ],
+)  # fmt: skip
+def test_equality_of_outputs(expected, answer, same):
+    assert same_text(expected.encode(), answer.encode()) is same
