@@ -26,6 +26,7 @@ from steer.verify.math.extract import extract
         ("Hence the sum is $a+b$.", "a+b"),
         (r"\frac{1}{2}", r"\frac{1}{2}"),
         ("cx^{-2} - 2x", "cx^{-2} - 2x"),
+        ("<think>7</think> <answer> $42$ </answer>", "$42$"),
         ("after some thought my choice is C", "C"),
         ("the price is not 10 but 1,000.99€", "1,000.99"),
     ],

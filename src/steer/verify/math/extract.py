@@ -26,6 +26,7 @@ LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
 WORD = re.compile(
     r"(?<![A-Za-z\\])(?:[A-Za-z]{3,}|is|it|so|we|of|to|as|be|at|by|my|not)(?![A-Za-z^_({])", re.IGNORECASE
 )
+TAGGED = re.compile(r"<answer>([^<]*)</answer>")
 CONNECTOR = re.compile(r"\s*(?:,|;|and\b|or\b|\"|\\quad)?\s*")
 WRAPPED = re.compile(
     r"\\(?:text|mbox|mathrm|textbf|textnormal|operatorname)\s?\{[^{}]*\}|\\[a-zA-Z]+\s?|\{[a-z]*matrix\}|\{array\}"
@@ -141,6 +142,9 @@ def extract(response: str) -> Extraction:
     if not text.strip():
         return Extraction(None, "empty response")
     tail = SPECIAL.split(text[-TAIL:])[0].strip() or text[-TAIL:]
+    tagged = TAGGED.findall(tail)
+    if tagged:
+        return Extraction(core(tagged[-1]), "in answer tags")
     stated = _stated(tail)
     if stated:
         return Extraction(stated, "stated in words")

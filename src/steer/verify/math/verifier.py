@@ -69,6 +69,7 @@ def settle(gold: str, response: str, kind: str | None) -> Step:
     """All steps that need no other process."""
     if not isinstance(gold, str) or not isinstance(response, str):
         return Step(Extraction(None, ""), "unverifiable", "gold and response must be strings")
+    kind = kind[:64] if isinstance(kind, str) else None
     found = extract(response)
     gold = extract_gold(gold)
     if not gold.strip():

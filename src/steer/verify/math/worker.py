@@ -9,6 +9,7 @@ address space; the supervisor ends it after WALL_LIMIT_S. The job then has an ou
 takes the place, and no other job notices.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -51,7 +52,10 @@ def _serve(module, cpu_limit_s: float, jobs: int, outcomes: int) -> None:
         except Exception as error:
             verdict, reason = "unverifiable", f"comparison failed ({type(error).__name__})"
         signal.setitimer(signal.ITIMER_PROF, 0)
-        os.write(outcomes, json.dumps({"verdict": verdict, "reason": reason[:300], "used": used}).encode() + b"\n")
+        os.write(
+            outcomes,
+            json.dumps({"verdict": verdict, "reason": reason[:300], "used": used, "spent": spent}).encode() + b"\n",
+        )
         if spent:
             return
 
@@ -93,10 +97,14 @@ def _ended(status: int, cpu_limit_s: float) -> dict:
     """The outcome of a job whose worker is gone; `status` as from waitpid."""
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
         return {"verdict": "unverifiable", "reason": f"comparison exceeded {cpu_limit_s} s of processor time"}
-    return {"verdict": "unverifiable", "reason": "the comparing process ended (memory limit or crash)"}
+    return {
+        "verdict": "unverifiable",
+        "reason": "the comparing process ended twice (memory limit or crash)",
+        "load": True,
+    }
 
 
-def _collect(worker: Worker, module, cpu_limit_s: float) -> Worker:
+def _collect(worker: Worker, module, cpu_limit_s: float, waiting: list[dict]) -> Worker:
     """Read what a worker has to say; returns the worker that has its place from now on."""
     data = os.read(worker.outcomes, 65536)
     worker.buffer += data
@@ -105,14 +113,20 @@ def _collect(worker: Worker, module, cpu_limit_s: float) -> Worker:
     seconds = time.monotonic() - worker.started
     job, worker.job = worker.job, None
     if data:
-        _report(job, json.loads(worker.buffer), seconds)
+        outcome = json.loads(worker.buffer)
+        spent = outcome.pop("spent")
+        _report(job, outcome, seconds)
         worker.buffer.clear()
         worker.served += 1
-        if worker.served < JOBS_PER_WORKER:
+        if not spent and worker.served < JOBS_PER_WORKER:
             return worker
     status = _bury(worker)
     if not data and job:
-        _report(job, _ended(status, cpu_limit_s), seconds)
+        outcome = _ended(status, cpu_limit_s)
+        if "load" in outcome and not job.get("again"):  # perhaps killed from outside: once more
+            waiting.insert(0, job | {"again": True})
+        else:
+            _report(job, outcome, seconds)
     return _fork(module, cpu_limit_s)
 
 
@@ -129,7 +143,7 @@ def supervise(module, count: int, cpu_limit_s: float) -> None:
         ready = select.select([0] + [w.outcomes for w in workers], [], [], timeout)[0]
         for place, worker in enumerate(workers):
             if worker.outcomes in ready:
-                workers[place] = _collect(worker, module, cpu_limit_s)
+                workers[place] = _collect(worker, module, cpu_limit_s, waiting)
             elif worker.job and time.monotonic() - worker.started > WALL_LIMIT_S:
                 os.kill(worker.pid, signal.SIGKILL)
                 _bury(worker)
@@ -144,7 +158,8 @@ def supervise(module, count: int, cpu_limit_s: float) -> None:
         for worker in workers:
             if waiting and not worker.job:
                 worker.job, worker.started = waiting.pop(0), time.monotonic()
-                os.write(worker.jobs, json.dumps(worker.job).encode() + b"\n")
+                with contextlib.suppress(BrokenPipeError):  # it just ended: its closed pipe is read next
+                    os.write(worker.jobs, json.dumps(worker.job).encode() + b"\n")
     for worker in workers:
         os.kill(worker.pid, signal.SIGKILL)
         _bury(worker)
