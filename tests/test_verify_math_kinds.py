@@ -199,6 +199,8 @@ def test_verdict(verifier, gold, answer, agree):
         ("real:rel=0.0001", "41.8", "41.81", False),
         ("real:abs=0.1", "4.2", "4.28", True),
         ("real:abs=0.1", "4.2", "4.31", False),
+        ("real", "1e400", "1.001e400", True),
+        ("real", "1e400", "1.1e400", False),
         ("real", "0.5", r"\frac{\sqrt{3}}{2}", False),
         ("text", "12 and 13", "12 and 13", True),
         ("a type nobody knows", "1/2", "0.5", True),

@@ -13,6 +13,7 @@ nothing, and so is any name not known here: a hint must not cost a verdict.
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 DEFAULT_RELATIVE = 0.01
@@ -28,7 +29,11 @@ class AnswerType:
 
     def accepts(self, gold, answer) -> bool:
         """Whether a number is within the tolerance around the gold. False for types without one."""
-        return bool(self.name == "real" and abs(gold - answer) <= self.relative * abs(gold) + self.absolute)
+        if self.name != "real":
+            return False
+        exact = isinstance(gold, Fraction)  # and maybe beyond the range of floats
+        relative, absolute = (Fraction(t) if exact else t for t in (self.relative, self.absolute))
+        return bool(abs(gold - answer) <= relative * abs(gold) + absolute)
 
 
 @lru_cache(maxsize=256)
