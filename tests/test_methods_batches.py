@@ -55,6 +55,19 @@ def test_a_maximum_per_micro_batch_is_the_micro_batch_own():
         torch.testing.assert_close(weight, alone.loss(tokens.rows(rows)).weight)
 
 
+@pytest.mark.parametrize("name", ["grpo", "steer", "steer_linear", "steer_binary", "kl_cov", "gspo"])
+def test_a_micro_batch_without_a_token_adds_nothing(name):
+    """Responses without a verdict are masked out, and may fill a micro-batch."""
+    mask = batch().mask.clone()
+    mask[4:6] = False
+    overrides = {"weight.scope": "micro_batch"} if name.startswith("steer") else {}
+    method, tokens = load_method(name, overrides), with_gradient(batch().with_(mask=mask))
+    prepared, rows = method.prepare(tokens), slice(4, 6)
+    out = method.loss(tokens.rows(rows), prepared.rows(rows))
+    out.loss.backward()
+    assert out.loss == 0 and (tokens.logprob.grad == 0).all()
+
+
 @pytest.mark.parametrize("padding", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("name", NAMES)
 def test_padding_is_never_read(name, padding):

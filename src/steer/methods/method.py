@@ -117,7 +117,7 @@ class Method:
         tokens = tokens.blank_padding().with_(advantage=prepared.advantage)
         surrogate = self.clip(tokens)
         weight = prepared.weight
-        if self.settings["weight"].get("scope") == "micro_batch":
+        if self.settings["weight"].get("scope") == "micro_batch" and tokens.valid.any():
             with torch.no_grad():
                 current = tokens.detach().with_(unclipped=surrogate.unclipped)
                 weight = self.weight(current, self._context("weight", generator))

@@ -16,6 +16,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 NEAR = 0.3  # |ln(target/H)| below which the controller's integral always moves
+FRESH = 0.5  # weight of a new entropy in the controller's running (geometric) mean: one step's batch is a noisy measure
 RELEASED_FLOOR = 0.02  # the authors' code lets max|ω| not fall below it
 
 
@@ -32,7 +33,7 @@ def steer(
     quantile: Annotated[float, Field(gt=0, lt=1)] = 0.8,
     target: Positive = 0.3,
     proportional: NonNegative = 10.0,
-    integral: NonNegative = 0.5,
+    integral: NonNegative = 0.1,
     limit: Positive = 50.0,
 ) -> Tensor:
     """λ from ω, the estimated entropy change (`steer.methods.estimators`). STEER, arXiv 2510.10150 v4.
@@ -90,16 +91,23 @@ def _control(
 ) -> Mapping[str, Any]:
     """One step of the `target` mapping's controller: k = K_p·e + I, I ← I + K_i·e, e = ln(target/H) within ±1.
 
-    I is held while e is large and shrinking: the entropy on its way to the target must not wind it up.
+    H is a running mean. I is held while e is large and shrinking: the entropy on its way to the target must not wind it up.
     """
     if mapping != "target":
         return memory
-    error = math.log(target / max(metrics["entropy"], 1e-9))
+    measured = max(metrics["entropy"], 1e-9)
+    entropy = memory.get("entropy", measured) ** (1 - FRESH) * measured**FRESH
+    error = math.log(target / entropy)
     settling = NEAR < abs(error) < abs(memory.get("error", 0.0))
     pull = min(max(error, -1.0), 1.0)
     held = memory.get("integral", 0.0)
     total = held if settling else min(max(held + integral * pull, -limit), limit)
-    return {"error": error, "integral": total, "strength": min(max(total + proportional * pull, -limit), limit)}
+    return {
+        "entropy": entropy,
+        "error": error,
+        "integral": total,
+        "strength": min(max(total + proportional * pull, -limit), limit),
+    }
 
 
 steer.after_step = _control
