@@ -20,6 +20,7 @@ COMMANDS = {
     "tabulate": ("steer.analyse.command", "make the tables from runs and verdicts"),
     "plot": ("steer.figures.command", "draw one figure from tables"),
     "report": ("steer.report.command", "write the self-contained HTML report"),
+    "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),
     "verify": ("steer.verify.command", "verify answers or programs given on standard input"),
 }
 

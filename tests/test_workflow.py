@@ -1,0 +1,246 @@
+"""The DAG as users meet it: what runs again after which change, a killed run, added methods, mistakes in one line.
+
+A copy of the project is run once to its report, at a scale where no number means anything.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from steer.io import read_jsonl
+
+REPOSITORY = Path(__file__).parents[1]
+PICO = {
+    "extends": "nano.yaml",
+    "name": "pico",
+    "data": {"benchmarks": ["sums", "lists"], "rows": 3, "train_size": 16},
+    "model": {"warm_start": {"steps": 3, "batch": 8, "architecture": {"hidden_size": 16, "heads": 2, "kv_heads": 2}}},
+    "training": {"steps": 2, "prompts": 2, "rollouts": 2, "updates": 1, "max_response_tokens": 6},
+    "evaluation": {"max_response_tokens": 6, "also": ["base"]},
+    "methods": {"grpo": None},
+    "seeds": [0],
+}
+
+
+class Project:
+    """A checkout of its own in which a test may edit anything."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        for name in ("Snakefile", "workflow", "src", "configs", "environment.yml"):
+            source = REPOSITORY / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, root / name)
+        shutil.rmtree(root / "configs" / "__pycache__", ignore_errors=True)
+        self.configure()
+
+    def configure(self, **changes) -> None:
+        (self.root / "configs" / "pico.yaml").write_text(yaml.safe_dump({**PICO, **changes}))
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        environment = {**os.environ, "PYTHONPATH": str(self.root / "src")}
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "configs/pico.yaml", *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=240)
+        assert (process.returncode != 0) == fails, output
+        return output
+
+    def planned(self) -> dict[str, int]:
+        """Jobs that a dry run would do, by rule."""
+        output = self.run("--dry-run")
+        table = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", output, re.S | re.M)
+        rows = [line.split() for line in table.group(1).splitlines()] if table else []
+        return {name: int(count) for name, count in rows if name not in ("all", "total")}
+
+    def edit(self, path: str, text: str) -> None:
+        with open(self.root / path, "a") as file:
+            file.write(text)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("finished"))
+    project.run()
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """The finished project, for one test to change."""
+    copy = Project.__new__(Project)
+    copy.root = tmp_path / "project"
+    shutil.copytree(finished.root, copy.root, symlinks=True)
+    return copy
+
+
+def test_the_documented_folders_are_there_and_nothing_is_left_to_do(finished):
+    results = finished.root / "results" / "pico"
+    for path in (
+        "config.yaml",
+        "base_model/model.safetensors",
+        "runs/grpo/seed0/metrics.jsonl",
+        "runs/grpo/seed0/model/tokenizer.json",
+        "generations/base/seed0/sums.jsonl.gz",
+        "verdicts/grpo/seed0/lists.jsonl.gz",
+        "tables/T3_main_results.md",
+        "figures/FE_policy_entropy.pdf",
+        "report/index.html",
+    ):
+        assert (results / path).is_file(), path
+    assert not list(results.rglob(".*.tmp"))
+    assert finished.planned() == {}
+
+
+def test_adding_a_method_trains_that_method_alone(project):
+    project.configure(methods={"grpo": None, "clip_higher": None})
+    planned = project.planned()
+    assert planned.pop("plot") > 0
+    assert planned == {"config": 1, "train": 1, "generate": 1, "grade": 1, "tabulate": 1, "report": 1}
+
+
+def test_a_changed_value_trains_only_the_run_it_belongs_to(project):
+    project.configure(methods={"grpo": {"set": {"clip.high": 0.25}}})
+    assert project.planned()["train"] == 1
+    project.configure(methods={"grpo": None}, evaluation={**PICO["evaluation"], "temperature": 0.9})
+    planned = project.planned()
+    assert "train" not in planned
+    assert planned["generate"] == 2
+
+
+def test_an_edited_plot_only_draws_again(project):
+    project.edit("src/steer/figures/FE_policy_entropy.py", "\n# changed\n")
+    assert set(project.planned()) == {"plot", "report"}
+
+
+def test_an_edited_loss_trains_again_without_a_new_base_model(project):
+    project.edit("src/steer/methods/clip.py", "\n# changed\n")
+    planned = project.planned()
+    assert planned["train"] == 1
+    assert "warm_start" not in planned
+    assert "data" not in planned
+
+
+def test_a_method_with_new_mathematics_is_a_function_and_a_file(project):
+    """As the README tells it; the runs that are there stay as they are."""
+    (project.root / "src/steer/methods/weight/halves.py").write_text(
+        "import torch\n\n\ndef halves(tokens, context):\n"
+        '    """λ = 1/2 everywhere."""\n    return torch.full_like(tokens.logprob, 0.5)\n'
+    )
+    (project.root / "configs/methods/halves.yaml").write_text("label: halves\nextends: grpo\nweight: halves\n")
+    project.configure(methods={"grpo": None, "halves": None})
+    assert project.planned()["train"] == 1
+    project.run("--until", "tabulate")
+    metrics = read_jsonl(project.root / "results/pico/runs/halves/seed0/metrics.jsonl")
+    assert {line["weight_p50"] for line in metrics} == {0.5}
+    assert "| halves" in (project.root / "results/pico/tables/T3_main_results.md").read_text()
+
+
+def test_a_baseline_with_a_trainer_of_its_own_is_evaluated_with_the_rest(project):
+    """As the README tells it: a rule that writes the run folder, here a copy of the base model."""
+    (project.root / "workflow/rules/baselines/untrained.smk").write_text(
+        """
+rule train_untrained:
+    input:
+        model=f"{RESULTS}/base_model",
+    output:
+        metrics=f"{RESULTS}/runs/untrained/seed{{seed}}/metrics.jsonl",
+        config=f"{RESULTS}/runs/untrained/seed{{seed}}/config.yaml",
+        model=directory(f"{RESULTS}/runs/untrained/seed{{seed}}/model"),
+    shell:
+        "cp -r {input.model} {output.model}"
+        " && echo '{{\\"step\\": 1, \\"accuracy\\": 0.0, \\"entropy\\": 1.0}}' > {output.metrics}"
+        " && echo 'run: untrained' > {output.config}"
+"""
+    )
+    project.configure(external={"untrained": {"label": "untrained copy"}})
+    planned = project.planned()
+    assert planned["train_untrained"] == 1
+    assert "train" not in planned
+    project.run()
+    results = project.root / "results/pico"
+    assert "| untrained copy" in (results / "tables/T3_main_results.md").read_text()
+    assert "untrained copy" in (results / "report/index.html").read_text()
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint_and_ends_the_same(project):
+    training = {**PICO["training"], "steps": 12, "checkpoint_every": 1}
+    project.configure(training=training)
+    run, checkpoints = "results/pico/runs/grpo/seed0", project.root / "results/pico/checkpoints/grpo/seed0"
+    process = project.start(f"{run}/metrics.jsonl")
+    for _ in range(600):
+        if len(list(checkpoints.glob("step-*.pt"))) >= 2:
+            break
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (project.root / run / "metrics.jsonl").exists(), "a killed run leaves nothing that looks finished"
+    reached = max(int(path.stem[5:]) for path in checkpoints.glob("step-*.pt"))
+    assert 0 < reached < 12
+
+    project.run("--unlock")
+    project.run("--rerun-incomplete", f"{run}/metrics.jsonl")
+    continued = read_jsonl(project.root / run / "metrics.jsonl")
+    log = (project.root / "results/pico/logs/train/grpo/seed0.log").read_text()
+    assert re.search(rf"\b{reached}/12\b", log), "it started where it had stopped"
+    assert not checkpoints.exists()
+
+    shutil.rmtree(project.root / run)
+    project.run(f"{run}/metrics.jsonl")
+    whole = read_jsonl(project.root / run / "metrics.jsonl")
+    strip = [{k: v for k, v in line.items() if not k.startswith("seconds")} for line in whole]
+    assert strip == [{k: v for k, v in line.items() if not k.startswith("seconds")} for line in continued]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"trainning": {}}, "configs/pico.yaml: unknown key `trainning`; did you mean 'training'?"),
+        ({"methods": {"stear": None}}, "method 'stear' does not exist"),
+        ({"methods": {"steer": {"set": {"weight.minimum": 0}}}}, "method steer, slot weight: `weight.minimum`"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_said_before_anything_runs(project, changes, said):
+    project.configure(**changes)
+    output = project.run("--dry-run", fails=True)
+    assert said in output
+    assert "Traceback" not in output
+
+
+def test_no_stage_imports_from_a_later_one():
+    """configs → data → methods → models → engines, verify → train → generate → grade → analyse → figures → report."""
+    order = ["configs", "data", "methods", "models", "engines", "verify", "train", "generate", "grade"]
+    order += ["analyse", "figures", "report"]
+    package = REPOSITORY / "src/steer"
+    wrong = []
+    for stage in order:
+        for path in (package / stage).rglob("*.py"):
+            for imported in re.findall(r"^\s*(?:from|import) steer\.(\w+)", path.read_text(), re.M):
+                if imported in order and order.index(imported) > order.index(stage):
+                    wrong.append(f"{path.relative_to(package)} imports {imported}")
+    assert wrong == []
+
+
+def test_no_file_is_over_300_lines():
+    files = [p for folder in ("src", "tests", "benchmarks", "workflow") for p in (REPOSITORY / folder).rglob("*")]
+    sources = [p for p in files if p.suffix in (".py", ".smk", ".js", ".css", ".html")]
+    assert [str(p) for p in sources if len(p.read_text().splitlines()) > 300] == []
