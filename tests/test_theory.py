@@ -24,7 +24,7 @@ def state(seed: int, vocabulary: int = 6):
 
 
 def statistics(logits, action=0):
-    return token_statistics(logits[None, None], torch.tensor([[action]]), with_reduction=True)
+    return token_statistics(logits[None, None], torch.tensor([[action]]), needs=frozenset({"reduction"}))
 
 
 def entropy(logits):

@@ -91,7 +91,7 @@ def _control(
 ) -> Mapping[str, Any]:
     """One step of the `target` mapping's controller: k = K_p·e + I, I ← I + K_i·e, e = ln(target/H) within ±1.
 
-    H is a running mean. I is held while e is large and shrinking: the entropy on its way to the target must not wind it up.
+    H is a running mean. I is held while e is large and shrinking: an entropy on its way must not wind it up.
     """
     if mapping != "target":
         return memory
