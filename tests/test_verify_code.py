@@ -29,8 +29,11 @@ def command(lines, *arguments):
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     done = subprocess.run(
         [sys.executable, "-m", "steer.cli", "verify", "code", *arguments],
-        input=text.encode("utf-8", "surrogatepass"), capture_output=True, env={**os.environ, "PYTHONPATH": SOURCE}, timeout=120,
-    )  # fmt: skip
+        input=text.encode("utf-8", "surrogatepass"),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+        timeout=120,
+    )
     return done.returncode, [json.loads(line) for line in done.stdout.decode().splitlines()], done.stderr.decode()
 
 
@@ -48,14 +51,30 @@ def test_lines_in_lines_out_in_order():
 def test_a_bad_line_has_a_verdict_of_its_own():
     good = {"id": "good", "program": SQUARE, "tests": SQUARES}
     bad = [
-        "{", "[]", "7", "\ufffd", '{"id": 1}', "\ud800",
-        {**good, "program": 3}, {**good, "program": None}, {**good, "tests": None}, {**good, "tests": {"kind": "spell"}},
-        {**good, "time_limit_s": -1}, {**good, "time_limit_s": "2"}, {**good, "time_limit_s": 1e9}, {**good, "memory_limit_mb": -5},
-        {**good, "tests": {**SQUARES, "cases": []}}, {**good, "tests": {**SQUARES, "cases": [{"args": 3, "expected": 9}]}},
-        {**good, "tests": {**SQUARES, "cases": [{"args": [3]}]}}, {**good, "tests": {**SQUARES, "entry_point": 7}},
-        {**good, "tests": {"kind": "stdin", "cases": [{"input": "", "output": 7}]}}, {**good, "tests": asserts("")},
-        {**good, "tests": asserts("def check(candidate:")}, "NaN", "[" * 100_000,
-    ]  # fmt: skip
+        "{",
+        "[]",
+        "7",
+        "\ufffd",
+        '{"id": 1}',
+        "\ud800",
+        {**good, "program": 3},
+        {**good, "program": None},
+        {**good, "tests": None},
+        {**good, "tests": {"kind": "spell"}},
+        {**good, "time_limit_s": -1},
+        {**good, "time_limit_s": "2"},
+        {**good, "time_limit_s": 1e9},
+        {**good, "memory_limit_mb": -5},
+        {**good, "tests": {**SQUARES, "cases": []}},
+        {**good, "tests": {**SQUARES, "cases": [{"args": 3, "expected": 9}]}},
+        {**good, "tests": {**SQUARES, "cases": [{"args": [3]}]}},
+        {**good, "tests": {**SQUARES, "entry_point": 7}},
+        {**good, "tests": {"kind": "stdin", "cases": [{"input": "", "output": 7}]}},
+        {**good, "tests": asserts("")},
+        {**good, "tests": asserts("def check(candidate:")},
+        "NaN",
+        "[" * 100_000,
+    ]
     status, verdicts, _ = command([line for pair in ((good, line) for line in bad) for line in pair])
     assert status == 0
     assert [v["verdict"] for v in verdicts[::2]] == ["pass"] * len(bad)
@@ -66,8 +85,11 @@ def test_a_bad_line_has_a_verdict_of_its_own():
 def test_probe_names_every_layer():
     done = subprocess.run(
         [sys.executable, "-m", "steer.cli", "verify", "code", "--probe"],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": SOURCE}, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+        timeout=60,
+    )
     assert done.returncode == 0
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert {"seccomp", "landlock", "pid_namespace", "rlimits", "no_new_privs", "unprivileged_user"} <= set(lines)
@@ -102,21 +124,25 @@ def test_empty_input_and_unknown_layers():
     ],
 )
 def test_reasons(sandbox, program, tests, reason):
-    verdict = sandbox.judge([Program(program, tests, 0.5, 256)])[0]
+    limit = 0.2 if reason == "wall_timeout" else 5.0 if reason == "output_limit" else 0.5
+    verdict = sandbox.judge([Program(program, tests, limit, 256)])[0]
     assert (verdict.verdict, verdict.reason) == ("fail", reason)
     assert reason in REASONS
 
 
 def test_a_prompt_serves_the_tests_on_the_judges_side(sandbox):
     """The candidate's own version of a helper that the tests use does not count."""
-    tests = {
-        **asserts("def check(candidate):\n    assert abs(poly(candidate(2), 2)) < 1e-6\n"),
-        "prompt": "def poly(x, c): return x - c\ndef f(c):\n    'Root.'\n",
-    }
-    honest, cheat = sandbox.judge(
-        [Program("def f(c): return c", tests), Program("def poly(x, c): return 0\ndef f(c): return 7", tests)]
-    )
+    code = "def check(candidate):\n    assert abs(poly(candidate(2), 2)) < 1e-6\n"
+    tests = {**asserts(code), "prompt": "def poly(x, c): return x - c\ndef f(c):\n    'Root.'\n"}
+    cheat = "def poly(x, c): return 0\ndef f(c): return 7"
+    honest, cheat = sandbox.judge([Program("def f(c): return c", tests), Program(cheat, tests)])
     assert (honest.verdict, cheat.verdict, cheat.reason) == ("pass", "fail", "wrong_answer")
+
+
+def test_a_test_that_cannot_be_run_masks_the_program(sandbox):
+    code = "class C: pass\ntry:\n    f(C())\nexcept Exception:\n    pass\n"
+    verdict = sandbox.judge([Program(SQUARE, asserts(code))])[0]
+    assert verdict.verdict == "sandbox_error" and "passes a C" in verdict.reason
 
 
 def test_each_stdin_case_is_a_run_of_its_own(sandbox):
@@ -125,8 +151,16 @@ def test_each_stdin_case_is_a_run_of_its_own(sandbox):
 
 
 def test_nothing_passes_from_one_program_to_the_next():
-    leave = "import builtins, sys, os\nbuiltins.left = sys.modules['left'] = os.environ['LEFT'] = 'x'\nopen('left', 'w').close()\ndef f(x): return x * x"
-    look = "import builtins, sys, os\ndef f(x): return [hasattr(builtins, 'left'), 'left' in sys.modules, 'LEFT' in os.environ, os.path.exists('left')]"
+    leave = """
+import builtins, sys, os
+builtins.left = sys.modules['left'] = os.environ['LEFT'] = 'x'
+open('left', 'w').close()
+def f(x): return x * x
+"""
+    look = """
+import builtins, sys, os
+def f(x): return [hasattr(builtins, 'left'), 'left' in sys.modules, 'LEFT' in os.environ, os.path.exists('left')]
+"""
     with Sandbox(1) as sandbox:
         first, second = sandbox.judge([Program(leave, SQUARES), Program(look, function(([1], [False] * 4)))])
     assert (first.verdict, second.verdict) == ("pass", "pass")
@@ -186,8 +220,8 @@ def spin():
 def test_verdicts_do_not_depend_on_the_load_of_the_machine():
     """The same 200 programs, some near the limit of their CPU time, with and without both cores taken."""
     near = "import time\ndef f(x):\n    while time.process_time() < {}: pass\n    return x * x  # {}"
-    programs = [Program(f"def f(x): return x * x + {n % 3}  # load {n}", SQUARES, 1.0) for n in range(180)]
-    programs += [Program(near.format(used, n), SQUARES, 1.0) for n in range(10) for used in (0.2, 1.6)]
+    programs = [Program(f"def f(x): return x * x + {n % 3}  # load {n}", SQUARES, 1.0) for n in range(190)]
+    programs += [Program(near.format(used, n), SQUARES, 0.6) for n in range(5) for used in (0.15, 1.2)]
     with Sandbox(2) as sandbox:
         quiet = sandbox.judge(programs)
     others = [multiprocessing.get_context("spawn").Process(target=spin, daemon=True) for _ in range(2)]
@@ -200,7 +234,7 @@ def test_verdicts_do_not_depend_on_the_load_of_the_machine():
         for other in others:
             other.kill()
     assert [(v.verdict, v.reason) for v in quiet] == [(v.verdict, v.reason) for v in loaded]
-    assert [v.reason for v in quiet[180:]] == ["", "cpu_timeout"] * 10
+    assert [v.reason for v in quiet[190:]] == ["", "cpu_timeout"] * 5
 
 
 def test_256_small_programs_take_seconds(sandbox):
@@ -211,14 +245,14 @@ def test_256_small_programs_take_seconds(sandbox):
 
 
 def test_modules_at_the_top_are_light():
-    code = "import sys, steer.verify.code, steer.verify.code.command; print([m for m in ('torch', 'numpy', 'pandas') if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": SOURCE}
-    )
-    assert done.stdout.strip() == "[]", done.stderr
+    code = "import sys, steer.verify.code, steer.verify.code.command; print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": SOURCE}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert "steer.verify.code.command" in done.stdout.split()
+    assert not {"torch", "numpy", "pandas"} & set(done.stdout.split())
 
 
-def test_the_caller_is_never_forked(monkeypatch):
+def test_the_caller_is_never_forked():
     def refuse():
         raise AssertionError("forked")
 

@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 
 from steer.verify.code import extract_program
 
-PREFIX = 'from typing import List\n\n\ndef half(x):\n    return x / 2\n\n\ndef f(x: int) -> int:\n    """ Double.\n    >>> f(2)\n    4\n    """\n'
+PREFIX = '''from typing import List
+
+
+def half(x):
+    return x / 2
+
+
+def f(x: int) -> int:
+    """ Double.
+    >>> f(2)
+    4
+    """
+'''
 BODY = "    y: List[int] = [x, x]\n    return int(half(sum(y)) * 2)\n"
 WHOLE = "def f(x):\n    return 2 * x\n"
 
@@ -83,9 +95,22 @@ def test_a_method_is_found_by_its_last_name():
 
 @pytest.mark.parametrize(
     "response",
-    ["", "no code", "(" * 100_000, "x = (\n" * 50_000, "def f(\n" * 3000, "```" * 50_000, "```\n" * 30_000, " `" * 50_000,
-     "-" * 100_000 + "1", "f" + "'" * 99_999, "\0", "\ud800", "def f():\n" + " \n" * 100_000],
-)  # fmt: skip
+    [
+        "",
+        "no code",
+        "(" * 100_000,
+        "x = (\n" * 50_000,
+        "def f(\n" * 3000,
+        "```" * 50_000,
+        "```\n" * 30_000,
+        " `" * 50_000,
+        "-" * 100_000 + "1",
+        "f" + "'" * 99_999,
+        "\0",
+        "\ud800",
+        "def f():\n" + " \n" * 100_000,
+    ],
+)
 def test_hostile_responses_take_bounded_time(response):
     started = time.monotonic()
     for prefix in ("", PREFIX):

@@ -1,6 +1,7 @@
 """Values that cross the boundary, and when two of them are equal."""
 
 import collections
+import contextlib
 import json
 import math
 from decimal import Decimal
@@ -14,18 +15,30 @@ from steer.verify.code import wire
 from steer.verify.code.compare import same_text, same_value
 
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.complex_numbers(allow_nan=False),
-    st.fractions(), st.decimals(allow_nan=False), st.integers(-(1 << 20_000), 1 << 20_000),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+    st.binary(),
+    st.complex_numbers(allow_nan=False),
+    st.fractions(),
+    st.decimals(allow_nan=False),
+    st.integers(-(1 << 20_000), 1 << 20_000),
+)
 keys = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.tuples(st.integers(), st.text()))
 values = st.recursive(
     scalars,
     lambda inner: st.one_of(
-        st.lists(inner), st.lists(inner).map(tuple), st.dictionaries(keys, inner), st.sets(keys), st.frozensets(keys),
+        st.lists(inner),
+        st.lists(inner).map(tuple),
+        st.dictionaries(keys, inner),
+        st.sets(keys),
+        st.frozensets(keys),
         st.lists(inner).map(collections.deque),
     ),
     max_leaves=20,
-)  # fmt: skip
+)
 
 
 def crossed(value, **options):
@@ -112,24 +125,46 @@ def test_depth_is_bounded():
 )
 def test_hostile_json_raises_only_what_is_caught(message):
     for tag in [*wire._DECODERS, "ndarray"]:
-        try:
+        with contextlib.suppress(ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
             wire.decoder()(json.dumps({tag: message}).replace("NaN", "0").replace("Infinity", "0").encode())
-        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
-            pass
 
 
 @pytest.mark.parametrize(
     ("expected", "answer", "same"),
     [
-        (1, 1, True), (1, 1.0, True), (1, 2, False), (True, 1, True), ([1, 2], (1, 2), True), ([1, 2], [2, 1], False),
-        ([1], {1}, False), ({"1": [2]}, {1: (2,)}, True), ({"a": 1}, {"a": 1, "b": 2}, False), ({"1": 1}, {1: 1, "1": 1}, False),
-        (0.3, 0.1 + 0.2, True), (0.3, 0.3001, False), (1e300, 1.0000001e300, False), (0.0, 5e-17, True), (0.0, 1e-9, False),
-        (3.14159, math.pi, False), (float("nan"), float("nan"), True), (float("nan"), 1.0, False), (float("inf"), float("inf"), True),
-        (1e308, 10**400, False), (None, False, False), (None, 0, False), ("1", 1, False), ([], None, False), ("a", ["a"], False),
-        (0.5, Fraction(1, 2), True), (2, Decimal(2), True), ([[1.0, "x"]], [(1, "x")], True), (1.5, True, False), ([], (), True),
+        (1, 1, True),
+        (1, 1.0, True),
+        (1, 2, False),
+        (True, 1, True),
+        ([1, 2], (1, 2), True),
+        ([1, 2], [2, 1], False),
+        ([1], {1}, False),
+        ({"1": [2]}, {1: (2,)}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ({"1": 1}, {1: 1, "1": 1}, False),
+        (0.3, 0.1 + 0.2, True),
+        (0.3, 0.3001, False),
+        (1e300, 1.0000001e300, False),
+        (0.0, 5e-17, True),
+        (0.0, 1e-9, False),
+        (3.14159, math.pi, False),
+        (float("nan"), float("nan"), True),
+        (float("nan"), 1.0, False),
+        (float("inf"), float("inf"), True),
+        (1e308, 10**400, False),
+        (None, False, False),
+        (None, 0, False),
+        ("1", 1, False),
+        ([], None, False),
+        ("a", ["a"], False),
+        (0.5, Fraction(1, 2), True),
+        (2, Decimal(2), True),
+        ([[1.0, "x"]], [(1, "x")], True),
+        (1.5, True, False),
+        ([], (), True),
         ({"true": 1, "null": 2}, {True: 1, None: 2}, True),
     ],
-)  # fmt: skip
+)
 def test_equality_of_function_results(expected, answer, same):
     assert same_value(expected, answer) is same
 
@@ -137,13 +172,32 @@ def test_equality_of_function_results(expected, answer, same):
 @pytest.mark.parametrize(
     ("expected", "answer", "same"),
     [
-        ("1 2\n3\n", "1 2\n3", True), ("1 2\n", "1  2 \n\n", True), ("1\r\n2\r\n", "1\n2\n", True), ("1 2", "1 3", False),
-        ("1 2", "1", False), ("1", "1 1", False), ("", "", True), ("", " \n", True), ("", "1", False), ("YES", "Yes", False),
-        ("0.5", "0.50", True), ("0.5", "1/2", False), ("10", "0010", False), ("10", "10.0", False), ("10.0", "10", True),
-        ("0.333333", "0.3333333333", True), ("0.333333", "0.3333339", False), ("0.33", "0.3333333", False), ("1e5", "100000.0", True),
-        ("3.14159", "3.141592653", False), ("0.123456789", "0.12345678912", True), ("nan", "NaN", False), ("-0.0", "0.0", True),
-        ("1e999", "inf", False), ("12345678901234567890", "12345678901234567891", False),
+        ("1 2\n3\n", "1 2\n3", True),
+        ("1 2\n", "1  2 \n\n", True),
+        ("1\r\n2\r\n", "1\n2\n", True),
+        ("1 2", "1 3", False),
+        ("1 2", "1", False),
+        ("1", "1 1", False),
+        ("", "", True),
+        ("", " \n", True),
+        ("", "1", False),
+        ("YES", "Yes", False),
+        ("0.5", "0.50", True),
+        ("0.5", "1/2", False),
+        ("10", "0010", False),
+        ("10", "10.0", False),
+        ("10.0", "10", True),
+        ("0.333333", "0.3333333333", True),
+        ("0.333333", "0.3333339", False),
+        ("0.33", "0.3333333", False),
+        ("1e5", "100000.0", True),
+        ("3.14159", "3.141592653", False),
+        ("0.123456789", "0.12345678912", True),
+        ("nan", "NaN", False),
+        ("-0.0", "0.0", True),
+        ("1e999", "inf", False),
+        ("12345678901234567890", "12345678901234567891", False),
     ],
-)  # fmt: skip
+)
 def test_equality_of_outputs(expected, answer, same):
     assert same_text(expected.encode(), answer.encode()) is same

@@ -1,11 +1,11 @@
-"""Programs that try to get a pass they have not earned, to break out or to run on; and correct ones that are easily failed."""
+"""Programs that try to get a pass they have not earned, to break out or to run on; and correct ones easily failed."""
 
 from dataclasses import dataclass
 from typing import Any
 
-ANY_FAILURE = frozenset(
-    "wrong_answer runtime_error no_output cpu_timeout wall_timeout memory output_limit syntax_error missing_entry_point".split()
-)
+from steer.verify.code.program import REASONS
+
+ANY_FAILURE = frozenset(REASONS)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Correct programs that judges are known or likely to fail."""
 
+# ruff: noqa: E501  # a program a line
+
 from tests.hostile import SQUARES, SQUARES_READ, Case, asserts, function, stdin
 
 SUM = stdin(("3\n1 2 3\n", "6\n"), ("1\n-5\n", "-5\n"))

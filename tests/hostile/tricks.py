@@ -1,5 +1,7 @@
 """Passes not earned: equality, reading the judge, forged verdicts, exits, patched builtins."""
 
+# ruff: noqa: E501  # a program a line
+
 from tests.hostile import SQUARES, SQUARES_ASSERTED, SQUARES_READ, Case, asserts, fails, stdin
 
 ALWAYS_EQUAL = """

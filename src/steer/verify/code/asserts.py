@@ -25,6 +25,10 @@ class NotPlainData(TypeError):
     """A test asked for the value of an object that is no plain data."""
 
 
+class BadTest(BaseException):
+    """The test cannot be run, whatever the program. Not an `Exception`, so that no test catches it."""
+
+
 class Remote:
     """Stand-in for an object in the candidate."""
 
@@ -105,7 +109,7 @@ class Link:
             return {"callback": len(self.callbacks) - 1}
         if isinstance(value, Iterator):
             return self.encode(list(value))
-        raise wire.NotPlain(type(value).__name__)
+        raise BadTest(f"bad input: the test passes a {type(value).__name__}, which cannot leave the judge's process")
 
     def call(self, target: Any, args: tuple, kwargs: dict) -> Any:
         message = ["call", target, self.encode(list(args)), self.encode(kwargs)]

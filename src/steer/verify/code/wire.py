@@ -59,7 +59,7 @@ def _numbers(items: list) -> bool:
     if not set(map(type, items)) <= _NUMBERS:
         return False
     try:
-        return all(map(math.isfinite, items)) and -_LARGE < min(items) and max(items) < _LARGE
+        return all(map(math.isfinite, items)) and max(map(abs, items)) < _LARGE
     except OverflowError:  # an integer beyond the range of floats
         return False
 

@@ -5,6 +5,7 @@ it cannot disturb the next job and can be stopped when an answer makes it run on
 """
 
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -163,6 +164,8 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
     total.add((report["cpu"], report["wall"]))
     if report["lost"]:
         raise ZygoteLost(report["lost"])
+    if report["bad_test"]:
+        raise asserts.BadTest(report["bad_test"])
     if report["reason"]:
         raise Stop(report["reason"], report["detail"])
 
@@ -172,7 +175,7 @@ def _judge_cpu_s(job: dict) -> int:
 
 
 def _tester(job: dict, zygote: Any, writer: int) -> None:
-    report = {"reason": "", "detail": "", "lost": "", "cpu": 0.0, "wall": 0.0}
+    report = {"reason": "", "detail": "", "lost": "", "bad_test": "", "cpu": 0.0, "wall": 0.0}
     try:
         with open(os.devnull, "r+b") as null:
             for descriptor in (0, 1, 2):
@@ -190,8 +193,12 @@ def _tester(job: dict, zygote: Any, writer: int) -> None:
                 report["cpu"], report["wall"] = session.close()
         except Stop as stop:
             report["reason"], report["detail"] = stop.reason, stop.detail
-        except (ZygoteLost, SyntaxError) as error:
-            report["lost"] = str(error) or "the fork server ended"
+        except ZygoteLost as error:
+            report["lost"] = str(error)
+        except asserts.BadTest as error:
+            report["bad_test"] = str(error)
+        except SyntaxError as error:  # the candidate's own is reported by its process
+            report["bad_test"] = f"bad input: tests.code is not Python ({error})"
         os.write(writer, json.dumps(report).encode())
     finally:
         os._exit(0)
@@ -208,6 +215,8 @@ def judge(job: dict, zygote: Any) -> dict[str, Any]:
         JUDGES[job["tests"]["kind"]](job, zygote, total)
     except Stop as stop:
         verdict, reason, detail = "fail", stop.reason, stop.detail
+    except asserts.BadTest as error:
+        verdict, reason = "sandbox_error", str(error)
     return {
         "verdict": verdict,
         "reason": reason,
@@ -238,6 +247,7 @@ def main() -> None:
     without = _read_frame()
     zygote = Zygote(without)
     _write(output, zygote.probe())
+    gc.freeze()  # what is here now need not be copied when a fork collects its garbage
     while (job := _read_frame()) is not None:
         started = time.monotonic()
         try:
