@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 from steer.configs.load import flatten, load_config
 from steer.errors import UserError
 from steer.figures.command import figure_ids
-from steer.methods.load import method_settings
+from steer.methods.load import SLOTS, method_settings, slot_files
 
 # The environment this Snakemake runs in also holds `steer`, activated or not.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
@@ -49,6 +49,16 @@ def code(*stages):
     # A path relative to the working directory, so that it means the same in every checkout.
     files = (path for place in places for path in [place, *place.rglob("*")] if path.is_file())
     return sorted(os.path.relpath(path) for path in files if path.suffix not in (".pyc", ".md"))
+
+
+def run_code(wildcards):
+    """The code a run depends on; of the methods' slots only the files whose functions it uses."""
+    slots = {path.resolve() for slot in SLOTS for path in slot_files(slot)}
+    used = {
+        path.resolve() for slot, choice in METHODS[wildcards.run].items() for path in slot_files(slot, choice["name"])
+    }
+    shared = ("models", "engines", "verify", "train")
+    return [*code(*shared), *(path for path in code("methods") if Path(path).resolve() not in slots - used)]
 
 
 def of_runs(pattern, pairs):

@@ -26,7 +26,7 @@ rule train:
         config=ancient(f"{RESULTS}/config.yaml"),
         data=f"{RESULTS}/data/train.jsonl",
         model=base_model,
-        code=code("methods", "models", "engines", "verify", "train"),
+        code=run_code,
     output:
         metrics=f"{RESULTS}/runs/{{run}}/seed{{seed}}/metrics.jsonl",
         config=f"{RESULTS}/runs/{{run}}/seed{{seed}}/config.yaml",

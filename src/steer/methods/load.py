@@ -1,8 +1,11 @@
 """configs/methods/<name>.yaml → `Method`. The signature of a slot function is the schema of its parameters."""
 
+import importlib
 import inspect
+import pkgutil
 from functools import cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import ConfigDict, ValidationError, create_model
@@ -126,16 +129,30 @@ def _bind(method: str, slot: str, choice: dict[str, Any]) -> Any:
 
 @cache
 def slot_functions(slot: str) -> dict[str, Any]:
-    """Public functions that the slot's module (or package) defines itself and whose first argument is the slot's."""
-    module = SLOTS[slot]
+    """Public functions that the slot's module, or a module of its package, defines itself and whose first argument
+    is the slot's. A new file in the package is found without being named anywhere."""
     first = {"advantage": "rewards", "reduction": "valid"}.get(slot, "tokens")
     return {
         name: function
+        for module in _slot_modules(slot)
         for name, function in inspect.getmembers(module, inspect.isfunction)
-        if f"{function.__module__}.".startswith(f"{module.__name__}.")
+        if function.__module__ == module.__name__
         and not name.startswith("_")
-        and next(iter(inspect.signature(function).parameters)) == first
+        and next(iter(inspect.signature(function).parameters), None) == first
     }
+
+
+def _slot_modules(slot: str) -> list[ModuleType]:
+    module = SLOTS[slot]
+    inside = pkgutil.iter_modules(getattr(module, "__path__", []), f"{module.__name__}.")
+    return [module, *(importlib.import_module(found.name) for found in inside)]
+
+
+def slot_files(slot: str, chosen: str | None = None) -> set[Path]:
+    """Source files that define functions of the slot; with `chosen`, the one file that defines that function."""
+    if chosen is not None:
+        return {Path(inspect.getfile(slot_functions(slot)[chosen]))}
+    return {Path(inspect.getfile(function)) for function in slot_functions(slot).values()}
 
 
 @cache

@@ -3,9 +3,3 @@
 Each function takes the `Tokens` of the whole update batch, without gradient, its `advantage` already shaped and
 `unclipped` set, and the `Context`. What lies outside the mask is not read; λ is 1 there.
 """
-
-from steer.methods.weight.covariance import clip_cov, covariance_kernel
-from steer.methods.weight.select import fork, none, opefo, quadrant, stare
-from steer.methods.weight.steer import steer
-
-__all__ = ["clip_cov", "covariance_kernel", "fork", "none", "opefo", "quadrant", "stare", "steer"]
