@@ -130,9 +130,10 @@ def reference_sets(data: Path) -> dict[str, Labelled]:
             program = asserted(one["solution"], code, row["entry_point"], row["prompt"])
             sets.setdefault(f"humaneval_labelled_{kind}", []).append((name, program, label(one, kind)))
     tasks = {f"Mbpp/{row['task_id']}": row for row in mbppplus}
+    counts = {row["task_id"]: len(row["base_input"]) for row in read_rows(data / "code/mbppplus.jsonl.gz")}
     for name, one in completions(data / "verify/mbpp_1.5b_completions_labelled.json"):
         if row := tasks.get(name):
-            for kind, code in (("base", None), ("plus", row["test"])):
+            for kind, code in (("base", first_inputs(row["test"], counts[name])), ("plus", row["test"])):
                 program = mbpp_program(row, one["solution"], code)
                 sets.setdefault(f"mbpp_labelled_{kind}", []).append((name, program, label(one, kind)))
     return sets
@@ -141,6 +142,14 @@ def reference_sets(data: Path) -> dict[str, Labelled]:
 def completions(path: Path) -> list[tuple[str, dict[str, str]]]:
     with open(path, encoding="utf-8") as file:
         return [(name, one) for name, ones in json.load(file)["eval"].items() for one in ones]
+
+
+def first_inputs(test: str, count: int) -> str:
+    """An MBPP+ test cut to its first inputs: those that the labels call base."""
+    head, loop, tail = test.rpartition("\nfor ")
+    return (
+        f"{head}\ninputs, results = inputs[:{count}], results[:{count}]{loop}{tail}" if "results = " in head else test
+    )
 
 
 def label(completion: dict[str, str], kind: str) -> str:
