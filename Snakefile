@@ -24,3 +24,8 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/report/index.html",
+
+
+# What the commands read. No rule makes it: a rule above all others would hide from Snakemake why they must run again.
+onstart:
+    atomic_write(f"{RESULTS}/config.yaml", dump(CONFIG))

@@ -1,6 +1,5 @@
 """What the rules share: the checked configuration, where results go, and which code a result depends on."""
 
-import json
 import os
 import re
 import sys
@@ -8,9 +7,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from steer.configs.load import flatten, load_config
+from steer.configs.load import dump, flatten, load_config
 from steer.errors import UserError
 from steer.figures.command import figure_ids
+from steer.io import atomic_write
 from steer.methods.load import SLOTS, method_settings, slot_files
 
 # The environment this Snakemake runs in also holds `steer`, activated or not.
@@ -18,9 +18,8 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.get
 # Threads that wait must not spin on the cores of other jobs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-CONFIG_FILE = str(workflow.configfiles[-1]) if workflow.configfiles else "configs/tiny.yaml"
+CONFIG_FILE = os.path.relpath(workflow.configfiles[-1]) if workflow.configfiles else "configs/tiny.yaml"
 OVERRIDES = flatten(dict(workflow.config_settings.config or {}))
-SET = [f"{key}={json.dumps(value)}" for key, value in OVERRIDES.items()]
 
 try:
     CONFIG = load_config(CONFIG_FILE, OVERRIDES)

@@ -3,7 +3,6 @@
 
 rule generate:
     input:
-        config=ancient(f"{RESULTS}/config.yaml"),
         data=rules.data.output.evaluation,
         model=evaluated_model,
         code=code("models", "engines", "generate"),
@@ -18,18 +17,18 @@ rule generate:
         "../../environment.yml"
     threads: CONFIG.threads.generate
     params:
+        config=f"{RESULTS}/config.yaml",
         evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key != "also"},
         model=model_argument,
         data=folder_of_data,
         out=subpath(output[0], parent=True),
     shell:
-        "steer generate --config {input.config} {params.model} --data {params.data} --out {params.out}"
+        "steer generate --config {params.config} {params.model} --data {params.data} --out {params.out}"
         " --threads {threads} > {log} 2>&1"
 
 
 rule grade:
     input:
-        config=ancient(f"{RESULTS}/config.yaml"),
         data=rules.data.output.evaluation,
         generations=rules.generate.output,
         code=code("verify", "grade"),
@@ -44,10 +43,11 @@ rule grade:
         "../../environment.yml"
     threads: CONFIG.threads.grade
     params:
+        config=f"{RESULTS}/config.yaml",
         reward=SECTIONS["reward"],
         data=folder_of_data,
         generations=lambda wildcards, input: Path(input.generations[0]).parent,
         out=subpath(output[0], parent=True),
     shell:
-        "steer grade --config {input.config} --data {params.data} --generations {params.generations}"
+        "steer grade --config {params.config} --data {params.data} --generations {params.generations}"
         " --out {params.out} --workers {threads} > {log} 2>&1"

@@ -3,7 +3,6 @@
 
 rule tabulate:
     input:
-        config=ancient(f"{RESULTS}/config.yaml"),
         data=rules.data.output.evaluation,
         metrics=of_runs("runs/{run}/seed{seed}/metrics.jsonl", TRAINED),
         generations=of_runs(f"generations/{{run}}/seed{{seed}}/{BENCHMARKS[0]}.jsonl.gz", EVALUATED),
@@ -16,15 +15,15 @@ rule tabulate:
     conda:
         "../../environment.yml"
     params:
+        config=f"{RESULTS}/config.yaml",
         sections={key: SECTIONS[key] for key in ("name", "methods", "external", "seeds", "data", "evaluation")},
         results=subpath(output[0], parent=True),
     shell:
-        "steer tabulate --config {input.config} --results {params.results} --out {output} > {log} 2>&1"
+        "steer tabulate --config {params.config} --results {params.results} --out {output} > {log} 2>&1"
 
 
 rule plot:
     input:
-        config=ancient(f"{RESULTS}/config.yaml"),
         tables=f"{RESULTS}/tables",
         code=code("figures"),
     output:
@@ -40,14 +39,14 @@ rule plot:
     conda:
         "../../environment.yml"
     params:
+        config=f"{RESULTS}/config.yaml",
         out=subpath(output[0], parent=True),
     shell:
-        "steer plot {wildcards.figure} --config {input.config} --tables {input.tables} --out {params.out} > {log} 2>&1"
+        "steer plot {wildcards.figure} --config {params.config} --tables {input.tables} --out {params.out} > {log} 2>&1"
 
 
 rule report:
     input:
-        config=ancient(f"{RESULTS}/config.yaml"),
         tables=f"{RESULTS}/tables",
         figures=expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
         runs=of_runs("runs/{run}/seed{seed}/config.yaml", TRAINED),
@@ -59,6 +58,7 @@ rule report:
     conda:
         "../../environment.yml"
     params:
+        config=f"{RESULTS}/config.yaml",
         results=subpath(output[0], ancestor=2),
     shell:
-        "steer report --config {input.config} --results {params.results} --out {output} > {log} 2>&1"
+        "steer report --config {params.config} --results {params.results} --out {output} > {log} 2>&1"

@@ -3,7 +3,6 @@
 
 rule warm_start:
     input:
-        config=ancient(f"{RESULTS}/config.yaml"),
         code=code("data/tasks", "models", "engines", "verify") + ["src/steer/train/warm_start.py"],
     output:
         directory(f"{RESULTS}/base_model"),
@@ -15,15 +14,15 @@ rule warm_start:
         "../../environment.yml"
     threads: CONFIG.threads.warm_start
     params:
+        config=f"{RESULTS}/config.yaml",
         warm_start=SECTIONS["model"]["warm_start"],
         benchmarks=BENCHMARKS,
     shell:
-        "steer warm-start --config {input.config} --out {output} --threads {threads} > {log} 2>&1"
+        "steer warm-start --config {params.config} --out {output} --threads {threads} > {log} 2>&1"
 
 
 rule train:
     input:
-        config=ancient(f"{RESULTS}/config.yaml"),
         data=f"{RESULTS}/data/train.jsonl",
         model=base_model,
         code=run_code,
@@ -42,11 +41,12 @@ rule train:
         "../../environment.yml"
     threads: CONFIG.threads.train
     params:
+        config=f"{RESULTS}/config.yaml",
         sections=run_sections,
         model=lambda wildcards, input: (input.model[0] if input.model else CONFIG.model.path),
         out=subpath(output.metrics, parent=True),
         # Not an output: a checkpoint must outlive a killed job.
         checkpoints=f"{RESULTS}/checkpoints/{{run}}/seed{{seed}}",
     shell:
-        "steer train --config {input.config} --run {wildcards.run} --seed {wildcards.seed} --model {params.model}"
+        "steer train --config {params.config} --run {wildcards.run} --seed {wildcards.seed} --model {params.model}"
         " --data {input.data} --out {params.out} --checkpoints {params.checkpoints} --threads {threads} > {log} 2>&1"
