@@ -20,6 +20,7 @@ OUTPUT_LIMIT = 16 << 20
 FILE_SIZE = 64 << 20
 FIRST_LOOK_S = 0.02  # most programs have ended by then and need no look at /proc
 PATIENCE_S = 30
+PARENT = os.getppid()
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "PYTHONHASHSEED": "0",
@@ -263,6 +264,8 @@ class Session:
         wall = time.monotonic() - self.started
         if wall < FIRST_LOOK_S:
             return FIRST_LOOK_S - wall
+        if os.getppid() != PARENT:
+            raise SystemExit  # the caller has gone; the candidate goes with its judge
         self.group.look()
         used, limits = self.group.cpu(), self.limits
         if used >= limits["cpu_s"]:

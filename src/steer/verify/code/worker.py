@@ -16,7 +16,8 @@ import sys
 import time
 from typing import Any
 
-from steer.verify.code import asserts, compare, wire
+from steer.verify.code import asserts, compare, kernel, wire
+from steer.verify.code import session as session_module
 from steer.verify.code.program import REASONS
 from steer.verify.code.session import OUTPUT_LIMIT, Session, Stop, Zygote, ZygoteLost
 
@@ -151,7 +152,10 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
     try:
         poll = select.poll()
         poll.register(reader, select.POLLIN)
-        if poll.poll(limit * 1000):
+        deadline = time.monotonic() + limit
+        while not (ready := poll.poll(1000)) and time.monotonic() < deadline and os.getppid() == session_module.PARENT:
+            continue
+        if ready:
             while part := os.read(reader, 65536):
                 data += part
     finally:
@@ -180,6 +184,8 @@ def _tester(job: dict, zygote: Any, writer: int) -> None:
         with open(os.devnull, "r+b") as null:
             for descriptor in (0, 1, 2):
                 os.dup2(null.fileno(), descriptor)
+        kernel.die_with_parent()
+        session_module.PARENT = os.getppid()
         seconds = _judge_cpu_s(job)
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_AS, (JUDGE_MEMORY, JUDGE_MEMORY))
@@ -262,7 +268,10 @@ def main() -> None:
                 "wall_seconds": time.monotonic() - started,
                 "detail": "",
             }
-        _write(output, reply)
+        try:
+            _write(output, reply)
+        except BrokenPipeError:
+            return
 
 
 def _write(output: int, message: Any) -> None:

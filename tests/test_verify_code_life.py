@@ -1,0 +1,105 @@
+"""The life of the sandbox: callers that die, judges that die, a loaded machine; nothing is left, nothing changes."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from steer.verify.code import Program, Sandbox, monitor
+from tests.hostile import SQUARES, SQUARES_ASSERTED, SQUARES_READ
+
+SQUARE = "def f(x): return x * x"
+SOURCE = str(Path(__file__).resolve().parents[1] / "src")
+
+
+@pytest.mark.parametrize("tests", [SQUARES_READ, SQUARES_ASSERTED])
+def test_a_killed_caller_takes_everything_along(tests):
+    script = f"""
+from steer.verify.code import Program, Sandbox
+with Sandbox(1) as sandbox:
+    print(sandbox._free.queue[0].process.pid, flush=True)
+    sandbox.judge([Program("import os, time\\nos.fork()\\nwhile True: time.sleep(0.01)", {tests!r}, 60.0)])
+"""
+    environment = {**os.environ, "PYTHONPATH": SOURCE}
+    caller = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment)
+    judge = int(caller.stdout.readline())
+    caller.stdout.close()
+    time.sleep(1.0)
+    family = [judge, *descendants(judge)]
+    assert len(family) >= 4
+    caller.kill()
+    caller.wait()
+    deadline = time.monotonic() + 20
+    while alive(family) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert alive(family) == []
+
+
+def alive(pids):
+    """Those of `pids` that run still (a zombie waits for its new parent only)."""
+    found = []
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] != "Z":
+                    found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def test_the_caller_is_never_forked():
+    def refuse():
+        raise AssertionError("forked")
+
+    os.register_at_fork(before=lambda: refuse() if watching else None)
+    watching = [1]
+    try:
+        with Sandbox(1) as sandbox:
+            assert sandbox.judge([Program(SQUARE, SQUARES)])[0].verdict == "pass"
+    finally:
+        watching.clear()
+
+
+def test_a_lost_judge_masks_its_program_and_is_replaced():
+    with Sandbox(1) as sandbox:
+        judge = sandbox._free.queue[0]
+        timer = threading.Timer(0.5, judge.process.kill)
+        timer.start()
+        lost = sandbox.judge([Program("import time\ntime.sleep(3)\ndef f(x): return x * x", SQUARES)])[0]
+        assert lost.verdict == "sandbox_error"
+        assert sandbox.judge([Program(SQUARE, SQUARES)])[0].verdict == "pass"
+
+
+def descendants(pid):
+    return [found for child in monitor.children(pid) for found in (child, *descendants(child))]
+
+
+def spin():
+    while True:
+        pass
+
+
+def test_verdicts_do_not_depend_on_the_load_of_the_machine():
+    """The same 200 programs, some near the limit of their CPU time, with and without both cores taken."""
+    near = "import time\ndef f(x):\n    while time.process_time() < {}: pass\n    return x * x  # {}"
+    programs = [Program(f"def f(x): return x * x + {n % 3}  # load {n}", SQUARES, 1.0) for n in range(190)]
+    programs += [Program(near.format(used, n), SQUARES, 0.6) for n in range(5) for used in (0.15, 1.2)]
+    with Sandbox(2) as sandbox:
+        quiet = sandbox.judge(programs)
+    others = [multiprocessing.get_context("spawn").Process(target=spin, daemon=True) for _ in range(2)]
+    for other in others:
+        other.start()
+    try:
+        with Sandbox(2) as sandbox:
+            loaded = sandbox.judge(programs)
+    finally:
+        for other in others:
+            other.kill()
+    assert [(v.verdict, v.reason) for v in quiet] == [(v.verdict, v.reason) for v in loaded]
+    assert [v.reason for v in quiet[190:]] == ["", "cpu_timeout"] * 5
