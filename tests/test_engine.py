@@ -10,7 +10,7 @@ from steer.configs.schema import Architecture
 from steer.engines.local import LocalEngine, sample
 from steer.engines.sampling import Sampling
 from steer.errors import UserError
-from steer.models.forward import Sequences, response_statistics
+from steer.models.forward import Sequences, bucketed_statistics, response_statistics
 from steer.models.head import token_statistics
 from steer.models.load import load_model, load_tokenizer, new_model, save_model
 from steer.models.tokenizer import character_tokenizer, render_prompt
@@ -98,6 +98,22 @@ def test_padding_and_batching_do_not_change_a_response(model, tokenizer, prompts
     part = batch.rows(torch.tensor([1]))
     assert part.tokens.shape[1] == len(prompts[1]) + 2
     assert sorted(torch.cat(batch.by_length(2)).tolist()) == [0, 1, 2]
+
+
+def test_buckets_change_neither_values_nor_gradients(model, tokenizer):
+    prompts = [[5] * n for n in (3, 9, 1, 4, 4)]
+    batch = Sequences.from_lists(prompts, [[7, 8, 9], [6], [30] * 6, [10, 11], [12] * 4], 0)
+    found = {}
+    for name, statistics in (
+        ("plain", response_statistics(model, batch, 1.3, frozenset({"reduction"}))),
+        ("buckets", bucketed_statistics(model, batch, 1.3, 2, frozenset({"reduction"}))),
+    ):
+        total = (statistics.logprob + 0.3 * statistics.entropy)[batch.mask].sum()
+        gradient = torch.autograd.grad(total, list(model.parameters()))
+        values = [getattr(statistics, n)[batch.mask] for n in ("logprob", "entropy", "reduction")]
+        found[name] = (torch.stack(values), torch.cat([g.flatten() for g in gradient]))
+    for plain, buckets in zip(*found.values(), strict=True):
+        assert torch.allclose(plain, buckets, atol=1e-4)
 
 
 def test_the_engine_reports_the_trainers_log_probabilities(model, tokenizer, prompts):

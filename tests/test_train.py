@@ -14,14 +14,14 @@ from steer.configs.schema import Architecture, Reward, Training
 from steer.data.tasks import distinct_problems
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import load_method, method_names
-from steer.models.forward import Sequences
+from steer.models.forward import Sequences, bucketed_statistics
 from steer.models.load import load_model, new_model, save_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train import checkpoint
 from steer.train.loop import Trainer
 from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.rollouts import Rollouts, choose_prompts, step_seed
-from steer.train.update import Batch, UpdateRecord, no_grad_statistics, run_updates
+from steer.train.update import Batch, UpdateRecord, run_updates
 from steer.verify.responses import Verdict
 
 SMALL = Architecture(hidden_size=16, layers=1, heads=2, kv_heads=2, intermediate_size=16, max_positions=64)
@@ -55,7 +55,8 @@ def batch(model):
     prompts = [torch.randint(9, 40, (2 + i % 3,), generator=generator).tolist() for i in range(8)]
     responses = [torch.randint(9, 40, (n,), generator=generator).tolist() for n in lengths]
     sequences = Sequences.from_lists(prompts, responses, 0)
-    old = no_grad_statistics(model, sequences, 1.0, chunk=3, needs=frozenset({"proxy_logprob"}))
+    with torch.no_grad():
+        old = bucketed_statistics(model, sequences, 1.0, 3, frozenset({"proxy_logprob"}))
     noise = 0.3 * torch.randn(old.logprob.shape, generator=generator)
     old = replace(old, logprob=old.logprob + noise * sequences.mask)
     advantage = torch.tensor([1.0, -1.0, 0.5, -0.5, 0.0, 0.0, -1.0, 1.0])

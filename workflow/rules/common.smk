@@ -15,8 +15,6 @@ from steer.methods.load import SLOTS, method_settings, slot_files
 
 # The environment this Snakemake runs in also holds `steer`, activated or not.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
-# Threads that wait must not spin on the cores of other jobs.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 CONFIG_FILE = os.path.relpath(workflow.configfiles[-1]) if workflow.configfiles else "configs/tiny.yaml"
 OVERRIDES = flatten(dict(workflow.config_settings.config or {}))

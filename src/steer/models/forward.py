@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from steer.models.head import TokenStatistics, token_statistics
+from steer.models.head import OPTIONAL, TokenStatistics, token_statistics
 
 
 @dataclass(frozen=True)
@@ -65,3 +65,28 @@ def response_statistics(
     before = sequences._positions(-1)[..., None].expand(-1, -1, hidden.shape[-1])
     logits = model.lm_head(hidden.gather(1, before))
     return token_statistics(logits, sequences.responses, temperature, needs)
+
+
+def bucketed_statistics(
+    model: PreTrainedModel,
+    sequences: Sequences,
+    temperature: float,
+    bucket: int,
+    needs: frozenset[str] = frozenset(),
+) -> TokenStatistics:
+    """`response_statistics`, in forward passes of `bucket` sequences of like length, which waste little on padding.
+
+    The same values and gradients; 0 outside the mask.
+    """
+    index = sequences.by_length(bucket)
+    parts = [response_statistics(model, sequences.rows(rows), temperature, needs) for rows in index]
+    mask, back = sequences.mask, torch.argsort(torch.cat(index))
+
+    def joined(name: str) -> Tensor | None:
+        values = [getattr(part, name) for part in parts]
+        if values[0] is None:
+            return None
+        padded = [torch.nn.functional.pad(v, (0, mask.shape[1] - v.shape[1])) for v in values]
+        return torch.cat(padded)[back].masked_fill(~mask, 0.0)
+
+    return TokenStatistics(*(joined(name) for name in ("logprob", "entropy", *OPTIONAL)))

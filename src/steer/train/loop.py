@@ -13,16 +13,14 @@ from steer.configs.schema import Reward, Training
 from steer.data.problem import Problem
 from steer.engines.local import LocalEngine
 from steer.methods import Method
+from steer.models.forward import bucketed_statistics
 from steer.train import checkpoint
 from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.rollouts import assemble, choose_prompts, encode_prompts, judge, sampling_of, step_generator
 from steer.train.teacher import teacher_logprob
 from steer.train.token_view import steps_to_show, token_rows
-from steer.train.update import Batch, no_grad_statistics, run_updates
+from steer.train.update import BUCKET, Batch, run_updates
 from steer.verify.responses import Verifier
-
-# Sequences in a forward pass without gradient; small enough for a cache-friendly batch on a CPU.
-_FORWARD_CHUNK = 64
 
 
 @dataclass
@@ -74,9 +72,8 @@ class Trainer:
         clock.lap("rollout")
         rollouts = judge(problems, rolled, verifier, self.reward)
         clock.lap("verify")
-        old = no_grad_statistics(
-            self.model, rollouts.sequences, training.temperature, _FORWARD_CHUNK, self.method.needs
-        )
+        with torch.no_grad():
+            old = bucketed_statistics(self.model, rollouts.sequences, training.temperature, BUCKET, self.method.needs)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
         if "teacher_logprob" in self.method.needs:

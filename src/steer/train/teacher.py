@@ -5,13 +5,11 @@ from torch import Tensor
 
 from steer.configs.schema import Training
 from steer.methods.teacher import choose_teachers, teacher_prompt
-from steer.models.forward import Sequences
+from steer.models.forward import Sequences, bucketed_statistics
 from steer.models.head import TokenStatistics
 from steer.models.tokenizer import render_prompt
 from steer.train.rollouts import Rollouts
-from steer.train.update import no_grad_statistics
-
-_CHUNK = 32
+from steer.train.update import BUCKET
 
 
 def teacher_logprob(
@@ -34,7 +32,8 @@ def teacher_logprob(
         prompts.append(tokenizer.encode(render_prompt(tokenizer, question), add_special_tokens=False)[-room:])
         responses.append(rollouts.sequences.responses[i, : int(rollouts.sequences.lengths[i])].tolist())
     sequences = Sequences.from_lists(prompts, responses, tokenizer.pad_token_id)
-    found = no_grad_statistics(model, sequences, training.temperature, _CHUNK).logprob
+    with torch.no_grad():
+        found = bucketed_statistics(model, sequences, training.temperature, BUCKET).logprob
     mask = sequences.mask
     padded = logprob[taught]
     padded[:, : mask.shape[1]] = torch.where(mask, found, padded[:, : mask.shape[1]])

@@ -8,8 +8,11 @@ from torch import Tensor
 
 from steer.configs.schema import Training
 from steer.methods import Method, Tokens
-from steer.models.forward import Sequences, response_statistics
+from steer.models.forward import Sequences, bucketed_statistics
 from steer.models.head import OPTIONAL, TokenStatistics
+
+# Sequences in one forward pass: few enough to be of like length, many enough to keep the cores busy.
+BUCKET = 32
 
 
 @dataclass(frozen=True)
@@ -59,21 +62,6 @@ class UpdateRecord:
     ratio: Tensor
 
 
-def no_grad_statistics(
-    model, sequences: Sequences, temperature: float, chunk: int, needs: frozenset[str] = frozenset()
-) -> TokenStatistics:
-    """Statistics (S, T) of all responses, without gradient, in length-sorted chunks; 0 outside the mask."""
-    shape = sequences.mask.shape
-    wanted = ["logprob", "entropy", *(name for name in OPTIONAL if name in needs)]
-    found = {name: torch.zeros(shape) for name in wanted}
-    with torch.no_grad():
-        for index in sequences.by_length(chunk):
-            part = response_statistics(model, sequences.rows(index), temperature, needs)
-            for name, values in found.items():
-                values[index, : part.logprob.shape[1]] = getattr(part, name)
-    return TokenStatistics(**found)
-
-
 def run_updates(
     model, optimizer, method: Method, batch: Batch, training: Training, generator: torch.Generator
 ) -> list[UpdateRecord]:
@@ -96,15 +84,16 @@ def _update(
     size = training.micro_batch or len(batch.judged)
     # The proxy is a statistic of the policy that sampled; it came with `batch.old`.
     needs = method.needs - {"proxy_logprob"}
-    statistics = partial(response_statistics, model, temperature=training.temperature, needs=needs)
+    bucket = min(size, BUCKET)
+    statistics = partial(bucketed_statistics, model, temperature=training.temperature, bucket=bucket, needs=needs)
     chunks = batch.sequences.by_length(size)
     if len(chunks) == 1:
         parts = [batch.tokens(statistics(batch.sequences))]
         prepared = [method.prepare(parts[0], generator)]
     else:
         # Batch statistics need the current policy's log-probabilities of the whole update batch first.
-        current = no_grad_statistics(model, batch.sequences, training.temperature, size, needs)
-        whole = method.prepare(batch.tokens(current), generator)
+        with torch.no_grad():
+            whole = method.prepare(batch.tokens(statistics(batch.sequences)), generator)
         rows = (batch.rows(index) for index in chunks)
         parts = (part.tokens(statistics(part.sequences)) for part in rows)
         prepared = (whole.rows((index, slice(int(batch.sequences.lengths[index].max())))) for index in chunks)
