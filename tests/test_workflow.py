@@ -1,6 +1,7 @@
 """The DAG as users meet it: what runs again after which change, a killed run, added methods, mistakes in one line.
 
-A copy of the project is run once to its report, at a scale where no number means anything.
+A copy of the project is run once to its report, at a scale where no number means anything. That takes a minute or
+two, so these tests have their own target, `make test-slow`.
 """
 
 import os
@@ -16,6 +17,8 @@ import pytest
 import yaml
 
 from steer.io import read_jsonl
+
+pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[1]
 PICO = {
@@ -225,23 +228,3 @@ def test_a_mistake_in_the_configuration_is_said_before_anything_runs(project, ch
     output = project.run("--dry-run", fails=True)
     assert said in output
     assert "Traceback" not in output
-
-
-def test_no_stage_imports_from_a_later_one():
-    """configs → data → methods → models → engines, verify → train → generate → grade → analyse → figures → report."""
-    order = ["configs", "data", "methods", "models", "engines", "verify", "train", "generate", "grade"]
-    order += ["analyse", "figures", "report"]
-    package = REPOSITORY / "src/steer"
-    wrong = []
-    for stage in order:
-        for path in (package / stage).rglob("*.py"):
-            for imported in re.findall(r"^\s*(?:from|import) steer\.(\w+)", path.read_text(), re.M):
-                if imported in order and order.index(imported) > order.index(stage):
-                    wrong.append(f"{path.relative_to(package)} imports {imported}")
-    assert wrong == []
-
-
-def test_no_file_is_over_300_lines():
-    files = [p for folder in ("src", "tests", "benchmarks", "workflow") for p in (REPOSITORY / folder).rglob("*")]
-    sources = [p for p in files if p.suffix in (".py", ".smk", ".js", ".css", ".html")]
-    assert [str(p) for p in sources if len(p.read_text().splitlines()) > 300] == []

@@ -20,11 +20,12 @@ rule generate:
         config=f"{RESULTS}/config.yaml",
         evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key != "also"},
         model=model_argument,
+        cache="results/cache/generations",
         data=folder_of_data,
         out=subpath(output[0], parent=True),
     shell:
         "steer generate --config {params.config} {params.model} --data {params.data} --out {params.out}"
-        " --threads {threads} > {log} 2>&1"
+        " --cache {params.cache} --threads {threads} > {log} 2>&1"
 
 
 rule grade:

@@ -26,6 +26,7 @@ class Data(Section):
     train_size: Positive | None = Field(None, description="training prompts; absent: all there are")
     rows: Positive | None = Field(None, description="evaluation problems per benchmark; absent: all there are")
     template: str | None = Field(None, description="prompt template for every benchmark; absent: its own")
+    window: tuple[str, str] | None = Field(None, description="LiveCodeBench: first and last day of the contests, ISO")
     seed: int = 0
 
 

@@ -46,7 +46,8 @@ def evaluation_problems(config: Config, name: str) -> list[Problem]:
         return distinct_problems(name, "evaluation", data.seed, data.rows or 64)
     from steer.data.benchmarks import load_benchmark
 
-    return load_benchmark(name, data.data_dir, template=data.template, limit=data.rows)
+    window = data.window if name == "livecodebench" else None
+    return load_benchmark(name, data.data_dir, template=data.template, limit=data.rows, window=window)
 
 
 def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[Problem], list[dict]]:

@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--oracle", action="store_true", help="answer with the reference solutions")
     parser.add_argument("--data", required=True, metavar="FOLDER", help="folder of <benchmark>.jsonl files")
     parser.add_argument("--out", required=True, metavar="FOLDER")
+    parser.add_argument("--cache", metavar="FOLDER", help="keep responses here and take them from here")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
 
 
@@ -49,6 +50,7 @@ def _model(args: argparse.Namespace, config):
     import torch
 
     from steer.engines.local import LocalEngine
+    from steer.generate import cache
     from steer.generate.sample import model_rows
     from steer.models.load import load_model, load_tokenizer
 
@@ -63,4 +65,17 @@ def _model(args: argparse.Namespace, config):
             f"{args.config}: evaluation.max_response_tokens is {evaluation.max_response_tokens}, but {args.model} "
             f"has {positions} positions; lower it"
         )
-    return lambda name, problems: model_rows(engine, problems, name, evaluation, args.model, room)
+    folder = Path(args.cache) if args.cache else None
+    model = cache.model_hash(args.model, revision) if folder else ""
+
+    def rows(name: str, problems: list[Problem]) -> list[dict]:
+        # The batch size is part of the key: random numbers are drawn batch by batch.
+        sampling = {**evaluation.model_dump(exclude={"samples", "also"}), "samples": evaluation.samples_for(name)}
+        key = cache.key(model, problems, {**sampling, "benchmark": name})
+        kept = cache.load(folder, key)
+        if kept is None:
+            kept = model_rows(engine, problems, name, evaluation, args.model, room)
+            cache.store(folder, key, kept)
+        return [{**row, "model": args.model} for row in kept]
+
+    return rows

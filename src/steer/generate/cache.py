@@ -1,0 +1,43 @@
+"""Generations kept by what determines them, so that adding a benchmark does not sample the others again."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from steer.data.problem import Problem
+from steer.io import read_jsonl, write_jsonl
+
+
+def model_hash(model: str, revision: str | None) -> str:
+    """A hash of every file of a model folder; of name and revision for a model on the hub."""
+    digest, folder = hashlib.sha256(), Path(model)
+    if not folder.is_dir():
+        digest.update(json.dumps([model, revision]).encode())
+        return digest.hexdigest()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with open(path, "rb") as file:
+            content = hashlib.file_digest(file, "sha256").digest()
+        digest.update(str(path.relative_to(folder)).encode() + content)
+    return digest.hexdigest()
+
+
+def key(model: str, problems: list[Problem], sampling: dict) -> str:
+    """A hash of the model's hash, the prompts in their order, and everything that sampling depends on."""
+    parts = [model, [(p.id, p.prompt) for p in problems], sampling]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def load(folder: Path | None, name: str) -> list[dict] | None:
+    """The rows kept under that key, or None."""
+    path = _path(folder, name)
+    return read_jsonl(path) if path is not None and path.is_file() else None
+
+
+def store(folder: Path | None, name: str, rows: list[dict]) -> None:
+    path = _path(folder, name)
+    if path is not None:
+        write_jsonl(path, rows)
+
+
+def _path(folder: Path | None, name: str) -> Path | None:
+    return None if folder is None else folder / f"{name}.jsonl.gz"
