@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)
 
-.PHONY: setup reproduce test test-slow lint format lock nano dry-run bench-verify docs clean
+.PHONY: setup reproduce reference test test-slow lint format lock nano dry-run bench-verify docs clean
 
 setup: $(VENV)/.installed
 
@@ -51,6 +51,13 @@ dry-run: setup
 		[ -e $$file ] || continue; \
 		echo "$$file"; snakemake --dry-run --quiet all --cores 2 --configfile $$file || exit 1; \
 	done
+
+# Keep the tables and figures of the last `make reproduce` as the ones later runs are compared with.
+reference: setup
+	test -f results/tiny/report/index.html
+	rm -rf results/reference/tiny/tables results/reference/tiny/figures
+	mkdir -p results/reference/tiny
+	cp -r results/tiny/config.yaml results/tiny/tables results/tiny/figures results/reference/tiny/
 
 bench-verify: setup
 	python benchmarks/verify_math.py
