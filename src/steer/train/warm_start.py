@@ -111,7 +111,7 @@ def encode(tokenizer, problems: list[Problem], solutions: list[str]) -> Sequence
 
 def measure(model, tokenizer, families: list[str], max_tokens: int, seed: int) -> dict:
     """Sampled accuracy, pass@4 and mean token entropy on training questions, over all families and for each."""
-    problems = [p for name in families for p in islice(make_problems(name, "train", seed + 1), 48)]
+    problems = [p for name in families for p in islice(make_problems(name, "train", seed + 1), 32)]
     prompts = [tokenizer.encode(render_prompt(tokenizer, p.prompt), add_special_tokens=False) for p in problems]
     generator = torch.Generator().manual_seed(seed)
     engine = LocalEngine(model, tokenizer)
