@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from steer.errors import UserError
 from steer.methods.rewards import format_rewards, overlong_penalty, random_rewards, wrong_labels
-from steer.methods.sampling import informative_groups, refill
+from steer.methods.sampling import informative_groups
 from steer.methods.teacher import choose_teachers, teacher_prompt
 
 
@@ -52,12 +52,6 @@ def test_informative_groups():
     rewards = torch.tensor([1.0, 1, 0, 1, 0, math.nan, math.nan, math.nan])
     group = torch.tensor([7, 7, 3, 3, 5, 5, 9, 9])
     assert informative_groups(rewards, group) == [3]
-
-
-def test_refill_stops_when_there_are_enough_or_attempts_run_out():
-    rounds = iter([["a"], [], ["b", "c"], ["never"]])
-    assert refill(2, 5, lambda n: next(rounds), lambda groups: groups) == (["a", "b"], 6)
-    assert refill(2, 3, lambda n: [], lambda groups: groups) == ([], 6)
 
 
 def test_teachers_are_correct_others_of_the_group():

@@ -67,6 +67,7 @@ class Training(Section):
     prompts: Positive = Field(description="prompts per step (512 in the papers)")
     rollouts: Annotated[int, Field(ge=2)] = Field(8, description="G, responses per prompt: one group")
     updates: Positive = Field(description="optimizer updates per step, each on an equal share of the groups")
+    dynamic_sampling: Positive = Field(1, description="rounds of rollouts at most until enough groups differ in reward")
     lr: Annotated[float, Field(gt=0)] = 1e-6
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -87,8 +88,12 @@ class Training(Section):
 
 
 class Reward(Section):
+    kind: Literal["verified", "random", "format", "wrong-label"] = Field(
+        "verified", description="`verified`, or a control: a coin, the asked format alone, other problems' answers"
+    )
     correct: float = 1.0
     wrong: float = -1.0
+    overlong_buffer: Positive | None = Field(None, description="DAPO's soft penalty over the last tokens; absent: none")
     verifier_workers: Positive = 1
     code_time_limit_s: Annotated[float, Field(gt=0)] = 2.0
     code_memory_limit_mb: Positive = 512

@@ -20,6 +20,7 @@ from steer.io import atomic_write, read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.load import load_model, load_tokenizer, save_model
 from steer.train.checkpoint import fingerprint
+from steer.train.controls import with_wrong_labels
 from steer.train.loop import Trainer
 
 # What a result of training depends on; a checkpoint made by other code is not continued.
@@ -47,6 +48,8 @@ def run(args: argparse.Namespace) -> None:
     problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
     if not problems:
         raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
+    if config.reward.kind == "wrong-label":
+        problems = with_wrong_labels(problems, args.seed)
     tokenizer, model = load_tokenizer(args.model), load_model(args.model)
     checkpoints = Path(args.checkpoints or f"{out}.checkpoints")
     entry = config.methods[args.run]

@@ -15,8 +15,17 @@ from steer.engines.local import LocalEngine
 from steer.methods import Method
 from steer.models.forward import bucketed_statistics
 from steer.train import checkpoint
+from steer.train.dynamic import collect
 from steer.train.metrics import rollout_metrics, update_metrics
-from steer.train.rollouts import assemble, choose_prompts, encode_prompts, judge, sampling_of, step_generator
+from steer.train.rollouts import (
+    Rollouts,
+    assemble,
+    choose_prompts,
+    encode_prompts,
+    judge,
+    sampling_of,
+    step_generator,
+)
 from steer.train.teacher import teacher_logprob
 from steer.train.token_view import steps_to_show, token_rows
 from steer.train.update import BUCKET, Batch, run_updates
@@ -65,13 +74,11 @@ class Trainer:
         for group in optimizer.param_groups:
             group["lr"] = lr
 
-        problems = choose_prompts(self.problems, training, self.seed, step)
-        prompts = encode_prompts(self.tokenizer, problems, training.max_prompt_tokens)
-        completions = engine.generate(prompts, sampling_of(training), step_generator(self.seed, step, "rollout"))
-        rolled = assemble(problems, prompts, completions, self.tokenizer)
-        clock.lap("rollout")
-        rollouts = judge(problems, rolled, verifier, self.reward)
-        clock.lap("verify")
+        rollouts = collect(
+            training.prompts,
+            training.dynamic_sampling,
+            lambda attempt: self._roll(step, attempt, engine, verifier, clock),
+        )
         with torch.no_grad():
             old = bucketed_statistics(self.model, rollouts.sequences, training.temperature, BUCKET, self.method.needs)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
@@ -90,6 +97,20 @@ class Trainer:
         self.method.after_step(metrics)
         clock.lap("update")
         return {**metrics, "lr": lr, **clock.seconds()}
+
+    def _roll(self, step: int, attempt: int, engine: LocalEngine, verifier: Verifier, clock: "_Clock") -> Rollouts:
+        """One round of rollouts with their verdicts; a further attempt draws prompts and responses of its own."""
+        training, again = self.training, f"/{attempt}" if attempt else ""
+        problems = choose_prompts(self.problems, training, self.seed, step, attempt)
+        prompts = encode_prompts(self.tokenizer, problems, training.max_prompt_tokens)
+        generator = step_generator(self.seed, step, f"rollout{again}")
+        completions = engine.generate(prompts, sampling_of(training), generator)
+        rolled = assemble(problems, prompts, completions, self.tokenizer)
+        clock.lap("rollout")
+        generator = step_generator(self.seed, step, f"reward{again}")
+        rollouts = judge(problems, rolled, verifier, self.reward, training.max_response_tokens, generator)
+        clock.lap("verify")
+        return rollouts
 
     def _resume(self, optimizer) -> int:
         """The last finished step, its state restored; 0 for a fresh run."""
@@ -113,7 +134,7 @@ class Trainer:
 
 
 class _Clock:
-    """Wall time of consecutive phases."""
+    """Wall time of consecutive phases; a phase that comes again adds up."""
 
     def __init__(self) -> None:
         self.started = self.last = time.perf_counter()
@@ -121,7 +142,7 @@ class _Clock:
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()
-        self.laps[f"seconds_{name}"] = now - self.last
+        self.laps[f"seconds_{name}"] = self.laps.get(f"seconds_{name}", 0.0) + now - self.last
         self.last = now
 
     def seconds(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from steer.configs.schema import Reward, Training
 from steer.data.problem import Problem
 from steer.engines.sampling import Sampling
+from steer.methods.rewards import format_rewards, overlong_penalty, random_rewards
 from steer.models.forward import Sequences
 from steer.models.tokenizer import render_prompt
 from steer.verify.responses import Verdict, Verifier
@@ -41,14 +42,20 @@ def step_generator(seed: int, step: int, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(step_seed(seed, step, purpose))
 
 
-def choose_prompts(problems: list[Problem], training: Training, seed: int, step: int) -> list[Problem]:
-    """The step's prompts (`step` from 1): each epoch goes through all problems once in an order of its own."""
+def choose_prompts(
+    problems: list[Problem], training: Training, seed: int, step: int, attempt: int = 0
+) -> list[Problem]:
+    """The step's prompts (`step` from 1): each epoch goes through all problems once in an order of its own.
+
+    A further `attempt` of dynamic sampling goes through them in another order.
+    """
     first = (step - 1) * training.prompts
+    purpose = f"order/{attempt}" if attempt else "order"
     chosen = []
     for position in range(first, first + training.prompts):
         epoch, index = divmod(position, len(problems))
         if not chosen or index == 0:
-            order = torch.randperm(len(problems), generator=step_generator(seed, epoch, "order")).tolist()
+            order = torch.randperm(len(problems), generator=step_generator(seed, epoch, purpose)).tolist()
         chosen.append(problems[order[index]])
     return chosen
 
@@ -81,13 +88,40 @@ def assemble(
     return sequences, texts, truncated, logprob
 
 
-def reward_of(verdict: Verdict, reward: Reward) -> float:
-    """The reward of a verdict; NaN for `unverifiable`, which is masked out of training."""
-    return {"correct": reward.correct, "wrong": reward.wrong, "unverifiable": float("nan")}[verdict.verdict]
+def rewards_of(
+    problems: list[Problem],
+    texts: list[str],
+    verdicts: list[Verdict],
+    lengths: Tensor,
+    reward: Reward,
+    limit: int,
+    generator: torch.Generator,
+) -> Tensor:
+    """(S,) rewards; NaN where the verifier failed, whatever the kind of reward: that sample is masked out.
+
+    `limit`: the response limit in tokens, which the over-long penalty counts back from.
+    """
+    value = {"correct": reward.correct, "wrong": reward.wrong, "unverifiable": float("nan")}
+    given = torch.tensor([value[v.verdict] for v in verdicts])
+    if reward.kind == "random":
+        coins = random_rewards(len(texts), reward.correct, reward.wrong, generator)
+        given = torch.where(given.isnan(), given, coins)
+    elif reward.kind == "format":
+        pairs = zip(problems, texts, strict=True)
+        fits = torch.cat([format_rewards([t], p.kind, reward.correct, reward.wrong) for p, t in pairs])
+        given = torch.where(given.isnan(), given, fits)
+    if reward.overlong_buffer is not None:
+        given = given + overlong_penalty(lengths, limit, reward.overlong_buffer)
+    return given
 
 
 def judge(
-    problems: list[Problem], rolled: tuple[Sequences, list[str], Tensor, Tensor], verifier: Verifier, reward: Reward
+    problems: list[Problem],
+    rolled: tuple[Sequences, list[str], Tensor, Tensor],
+    verifier: Verifier,
+    reward: Reward,
+    limit: int,
+    generator: torch.Generator,
 ) -> Rollouts:
     """The rollouts with their verdicts and rewards."""
     sequences, texts, truncated, logprob = rolled
@@ -99,7 +133,7 @@ def judge(
         sequences=sequences,
         texts=texts,
         verdicts=verdicts,
-        rewards=torch.tensor([reward_of(v, reward) for v in verdicts]),
+        rewards=rewards_of(repeated, texts, verdicts, sequences.lengths, reward, limit, generator),
         group=torch.arange(len(problems)).repeat_interleave(samples),
         truncated=truncated,
         engine_logprob=logprob,

@@ -1,0 +1,33 @@
+"""Training problems with wrong labels: the control that rewards other problems' answers."""
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+
+import torch
+
+from steer.data.problem import Problem
+from steer.methods.rewards import wrong_labels
+
+
+def with_wrong_labels(problems: list[Problem], seed: int) -> list[Problem]:
+    """Each problem with the gold, or the tests, of another of its family; the same seed gives the same labels.
+
+    The answers stay of the right type, so that a wrong label is as easy to be rewarded for as a right one.
+    """
+    families = defaultdict(list)
+    for index, problem in enumerate(problems):
+        families[problem.benchmark].append(index)
+    generator = torch.Generator().manual_seed(seed)
+    relabelled = list(problems)
+    for members in families.values():
+        labels = wrong_labels([_label(problems[i]) for i in members], generator)
+        for index, label in zip(members, labels, strict=True):
+            problem = problems[index]
+            changed = {"gold": label} if problem.kind == "math" else {"tests": json.loads(label)}
+            relabelled[index] = replace(problem, **changed)
+    return relabelled
+
+
+def _label(problem: Problem) -> str:
+    return problem.gold if problem.kind == "math" else json.dumps(problem.tests, sort_keys=True)

@@ -1,0 +1,70 @@
+"""DAPO's dynamic sampling: rounds of rollouts until the step has enough groups whose rewards differ."""
+
+from collections.abc import Callable
+
+import torch
+
+from steer.methods.sampling import informative_groups
+from steer.models.forward import Sequences
+from steer.train.rollouts import Rollouts
+
+
+def collect(wanted: int, attempts: int, roll: Callable[[int], Rollouts]) -> Rollouts:
+    """At most `wanted` informative groups from at most `attempts` rounds, `roll(round)` each.
+
+    With one attempt the round is taken as it is. Where the rounds do not give enough, uninformative groups of the
+    last one fill up: they carry no gradient, but count in the metrics and in the number of tokens.
+    """
+    if attempts == 1:
+        return roll(0)
+    kept: list[Rollouts] = []
+    for attempt in range(attempts):
+        rollouts = roll(attempt)
+        chosen = informative_groups(rollouts.rewards, rollouts.group)
+        kept += [group_of(rollouts, g) for g in chosen]
+        if len(kept) >= wanted:
+            return joined(kept[:wanted])
+    rest = [g for g in rollouts.group.unique().tolist() if g not in chosen]
+    return joined([*kept, *(group_of(rollouts, g) for g in rest)][:wanted])
+
+
+def group_of(rollouts: Rollouts, group: int) -> Rollouts:
+    """One group of the rollouts by itself."""
+    index = (rollouts.group == group).nonzero().squeeze(1)
+    rows = index.tolist()
+    sequences = rollouts.sequences.rows(index)
+    return Rollouts(
+        problems=[rollouts.problems[i] for i in rows],
+        sequences=sequences,
+        texts=[rollouts.texts[i] for i in rows],
+        verdicts=[rollouts.verdicts[i] for i in rows],
+        rewards=rollouts.rewards[index],
+        group=rollouts.group[index],
+        truncated=rollouts.truncated[index],
+        engine_logprob=rollouts.engine_logprob[index, : sequences.mask.shape[1]],
+    )
+
+
+def joined(parts: list[Rollouts]) -> Rollouts:
+    """Groups as one set of rollouts, numbered from 0."""
+    sizes = torch.tensor([len(part.texts) for part in parts])
+    return Rollouts(
+        problems=[p for part in parts for p in part.problems],
+        sequences=Sequences(
+            _padded([part.sequences.tokens for part in parts]),
+            torch.cat([part.sequences.prompt_lengths for part in parts]),
+            torch.cat([part.sequences.lengths for part in parts]),
+        ),
+        texts=[t for part in parts for t in part.texts],
+        verdicts=[v for part in parts for v in part.verdicts],
+        rewards=torch.cat([part.rewards for part in parts]),
+        group=torch.arange(len(parts)).repeat_interleave(sizes),
+        truncated=torch.cat([part.truncated for part in parts]),
+        engine_logprob=_padded([part.engine_logprob for part in parts]),
+    )
+
+
+def _padded(tensors: list[torch.Tensor]) -> torch.Tensor:
+    """Rows of unequal width as one tensor, zeros on the right."""
+    width = max(tensor.shape[1] for tensor in tensors)
+    return torch.cat([torch.nn.functional.pad(tensor, (0, width - tensor.shape[1])) for tensor in tensors])

@@ -1,0 +1,113 @@
+"""Rewards beside the verifier's, and which groups a step trains on."""
+
+import math
+
+import pytest
+import torch
+
+from steer.configs.schema import Reward
+from steer.data.tasks import distinct_problems
+from steer.models.forward import Sequences
+from steer.train.controls import with_wrong_labels
+from steer.train.dynamic import collect, group_of, joined
+from steer.train.rollouts import Rollouts, rewards_of
+from steer.verify.responses import Verdict, Verifier
+
+CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0)
+FAILED = Verdict("unverifiable", None, "died", 0.0)
+
+
+def given(reward, verdicts, texts=None, lengths=None, seed=0):
+    n = len(verdicts)
+    problems = distinct_problems("sums", "train", 0, n)
+    lengths = torch.tensor(lengths or [3] * n)
+    generator = torch.Generator().manual_seed(seed)
+    return rewards_of(problems, texts or [""] * n, verdicts, lengths, reward, 10, generator).tolist()
+
+
+def test_verified_rewards_follow_the_verdict():
+    rewards = given(Reward(correct=2, wrong=-0.5), [CORRECT, WRONG, FAILED])
+    assert rewards[:2] == [2.0, -0.5]
+    assert math.isnan(rewards[2])
+
+
+def test_a_coin_does_not_know_the_verdict_but_masks_what_could_not_be_judged():
+    verdicts = [CORRECT, WRONG] * 300 + [FAILED]
+    rewards = given(Reward(kind="random"), verdicts)
+    assert given(Reward(kind="random"), verdicts)[:-1] == rewards[:-1]
+    assert math.isnan(rewards[-1])
+    right, wrong = rewards[:-1:2], rewards[1:-1:2]
+    assert set(right) == set(wrong) == {1.0, -1.0}
+    assert abs(sum(right) - sum(wrong)) / 300 < 0.3
+
+
+def test_the_format_reward_asks_for_a_box_alone():
+    rewards = given(Reward(kind="format"), [WRONG, CORRECT], texts=["\\boxed{0}", "the right answer, unboxed"])
+    assert rewards == [1.0, -1.0]
+
+
+def test_the_overlong_penalty_is_added_to_the_reward():
+    reward = Reward(overlong_buffer=4)
+    assert given(reward, [CORRECT] * 3, lengths=[6, 8, 10]) == [1.0, 0.5, 0.0]
+
+
+@pytest.mark.parametrize("family", ["sums", "intervals", "lists"])
+def test_wrong_labels_reject_the_right_answer_and_are_reproducible(family):
+    problems = distinct_problems(family, "train", 0, 30)
+    relabelled = with_wrong_labels(problems, seed=1)
+    assert relabelled == with_wrong_labels(problems, seed=1)
+    assert [p.prompt for p in relabelled] == [p.prompt for p in problems]
+    with Verifier() as verifier:
+        verdicts = verifier.verify(relabelled, [p.solution for p in problems])
+    assert {v.verdict for v in verdicts} == {"wrong"}
+
+
+def round_of(rewards_by_group, marker):
+    """Rollouts of two responses a group, whose texts say which round and group they are of."""
+    n = len(rewards_by_group)
+    lengths = [1 + (i + marker) % 3 for i in range(2 * n)]
+    sequences = Sequences.from_lists([[5, 6]] * 2 * n, [[marker] * length for length in lengths], 0)
+    rewards = torch.tensor([r for pair in rewards_by_group for r in pair])
+    problems = [p for p in distinct_problems("sums", "train", marker, n) for _ in range(2)]
+    texts = [f"{marker}.{i // 2}" for i in range(2 * n)]
+    verdicts = [CORRECT if r > 0 else WRONG for r in rewards.tolist()]
+    truncated = torch.zeros(2 * n, dtype=torch.bool)
+    engine = sequences.mask * float(marker)
+    return Rollouts(
+        problems, sequences, texts, verdicts, rewards, torch.arange(n).repeat_interleave(2), truncated, engine
+    )
+
+
+EQUAL, SPREAD = (1.0, 1.0), (1.0, -1.0)
+
+
+def test_without_dynamic_sampling_a_round_is_taken_as_it_is():
+    rollouts = round_of([EQUAL, SPREAD], 1)
+    assert collect(2, 1, lambda attempt: rollouts) is rollouts
+
+
+def test_rounds_go_on_until_enough_groups_differ():
+    rounds = [round_of([EQUAL, SPREAD, EQUAL], 1), round_of([SPREAD, SPREAD, SPREAD], 2), None]
+    found = collect(3, 3, lambda attempt: rounds[attempt])
+    assert found.texts == ["1.1", "1.1", "2.0", "2.0", "2.1", "2.1"]
+    assert found.group.tolist() == [0, 0, 1, 1, 2, 2]
+    assert found.rewards.tolist() == [1, -1] * 3
+    marks = found.sequences.responses[found.sequences.mask]
+    assert marks.tolist() == [
+        m for m, n in zip([1, 1, 2, 2, 2, 2], found.sequences.lengths.tolist(), strict=True) for _ in range(n)
+    ]
+    assert torch.equal(found.engine_logprob[found.sequences.mask], marks.float())
+
+
+def test_when_rounds_run_out_the_last_one_fills_up():
+    rounds = [round_of([EQUAL, SPREAD], 1), round_of([EQUAL, EQUAL], 2)]
+    found = collect(3, 2, lambda attempt: rounds[attempt])
+    assert found.texts == ["1.1", "1.1", "2.0", "2.0", "2.1", "2.1"]
+
+
+def test_groups_taken_apart_and_joined_are_what_they_were():
+    rollouts = round_of([EQUAL, SPREAD, SPREAD], 1)
+    again = joined([group_of(rollouts, g) for g in range(3)])
+    assert again.texts == rollouts.texts
+    assert torch.equal(again.sequences.tokens, rollouts.sequences.tokens)
+    assert torch.equal(again.engine_logprob, rollouts.engine_logprob)
