@@ -97,6 +97,9 @@ class Reward(Section):
     verifier_workers: Positive = 1
     code_time_limit_s: Annotated[float, Field(gt=0)] = 2.0
     code_memory_limit_mb: Positive = 512
+    code_batch_limit_s: Annotated[float, Field(gt=0)] | None = Field(
+        600, description="wall seconds for the programs of one step; those not reached are masked out"
+    )
 
 
 class Evaluation(Section):

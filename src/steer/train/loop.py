@@ -57,8 +57,9 @@ class Trainer:
         )
         first = self._resume(optimizer) + 1
         engine = LocalEngine(self.model, self.tokenizer)
-        limits = {"time_limit_s": self.reward.code_time_limit_s, "memory_limit_mb": self.reward.code_memory_limit_mb}
-        with Verifier(self.reward.verifier_workers, **limits) as verifier:
+        given = self.reward
+        limits = given.code_time_limit_s, given.code_memory_limit_mb, given.code_batch_limit_s
+        with Verifier(given.verifier_workers, *limits) as verifier:
             steps = range(first, training.steps + 1)
             for step in tqdm(steps, initial=first - 1, total=training.steps, desc=self.method.name, mininterval=5):
                 self.metrics.append(self._step(step, engine, verifier, optimizer))

@@ -23,9 +23,20 @@ class Verdict:
 
 
 class Verifier:
-    """Both verifiers with their worker processes, which start when first needed and end with the `with` block."""
+    """Both verifiers with their worker processes, which start when first needed and end with the `with` block.
 
-    def __init__(self, workers: int = 1, time_limit_s: float = 2.0, memory_limit_mb: int = 512):
+    Limits of one program: CPU seconds and MiB. `batch_limit_s`: wall seconds for all programs of one `verify`; those
+    not reached by then are unverifiable.
+    """
+
+    def __init__(
+        self,
+        workers: int = 1,
+        time_limit_s: float = 2.0,
+        memory_limit_mb: int = 512,
+        batch_limit_s: float | None = None,
+    ):
+        self.batch_limit_s = batch_limit_s
         self.limits = {"time_limit_s": time_limit_s, "memory_limit_mb": memory_limit_mb}
         self.math = MathVerifier(workers=workers)
         self.code = Sandbox(workers=workers)
@@ -44,7 +55,7 @@ class Verifier:
         pairs = list(zip(problems, responses, strict=True))
         math = iter(self.math.verify([(p.gold, r, p.answer_type) for p, r in pairs if p.kind == "math"]))
         programs = [self._program(p, r) for p, r in pairs if p.kind == "code"]
-        code = iter(zip(programs, self.code.judge(programs), strict=True))
+        code = iter(zip(programs, self.code.judge(programs, time_s=self.batch_limit_s), strict=True))
         return [self._from_math(next(math)) if p.kind == "math" else self._from_code(*next(code)) for p, _ in pairs]
 
     def _program(self, problem: Problem, response: str) -> Program:
