@@ -89,9 +89,13 @@ def oracle_rows(collected: "Collected") -> Any:
     rows = []
     for benchmark in collected.config.data.benchmarks:
         path = collected.folder / "verdicts" / "oracle" / "seed0" / f"{benchmark}.jsonl.gz"
+        data = collected.folder / "data" / f"{benchmark}.jsonl"
+        unanswered = {row["id"] for row in read_jsonl(data) if not row["solution"]} if data.is_file() else set()
         for row in read_jsonl(path) if path.is_file() else []:
             for verdict in row["verdicts"]:
                 if verdict["verdict"] != "correct":
                     kept = {key: verdict.get(key) for key in ("verdict", "reason", "extracted")}
+                    if row["id"] in unanswered:
+                        kept["reason"] = "the benchmark publishes no reference solution"
                     rows.append({"benchmark": benchmark, "id": row["id"], **kept})
     return pd.DataFrame(rows, columns=["benchmark", "id", "verdict", "reason", "extracted"])
