@@ -74,7 +74,14 @@ def write_fake_results(
 
 
 def _problem(benchmark: str, kind: str, index: int) -> dict[str, Any]:
-    return {"id": f"{benchmark}/{index}", "benchmark": benchmark, "kind": kind, "prompt": "?", "gold": str(70 + index)}
+    return {
+        "id": f"{benchmark}/{index}",
+        "benchmark": benchmark,
+        "kind": kind,
+        "prompt": "?",
+        "gold": str(70 + index),
+        "solution": "s",
+    }
 
 
 def write_run(folder: Path, name: str, label: str, seed: int, steps: int, index: int) -> None:

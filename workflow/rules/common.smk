@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from steer.configs.load import dump, flatten, load_config
 from steer.errors import UserError
-from steer.figures.command import figure_ids
+from steer.figures.command import summaries
 from steer.io import atomic_write
 from steer.methods.load import SLOTS, method_settings, slot_files
 
@@ -25,7 +25,9 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-FIGURES = figure_ids()
+# What the captions of Snakemake's own report say.
+config["figures"] = summaries()
+FIGURES = list(config["figures"])
 RESULTS = f"results/{CONFIG.name}"
 BENCHMARKS = CONFIG.data.benchmarks
 SECTIONS = CONFIG.model_dump(mode="json")

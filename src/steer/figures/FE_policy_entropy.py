@@ -15,7 +15,7 @@ def draw(sources: Sources) -> Figure:
     else:
         draw_runs(ax, curves, "entropy", sources.labels)
         ax.set(xlabel="training step", ylabel="policy entropy (nats per token)")
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.05 * ax.dataLim.ymax)
         page.legend(figure, ax)
     page.notes(figure, sources, seeds_note(curves))
     return figure

@@ -2,6 +2,7 @@
 its name is the id, its first docstring line the summary, `draw(sources)` makes it."""
 
 import argparse
+import ast
 import importlib
 import pkgutil
 from pathlib import Path
@@ -15,6 +16,13 @@ def figure_ids() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name[0].isupper())
 
 
+def summaries() -> dict[str, str]:
+    """id → what the figure shows, read from the source without importing what draws it."""
+    folder = Path(__file__).parent
+    trees = {name: ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")) for name in figure_ids()}
+    return {name: ast.get_docstring(tree).splitlines()[0] for name, tree in trees.items()}
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", nargs="?", help="figure to draw, see --list")
     parser.add_argument("--list", action="store_true", help="name the figures and stop")
@@ -26,8 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     if args.list:
-        for name in figure_ids():
-            print(f"{name:24s} {_module(name).__doc__.splitlines()[0]}")
+        for name, summary in summaries().items():
+            print(f"{name:28s} {summary}")
         return
     for option in ("id", "config", "tables", "out"):
         if getattr(args, option) is None:

@@ -56,6 +56,7 @@ def draw_runs(
                 summary.index, summary["low"], summary["high"], color=style["color"], alpha=0.15, linewidth=0, zorder=2
             )
         ax.plot(summary.index, summary["mean"], label=labels[run], zorder=3, **style, **_marks(len(summary), place))
+    ax.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _marks(points: int, place: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Training metrics as columns: one packed piece per metric, so that a page with many runs unpacks only what is drawn."""
+"""Training metrics as columns, one packed piece each: a page with many runs unpacks only what is drawn."""
 
 from typing import Any
 

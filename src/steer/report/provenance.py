@@ -60,7 +60,7 @@ def glossary(path: Path = REPOSITORY / "docs" / "metrics.md") -> list[tuple[list
         match = re.fullmatch(r"\|(.*?)\|(.*)\|", line.strip())
         names = re.findall(r"`([^`]+)`", match[1]) if match else []
         if names:
-            rows.append((names, match[2].strip()))
+            rows.append((names, match[2].strip().replace("`", "")))
     return rows
 
 

@@ -1,0 +1,38 @@
+"""Entropy of the tokens of correct and of wrong responses over training, one panel per run."""
+
+from matplotlib.figure import Figure
+
+from steer.figures import page
+from steer.figures.lines import over_seeds, seeds_note, smoothing_window
+from steer.figures.looks import CORRECT, WRONG
+from steer.figures.sources import Sources
+
+METRICS = {"entropy_correct": ("correct responses", CORRECT), "entropy_wrong": ("wrong responses", WRONG)}
+
+
+def draw(sources: Sources) -> Figure:
+    curves = sources.curves(*METRICS)
+    runs = [run for run in sources.labels if run in set(curves["run"])]
+    figure, axes = page.panels(len(runs), 3, 2.6, 2.2, sharex=True, sharey=True)
+    if not runs:
+        page.say(axes[0], "No training run with the entropy of correct and wrong responses.")
+    for place, (ax, run) in enumerate(zip(axes, runs, strict=False)):
+        rows = curves[curves["run"] == run]
+        window = smoothing_window(int(rows["step"].max()))
+        for metric, (name, (colour, dash)) in METRICS.items():
+            summary = over_seeds(rows, metric, window)
+            if summary.empty:
+                continue
+            ax.fill_between(summary.index, summary["low"], summary["high"], color=colour, alpha=0.15, linewidth=0)
+            ax.plot(summary.index, summary["mean"], color=colour, linestyle=dash, label=name)
+        ax.set_title(sources.labels[run])
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        if place % 3 == 0:
+            ax.set_ylabel("entropy (nats per token)")
+        if place >= len(runs) - 3:
+            ax.set_xlabel("training step")
+    if runs:
+        axes[0].set_ylim(bottom=0)
+        page.legend(figure, axes[0])
+    page.notes(figure, sources, seeds_note(curves))
+    return figure

@@ -1,0 +1,172 @@
+"""Tables and figures of a results folder, whole or with parts missing."""
+
+import csv
+import json
+import shutil
+
+import matplotlib.image
+import pytest
+from fake_results import METHODS, write_fake_results
+
+from steer import cli
+from steer.analyse.statistics import average_at_k
+from steer.figures.command import figure_ids
+from steer.io import read_jsonl, write_jsonl
+
+
+def tabulate(folder):
+    arguments = ["--config", f"{folder}/config.yaml", "--results", str(folder), "--out", f"{folder}/tables"]
+    return cli.main(["tabulate", *arguments])
+
+
+def plot(folder, name):
+    arguments = ["--config", f"{folder}/config.yaml", "--tables", f"{folder}/tables", "--out", f"{folder}/figures"]
+    return cli.main(["plot", name, *arguments])
+
+
+def rows_of(folder, name):
+    with open(folder / "tables" / name, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    write_fake_results(folder, evaluation={"samples": {"default": 4}, "also": ["base", "oracle"]})
+    assert tabulate(folder) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "results")
+
+
+def test_a_cell_of_the_main_table_is_the_statistic_of_its_verdicts(whole):
+    correct, verified = [], []
+    for seed in (0, 1):
+        rows = read_jsonl(whole / "verdicts" / "steer" / f"seed{seed}" / "synthetic-sum.jsonl.gz")
+        verdicts = [[v["verdict"] for v in row["verdicts"]] for row in rows]
+        correct.append([v.count("correct") for v in verdicts])
+        verified.append([len(v) - v.count("unverifiable") for v in verdicts])
+    expected = average_at_k(correct, verified)
+    row = next(r for r in rows_of(whole, "T3_main_results.csv") if r["run"] == "steer")
+    low, high = expected.interval()
+    found = [float(row[f"synthetic-sum{part}"]) for part in ("", " low", " high")]
+    assert found == pytest.approx([expected.value, low, high], abs=1e-5)
+    text = (whole / "tables" / "T3_main_results.md").read_text()
+    assert f"{100 * low:.1f}, {100 * high:.1f}" in text
+
+
+def test_one_source_gives_three_renderings_and_its_origin(whole):
+    names = [row["label"] for row in rows_of(whole, "T3_main_results.csv")]
+    assert names == ["base", *METHODS.values(), "oracle"]
+    markdown = (whole / "tables" / "T3_main_results.md").read_text()
+    latex = (whole / "tables" / "T3_main_results.tex").read_text()
+    assert all(name in markdown and name in latex for name in names)
+    assert "\\toprule" in latex
+    about = json.loads((whole / "tables" / "T3_main_results.json").read_text())
+    assert "runs/steer/seed1" in about["run_folders"]
+    assert about["command"].startswith("steer tabulate")
+    assert len(about["config_sha256"]) == 64
+
+
+def test_claims_state_gain_entropy_and_weights(whole):
+    claims = {row["run"]: row for row in rows_of(whole, "T0_claims.csv")}
+    curves = rows_of(whole, "training_curves.csv")
+    last = [float(r["entropy"]) for r in curves if r["run"] == "grpo" and int(r["step"]) > 27]
+    first = [float(r["entropy"]) for r in curves if r["run"] == "grpo" and r["step"] == "1"]
+    change = sum(last) / len(last) / (sum(first) / len(first)) - 1
+    assert float(claims["grpo"]["entropy_change"]) == pytest.approx(change, abs=0.01)
+    assert float(claims["grpo"]["gain_low"]) < float(claims["grpo"]["gain"]) < float(claims["grpo"]["gain_high"])
+    assert float(claims["steer"]["weight_min"]) < 1 == float(claims["grpo"]["weight_min"])
+    statements = rows_of(whole, "T0_statements.csv")
+    assert len(statements) == 4
+
+
+def test_what_the_oracle_did_not_get_right_is_named(whole):
+    failures = rows_of(whole, "oracle_failures.csv")
+    assert {row["id"] for row in failures} == {f"{name}/0" for name in {r["benchmark"] for r in failures}}
+    assert {row["verdict"] for row in failures} == {"unverifiable"}
+
+
+def test_missing_runs_and_metrics_are_said_and_the_rest_is_made(folder, capsys):
+    shutil.rmtree(folder / "runs" / "steer" / "seed1")
+    shutil.rmtree(folder / "verdicts" / "clip_higher")
+    shutil.rmtree(folder / "tables")
+    path = folder / "runs" / "grpo" / "seed0" / "metrics.jsonl"
+    write_jsonl(path, [{k: v for k, v in row.items() if k != "entropy"} for row in read_jsonl(path)])
+    assert tabulate(folder) == 0
+    said = capsys.readouterr().err
+    assert "steer" in said and "clip_higher" in said
+    assert "clip_higher" not in {r["run"] for r in rows_of(folder, "T3_main_results.csv") if r["synthetic-sum"]}
+    for name in figure_ids():
+        assert plot(folder, name) == 0
+
+
+@pytest.mark.parametrize("methods", [{}, {"grpo": "GRPO"}, {f"m{i}": f"method {i}" for i in range(12)}])
+@pytest.mark.parametrize("seeds", [(0,)])
+def test_none_one_and_twelve_methods_with_one_seed(tmp_path, methods, seeds):
+    write_fake_results(tmp_path, methods, seeds, steps=8, questions=4)
+    assert tabulate(tmp_path) == 0
+    for name in ("FE_policy_entropy", "F3_final_comparison"):
+        assert plot(tmp_path, name) == 0
+        assert matplotlib.image.imread(tmp_path / "figures" / f"{name}.png").std() > 0.01
+
+
+@pytest.mark.parametrize("name", figure_ids())
+def test_each_figure_is_drawn_in_both_formats_and_again_the_same(whole, name):
+    assert plot(whole, name) == 0
+    picture = whole / "figures" / f"{name}.png"
+    first = picture.read_bytes()
+    pixels = matplotlib.image.imread(picture)
+    assert min(pixels.shape[:2]) > 300
+    assert pixels.std() > 0.02, "not an empty page"
+    assert (whole / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert plot(whole, name) == 0
+    assert picture.read_bytes() == first
+
+
+def drawn(folder, name):
+    """The figure's axes as matplotlib objects."""
+    import importlib
+    from pathlib import Path
+
+    from matplotlib import pyplot as plt
+
+    from steer.configs.load import load_config
+    from steer.figures import page
+    from steer.figures.sources import Sources
+
+    sources = Sources(Path(folder) / "tables", load_config(folder / "config.yaml"))
+    with plt.style.context(page.STYLE):
+        return importlib.import_module(f"steer.figures.{name}").draw(sources)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "y"),
+    [
+        ("FE_policy_entropy", "training step", "policy entropy (nats per token)"),
+        ("F6_pass_at_k", "k (samples per question)", "pass@k (%), average over benchmarks"),
+    ],
+)
+def test_every_run_has_a_curve_a_legend_entry_and_axes_with_units(whole, name, x, y):
+    figure = drawn(whole, name)
+    ax = figure.axes[0]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [label for label in labels if label != "base"] == list(METHODS.values())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (x, y)
+    lines = [line for line in ax.lines if not line.get_label().startswith("_")]
+    assert len(lines) == len(labels)
+    low, high = ax.get_ylim()
+    assert all(low <= line.get_ydata().min() and line.get_ydata().max() <= high for line in lines), "nothing is cut off"
+
+
+def test_a_method_looks_the_same_in_every_figure_and_unlike_the_others(whole):
+    looks = {}
+    for name in ("FE_policy_entropy", "F6_pass_at_k"):
+        for line in drawn(whole, name).axes[0].lines:
+            if not line.get_label().startswith("_"):
+                looks.setdefault(line.get_label(), set()).add((line.get_color(), line.get_marker()))
+    assert all(len(found) == 1 for found in looks.values())
+    assert len({next(iter(found)) for found in looks.values()}) == len(looks)
