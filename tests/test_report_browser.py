@@ -1,0 +1,181 @@
+"""The report as a reader meets it: in a browser, by mouse and keyboard, narrow and dark, with hostile text in it."""
+
+import shutil
+
+import pytest
+from fake_results import write_fake_results
+from playwright.sync_api import expect, sync_playwright
+
+from steer import cli
+from steer.io import read_jsonl, write_jsonl
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+HOSTILE = "</script><script>window.owned = true</script><img src=x onerror='window.owned = true'>\0\u202e\ud800"
+TOKENS = {
+    "step": 1,
+    "id": "x",
+    "benchmark": "synthetic-sum",
+    "prompt": HOSTILE,
+    "verdict": "correct",
+    "advantage": 1.0,
+    "token": ["7", "+", "1"],
+    "probability": [0.9, 0.1, 0.5],
+    "entropy": [0.1, 0.9, 0.4],
+    "omega": [-0.1, 0.2, 0.0],
+    "weight": [0.7, 1.0, 1.0],
+}
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    write_fake_results(folder)
+    path = folder / "generations" / "grpo" / "seed0" / "synthetic-sum.jsonl.gz"
+    rows = read_jsonl(path)
+    rows[0]["responses"][0]["text"] = HOSTILE
+    write_jsonl(path, rows)
+    write_jsonl(folder / "runs" / "steer" / "seed0" / "tokens.jsonl.gz", [TOKENS])
+    common = ["--config", f"{folder}/config.yaml"]
+    assert cli.main(["tabulate", *common, "--results", str(folder), "--out", f"{folder}/tables"]) == 0
+    figure = ["--tables", f"{folder}/tables", "--out", f"{folder}/figures"]
+    assert cli.main(["plot", "FE_policy_entropy", *common, *figure]) == 0
+    out = folder / "report" / "index.html"
+    assert cli.main(["report", *common, "--results", str(folder), "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def browser():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for path in map(shutil.which, names) if path), None)
+    assert found, "no browser for this test: run `sh tests/install_browser.sh`, or install the package chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, page_file):
+    """The opened report; at the end nothing was complained about, asked of a network, or run from a model's text."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    complaints, requests = [], []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(page_file.as_uri())
+    yield page
+    assert page.evaluate("window.owned") is None
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    context.close()
+
+
+def bring(page, section):
+    """Parts of the page start when they come near the window."""
+    page.locator(f"#{section}").scroll_into_view_if_needed()
+
+
+def test_curves_follow_the_choice_of_runs_metric_and_seeds(page, tmp_path):
+    bring(page, "curves-app")
+    app = page.locator("#curves-app")
+    chart = app.locator("svg:not(.swatch)").first
+    expect(chart).to_be_visible()
+    page.screenshot(path=tmp_path / "curves.png")
+    before = chart.inner_html()
+    app.get_by_label("GRPO", exact=True).uncheck()
+    expect(chart).not_to_have_js_property("innerHTML", before)
+    without_grpo = chart.inner_html()
+    app.get_by_label("Metric").select_option(label="response_length")
+    expect(chart).not_to_have_js_property("innerHTML", without_grpo)
+    expect(app).to_contain_text("mean tokens per response")
+    app.get_by_label("Seeds apart").check()
+    expect(app).to_contain_text("seed 1")
+    app.get_by_label("Smoothing").select_option("5")
+    expect(app).to_contain_text("mean of the last 5 steps")
+    app.get_by_label("Log axis").check()
+    expect(app).to_contain_text("not positive")
+
+
+def test_a_value_can_be_read_with_the_keyboard(page):
+    bring(page, "curves-app")
+    app = page.locator("#curves-app")
+    expect(app.locator("svg:not(.swatch)").first).to_be_visible()
+    app.locator("[tabindex='0']").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(app).to_contain_text("GRPO")
+    expect(app.locator(".readout")).to_contain_text("step")
+
+
+def test_a_response_opens_with_its_verdict_and_nothing_in_it_runs(page, tmp_path):
+    bring(page, "responses-app")
+    app = page.locator("#responses-app")
+    app.get_by_label("Run").select_option("grpo")
+    app.get_by_label("Verdict").select_option("unverifiable")
+    first = app.locator("details.response").first
+    expect(first).to_contain_text("unverifiable")
+    first.locator("summary").click()
+    expect(first).to_contain_text("</script><script>window.owned = true</script>")
+    expect(first).to_contain_text("time limit")
+    page.screenshot(path=tmp_path / "response.png")
+    app.get_by_label("Verdict").select_option("correct")
+    expect(app.locator("details.response").first).to_contain_text("correct")
+
+
+def test_the_token_view_shows_each_token_with_its_values(page):
+    bring(page, "tokens-app")
+    app = page.locator("#tokens-app")
+    expect(app).to_contain_text("7")
+    text = app.inner_text()
+    assert all(word in text.lower() for word in ("probability", "entropy", "weight"))
+
+
+def test_figures_are_inside_the_page_and_enlarge(page):
+    button = page.locator(".enlarge").first
+    button.scroll_into_view_if_needed()
+    assert button.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
+    button.click()
+    expect(page.locator("#lightbox")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#lightbox")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_nothing_sticks_out_sideways(page, width, tmp_path):
+    page.set_viewport_size({"width": width, "height": 800})
+    for section in ("curves-app", "figures", "responses-app", "tokens-app", "glossary"):
+        bring(page, section)
+        page.wait_for_timeout(150)
+    page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_dark_and_light_by_button(page, tmp_path):
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.locator("#theme").click()
+    assert page.evaluate(background) != light
+    page.screenshot(path=tmp_path / "dark.png")
+    page.locator("#theme").click()
+    assert page.evaluate(background) == light
+
+
+def test_the_page_says_what_is_not_there_and_stays_small(tmp_path):
+    write_fake_results(tmp_path, {}, ())
+    out = tmp_path / "index.html"
+    arguments = ["--config", f"{tmp_path}/config.yaml", "--results", str(tmp_path), "--out", str(out)]
+    assert cli.main(["report", *arguments]) == 0
+    text = out.read_text()
+    assert "no training run" in text
+    assert "no figure" in text
+    assert cli.main(["report", *arguments[:2], "--results", f"{tmp_path}/absent", "--out", str(out)]) == 2
+
+
+def test_a_profile_of_the_default_size_stays_under_three_megabytes(tmp_path):
+    methods = {f"method_{i}": f"method {i}" for i in range(6)}
+    write_fake_results(tmp_path, methods, (0, 1), steps=120, questions=64)
+    out = tmp_path / "index.html"
+    arguments = ["--config", f"{tmp_path}/config.yaml", "--results", str(tmp_path), "--out", str(out)]
+    assert cli.main(["report", *arguments]) == 0
+    assert 100_000 < out.stat().st_size < 3_000_000
