@@ -64,7 +64,8 @@ def average_at_k(correct: ArrayLike, verified: ArrayLike) -> Estimate:
 
     `correct` and `verified`: (seeds, questions) counts of samples; unverifiable samples are in neither. A question's
     score is the mean over seeds of its share of correct samples; p(1-p)/(k-1), unbiased for a share's sampling
-    variance with k samples, gives the sampling part.
+    variance with k samples, gives the sampling part. A question with one verified sample in some seed shows none; it
+    counts there with the mean of the others.
     """
     correct, verified = (np.atleast_2d(np.asarray(x, dtype=float)) for x in (correct, verified))
     share = shares(correct, verified)
@@ -103,7 +104,9 @@ def cluster_mean(
     scores = np.asarray(scores, dtype=float)
     kept = ~np.isnan(scores)
     scores, count = scores[kept], int(kept.sum())
-    sampling_variance = math.nan if sampling is None else float(np.sum(np.asarray(sampling)[kept])) / max(count, 1) ** 2
+    known = np.array([]) if sampling is None else np.asarray(sampling, dtype=float)[kept]
+    known = known[~np.isnan(known)]
+    sampling_variance = float(known.mean()) / count if known.size else math.nan
     if count < 2:
         return Estimate(float(scores[0]) if count else math.nan, math.nan, 0, count, math.nan, bounds)
     variance = float(scores.var(ddof=1)) / count

@@ -13,7 +13,7 @@ METRICS = {"entropy_correct": ("correct responses", CORRECT), "entropy_wrong": (
 def draw(sources: Sources) -> Figure:
     curves = sources.curves(*METRICS)
     runs = [run for run in sources.labels if run in set(curves["run"])]
-    figure, axes = page.panels(len(runs), 3, 2.6, 2.2, sharex=True, sharey=True)
+    figure, axes = page.panels(max(len(runs), 1), 3, 2.6, 2.2, sharex=True, sharey=True)
     if not runs:
         page.say(axes[0], "No training run with the entropy of correct and wrong responses.")
     for place, (ax, run) in enumerate(zip(axes, runs, strict=False)):

@@ -25,6 +25,7 @@ def draw(sources: Sources) -> Figure:
         _bands(ax, curves[curves["run"] == run], look(run)["color"])
         ax.set_title(sources.labels[run])
         ax.set(xlabel="training step", ylabel="weight λ")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.label_outer()
     if weighted:
         page.legend(figure, axes[0])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -38,9 +39,16 @@ def over_seeds(rows: pd.DataFrame, metric: str, window: int = 1) -> pd.DataFrame
 
 
 def draw_runs(
-    ax: Axes, curves: pd.DataFrame, metric: str, labels: dict[str, str], scale: float = 1.0, window: int = 1
+    ax: Axes,
+    curves: pd.DataFrame,
+    metric: str,
+    labels: dict[str, str],
+    scale: float = 1.0,
+    window: int = 1,
+    faint: bool = True,
 ) -> None:
-    """One line per run (mean over seeds) with the seeds' range as a band; raw values faintly behind smoothed ones."""
+    """One line per run (mean over seeds) with the seeds' range as a band; if `faint`, raw values faintly behind
+    smoothed ones."""
     runs = [run for run in labels if run in set(curves["run"])]
     for place, run in enumerate(runs):
         rows = curves[curves["run"] == run]
@@ -48,7 +56,7 @@ def draw_runs(
         if summary.empty:
             continue
         style = look(run)
-        if window > 1 and len(runs) <= FAINT_UP_TO:
+        if faint and window > 1 and len(runs) <= FAINT_UP_TO:
             raw = over_seeds(rows, metric)["mean"] * scale
             ax.plot(raw.index, raw, color=style["color"], alpha=0.18, linewidth=0.8, zorder=1)
         if rows["seed"].nunique() > 1:
@@ -63,6 +71,21 @@ def _marks(points: int, place: int) -> dict[str, Any]:
     """A few markers a line, shifted from line to line so that they do not cover one another."""
     every = max(points // MARKERS, 1)
     return {"markevery": (place * every // 6 % every, every), "markersize": 4.5, "markeredgewidth": 0}
+
+
+def headroom(axes: list[Axes], zero: bool = True) -> None:
+    """One y range for all of `axes` with room over the highest and under the lowest value drawn; from 0 if `zero`."""
+    # A line of two points is a marker across the panel, in other units.
+    drawn = [np.asarray(line.get_ydata(), dtype=float) for ax in axes for line in ax.lines if len(line.get_ydata()) > 2]
+    bands = [path.vertices[:, 1] for ax in axes for band in ax.collections for path in band.get_paths()]
+    values = np.concatenate([*drawn, *bands]) if drawn or bands else np.array([])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return
+    low, high = (0.0 if zero else float(values.min())), float(values.max())
+    room = 0.06 * (high - low) or 0.5
+    for ax in axes:
+        ax.set_ylim(0.0 if zero else low - room, high + room)
 
 
 def seeds_note(curves: pd.DataFrame) -> str:
