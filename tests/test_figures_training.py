@@ -3,9 +3,11 @@
 import importlib
 from functools import cache
 from itertools import pairwise
+from operator import methodcaller
 
 import pytest
 from fake_results import METHODS, write_fake_results
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from steer import cli
 from steer.configs.load import load_config
@@ -135,17 +137,21 @@ def test_a_straight_run_has_no_transition(six):
 @pytest.mark.parametrize("which", ["six", "twenty"])
 def test_nothing_overlaps_nor_leaves_the_paper(request, name, which):
     figure = drawn_once(request.getfixturevalue(which), name)
-    figure.canvas.draw()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    extent = methodcaller("get_window_extent", canvas.get_renderer())
+    labels = []
     width, height = figure.get_size_inches()
     assert 3 <= width <= 14
     assert 2 <= height <= 26
     for ax in figure.axes:
         for axis, side in ((ax.xaxis, "x"), (ax.yaxis, "y")):
-            shown = [t.get_window_extent() for t in axis.get_ticklabels() if t.get_visible() and t.get_text()]
+            shown = [extent(t) for t in axis.get_ticklabels() if t.get_visible() and t.get_text()]
+            labels += shown
             ends = sorted((box.x0, box.x1) if side == "x" else (box.y0, box.y1) for box in shown)
             assert all(a[1] <= b[0] + 1 for a, b in pairwise(ends)), f"{side} tick labels overlap"
-    titles = [ax.title.get_window_extent() for ax in figure.axes if ax.get_title()]
-    assert not any(a.overlaps(b) for i, a in enumerate(titles) for b in titles[i + 1 :])
+    titles = [extent(ax.title) for ax in figure.axes if ax.get_title()]
+    assert not any(a.overlaps(b) for i, a in enumerate(titles) for b in [*titles[i + 1 :], *labels])
 
 
 @pytest.mark.parametrize("name", TRAINING)
