@@ -242,6 +242,7 @@ def write_config(tmp_path):
     path = tmp_path / "config.yaml"
     tree = yaml.safe_load(Path("configs/tiny.yaml").read_text())
     tree["training"] |= {"steps": 2, "prompts": 4, "rollouts": 2, "updates": 2, "max_response_tokens": 6}
+    tree["training"]["tensorboard"] = True
     path.write_text(yaml.safe_dump(tree))
     return str(path)
 
@@ -266,6 +267,7 @@ def test_the_command_writes_the_documented_run_folder(model, tokenizer, problems
     assert load_model(str(out / "model")).config.hidden_size == 16
     assert read_jsonl(out / "tokens.jsonl.gz")
     assert not list(tmp_path.glob("*checkpoints*")), "checkpoints go once the run is whole"
+    assert list((out / "tensorboard").glob("events.*")), "asked for in the configuration"
 
 
 @pytest.mark.parametrize(

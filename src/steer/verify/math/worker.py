@@ -20,7 +20,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-WALL_LIMIT_S = 1.5
+WALL_LIMIT_S = 10
 MEMORY_LIMIT = 512 * 2**20
 JOBS_PER_WORKER = 5000  # then a fresh one: caches of the algebra system grow
 
