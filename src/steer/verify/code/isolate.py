@@ -180,6 +180,7 @@ def _enter_namespaces(plan: Plan, root: bool, users: bool, extra: int) -> None:
         plan.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     if mounts:
         rootfs.enter()
+        plan.packages = [rootfs.placed(path) for path in plan.packages]
     plan.namespaces = mounts
 
 

@@ -10,6 +10,7 @@ from steer.verify.code import kernel
 STAGING = "/sys"  # every machine has this folder, every user may look into it, and no tree to bind lies below
 WORK = "/tmp"
 WORK_MIB = 64
+PACKAGES = "/packages"  # a place of its own: an environment may lie below a folder that the tree hides, /tmp for one
 SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/bin", "/usr/share/zoneinfo", "/lib", "/lib64", "/bin")
 SETTINGS = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -25,6 +26,11 @@ def interpreter() -> list[str]:
     paths += glob.glob(os.path.join(sys.base_prefix, "lib", "libpython*.so*"))
     paths += [os.path.join(sys.base_exec_prefix, folder, version) for folder in ("lib", sys.platlibdir)]
     return sorted({os.path.realpath(path) for path in paths if path and os.path.exists(path)})
+
+
+def placed(package: str) -> str:
+    """Where the tree has a package; packages stay side by side, as numpy and its libraries must."""
+    return os.path.join(PACKAGES, os.path.basename(package))
 
 
 def library() -> str:
@@ -51,7 +57,7 @@ def build(packages: list[str]) -> None:
     for path in filter(os.path.isdir, hidden):  # packages may carry data, benchmarks for one
         kernel.mount("tmpfs", new + path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=64k,nr_inodes=64,mode=755")
     for path in packages:
-        _bind(path, new + path, kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV)
+        _bind(path, new + placed(path), kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV)
     for path in DEVICES:
         if os.path.exists(path):
             _bind(path, new + path, kernel.MS_NOSUID)
