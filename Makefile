@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)
 
-.PHONY: setup reproduce reference test test-slow lint format lock nano dry-run bench-verify docs clean
+.PHONY: setup reproduce reference test test-dag test-slow lint format lock nano dry-run bench-verify docs clean
 
 setup: $(VENV)/.installed
 
@@ -28,8 +28,13 @@ test: setup
 	sh tests/install_browser.sh
 	pytest -m "not slow"
 
+# The DAG as users meet it: what runs again after which change, a killed run, added methods.
+test-dag: setup
+	pytest -m slow tests/test_workflow.py
+
+# Every reference solution and labelled completion through the sandbox; a quarter of an hour and real benchmark rows.
 test-slow: setup
-	pytest -m slow
+	pytest -m slow --ignore tests/test_workflow.py
 
 nano: setup
 	snakemake --profile workflow/profiles/nano

@@ -1,7 +1,7 @@
 """The DAG as users meet it: what runs again after which change, a killed run, added methods, mistakes in one line.
 
 A copy of the project is run once to its report, at a scale where no number means anything. That takes a minute or
-two, so these tests have their own target, `make test-slow`.
+two, so these tests have their own target, `make test-dag`.
 """
 
 import os
