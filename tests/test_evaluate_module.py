@@ -12,6 +12,8 @@ def test_accuracy_and_pass_at_k_of_three_questions(monkeypatch, tmp_path):
     predictions = [["\\boxed{7}", "\\boxed{8}"], ["\\boxed{1/2}", "\\boxed{0.5}"], ["no", "idea"]]
     found = metric.compute(predictions=predictions, references=["7", "\\frac12", "3"], k=[1, 2])
     assert found["accuracy"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert found["avg@1"] == pytest.approx(2 / 3)
+    assert found["avg@2"] == found["accuracy"]
     assert found["pass@1"] == pytest.approx(0.5)
     assert found["pass@2"] == pytest.approx(2 / 3)
     assert found["unverifiable"] == 0
@@ -24,3 +26,4 @@ def test_more_samples_than_there_are_is_not_a_number(monkeypatch, tmp_path):
     metric = evaluate.load("src/steer/analyse/steer_accuracy", cache_dir=str(tmp_path))
     found = metric.compute(predictions=[["7"], ["8"]], references=["7", "7"], k=[4])
     assert math.isnan(found["pass@4"])
+    assert math.isnan(found["avg@4"])

@@ -19,10 +19,11 @@ INPUTS = """
 Args:
     predictions: for each question the list of its responses (str).
     references: for each question its gold answer (str).
-    k: the values of k for pass@k; those above a question's verified samples leave it out.
+    k: the values of k for avg@k and pass@k (default: 1); a question with fewer verified samples is left out of pass@k.
 Returns:
     accuracy: mean over questions of the share of correct responses; accuracy_stderr: its standard error;
-    pass@<k>: for each k; unverifiable: how many responses could not be judged.
+    avg@<k>: the same over each question's first k responses (NaN where one has fewer); pass@<k>: unbiased, from all
+    responses; unverifiable: how many responses could not be judged.
 """
 
 
@@ -40,11 +41,19 @@ class SteerAccuracy(evaluate.Metric):
         with MathVerifier() as verifier:
             verdicts = iter(verifier.verify(pairs))
         groups = [[next(verdicts).verdict for _ in group] for group in predictions]
-        correct = [group.count("correct") for group in groups]
-        verified = [len(group) - group.count("unverifiable") for group in groups]
+        correct, verified = _counts(groups)
         mean = average_at_k([correct], [verified])
         values = {"accuracy": mean.value, "accuracy_stderr": mean.se}
         for size in k or [1]:
+            first_correct, first_verified = _counts([group[:size] for group in groups])
+            whole = all(len(group) >= size for group in groups)
+            values[f"avg@{size}"] = average_at_k([first_correct], [first_verified]).value if whole else float("nan")
             scores = [pass_at_k(n, c, size) for n, c in zip(verified, correct, strict=True) if n >= size]
             values[f"pass@{size}"] = sum(scores) / len(scores) if scores else float("nan")
         return {**values, "unverifiable": sum(group.count("unverifiable") for group in groups)}
+
+
+def _counts(groups: list[list[str]]) -> tuple[list[int], list[int]]:
+    """Per question: how many responses are correct, and how many were judged."""
+    correct = [group.count("correct") for group in groups]
+    return correct, [len(group) - group.count("unverifiable") for group in groups]

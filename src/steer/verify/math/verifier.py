@@ -19,7 +19,7 @@ from steer.verify.math.pool import Job, Pool
 CACHE_SIZE = 20_000
 MAX_LENGTH = 2000  # characters of an answer that is worth comparing
 MAX_DEPTH = 40
-CPU_LIMITS_S = {"compare": 0.12, "fallback": 0.2}  # processor time of a comparison: together well under half a second
+CPU_LIMITS_S = {"compare": 0.12, "fallback": 0.3}  # processor time of a comparison: together well under half a second
 
 
 @dataclass(frozen=True)
