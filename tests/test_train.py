@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,7 +200,10 @@ def test_rollout_metrics_by_hand():
         "zero_spread": 0.5,
         "response_length": 7 / 4,
         "truncated": 0.25,
+        "rollout_mismatch_mean": 15 / 70,
         "rollout_mismatch_max": 0.5,
+        "rollout_kl_k1": 15 / 70,
+        "rollout_kl_k3": sum(math.exp(-e / 10) - 1 + e / 10 for e in (1, 2, 4, 0, 0, 3, 5)) / 7,
     }
     assert found == pytest.approx(expected)
 
@@ -241,8 +245,8 @@ def test_every_metric_of_a_run_is_in_the_glossary(model, tokenizer, problems, tm
 def write_config(tmp_path):
     path = tmp_path / "config.yaml"
     tree = yaml.safe_load(Path("configs/tiny.yaml").read_text())
-    tree["training"] |= {"steps": 2, "prompts": 4, "rollouts": 2, "updates": 2, "max_response_tokens": 6}
-    tree["training"]["tensorboard"] = True
+    tree["training"] |= {"steps": 2, "prompts": 4, "rollouts": 2, "updates": 2, "tensorboard": True}
+    tree["training"] |= {"max_response_tokens": 6, "max_prompt_tokens": 32}
     path.write_text(yaml.safe_dump(tree))
     return str(path)
 

@@ -92,6 +92,7 @@ def run_sections(wildcards):
         "method": METHODS[wildcards.run],
         "training": CONFIG.training_for(wildcards.run).model_dump(),
         "reward": SECTIONS["reward"],
+        "rollout": SECTIONS["rollout"],
         "model": CONFIG.model.path,
         "threads": CONFIG.threads.train,
     }

@@ -19,6 +19,7 @@ rule generate:
     params:
         config=f"{RESULTS}/config.yaml",
         evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key != "also"},
+        rollout=SECTIONS["rollout"],
         model=model_argument,
         cache="results/cache/generations",
         data=folder_of_data,

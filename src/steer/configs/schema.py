@@ -77,6 +77,9 @@ class Training(Section):
     max_prompt_tokens: Positive = 1024
     max_response_tokens: Positive = 3072
     micro_batch: Positive | None = Field(None, description="sequences per forward pass; absent: the update batch")
+    correction_cap: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="C: token losses times min(π_trainer/π_rollout, C) for what the engines differ; absent: 1"
+    )
     checkpoint_every: Positive = 10
     tensorboard: bool = False
 
@@ -132,6 +135,34 @@ class External(Section):
     label: str
 
 
+class Rollout(Section):
+    """The engine that samples responses, in training and in evaluation. docs/engines.md."""
+
+    engine: Literal["local", "vllm"] = Field("local", description="the trainer's own torch model, or vLLM")
+    placement: Literal["colocated", "own"] = Field(
+        "colocated", description="vLLM in the trainer's process and on its device, or in processes of its own"
+    )
+    devices: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None, description="`own`: GPUs for vLLM, `tensor_parallel` of them per training process; absent: those visible"
+    )
+    tensor_parallel: Positive = 1
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="of vLLM's weights and cache")
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="share of the device for vLLM")
+    kv_cache_gib: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="memory for keys and values; absent: what `gpu_memory_utilization` leaves"
+    )
+    enforce_eager: bool = Field(False, description="no compilation and no CUDA graphs: a quicker start")
+    stop: list[str] = Field(
+        default_factory=list, description="tokens that end a response beside the end of sequence, `<|im_end|>`"
+    )
+
+    @model_validator(mode="after")
+    def _placed(self) -> "Rollout":
+        if self.placement == "colocated" and (self.tensor_parallel > 1 or self.devices is not None):
+            raise ValueError("tensor_parallel and devices need `placement: own`")
+        return self
+
+
 class Threads(Section):
     """Threads per job; independent jobs run side by side until the cores are used."""
 
@@ -147,6 +178,7 @@ class Config(Section):
     data: Data
     model: Model = Model()
     training: Training | None = None
+    rollout: Rollout = Rollout()
     reward: Reward = Reward()
     evaluation: Evaluation
     methods: dict[str, Run] = Field(default_factory=dict, description="runs to train, in the order of the tables")

@@ -5,6 +5,8 @@ numbers are drawn for all responses at every step, so that what one response sam
 others end.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
@@ -32,13 +34,24 @@ class LocalEngine:
         n = sampling.samples
         return [flat[i : i + n] for i in range(0, len(flat), n)]
 
+    def update_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
+        """Nothing to do: these are the trainer's own tensors."""
+
+    wake = update_weights
+
+    def sleep(self) -> None:
+        """Nothing to free: the cache goes with each call."""
+
+    close = sleep
+
 
 class _Decoding:
     """One batch on its way. `rows` are the responses still running; everything else is kept for all of them."""
 
     def __init__(self, model, tokenizer, prompts, sampling: Sampling, generator: torch.Generator):
         self.model, self.sampling, self.generator = model, sampling, generator
-        self.eos, self.pad = tokenizer.eos_token_id, tokenizer.pad_token_id
+        self.pad = tokenizer.pad_token_id
+        self.ends = torch.tensor([tokenizer.eos_token_id, *sampling.stop])
         # Padded on the left: all responses then grow at the same place of the cache.
         width = max(map(len, prompts))
         tokens = torch.tensor([[self.pad] * (width - len(p)) + p for p in prompts])
@@ -66,7 +79,7 @@ class _Decoding:
             tokens, logprobs = sample(self.logits, uniform[self.rows], self.sampling)
             self.tokens[self.rows, step] = tokens
             self.logprobs[self.rows, step] = logprobs
-            running = tokens != self.eos
+            running = ~torch.isin(tokens, self.ends)
             self.lengths[self.rows[~running]] = step + 1
             if not running.any() or step + 1 == self.sampling.max_tokens:
                 break
@@ -92,9 +105,9 @@ class _Decoding:
 
     def _completions(self) -> list[Completion]:
         tokens, logprobs, lengths = self.tokens.tolist(), self.logprobs.tolist(), self.lengths.tolist()
-        completions = []
+        completions, ends = [], set(self.ends.tolist())
         for row, values, length in zip(tokens, logprobs, lengths, strict=True):
-            ended = row[length - 1] == self.eos
+            ended = row[length - 1] in ends
             completions.append(Completion(row[:length], values[:length], "stop" if ended else "length"))
         return completions
 

@@ -1,10 +1,13 @@
 """`steer generate`: responses of one model, or of the oracle, to every benchmark of the configuration."""
 
 import argparse
+import functools
 import json
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
 from steer.configs.load import add_config_argument, config_from
+from steer.configs.schema import Config
 from steer.data.problem import Problem
 from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
@@ -30,12 +33,12 @@ def run(args: argparse.Namespace) -> None:
     for name, rows in problems.items():
         if not rows:
             raise UserError(f"{data / name}.jsonl: no problems; make the data again")
-    answer = _oracle if args.oracle else _model(args, config)
     counts = {}
-    for name, chosen in problems.items():
-        rows = answer(name, chosen)
-        write_jsonl(out / f"{name}.jsonl.gz", rows)
-        counts[name] = sum(len(row["responses"]) for row in rows)
+    with nullcontext(_oracle) if args.oracle else _model(args, config, problems) as answer:
+        for name, chosen in problems.items():
+            rows = answer(name, chosen)
+            write_jsonl(out / f"{name}.jsonl.gz", rows)
+            counts[name] = sum(len(row["responses"]) for row in rows)
     print(json.dumps({"model": "oracle" if args.oracle else args.model, "responses": counts}))
 
 
@@ -45,37 +48,60 @@ def _oracle(name: str, problems: list[Problem]) -> list[dict]:
     return oracle_rows(problems)
 
 
-def _model(args: argparse.Namespace, config):
+@contextmanager
+def _model(args: argparse.Namespace, config: Config, problems: dict[str, list[Problem]]):
+    """What answers with the model; its engine starts when the first benchmark is not in the cache."""
     # torch and transformers are loaded only when there is a model to run.
     import torch
 
-    from steer.engines.local import LocalEngine
+    from steer.engines.limits import stop_tokens
+    from steer.engines.open import serving
     from steer.generate import cache
-    from steer.generate.sample import model_rows
-    from steer.models.load import load_model, load_tokenizer
+    from steer.generate.sample import encode, model_rows
+    from steer.models.load import load_settings, load_tokenizer
 
     torch.set_num_threads(args.threads)
     revision = config.model.revision if args.model == config.model.path else None
-    engine = LocalEngine(load_model(args.model, revision), load_tokenizer(args.model, revision))
+    tokenizer, (architecture, generation) = load_tokenizer(args.model, revision), load_settings(args.model, revision)
     evaluation = config.evaluation
-    positions = engine.model.config.max_position_embeddings
+    positions = architecture.max_position_embeddings
     room = positions - evaluation.max_response_tokens
     if room <= 0:
         raise UserError(
             f"{args.config}: evaluation.max_response_tokens is {evaluation.max_response_tokens}, but {args.model} "
             f"has {positions} positions; lower it"
         )
+    stop = stop_tokens(generation, tokenizer, config.rollout.stop)
+    samples = {name: evaluation.samples_for(name) for name in problems}
     folder = Path(args.cache) if args.cache else None
     model = cache.model_hash(args.model, revision) if folder else ""
 
-    def rows(name: str, problems: list[Problem]) -> list[dict]:
-        # The batch size is part of the key: random numbers are drawn batch by batch.
-        sampling = {**evaluation.model_dump(exclude={"samples", "also"}), "samples": evaluation.samples_for(name)}
-        key = cache.key(model, problems, {**sampling, "benchmark": name})
-        kept = cache.load(folder, key)
-        if kept is None:
-            kept = model_rows(engine, problems, name, evaluation, args.model, room)
-            cache.store(folder, key, kept)
-        return [{**row, "model": args.model} for row in kept]
+    with ExitStack() as stack:
 
-    return rows
+        @functools.cache
+        def engine():
+            longest = max(len(prompt) for chosen in problems.values() for prompt in encode(tokenizer, chosen, room)[1])
+            most = max(samples.values())
+            made = serving(
+                config.rollout,
+                args.model,
+                revision,
+                tokenizer,
+                samples=most,
+                batch=max(evaluation.batch, most),
+                tokens=longest + evaluation.max_response_tokens,
+            )
+            return stack.enter_context(closing(made))
+
+        def rows(name: str, chosen: list[Problem]) -> list[dict]:
+            # The batch size is part of the key: random numbers are drawn batch by batch.
+            settings = {**evaluation.model_dump(exclude={"samples", "also"}), "samples": samples[name]}
+            settings |= {"benchmark": name, "stop": stop, "rollout": config.rollout.model_dump()}
+            key = cache.key(model, chosen, settings)
+            kept = cache.load(folder, key)
+            if kept is None:
+                kept = model_rows(engine(), chosen, name, evaluation, args.model, room, stop)
+                cache.store(folder, key, kept)
+            return [{**row, "model": args.model} for row in kept]
+
+        yield rows

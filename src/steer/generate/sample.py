@@ -9,8 +9,7 @@ from tqdm import tqdm
 
 from steer.configs.schema import Evaluation
 from steer.data.problem import Problem
-from steer.engines.local import LocalEngine
-from steer.engines.sampling import Completion, Sampling
+from steer.engines.sampling import Completion, Engine, Sampling
 from steer.models.tokenizer import render_prompt
 
 
@@ -28,12 +27,25 @@ def oracle_rows(problems: list[Problem]) -> list[dict[str, Any]]:
     ]
 
 
+def encode(tokenizer, problems: list[Problem], room: int) -> tuple[list[str], list[list[int]]]:
+    """The prompts as the model sees them: text, and at most `room` tokens of each, the right end."""
+    rendered = [render_prompt(tokenizer, p.prompt) for p in problems]
+    tokens = tokenizer(rendered, add_special_tokens=False)["input_ids"]
+    return rendered, [t[-room:] for t in tokens]
+
+
 def model_rows(
-    engine: LocalEngine, problems: list[Problem], benchmark: str, evaluation: Evaluation, model: str, max_prompt: int
+    engine: Engine,
+    problems: list[Problem],
+    benchmark: str,
+    evaluation: Evaluation,
+    model: str,
+    max_prompt: int,
+    stop: tuple[int, ...] = (),
 ) -> list[dict[str, Any]]:
     """Sampled responses; the seed depends on the configuration's and the benchmark, not on what ran before."""
     samples = evaluation.samples_for(benchmark)
-    sampling = Sampling(samples, evaluation.temperature, evaluation.top_p, evaluation.max_response_tokens)
+    sampling = Sampling(samples, evaluation.temperature, evaluation.top_p, evaluation.max_response_tokens, stop)
     digest = hashlib.sha256(f"{evaluation.seed}/{benchmark}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
     stored = {
@@ -46,9 +58,8 @@ def model_rows(
     rows = []
     per_batch = max(1, evaluation.batch // samples)
     for chunk in _chunks(problems, per_batch, benchmark):
-        rendered = [render_prompt(engine.tokenizer, p.prompt) for p in chunk]
-        tokens = engine.tokenizer(rendered, add_special_tokens=False)["input_ids"]
-        completions = engine.generate([t[-max_prompt:] for t in tokens], sampling, generator)
+        rendered, tokens = encode(engine.tokenizer, chunk, max_prompt)
+        completions = engine.generate(tokens, sampling, generator)
         for problem, prompt, group in zip(chunk, rendered, completions, strict=True):
             responses = [_response(engine, completion) for completion in group]
             rows.append(
@@ -62,6 +73,6 @@ def _chunks(problems: list[Problem], size: int, name: str) -> Iterator[list[Prob
         yield problems[start : start + size]
 
 
-def _response(engine: LocalEngine, completion: Completion) -> dict[str, Any]:
+def _response(engine: Engine, completion: Completion) -> dict[str, Any]:
     text = engine.tokenizer.decode(completion.tokens, skip_special_tokens=True)
     return {"text": text, "tokens": len(completion.tokens), "finish_reason": completion.finish_reason}

@@ -1,7 +1,7 @@
 """A method: a choice in each of five slots, and the loss that follows from it.
 
     advantage (rewards → A) → shaping (A → A′) → clip (u) → weight (λ) → penalty (added)
-    loss = Σ m·(-λ·u + penalty) / N            with the `token_mean` reduction
+    loss = Σ m·c·(-λ·u + penalty) / N          with the `token_mean` reduction; c: `Tokens.correction`, mostly 1
 
 Statistics over the update batch (a maximum, a quantile, a group's mean) are taken once by `prepare`, without
 gradient, from the whole batch; `loss` can then run micro-batch by micro-batch, and the losses add up to the same.
@@ -125,6 +125,8 @@ class Method:
         if prepared.penalty is not None:
             scale, quantity = prepared.penalty.scale, prepared.penalty.quantity(tokens)
             per_token = per_token + scale * quantity.masked_fill(scale == 0, 0.0)
+        if tokens.correction is not None:
+            per_token = per_token * tokens.correction
         loss = (per_token * prepared.share).sum()
         if not loss.isfinite():
             self._check_finite(tokens)
@@ -173,7 +175,7 @@ class Method:
         return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
 
     def _check(self, tokens: Tokens) -> None:
-        optional = [name for name in NEEDS.values() if getattr(tokens, name) is not None]
+        optional = [name for name in (*NEEDS.values(), "correction") if getattr(tokens, name) is not None]
         self._same_shape({name: getattr(tokens, name) for name in (*REQUIRED, *optional)}, "clip")
         for name in self.needs - set(optional):
             slot = next(s for s, choice in self.settings.items() if name in {NEEDS.get(v) for v in choice.values()})

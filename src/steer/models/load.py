@@ -4,8 +4,11 @@ from pathlib import Path
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    GenerationConfig,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Qwen2Config,
@@ -61,6 +64,21 @@ def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torc
         return AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: no model could be loaded: {_first_line(error)}") from None
+
+
+def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedConfig, GenerationConfig]:
+    """Architecture and generation settings of a folder or hub id, without its weights. `UserError` where there is no
+    model."""
+    _check_folder(path, "config.json", "config.json")
+    try:
+        config = AutoConfig.from_pretrained(path, revision=revision)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no model could be loaded: {_first_line(error)}") from None
+    try:
+        return config, GenerationConfig.from_pretrained(path, revision=revision)
+    except OSError:
+        # A model need not come with them.
+        return config, GenerationConfig.from_model_config(config)
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path: str | Path) -> None:

@@ -15,6 +15,8 @@ import steer
 from steer.configs.load import add_config_argument, config_from, nearest
 from steer.configs.schema import Config
 from steer.data.problem import Problem
+from steer.engines.limits import check_positions, stop_tokens
+from steer.engines.open import for_training
 from steer.errors import UserError
 from steer.io import atomic_write, read_jsonl, write_jsonl
 from steer.methods import load_method
@@ -53,17 +55,30 @@ def run(args: argparse.Namespace) -> None:
     tokenizer, model = load_tokenizer(args.model), load_model(args.model)
     checkpoints = Path(args.checkpoints or f"{out}.checkpoints")
     entry = config.methods[args.run]
+    training = config.training_for(args.run)
+    lengths = training.max_prompt_tokens, training.max_response_tokens
+    remedy = "lower training.max_prompt_tokens or training.max_response_tokens"
+    check_positions(model.config, *lengths, f"{args.config}: {args.model}", remedy)
+    engine = for_training(
+        config.rollout,
+        args.model,
+        samples=training.rollouts,
+        batch=training.prompts * training.rollouts,
+        tokens=sum(lengths),
+    )
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
     trainer = Trainer(
         model=model,
         tokenizer=tokenizer,
         method=load_method(entry.method or args.run, entry.set),
         problems=problems,
-        training=config.training_for(args.run),
+        training=training,
         reward=config.reward,
         seed=args.seed,
         checkpoints=checkpoints,
         fingerprint=fingerprint({**settings, "threads": args.threads}, _inputs(args)),
+        engine=engine,
+        stop=stop_tokens(model.generation_config, tokenizer, config.rollout.stop),
     )
     if trainer.training.tensorboard:
         trainer.on_step = _tensorboard(out / "tensorboard")
@@ -91,6 +106,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
         "slots": method.settings,
         "training": config.training_for(name).model_dump(),
         "reward": config.reward.model_dump(),
+        "rollout": config.rollout.model_dump(),
     }
 
 

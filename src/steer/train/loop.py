@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from tqdm import tqdm
 from steer.configs.schema import Reward, Training
 from steer.data.problem import Problem
 from steer.engines.local import LocalEngine
+from steer.engines.sampling import Engine
+from steer.engines.weights import trainer_weights
 from steer.methods import Method
+from steer.methods.correction import truncated_importance
 from steer.models.forward import bucketed_statistics
 from steer.train import checkpoint
 from steer.train.dynamic import collect
@@ -34,7 +38,8 @@ from steer.verify.responses import Verifier
 
 @dataclass
 class Trainer:
-    """One run. `model` is trained in place; `fingerprint` names what a checkpoint must agree with."""
+    """One run. `model` is trained in place; `fingerprint` names what a checkpoint must agree with; `engine` makes the
+    rollout engine from model and tokenizer; `stop`: tokens that end a response beside the end of sequence."""
 
     model: Any
     tokenizer: Any
@@ -45,6 +50,8 @@ class Trainer:
     seed: int
     checkpoints: Path
     fingerprint: str
+    engine: Callable[[Any, Any], Engine] = LocalEngine
+    stop: tuple[int, ...] = ()
     on_step: Callable[[dict[str, Any]], None] = lambda metrics: None
     metrics: list[dict[str, Any]] = field(default_factory=list)
     token_rows: list[dict[str, Any]] = field(default_factory=list)
@@ -56,10 +63,12 @@ class Trainer:
             self.model.parameters(), lr=training.lr, weight_decay=training.weight_decay, fused=True
         )
         first = self._resume(optimizer) + 1
-        engine = LocalEngine(self.model, self.tokenizer)
         given = self.reward
         limits = given.code_time_limit_s, given.code_memory_limit_mb, given.code_batch_limit_s
-        with Verifier(given.verifier_workers, *limits) as verifier:
+        with (
+            closing(self.engine(self.model, self.tokenizer)) as engine,
+            Verifier(given.verifier_workers, *limits) as verifier,
+        ):
             steps = range(first, training.steps + 1)
             for step in tqdm(steps, initial=first - 1, total=training.steps, desc=self.method.name, mininterval=5):
                 self.metrics.append(self._step(step, engine, verifier, optimizer))
@@ -68,28 +77,34 @@ class Trainer:
                     self._save(step, optimizer)
         return self.metrics
 
-    def _step(self, step: int, engine: LocalEngine, verifier: Verifier, optimizer) -> dict[str, Any]:
+    def _step(self, step: int, engine: Engine, verifier: Verifier, optimizer) -> dict[str, Any]:
         training, clock = self.training, _Clock()
         self.method.progress = (step - 1) / training.steps
         lr = training.lr * min(1.0, step / max(training.warmup_steps, 1))
         for group in optimizer.param_groups:
             group["lr"] = lr
 
+        checksum = engine.wake(trainer_weights(self.model))
+        clock.lap("sync")
         rollouts = collect(
             training.prompts,
             training.dynamic_sampling,
             lambda attempt: self._roll(step, attempt, engine, verifier, clock),
         )
+        engine.sleep()
         with torch.no_grad():
             old = bucketed_statistics(self.model, rollouts.sequences, training.temperature, BUCKET, self.method.needs)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
+        if training.correction_cap is not None:
+            told = rollouts.engine_logprob, rollouts.sequences.mask
+            batch = replace(batch, correction=truncated_importance(old.logprob, *told, training.correction_cap))
         if "teacher_logprob" in self.method.needs:
             generator = step_generator(self.seed, step, "teacher")
             batch = replace(
                 batch, teacher=teacher_logprob(self.model, self.tokenizer, rollouts, old, training, generator)
             )
-        metrics = {"step": step, **rollout_metrics(rollouts, batch)}
+        metrics = {"step": step, **rollout_metrics(rollouts, batch), "rollout_weights": checksum}
         clock.lap("logprob")
         if step in steps_to_show(training.steps):
             self.token_rows += token_rows(step, rollouts, batch, old, self.method, self.tokenizer)
@@ -99,13 +114,13 @@ class Trainer:
         clock.lap("update")
         return {**metrics, "lr": lr, **clock.seconds()}
 
-    def _roll(self, step: int, attempt: int, engine: LocalEngine, verifier: Verifier, clock: "_Clock") -> Rollouts:
+    def _roll(self, step: int, attempt: int, engine: Engine, verifier: Verifier, clock: "_Clock") -> Rollouts:
         """One round of rollouts with their verdicts; a further attempt draws prompts and responses of its own."""
         training, again = self.training, f"/{attempt}" if attempt else ""
         problems = choose_prompts(self.problems, training, self.seed, step, attempt)
         prompts = encode_prompts(self.tokenizer, problems, training.max_prompt_tokens)
         generator = step_generator(self.seed, step, f"rollout{again}")
-        completions = engine.generate(prompts, sampling_of(training), generator)
+        completions = engine.generate(prompts, sampling_of(training, self.stop), generator)
         rolled = assemble(problems, prompts, completions, self.tokenizer)
         clock.lap("rollout")
         generator = step_generator(self.seed, step, f"reward{again}")

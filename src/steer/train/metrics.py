@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steer.methods.correction import mismatch_metrics
 from steer.methods.tokens import masked_mean
 from steer.train.rollouts import Rollouts
 from steer.train.update import Batch, UpdateRecord
@@ -23,7 +24,6 @@ def rollout_metrics(rollouts: Rollouts, batch: Batch) -> dict[str, Any]:
         if is_judged:
             by_family[problem.benchmark].append(is_correct)
     families = {f"accuracy/{name}": sum(values) / len(values) for name, values in sorted(by_family.items())}
-    mismatch = (batch.old.logprob - rollouts.engine_logprob)[mask].abs().max()
     return {
         "reward": _mean(rollouts.rewards[judged]),
         "accuracy": _mean(correct[judged].float()),
@@ -37,8 +37,16 @@ def rollout_metrics(rollouts: Rollouts, batch: Batch) -> dict[str, Any]:
         "zero_spread": _zero_spread(rollouts.rewards, rollouts.group),
         "response_length": rollouts.sequences.lengths.float().mean().item(),
         "truncated": rollouts.truncated.float().mean().item(),
-        "rollout_mismatch_max": mismatch.item(),
+        **mismatch_metrics(batch.old.logprob, rollouts.engine_logprob, mask),
+        **_correction(batch),
     }
+
+
+def _correction(batch: Batch) -> dict[str, float]:
+    """Mean over tokens of the factor on their losses; nothing where there is none."""
+    if batch.correction is None:
+        return {}
+    return {"correction_mean": masked_mean(batch.correction, batch.sequences.mask).item()}
 
 
 def update_metrics(records: list[UpdateRecord]) -> dict[str, Any]:

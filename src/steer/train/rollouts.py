@@ -60,8 +60,8 @@ def choose_prompts(
     return chosen
 
 
-def sampling_of(training: Training) -> Sampling:
-    return Sampling(training.rollouts, training.temperature, training.top_p, training.max_response_tokens)
+def sampling_of(training: Training, stop: tuple[int, ...] = ()) -> Sampling:
+    return Sampling(training.rollouts, training.temperature, training.top_p, training.max_response_tokens, stop)
 
 
 def encode_prompts(tokenizer, problems: list[Problem], limit: int) -> list[list[int]]:

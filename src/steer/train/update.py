@@ -19,7 +19,8 @@ BUCKET = 32
 class Batch:
     """What the updates of a step work on. `advantage`, `group` (S,); `old`: statistics of the policy that sampled;
     `judged` (S,) bool: false for a response without a verdict, which enters no loss; `teacher` (S, T): log-probability
-    under RLRT's teacher, where the method needs it."""
+    under RLRT's teacher, where the method needs it; `correction` (S, T): factors on the token losses, where training
+    asks for them."""
 
     sequences: Sequences
     old: TokenStatistics
@@ -27,14 +28,16 @@ class Batch:
     group: Tensor
     judged: Tensor
     teacher: Tensor | None = None
+    correction: Tensor | None = None
 
     def rows(self, index: Tensor) -> "Batch":
         sequences = self.sequences.rows(index)
         width = sequences.mask.shape[1]
         found = {name: getattr(self.old, name) for name in ("logprob", "entropy", *OPTIONAL)}
         old = TokenStatistics(**{k: None if v is None else v[index, :width] for k, v in found.items()})
-        teacher = None if self.teacher is None else self.teacher[index, :width]
-        return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index], teacher)
+        extra = {name: getattr(self, name) for name in ("teacher", "correction")}
+        extra = {k: None if v is None else v[index, :width] for k, v in extra.items()}
+        return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index], **extra)
 
     def tokens(self, current: TokenStatistics) -> Tokens:
         """The batch as methods see it, with the current policy's statistics."""
@@ -50,6 +53,7 @@ class Batch:
             reduction=current.reduction,
             teacher_logprob=self.teacher,
             proxy_logprob=self.old.proxy_logprob,
+            correction=self.correction,
         )
 
 

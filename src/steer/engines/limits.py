@@ -1,0 +1,52 @@
+"""What a model and a machine cannot do, said before anything is sampled; and which tokens end a response."""
+
+import os
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from steer.errors import UserError
+
+
+def check_positions(model_config, prompt: int, response: int, said: str, remedy: str) -> None:
+    """Prompt and response of those lengths fit the model's positions; `said` opens the message."""
+    positions = model_config.max_position_embeddings
+    if prompt + response > positions:
+        raise UserError(
+            f"{said}: {prompt} prompt and {response} response tokens, but the model has {positions} positions; {remedy}"
+        )
+
+
+def check_memory(model: PreTrainedModel, sequences: int, tokens: int, remedy: str) -> None:
+    """The keys and values of so many sequences of so many tokens fit the memory of the model's device at all."""
+    needed, device = sequences * tokens * kv_bytes_per_token(model.config, model.dtype.itemsize), model.device
+    if device.type == "cuda":
+        memory = torch.cuda.get_device_properties(device).total_memory
+    else:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        raise UserError(
+            f"rollout: the keys and values of {sequences} sequences of {tokens} tokens take {needed / 2**30:.1f} GiB, "
+            f"and there are {memory / 2**30:.1f} GiB in all; {remedy}"
+        )
+
+
+def kv_bytes_per_token(model_config, itemsize: int) -> int:
+    """Keys and values of one token in all layers."""
+    heads = model_config.num_attention_heads
+    size = getattr(model_config, "head_dim", None) or model_config.hidden_size // heads
+    kv_heads = getattr(model_config, "num_key_value_heads", None) or heads
+    return 2 * model_config.num_hidden_layers * kv_heads * size * itemsize
+
+
+def stop_tokens(generation: GenerationConfig, tokenizer: PreTrainedTokenizerBase, names: list[str]) -> tuple[int, ...]:
+    """Tokens that end a response beside the tokenizer's end of sequence: those of the model's generation settings,
+    and `names`, each of which has to be one token."""
+    told = generation.eos_token_id
+    found = {told} if isinstance(told, int) else set(told or ())
+    for name in names:
+        ids = tokenizer.encode(name, add_special_tokens=False)
+        if len(ids) != 1:
+            raise UserError(f"key `rollout.stop`: {name!r} is {len(ids)} tokens of this model, not one; name a token")
+        found.add(ids[0])
+    return tuple(sorted(found - {tokenizer.eos_token_id}))

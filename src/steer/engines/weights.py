@@ -1,0 +1,73 @@
+"""The trainer's weights as engines take them, and a checksum that both sides compute alike.
+
+Engines fuse projections, cut them over devices and pad vocabularies. The checksum is therefore a sum over single
+elements, each multiplied by a number for its row and one for its column in the checkpoint's own tensor: a part of a
+tensor, wherever it lies, contributes its share.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+# Elements turned to 64-bit integers at a time.
+_CHUNK = 1 << 22
+_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def trainer_weights(model: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """(checkpoint name, whole tensor) of every parameter; tied weights come under both names.
+
+    A sharded parameter is gathered when its turn comes, so every rank has to iterate.
+    """
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        whole = parameter.detach()
+        # DTensor of FSDP2.
+        if hasattr(whole, "full_tensor"):
+            whole = whole.full_tensor()
+        yield name, whole
+
+
+def share(part: Tensor, row: int = 0, column: int = 0) -> int:
+    """What `part` adds to its tensor's sum: Σ a(row + i)·b(column + j)·bits(part_ij), modulo 2^64.
+
+    `part` (R,) or (R, …) begins at `row`, `column` of the checkpoint's tensor. Zeros add nothing.
+    """
+    bits = part.detach().reshape(part.shape[0], -1).contiguous()
+    bits = bits.view(_BITS[bits.element_size()])
+    rows = _multipliers(row, bits.shape[0], part.device)
+    columns = _multipliers(column, bits.shape[1], part.device)
+    total = 0
+    for start in range(0, bits.shape[0], step := max(1, _CHUNK // bits.shape[1])):
+        sums = (bits[start : start + step].long() * columns).sum(1)
+        total += int((sums * rows[start : start + step]).sum())
+    return total % (1 << 64)
+
+
+def combine(sums: Mapping[str, int]) -> int:
+    """One 48-bit number (exact in JSON and in a float) from each tensor's sum, by name."""
+    text = "\n".join(f"{name} {sums[name]}" for name in sorted(sums))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
+
+
+def tensor_sums(weights: Iterable[tuple[str, Tensor]]) -> dict[str, int]:
+    """The sum of each whole tensor."""
+    return {name: share(tensor) for name, tensor in weights}
+
+
+def _multipliers(start: int, count: int, device: torch.device) -> Tensor:
+    """(count,) odd 64-bit integers for the indices from `start`: the finaliser of splitmix64."""
+    x = torch.arange(start + 1, start + count + 1, device=device) * _signed(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ _shifted(x, shift)) * _signed(factor)
+    return (x ^ _shifted(x, 31)) | 1
+
+
+def _shifted(x: Tensor, bits: int) -> Tensor:
+    """A shift to the right that brings in zeros."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value

@@ -1,0 +1,32 @@
+"""The rollout engine's policy is not quite the trainer's: how far apart they are, and the correction for it.
+
+Both hold the same weights, but other kernels and types give other log-probabilities for the same token.
+"""
+
+import torch
+from torch import Tensor
+
+from steer.methods.tokens import masked_mean
+
+
+def truncated_importance(trainer: Tensor, rollout: Tensor, mask: Tensor, cap: float) -> Tensor:
+    """(S, T) factors on the token losses: min(π_trainer/π_rollout, C), 1 outside the mask.
+
+    `trainer`, `rollout` (S, T): log-probability of the sampled token under the policy before the updates, as the
+    trainer and as the engine that sampled it computes it. Truncated importance sampling (Yao et al. 2025, "Your
+    efficient RL framework secretly brings you off-policy RL training"; Ionides 2008 for the truncation).
+    """
+    return (trainer - rollout).masked_fill(~mask, 0.0).exp().clamp(max=cap)
+
+
+def mismatch_metrics(trainer: Tensor, rollout: Tensor, mask: Tensor) -> dict[str, float]:
+    """With d = log π_trainer - log π_rollout on the tokens of `mask`: mean and max |d|, and two estimates of
+    KL(π_rollout || π_trainer): k1 = mean(-d), unbiased but of either sign, and k3 = mean(exp(d) - 1 - d) ≥ 0."""
+    difference = (trainer - rollout).masked_fill(~mask, 0.0)
+    size = difference.abs()
+    return {
+        "rollout_mismatch_mean": masked_mean(size, mask).item(),
+        "rollout_mismatch_max": size.max().item(),
+        "rollout_kl_k1": masked_mean(-difference, mask).item(),
+        "rollout_kl_k3": masked_mean(torch.expm1(difference) - difference, mask).item(),
+    }
