@@ -9,26 +9,20 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from training import SMALL, TRAINING, trainer
 
 from steer import cli
-from steer.configs.schema import Architecture, Reward, Training
 from steer.data.tasks import distinct_problems
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import load_method, method_names
 from steer.models.forward import Sequences, bucketed_statistics
 from steer.models.load import load_model, new_model, save_model
 from steer.models.tokenizer import character_tokenizer
-from steer.train import checkpoint
-from steer.train.loop import Trainer
 from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.rollouts import Rollouts, choose_prompts, step_seed
 from steer.train.update import Batch, UpdateRecord, run_updates
 from steer.verify.responses import Verdict
 
-SMALL = Architecture(hidden_size=16, layers=1, heads=2, kv_heads=2, intermediate_size=16, max_positions=64)
-TRAINING = Training(
-    steps=4, prompts=4, rollouts=2, updates=2, lr=1e-2, max_response_tokens=6, checkpoint_every=1, max_prompt_tokens=32
-)
 CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0)
 FAILED = Verdict("unverifiable", None, "died", 0.0)
 
@@ -111,61 +105,6 @@ def test_every_epoch_has_each_problem_once_in_another_order(problems):
 def test_seeds_differ_by_run_step_and_purpose():
     seeds = {step_seed(r, s, p) for r in range(3) for s in range(3) for p in ("rollout", "updates")}
     assert len(seeds) == 18
-
-
-def trainer(model, tokenizer, problems, folder, **changes):
-    given = {"fingerprint": "a", "training": TRAINING, "method": load_method("steer"), **changes}
-    return Trainer(
-        model=copy.deepcopy(model),
-        tokenizer=tokenizer,
-        problems=problems,
-        reward=Reward(),
-        seed=5,
-        checkpoints=folder,
-        **given,
-    )
-
-
-def comparable(metrics):
-    return [{k: v for k, v in line.items() if not k.startswith("seconds")} for line in metrics]
-
-
-def stopped_after(run, step):
-    def stop(metrics):
-        if metrics["step"] == step:
-            raise KeyboardInterrupt
-
-    run.on_step = stop
-    with pytest.raises(KeyboardInterrupt):
-        run.run()
-
-
-@pytest.mark.parametrize("method", ["steer", "adaptive_entropy", "rlrt"])
-def test_a_run_stopped_and_continued_equals_one_that_was_not(model, tokenizer, problems, tmp_path, method):
-    whole = trainer(model, tokenizer, problems, tmp_path / "a", method=load_method(method))
-    whole.run()
-    stopped_after(trainer(model, tokenizer, problems, tmp_path / "b", method=load_method(method)), 3)
-    resumed = trainer(model, tokenizer, problems, tmp_path / "b", method=load_method(method))
-    seen = []
-    resumed.on_step = lambda metrics: seen.append(metrics["step"])
-    resumed.run()
-    assert seen == [3, 4], "step 3 ended before its checkpoint: it is done again"
-    assert comparable(resumed.metrics) == comparable(whole.metrics)
-    assert resumed.token_rows == whole.token_rows
-    for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
-        assert torch.equal(a, b)
-
-
-def test_a_damaged_checkpoint_falls_back_and_a_foreign_one_is_not_continued(model, tokenizer, problems, tmp_path):
-    stopped_after(trainer(model, tokenizer, problems, tmp_path, training=TRAINING), 4)
-    newest = sorted(tmp_path.glob("step-*.pt"))[-1]
-    newest.write_bytes(newest.read_bytes()[:500])
-    with pytest.warns(UserWarning, match="not whole"):
-        assert checkpoint.load_newest(tmp_path, "a")["step"] == 2
-    with pytest.warns(UserWarning, match="another configuration"):
-        newest.unlink()
-        assert checkpoint.load_newest(tmp_path, "b") is None
-    assert checkpoint.load_newest(tmp_path / "absent", "a") is None
 
 
 def rollouts_of(verdicts, lengths):

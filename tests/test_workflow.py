@@ -5,6 +5,7 @@ two, so these tests have their own target, `make test-dag`.
 """
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -185,34 +186,43 @@ rule train_untrained:
     assert "untrained copy" in (results / "report/index.html").read_text()
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint_and_ends_the_same(project):
-    training = {**PICO["training"], "steps": 12, "checkpoint_every": 1}
+def test_a_run_killed_again_and_again_ends_the_same(project):
+    training = {**PICO["training"], "steps": 30, "checkpoint_every": 1}
     project.configure(training=training)
     run, checkpoints = "results/pico/runs/grpo/seed0", project.root / "results/pico/checkpoints/grpo/seed0"
-    process = project.start(f"{run}/metrics.jsonl")
-    for _ in range(600):
-        if len(list(checkpoints.glob("step-*.pt"))) >= 2:
-            break
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert not (project.root / run / "metrics.jsonl").exists(), "a killed run leaves nothing that looks finished"
-    reached = max(int(path.stem[5:]) for path in checkpoints.glob("step-*.pt"))
-    assert 0 < reached < 12
-
-    project.run("--unlock")
+    draw, reached = random.Random(0), 0
+    for _ in range(3):
+        process = project.start("--rerun-incomplete", f"{run}/metrics.jsonl")
+        wanted = reached + draw.randint(2, 5)
+        for _ in range(600):
+            if last_checkpoint(checkpoints) >= wanted:
+                break
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert not (project.root / run / "metrics.jsonl").exists(), "a killed run leaves nothing that looks finished"
+        reached = last_checkpoint(checkpoints)
+        assert wanted <= reached < 30
+        project.run("--unlock")
     project.run("--rerun-incomplete", f"{run}/metrics.jsonl")
     continued = read_jsonl(project.root / run / "metrics.jsonl")
+    assert [line["step"] for line in continued] == list(range(1, 31))
     log = (project.root / "results/pico/logs/train/grpo/seed0.log").read_text()
-    assert re.search(rf"\b{reached}/12\b", log), "it started where it had stopped"
+    assert re.search(rf"\b{reached}/30\b", log), "it started where it had stopped"
     assert not checkpoints.exists()
+    model = (project.root / run / "model/model.safetensors").read_bytes()
 
     shutil.rmtree(project.root / run)
     project.run(f"{run}/metrics.jsonl")
     whole = read_jsonl(project.root / run / "metrics.jsonl")
     strip = [{k: v for k, v in line.items() if not k.startswith("seconds")} for line in whole]
     assert strip == [{k: v for k, v in line.items() if not k.startswith("seconds")} for line in continued]
+    assert model == (project.root / run / "model/model.safetensors").read_bytes()
+
+
+def last_checkpoint(folder: Path) -> int:
+    return max((int(path.name[5:]) for path in folder.glob("*/step-*")), default=0)
 
 
 @pytest.mark.parametrize(

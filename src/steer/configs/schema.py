@@ -80,7 +80,10 @@ class Training(Section):
     correction_cap: Annotated[float, Field(gt=0)] | None = Field(
         None, description="C: token losses times min(π_trainer/π_rollout, C) for what the engines differ; absent: 1"
     )
-    checkpoint_every: Positive = 10
+    checkpoint_every: Positive = Field(10, description="steps between checkpoints")
+    checkpoints_kept: Positive = Field(2, description="newest checkpoints kept, beside the best one")
+    checkpoint_metric: str = Field("accuracy", description="of metrics.jsonl; its mean since the last checkpoint ranks")
+    final_model: Literal["last", "best"] = Field("last", description="whose weights `model/` gets")
     tensorboard: bool = False
 
     @model_validator(mode="after")

@@ -1,51 +1,219 @@
-"""Checkpoints of a run: model, optimizer, method state and the metrics so far, written whole or not at all.
+"""Checkpoints of a run: weights, optimizer, method state and the metrics so far, written whole or not at all.
+
+A checkpoint is a folder `step-<n>`: the tensors as `torch.distributed.checkpoint` writes them (each process its own
+shard; read back onto any number of processes), `state.json`, and a manifest with the checksum of every file. It is
+made under another name and renamed when all of it is on the disk. A folder whose files do not match the manifest is
+passed over for the one before.
 
 All randomness of a step derives from the run's seed and the step's number, so there is no random state to keep.
-A fingerprint of configuration, code, data and base model guards against going on with something else.
+A fingerprint of configuration, code, data and base model names the folder that holds a run's checkpoints: after a
+change the run starts afresh, and changed back it goes on.
 """
 
+import errno
 import hashlib
-import io
 import json
+import os
+import shutil
 import warnings
-import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from safetensors import SafetensorError
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
+from steer.errors import UserError
 from steer.io import atomic_write
+from steer.train.checkpoint_files import Reader, Writer
+from steer.train.parallel import gather, is_main, rank, world
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def fingerprint(settings: Any, files: Iterable[Path]) -> str:
     """A hash of plain settings and of the content of `files`."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in sorted(files):
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+        digest.update(path.name.encode() + _sha256(path).encode())
     return digest.hexdigest()
 
 
-def save(folder: Path, step: int, state: dict[str, Any], keep: int = 2, **rows: list[dict]) -> None:
-    """Write `step-<n>.pt` and drop all but the newest `keep`. `state` holds tensors and plain data only; `rows` are
-    lists of JSON rows that grow with the run."""
-    buffer = io.BytesIO()
-    torch.save({**state, "step": step, "rows": json.dumps(rows)}, buffer)
-    atomic_write(folder / f"step-{step:06d}.pt", buffer.getvalue())
-    for old in sorted(folder.glob("step-*.pt"))[:-keep]:
-        old.unlink()
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoints of one run: the newest `keep` and the one of highest score."""
 
+    parent: Path
+    fingerprint: str
+    keep: int = 2
 
-def load_newest(folder: Path, expected: str) -> dict[str, Any] | None:
-    """The newest checkpoint of the run with this fingerprint; a corrupt one falls back to the one before."""
-    for path in sorted(folder.glob("step-*.pt"), reverse=True):
+    @property
+    def folder(self) -> Path:
+        return self.parent / self.fingerprint[:16]
+
+    @property
+    def live_metrics(self) -> Path:
+        """metrics.jsonl of the run so far, for those who watch it; each checkpoint holds its own."""
+        return self.folder / "metrics.jsonl"
+
+    def save(self, step: int, model, optimizer, state: dict[str, Any], score: float | None = None) -> None:
+        """Write `step-<n>`; `state` is plain data. Where the disk is full, a `UserError` that names what is left."""
+        target, temporary = self.folder / f"step-{step:06d}", self.folder / f".step-{step:06d}.tmp"
+        if is_main():
+            for leftover in self.folder.glob(".*.tmp"):
+                shutil.rmtree(leftover)
+            temporary.mkdir(parents=True)
+        gather(None)
+        left = self._steps()
+        remedy = f"it goes on from step {left[-1]}" if left else "it begins anew"
         try:
-            state = torch.load(path, weights_only=True)
-        except (RuntimeError, EOFError, zipfile.BadZipFile) as error:
-            warnings.warn(f"{path} is not whole ({error}); trying the one before", stacklevel=2)
-            continue
-        if state["fingerprint"] == expected:
-            return {**state, **json.loads(state.pop("rows"))}
-        warnings.warn(f"{path} belongs to another configuration, code or data; starting afresh", stacklevel=2)
+            with disk_errors(f"{target}: checkpoint of step {step}", remedy):
+                writer = Writer(temporary)
+                with _alone_or_together() as no_dist:
+                    dcp.save(tensors(model, optimizer), storage_writer=writer, no_dist=no_dist)
+                if is_main():
+                    atomic_write(temporary / "state.json", json.dumps(state))
+                gather(None)
+                files = sorted(path for path in temporary.iterdir())
+                digests = {path.name: _digest(path) for path in files[rank() :: world()]}
+                digests = {name: digest for part in gather(digests) for name, digest in part.items()}
+                if is_main():
+                    content = {"step": step, "score": score, "files": dict(sorted(digests.items()))}
+                    manifest = {"content": content, "sha256": _sealed(content)}
+                    atomic_write(temporary / "manifest.json", json.dumps(manifest, indent=2))
+                    shutil.rmtree(target, ignore_errors=True)
+                    os.replace(temporary, target)
+        finally:
+            if is_main():
+                shutil.rmtree(temporary, ignore_errors=True)
+        if is_main():
+            self._drop()
+        gather(None)
+
+    def newest(self) -> Path | None:
+        """The newest whole checkpoint. A corrupt one is named in a warning and passed over."""
+        steps = gather(self._steps())[0]
+        if is_main() and not steps and any(self.parent.glob("*/step-*")):
+            warnings.warn(
+                f"{self.parent} holds checkpoints of another configuration, code or data; starting afresh", stacklevel=2
+            )
+        return next((path for step in reversed(steps) if (path := self._whole(step))), None)
+
+    def best(self) -> Path | None:
+        """The whole checkpoint of highest score, the newest of equals."""
+        scores = gather(self._scores())[0]
+        ranked = sorted(scores, key=lambda step: (scores[step], step), reverse=True)
+        return next((path for step in ranked if (path := self._whole(step))), None)
+
+    def _steps(self) -> list[int]:
+        return sorted(int(path.name[5:]) for path in self.folder.glob("step-*"))
+
+    def _whole(self, step: int) -> Path | None:
+        path = self.folder / f"step-{step:06d}"
+        problems = [problem for problem in gather(_problem(path)) if problem]
+        if not problems:
+            return path
+        if is_main():
+            warnings.warn(f"{path} is not whole ({problems[0]}); trying the one before", stacklevel=3)
         return None
+
+    def _scores(self) -> dict[int, float]:
+        """Scores by step, of the checkpoints that have one."""
+        found = {}
+        for step in self._steps():
+            with suppress(OSError, ValueError):
+                found[step] = _manifest(self.folder / f"step-{step:06d}")["score"]
+        return {step: score for step, score in found.items() if score is not None}
+
+    def _drop(self) -> None:
+        scores = self._scores()
+        best = max(scores, key=lambda step: (scores[step], step), default=None)
+        for step in self._steps()[: -self.keep]:
+            if step != best:
+                shutil.rmtree(self.folder / f"step-{step:06d}")
+
+
+def tensors(model, optimizer) -> dict[str, Any]:
+    """What `torch.distributed.checkpoint` saves and fills in place: trained parameters and the optimizer's state."""
+    return {
+        "model": {name: value for name, value in model.named_parameters() if value.requires_grad},
+        "optimizer": get_optimizer_state_dict(model, optimizer)["state"],
+    }
+
+
+def load(path: Path, model, optimizer) -> dict[str, Any]:
+    """Fill model and optimizer from a whole checkpoint; returns its plain state."""
+    with _alone_or_together() as no_dist:
+        dcp.load(tensors(model, optimizer), storage_reader=Reader(path), no_dist=no_dist)
+    return json.loads((path / "state.json").read_text())
+
+
+@contextmanager
+def _alone_or_together() -> Iterator[bool]:
+    """Whether there is no process group, without the library's warning that there is none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield not dist.is_initialized()
+
+
+@contextmanager
+def disk_errors(what: str, remedy: str) -> Iterator[None]:
+    """A full disk as a `UserError` of one line; any other failure as it is."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError, CheckpointException) as error:
+        reason = _full_disk(error)
+        if reason is None:
+            raise
+        raise UserError(f"{what} could not be written: {reason}; free space and start again: {remedy}") from None
+
+
+def _full_disk(error: BaseException) -> str | None:
+    """What the system said, where the error means that the disk (or a quota, or a limit on files) is full."""
+    inner = [failure[0] for failure in error.failures.values()] if isinstance(error, CheckpointException) else []
+    for found in (error, *inner):
+        if isinstance(found, OSError) and found.errno in FULL:
+            return found.strerror
+        # Writers in native code only keep the system's words.
+        named = [os.strerror(code) for code in FULL if os.strerror(code) in str(found)]
+        if named:
+            return named[0]
     return None
+
+
+def _problem(path: Path) -> str | None:
+    """What is wrong with this process' share of a checkpoint's files."""
+    try:
+        files = sorted(_manifest(path)["files"].items())
+        for name, digest in files[rank() :: world()]:
+            if _digest(path / name) != digest:
+                return f"{name} is not what was written"
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """A checkpoint's manifest. OSError where it is missing, ValueError where it is damaged."""
+    manifest = json.loads((path / "manifest.json").read_text())
+    if not isinstance(manifest, dict) or _sealed(manifest.get("content")) != manifest.get("sha256"):
+        raise ValueError("manifest.json is not what was written")
+    return manifest["content"]
+
+
+def _sealed(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

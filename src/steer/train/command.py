@@ -21,12 +21,14 @@ from steer.errors import UserError
 from steer.io import atomic_write, read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.load import load_model, load_tokenizer, save_model
-from steer.train.checkpoint import fingerprint
+from steer.train.checkpoint import Checkpoints, disk_errors, fingerprint
 from steer.train.controls import with_wrong_labels
 from steer.train.loop import Trainer
 
 # What a result of training depends on; a checkpoint made by other code is not continued.
 SOURCES = ("methods", "models", "engines", "verify", "train")
+# Training keys that change what is kept of a run, not what it does: one that stopped may go on with others.
+BOOKKEEPING = ("checkpoint_every", "checkpoints_kept", "checkpoint_metric", "final_model", "tensorboard")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,9 +55,13 @@ def run(args: argparse.Namespace) -> None:
     if config.reward.kind == "wrong-label":
         problems = with_wrong_labels(problems, args.seed)
     tokenizer, model = load_tokenizer(args.model), load_model(args.model)
-    checkpoints = Path(args.checkpoints or f"{out}.checkpoints")
-    entry = config.methods[args.run]
     training = config.training_for(args.run)
+    checkpoints = Checkpoints(
+        Path(args.checkpoints or f"{out}.checkpoints"),
+        _fingerprint(settings, args),
+        keep=training.checkpoints_kept,
+    )
+    entry = config.methods[args.run]
     lengths = training.max_prompt_tokens, training.max_response_tokens
     remedy = "lower training.max_prompt_tokens or training.max_response_tokens"
     check_positions(model.config, *lengths, f"{args.config}: {args.model}", remedy)
@@ -76,20 +82,21 @@ def run(args: argparse.Namespace) -> None:
         reward=config.reward,
         seed=args.seed,
         checkpoints=checkpoints,
-        fingerprint=fingerprint({**settings, "threads": args.threads}, _inputs(args)),
         engine=engine,
         stop=stop_tokens(model.generation_config, tokenizer, config.rollout.stop),
     )
     if trainer.training.tensorboard:
         trainer.on_step = _tensorboard(out / "tensorboard")
-    metrics = trainer.run()
-    save_model(model, tokenizer, out / "model")
-    provenance = {"started": started.isoformat(timespec="seconds"), "seconds": round(time.perf_counter() - clock, 1)}
-    atomic_write(out / "config.yaml", _yaml({**settings, "versions": versions(), **provenance}))
-    write_jsonl(out / "tokens.jsonl.gz", trainer.token_rows)
-    # Last, so that a folder with metrics is a finished run.
-    write_jsonl(out / "metrics.jsonl", metrics)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    with disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
+        metrics = trainer.run()
+        seconds = round(time.perf_counter() - clock, 1)
+        provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds}
+        save_model(model, tokenizer, out / "model")
+        atomic_write(out / "config.yaml", _yaml({**settings, "versions": versions(), **provenance}))
+        write_jsonl(out / "tokens.jsonl.gz", trainer.token_rows)
+        # Last, so that a folder with metrics is a finished run.
+        write_jsonl(out / "metrics.jsonl", metrics)
+    shutil.rmtree(checkpoints.parent, ignore_errors=True)
     last = {name: metrics[-1][name] for name in ("step", "accuracy", "entropy")}
     print(json.dumps({"run": args.run, "seed": args.seed, **last, "seconds": provenance["seconds"]}))
 
@@ -117,6 +124,11 @@ def versions() -> dict[str, str]:
         "transformers": transformers.__version__,
         "steer": steer.__version__,
     }
+
+
+def _fingerprint(settings: dict, args: argparse.Namespace) -> str:
+    training = {key: value for key, value in settings["training"].items() if key not in BOOKKEEPING}
+    return fingerprint({**settings, "training": training, "threads": args.threads}, _inputs(args))
 
 
 def _inputs(args: argparse.Namespace) -> list[Path]:

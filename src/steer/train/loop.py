@@ -1,10 +1,10 @@
 """The training loop: roll out, verify, advantages, old log-probabilities, updates; one line of metrics a step."""
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,12 +15,15 @@ from steer.data.problem import Problem
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Engine
 from steer.engines.weights import trainer_weights
+from steer.io import write_jsonl
 from steer.methods import Method
 from steer.methods.correction import truncated_importance
 from steer.models.forward import bucketed_statistics
 from steer.train import checkpoint
+from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect
 from steer.train.metrics import rollout_metrics, update_metrics
+from steer.train.parallel import is_main
 from steer.train.rollouts import (
     Rollouts,
     assemble,
@@ -38,8 +41,8 @@ from steer.verify.responses import Verifier
 
 @dataclass
 class Trainer:
-    """One run. `model` is trained in place; `fingerprint` names what a checkpoint must agree with; `engine` makes the
-    rollout engine from model and tokenizer; `stop`: tokens that end a response beside the end of sequence."""
+    """One run. `model` is trained in place; `engine` makes the rollout engine from model and tokenizer; `stop`: tokens
+    that end a response beside the end of sequence."""
 
     model: Any
     tokenizer: Any
@@ -48,8 +51,7 @@ class Trainer:
     training: Training
     reward: Reward
     seed: int
-    checkpoints: Path
-    fingerprint: str
+    checkpoints: Checkpoints
     engine: Callable[[Any, Any], Engine] = LocalEngine
     stop: tuple[int, ...] = ()
     on_step: Callable[[dict[str, Any]], None] = lambda metrics: None
@@ -72,9 +74,11 @@ class Trainer:
             steps = range(first, training.steps + 1)
             for step in tqdm(steps, initial=first - 1, total=training.steps, desc=self.method.name, mininterval=5):
                 self.metrics.append(self._step(step, engine, verifier, optimizer))
-                self.on_step(self.metrics[-1])
+                self._log(self.metrics[-1])
                 if step % training.checkpoint_every == 0 and step < training.steps:
                     self._save(step, optimizer)
+        if training.final_model == "best":
+            self._take_the_best(optimizer)
         return self.metrics
 
     def _step(self, step: int, engine: Engine, verifier: Verifier, optimizer) -> dict[str, Any]:
@@ -130,23 +134,40 @@ class Trainer:
 
     def _resume(self, optimizer) -> int:
         """The last finished step, its state restored; 0 for a fresh run."""
-        state = checkpoint.load_newest(self.checkpoints, self.fingerprint)
-        if state is None:
-            return 0
-        self.model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        self.method.load_state_dict(state["method"])
-        self.metrics, self.token_rows = state["metrics"], state["token_rows"]
-        return state["step"]
+        path, step = self.checkpoints.newest(), 0
+        if path is not None:
+            state = checkpoint.load(path, self.model, optimizer)
+            self.method.load_state_dict(state["method"])
+            self.metrics, self.token_rows, step = state["metrics"], state["token_rows"], state["step"]
+        # Lines of steps after the checkpoint are written again when those steps are done again.
+        if is_main():
+            write_jsonl(self.checkpoints.live_metrics, self.metrics)
+        return step
+
+    def _log(self, metrics: dict[str, Any]) -> None:
+        if is_main():
+            with open(self.checkpoints.live_metrics, "a", encoding="utf-8") as file:
+                file.write(json.dumps(metrics) + "\n")
+        self.on_step(metrics)
 
     def _save(self, step: int, optimizer) -> None:
         state = {
-            "fingerprint": self.fingerprint,
-            "model": self.model.state_dict(),
-            "optimizer": optimizer.state_dict(),
+            "step": step,
             "method": self.method.state_dict(),
+            "metrics": self.metrics,
+            "token_rows": self.token_rows,
         }
-        checkpoint.save(self.checkpoints, step, state, metrics=self.metrics, token_rows=self.token_rows)
+        recent = [line.get(self.training.checkpoint_metric) for line in self.metrics[-self.training.checkpoint_every :]]
+        known = [value for value in recent if value is not None]
+        score = sum(known) / len(known) if known else None
+        self.checkpoints.save(step, self.model, optimizer, state, score)
+
+    def _take_the_best(self, optimizer) -> None:
+        """Put the weights of the best checkpoint into the model; the last step is a candidate too."""
+        self._save(self.training.steps, optimizer)
+        best = self.checkpoints.best()
+        if best is not None:
+            checkpoint.load(best, self.model, optimizer)
 
 
 class _Clock:
