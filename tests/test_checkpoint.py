@@ -217,7 +217,7 @@ def test_the_command_says_in_one_line_that_the_disk_is_full(model, tokenizer, pr
     save_model(model, tokenizer, tmp_path / "base")
     write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in problems])
     tree = yaml.safe_load(Path("configs/tiny.yaml").read_text())
-    tree["training"] |= TRAINING.model_dump(include={"steps", "prompts", "rollouts", "updates", "max_response_tokens"})
+    tree["training"] |= TRAINING.model_dump()
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree))
     arguments = ["--config", "config.yaml", "--data", "train.jsonl", "--model", "base", "--out", "run"]
     arguments = [a if a.startswith("--") else str(tmp_path / a) for a in arguments]
