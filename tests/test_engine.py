@@ -1,18 +1,32 @@
 """The tokenizer, the forward pass and the local engine agree with one another and with transformers."""
 
+import copy
+from collections import Counter
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
-from steer.configs.schema import Architecture
+from steer.configs.schema import Architecture, Training
+from steer.engines.decoder import LeanDecoder, ModuleDecoder
 from steer.engines.local import LocalEngine, sample
 from steer.engines.sampling import Sampling
 from steer.errors import UserError
+from steer.models import shared
 from steer.models.forward import Sequences, bucketed_statistics, response_statistics
 from steer.models.head import token_statistics
 from steer.models.load import load_model, load_tokenizer, new_model, save_model
+from steer.models.statistics import policy_statistics
 from steer.models.tokenizer import character_tokenizer, render_prompt
 
 PROMPTS = ["1+1=?\n", "f(0)=4 f(1)=10\n", "largest even above 3\n"]
@@ -100,25 +114,45 @@ def test_padding_and_batching_do_not_change_a_response(model, tokenizer, prompts
     assert sorted(torch.cat(batch.by_length(2)).tolist()) == [0, 1, 2]
 
 
-def test_buckets_change_neither_values_nor_gradients(model, tokenizer):
-    prompts = [[5] * n for n in (3, 9, 1, 4, 4)]
-    batch = Sequences.from_lists(prompts, [[7, 8, 9], [6], [30] * 6, [10, 11], [12] * 4], 0)
-    found = {}
-    for name, statistics in (
-        ("plain", response_statistics(model, batch, 1.3, frozenset({"reduction"}))),
-        ("buckets", bucketed_statistics(model, batch, 1.3, 2, frozenset({"reduction"}))),
+@pytest.mark.parametrize("family", ["qwen2", "qwen3", "llama"])
+def test_neither_buckets_nor_shared_prompts_change_values_or_gradients(model, family):
+    model = {"qwen2": lambda: model, "qwen3": lambda: spread((Qwen3Config, Qwen3ForCausalLM)), "llama": llama}[family]()
+    prompts = [[5] * 3, [5, 6], [5] * 3, [7], [5, 6], [5] * 3, [8] * 9]
+    batch = Sequences.from_lists(prompts, [[7, 8, 9], [6], [30] * 6, [10, 11], [12] * 4, [9], [7, 7]], 0)
+    needs, names = frozenset({"reduction", "proxy_logprob"}), ("logprob", "entropy", "reduction", "proxy_logprob")
+    plain = response_statistics(model, batch, 1.3, needs)
+    sharing = Training(steps=1, prompts=1, updates=1, temperature=1.3)
+    assert shared.fits(model)
+    for statistics in (
+        bucketed_statistics(model, batch, 1.3, 2, needs),
+        policy_statistics(model, batch, sharing, needs),
+        policy_statistics(model, batch, sharing, needs, rows=3),
     ):
-        total = (statistics.logprob + 0.3 * statistics.entropy)[batch.mask].sum()
-        gradient = torch.autograd.grad(total, list(model.parameters()))
-        values = [getattr(statistics, n)[batch.mask] for n in ("logprob", "entropy", "reduction")]
-        found[name] = (torch.stack(values), torch.cat([g.flatten() for g in gradient]))
-    for plain, buckets in zip(*found.values(), strict=True):
-        assert torch.allclose(plain, buckets, atol=1e-4)
+        for name in names:
+            expected, value = getattr(plain, name)[batch.mask], getattr(statistics, name)
+            assert torch.allclose(value[batch.mask], expected, atol=1e-5), name
+            assert not value[~batch.mask].any()
+        gradients = [
+            torch.autograd.grad((s.logprob + 0.3 * s.entropy**2)[batch.mask].sum(), list(model.parameters()))
+            for s in (response_statistics(model, batch, 1.3), statistics)
+        ]
+        for expected, gradient in zip(*gradients, strict=True):
+            assert torch.allclose(expected, gradient, atol=1e-4 * max(1.0, expected.abs().max()))
 
 
-def test_the_engine_reports_the_trainers_log_probabilities(model, tokenizer, prompts):
+def test_equal_prompts_enter_once_and_last_tokens_not_at_all():
+    batch = Sequences.from_lists([[5, 6, 7], [5, 6, 7], [5, 6]], [[1, 2, 3], [4], [8, 9]], 0)
+    layout = shared.layout_of(batch)
+    assert sorted(layout.tokens.tolist()) == sorted([5, 6, 7, 5, 6, 1, 2, 8])
+    assert layout.targets.tolist() == [1, 2, 3, 4, 8, 9]
+    before = list(zip(layout.tokens[layout.before].tolist(), layout.positions[layout.before].tolist(), strict=True))
+    assert before == [(7, 2), (1, 3), (2, 4), (7, 2), (6, 1), (8, 2)]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_engine_reports_the_trainers_log_probabilities(model, tokenizer, prompts, plain):
     sampling = Sampling(samples=5, temperature=0.8, max_tokens=20)
-    completions = LocalEngine(model, tokenizer).generate(prompts, sampling, torch.Generator().manual_seed(0))
+    completions = LocalEngine(model, tokenizer, plain).generate(prompts, sampling, torch.Generator().manual_seed(0))
     repeated = [prompt for prompt in prompts for _ in range(5)]
     sequences = Sequences.from_lists(repeated, [c.tokens for c in flat(completions)], 0)
     found = response_statistics(model, sequences, 0.8).logprob[sequences.mask]
@@ -126,8 +160,9 @@ def test_the_engine_reports_the_trainers_log_probabilities(model, tokenizer, pro
     assert (found - told).abs().max() < 1e-4
 
 
-def test_greedy_decoding_is_that_of_transformers(model, tokenizer, prompts):
-    completions = LocalEngine(model, tokenizer).generate(
+@pytest.mark.parametrize("plain", [False, True])
+def test_greedy_decoding_is_that_of_transformers(model, tokenizer, prompts, plain):
+    completions = LocalEngine(model, tokenizer, plain).generate(
         prompts, Sampling(temperature=0, max_tokens=24), torch.Generator()
     )
     for prompt, completion in zip(prompts, flat(completions), strict=True):
@@ -148,9 +183,62 @@ def test_the_same_seed_samples_the_same_and_each_response_ends_once(model, token
         assert len(completion.tokens) == len(completion.logprobs) <= 30
 
 
-def test_the_engine_follows_a_weight_update_at_once(model, tokenizer, prompts):
-    import copy
+def spread(family, **settings):
+    """A small random model of another architecture, its logits spread."""
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 262, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+    model = family[1](family[0](**sizes, num_attention_heads=4, num_key_value_heads=2, **settings)).eval()
+    with torch.no_grad():
+        model.lm_head.weight.mul_(12)
+    return model
 
+
+def llama(**settings):
+    return spread((LlamaConfig, LlamaForCausalLM), **settings)
+
+
+SCALED = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
+
+
+@pytest.mark.parametrize("make", [None, llama, lambda: llama(head_dim=12, attention_bias=True, rope_parameters=SCALED)])
+def test_the_lean_decoder_samples_what_transformers_modules_do(model, tokenizer, prompts, make):
+    """The same tokens for the same random numbers, while responses of many lengths leave the batch."""
+    chosen = make() if make else model
+    sampling, found = Sampling(samples=16, temperature=2.0, max_tokens=40), []
+    drawn = LocalEngine(chosen, tokenizer).generate(prompts, sampling, torch.Generator().manual_seed(4))
+    # A token that is drawn often ends the responses.
+    ends = Counter(token for c in flat(drawn) for token in c.tokens).most_common(1)[0][0]
+    for plain in (False, True):
+        engine = LocalEngine(chosen, SimpleNamespace(eos_token_id=ends, pad_token_id=0), plain)
+        assert engine.decoder is (ModuleDecoder if plain else LeanDecoder)
+        found.append(flat(engine.generate(prompts, sampling, torch.Generator().manual_seed(4))))
+    assert len({len(c.tokens) for c in found[0]}) > 5
+    for lean, plain in zip(*found, strict=True):
+        assert lean.tokens == plain.tokens
+        assert lean.logprobs == pytest.approx(plain.logprobs, abs=1e-5)
+
+
+def test_the_lean_decoder_serves_only_models_it_computes(model):
+    def changed(change):
+        other = copy.deepcopy(model)
+        change(other)
+        return LeanDecoder.fits(other)
+
+    class Adapter(torch.nn.Linear):
+        pass
+
+    def adapt(other):
+        other.model.layers[1].mlp.up_proj = Adapter(32, 48, bias=False)
+
+    assert LeanDecoder.fits(model)
+    assert not changed(adapt)
+    assert not changed(lambda m: setattr(m.config, "layer_types", ["full_attention", "sliding_attention"]))
+    assert not changed(lambda m: setattr(m.config, "hidden_act", "gelu"))
+    assert not changed(lambda m: m.config.rope_parameters.update(rope_type="dynamic"))
+    assert not LeanDecoder.fits(spread((Qwen3Config, Qwen3ForCausalLM)))
+
+
+def test_the_engine_follows_a_weight_update_at_once(model, tokenizer, prompts):
     other = copy.deepcopy(model)
     engine, greedy = LocalEngine(other, tokenizer), Sampling(temperature=0, max_tokens=5)
     before = engine.generate(prompts, greedy, torch.Generator())

@@ -76,6 +76,7 @@ class Training(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_prompt_tokens: Positive = 1024
     max_response_tokens: Positive = 3072
+    shared_prompts: bool = Field(True, description="a prompt enters a forward pass once for all its responses")
     micro_batch: Positive | None = Field(None, description="sequences per forward pass; absent: the update batch")
     correction_cap: Annotated[float, Field(gt=0)] | None = Field(
         None, description="C: token losses times min(π_trainer/π_rollout, C) for what the engines differ; absent: 1"
@@ -142,6 +143,7 @@ class Rollout(Section):
     """The engine that samples responses, in training and in evaluation. docs/engines.md."""
 
     engine: Literal["local", "vllm"] = Field("local", description="the trainer's own torch model, or vLLM")
+    lean: bool = Field(True, description="local: fewer calls per token where the architecture is known; false: modules")
     placement: Literal["colocated", "own"] = Field(
         "colocated", description="vLLM in the trainer's process and on its device, or in processes of its own"
     )

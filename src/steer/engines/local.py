@@ -1,25 +1,32 @@
 """Rollouts with the trainer's own torch model: batched decoding with a key-value cache, for small models.
 
-A prompt is prefilled once and its cache shared by the group's samples; finished responses leave the batch. Random
-numbers are drawn for all responses at every step, so that what one response samples does not depend on when the
-others end.
+A prompt is prefilled once for all its samples; finished responses leave the batch. Random numbers are drawn for all
+responses at every step, so that what one response samples does not depend on when the others end.
 """
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from steer.engines.decoder import LeanDecoder, ModuleDecoder
 from steer.engines.sampling import Completion, Sampling
+
+# Finished responses are decoded on until this share is left: making the batch smaller copies its cache.
+_SHRINK = 0.75
 
 
 class LocalEngine:
-    """Serves the very model object it is given: its weights are always the trainer's."""
+    """Serves the very model object it is given: its weights are always the trainer's.
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase):
+    `plain`: decode with transformers' modules also where the faster decoder fits the model.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plain: bool = False):
         self.model = model
         self.tokenizer = tokenizer
+        self.decoder = ModuleDecoder if plain or not LeanDecoder.fits(model) else LeanDecoder
 
     @torch.no_grad()
     def generate(
@@ -28,8 +35,7 @@ class LocalEngine:
         """`samples` completions for each tokenized prompt, in order. The same generator state, the same tokens."""
         training = self.model.training
         self.model.eval()
-        decoding = _Decoding(self.model, self.tokenizer, prompts, sampling, generator)
-        flat = decoding.run()
+        flat = self._decode(prompts, sampling, generator)
         self.model.train(training)
         n = sampling.samples
         return [flat[i : i + n] for i in range(0, len(flat), n)]
@@ -44,76 +50,47 @@ class LocalEngine:
 
     close = sleep
 
-
-class _Decoding:
-    """One batch on its way. `rows` are the responses still running; everything else is kept for all of them."""
-
-    def __init__(self, model, tokenizer, prompts, sampling: Sampling, generator: torch.Generator):
-        self.model, self.sampling, self.generator = model, sampling, generator
-        self.pad = tokenizer.pad_token_id
-        self.ends = torch.tensor([tokenizer.eos_token_id, *sampling.stop])
+    def _decode(self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator) -> list[Completion]:
+        device, pad = self.model.device, self.tokenizer.pad_token_id
+        ends = torch.tensor([self.tokenizer.eos_token_id, *sampling.stop], device=device)
         # Padded on the left: all responses then grow at the same place of the cache.
         width = max(map(len, prompts))
-        tokens = torch.tensor([[self.pad] * (width - len(p)) + p for p in prompts])
-        mask = torch.tensor([[False] * (width - len(p)) + [True] * len(p) for p in prompts])
-        n = sampling.samples
-        cache = DynamicCache(config=model.config)
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        hidden = model.model(
-            input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=cache
-        ).last_hidden_state
-        cache.batch_repeat_interleave(n)
-        self.cache = cache
-        self.logits = model.lm_head(hidden[:, -1]).repeat_interleave(n, dim=0)
-        self.mask = mask.repeat_interleave(n, dim=0)
-        self.position = mask.sum(1).repeat_interleave(n)
-        self.rows = torch.arange(len(prompts) * n)
-        self.total = len(self.rows)
-        self.tokens = torch.full((self.total, sampling.max_tokens), self.pad)
-        self.logprobs = torch.zeros(self.total, sampling.max_tokens)
-        self.lengths = torch.full((self.total,), sampling.max_tokens)
-
-    def run(self) -> list[Completion]:
-        for step in range(self.sampling.max_tokens):
-            uniform = torch.rand(self.total, generator=self.generator)
-            tokens, logprobs = sample(self.logits, uniform[self.rows], self.sampling)
-            self.tokens[self.rows, step] = tokens
-            self.logprobs[self.rows, step] = logprobs
-            running = ~torch.isin(tokens, self.ends)
-            self.lengths[self.rows[~running]] = step + 1
-            if not running.any() or step + 1 == self.sampling.max_tokens:
+        padded = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=device)
+        mask = torch.tensor([[False] * (width - len(p)) + [True] * len(p) for p in prompts], device=device)
+        decoder = self.decoder(self.model, padded, mask, sampling.samples, sampling.max_tokens)
+        total = len(prompts) * sampling.samples
+        # Of all responses: what was sampled. Of those still in the batch: which they are, and whether they go on.
+        tokens = torch.full((total, sampling.max_tokens), pad, device=device)
+        logprobs = torch.zeros(total, sampling.max_tokens, device=device)
+        lengths = torch.full((total,), sampling.max_tokens, device=device)
+        rows, running = torch.arange(total, device=device), torch.ones(total, dtype=torch.bool, device=device)
+        for step in range(sampling.max_tokens):
+            uniform = torch.rand(total, generator=generator).to(device)
+            drawn, logprob = sample(decoder.logits.float(), uniform[rows], sampling)
+            tokens[rows, step] = drawn.masked_fill_(~running, pad)
+            logprobs[rows, step] = logprob.masked_fill_(~running, 0.0)
+            ended = running & torch.isin(drawn, ends)
+            lengths[rows[ended]] = step + 1
+            running = running & ~ended
+            left = int(running.sum())
+            if left == 0 or step + 1 == sampling.max_tokens:
                 break
-            self._advance(tokens, running)
-        return self._completions()
+            if left <= _SHRINK * len(rows):
+                kept = running.nonzero().squeeze(1)
+                decoder.keep(kept)
+                rows, drawn, running = rows[kept], drawn[kept], running[kept]
+            decoder.advance(drawn)
+        found = zip(tokens.tolist(), logprobs.tolist(), lengths.tolist(), strict=True)
+        last = set(ends.tolist())
+        return [_completion(row[:length], values[:length], last) for row, values, length in found]
 
-    def _advance(self, tokens: Tensor, running: Tensor) -> None:
-        """One forward pass of the responses that go on."""
-        if not running.all():
-            kept = running.nonzero().squeeze(1)
-            self.cache.batch_select_indices(kept)
-            self.rows, tokens = self.rows[kept], tokens[kept]
-            self.mask, self.position = self.mask[kept], self.position[kept]
-        self.mask = torch.cat([self.mask, torch.ones(len(self.rows), 1, dtype=torch.bool)], dim=1)
-        hidden = self.model.model(
-            input_ids=tokens[:, None],
-            attention_mask=self.mask,
-            position_ids=self.position[:, None],
-            past_key_values=self.cache,
-        ).last_hidden_state
-        self.logits = self.model.lm_head(hidden[:, -1])
-        self.position = self.position + 1
 
-    def _completions(self) -> list[Completion]:
-        tokens, logprobs, lengths = self.tokens.tolist(), self.logprobs.tolist(), self.lengths.tolist()
-        completions, ends = [], set(self.ends.tolist())
-        for row, values, length in zip(tokens, logprobs, lengths, strict=True):
-            ended = row[length - 1] in ends
-            completions.append(Completion(row[:length], values[:length], "stop" if ended else "length"))
-        return completions
+def _completion(tokens: list[int], logprobs: list[float], ends: set[int]) -> Completion:
+    return Completion(tokens, logprobs, "stop" if tokens[-1] in ends else "length")
 
 
 def sample(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """A token (B,) from `logits` (B, V) by inverting the distribution at `uniform` (B,) in [0, 1), and its log-prob.
+    """A token (B,) from `logits` (B, V) by inverting the distribution at `uniform` (B,) in [0, 1], and its log-prob.
 
     With top-p only the fewest most likely tokens whose mass reaches p can be drawn; the log-probability stays that
     of the whole distribution. Temperature 0 takes the most likely token.
@@ -122,7 +99,7 @@ def sample(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor,
         log_pi = torch.log_softmax(logits, dim=-1)
         tokens = logits.argmax(-1)
         return tokens, log_pi.gather(-1, tokens[:, None]).squeeze(-1)
-    log_pi = torch.log_softmax(logits / sampling.temperature, dim=-1)
+    log_pi = torch.log_softmax(logits if sampling.temperature == 1 else logits / sampling.temperature, dim=-1)
     pi = log_pi.exp()
     if sampling.top_p < 1:
         ordered, index = pi.sort(dim=-1, descending=True, stable=True)
@@ -130,8 +107,8 @@ def sample(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor,
         outside = ordered.cumsum(-1) - ordered >= sampling.top_p
         pi = pi.scatter(-1, index, ordered.masked_fill(outside, 0.0))
     cumulative = pi.cumsum(-1)
-    tokens = torch.searchsorted(cumulative, (uniform * cumulative[:, -1])[:, None], right=True).squeeze(-1)
-    # Rounding can point past the end, or uniform·total onto it: the last token that can be drawn is meant.
-    last = pi.shape[-1] - 1 - (pi.flip(-1) > 0).to(torch.int8).argmax(-1)
-    tokens = torch.minimum(tokens, last)
+    total = cumulative[:, -1]
+    # Kept below the total, the point always lies under a token with mass, whatever the rounding.
+    point = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
+    tokens = torch.searchsorted(cumulative, point[:, None], right=True).squeeze(-1)
     return tokens, log_pi.gather(-1, tokens[:, None]).squeeze(-1)

@@ -25,7 +25,7 @@ def serving(
         return VllmEngine(path, tokenizer, settings, samples=samples, tokens=tokens, revision=revision)
     model = load_model(path, revision)
     check_memory(model, batch, tokens, "lower evaluation.batch")
-    return LocalEngine(model, tokenizer)
+    return LocalEngine(model, tokenizer, plain=not settings.lean)
 
 
 def for_training(
@@ -35,7 +35,7 @@ def for_training(
     weights come from the trainer."""
     if settings.engine == "vllm":
         return partial(_vllm, settings, path, samples, tokens)
-    return partial(_local, batch, tokens)
+    return partial(_local, settings, batch, tokens)
 
 
 def _vllm(settings: Rollout, path: str, samples: int, tokens: int, model, tokenizer) -> Engine:
@@ -44,6 +44,6 @@ def _vllm(settings: Rollout, path: str, samples: int, tokens: int, model, tokeni
     return VllmEngine(path, tokenizer, settings, samples=samples, tokens=tokens, load=False)
 
 
-def _local(batch: int, tokens: int, model, tokenizer) -> Engine:
+def _local(settings: Rollout, batch: int, tokens: int, model, tokenizer) -> Engine:
     check_memory(model, batch, tokens, "lower training.prompts or training.rollouts, or use `rollout.engine: vllm`")
-    return LocalEngine(model, tokenizer)
+    return LocalEngine(model, tokenizer, plain=not settings.lean)

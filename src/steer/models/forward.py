@@ -80,7 +80,12 @@ def bucketed_statistics(
     """
     index = sequences.by_length(bucket)
     parts = [response_statistics(model, sequences.rows(rows), temperature, needs) for rows in index]
-    mask, back = sequences.mask, torch.argsort(torch.cat(index))
+    return together(parts, index, sequences.mask)
+
+
+def together(parts: list[TokenStatistics], index: list[Tensor], mask: Tensor) -> TokenStatistics:
+    """Statistics of all sequences from those of the rows in `index`; 0 outside the mask."""
+    back = torch.argsort(torch.cat(index))
 
     def joined(name: str) -> Tensor | None:
         values = [getattr(part, name) for part in parts]

@@ -1,5 +1,6 @@
 """Logits → what methods need of each token: log-probability, entropy, and what a few ask for beside."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,11 @@ class TokenStatistics:
     reduction: Tensor | None = None
     proxy_logprob: Tensor | None = None
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> "TokenStatistics":
+        """`function` applied to each statistic that is there."""
+        values = {name: getattr(self, name) for name in ("logprob", "entropy", *OPTIONAL)}
+        return TokenStatistics(**{name: None if v is None else function(v) for name, v in values.items()})
+
 
 OPTIONAL = ("reduction", "proxy_logprob")
 
@@ -29,10 +35,11 @@ def token_statistics(
 ) -> TokenStatistics:
     """Statistics of the distribution softmax(logits/temperature) at each position.
 
-    `logits` (S, T, V), `tokens` (S, T): the token sampled there. Entropy is of the full vocabulary,
+    `logits` (…, V), `tokens` (…): the token sampled there. Entropy is of the full vocabulary,
     logsumexp(z) - Σ softmax(z)·z. `needs` names the optional statistics to compute; other names are ignored.
     """
-    z = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
+    z = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    z = z if temperature == 1 else z / temperature
     log_pi = torch.log_softmax(z, dim=-1)
     pi = log_pi.exp()
     logprob = log_pi.gather(-1, tokens[..., None]).squeeze(-1)

@@ -18,7 +18,7 @@ from steer.engines.weights import trainer_weights
 from steer.io import write_jsonl
 from steer.methods import Method
 from steer.methods.correction import truncated_importance
-from steer.models.forward import bucketed_statistics
+from steer.models.statistics import policy_statistics
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect
@@ -35,7 +35,7 @@ from steer.train.rollouts import (
 )
 from steer.train.teacher import teacher_logprob
 from steer.train.token_view import steps_to_show, token_rows
-from steer.train.update import BUCKET, Batch, run_updates
+from steer.train.update import Batch, run_updates
 from steer.verify.responses import Verifier
 
 
@@ -97,7 +97,7 @@ class Trainer:
         )
         engine.sleep()
         with torch.no_grad():
-            old = bucketed_statistics(self.model, rollouts.sequences, training.temperature, BUCKET, self.method.needs)
+            old = policy_statistics(self.model, rollouts.sequences, training, self.method.needs)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
         if training.correction_cap is not None:

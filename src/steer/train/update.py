@@ -1,18 +1,15 @@
 """The optimizer updates of one step: each on an equal share of the groups, in micro-batches that change nothing."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from steer.configs.schema import Training
 from steer.methods import Method, Tokens
-from steer.models.forward import Sequences, bucketed_statistics
+from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
-
-# Sequences in one forward pass: few enough to be of like length, many enough to keep the cores busy.
-BUCKET = 32
+from steer.models.statistics import policy_statistics, update_chunks
 
 
 @dataclass(frozen=True)
@@ -88,9 +85,11 @@ def _update(
     size = training.micro_batch or len(batch.judged)
     # The proxy is a statistic of the policy that sampled; it came with `batch.old`.
     needs = method.needs - {"proxy_logprob"}
-    bucket = min(size, BUCKET)
-    statistics = partial(bucketed_statistics, model, temperature=training.temperature, bucket=bucket, needs=needs)
-    chunks = batch.sequences.by_length(size)
+
+    def statistics(sequences: Sequences) -> TokenStatistics:
+        return policy_statistics(model, sequences, training, needs, rows=size)
+
+    chunks = update_chunks(batch.sequences, training, size)
     if len(chunks) == 1:
         parts = [batch.tokens(statistics(batch.sequences))]
         prepared = [method.prepare(parts[0], generator)]

@@ -1,0 +1,156 @@
+"""One token more for every running response: with transformers' modules, or with the same weights in fewer calls.
+
+Both prefill a prompt once for all its samples. At batch sizes and models that fit a CPU, most of a step of
+transformers' modules is spent between the products: per-module dispatch, masks built anew, a cache copied to grow.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, linear, rms_norm, silu
+from transformers import DynamicCache, LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM
+from transformers.activations import SiLUActivation
+
+# Modules that `LeanDecoder` reproduces. Anything else (an adapter, a quantised or sharded layer) is not among them.
+_FAMILIES = (Qwen2ForCausalLM, LlamaForCausalLM)
+_PARTS = {"Model", "DecoderLayer", "Attention", "MLP", "RMSNorm", "RotaryEmbedding"}
+_SHARED_PARTS = {nn.Linear, nn.Embedding, nn.ModuleList, nn.SiLU, SiLUActivation}
+# Rotary embeddings whose angles depend on the position alone.
+_STATIC_ROPE = {"default", "linear", "llama3", "yarn"}
+
+
+class ModuleDecoder:
+    """Any architecture, through transformers' modules and its cache that grows by copying: the plain counterpart."""
+
+    def __init__(self, model: PreTrainedModel, tokens: Tensor, mask: Tensor, samples: int, max_tokens: int):
+        self.model = model
+        self.cache, logits = _prefill(model, tokens, mask)
+        self.cache.batch_repeat_interleave(samples)
+        self.mask = mask.repeat_interleave(samples, dim=0)
+        self.position = mask.sum(1).repeat_interleave(samples)
+        self.logits = logits.repeat_interleave(samples, dim=0)
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows (indices) only."""
+        self.cache.batch_select_indices(rows)
+        self.mask, self.position = self.mask[rows], self.position[rows]
+
+    def advance(self, tokens: Tensor) -> None:
+        """Append `tokens` (B,); `logits` (B, V) then are those of the next ones."""
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
+        hidden = self.model.model(
+            input_ids=tokens[:, None],
+            attention_mask=self.mask,
+            position_ids=self.position[:, None],
+            past_key_values=self.cache,
+        ).last_hidden_state
+        self.logits = self.model.lm_head(hidden[:, -1])
+        self.position = self.position + 1
+
+
+class LeanDecoder:
+    """Qwen2- and Llama-type models: the model's own weights, one preallocated cache, no module between the products."""
+
+    def __init__(self, model: PreTrainedModel, tokens: Tensor, mask: Tensor, samples: int, max_tokens: int):
+        self.model, config = model, model.config
+        cache, logits = _prefill(model, tokens, mask)
+        prompts, self.width = tokens.shape
+        rows, total = prompts * samples, self.width + max_tokens
+        self.kv_heads = config.num_key_value_heads
+        self.queries = config.num_attention_heads // self.kv_heads
+        self.caches = []
+        for layer in cache.layers:
+            pair = []
+            for prompt in (layer.keys, layer.values):
+                whole = prompt.new_empty(rows, self.kv_heads, total, prompt.shape[-1])
+                whole[:, :, : self.width] = prompt.repeat_interleave(samples, dim=0)
+                pair.append(whole)
+            self.caches.append(pair)
+        # Only the left padding of prompts is masked: every token of a response follows the ones before it.
+        hidden = torch.zeros(prompts, total, dtype=logits.dtype, device=tokens.device)
+        hidden[:, : self.width].masked_fill_(~mask, torch.finfo(logits.dtype).min)
+        self.mask = hidden.repeat_interleave(samples, dim=0)[:, None, None]
+        self.position = mask.sum(1).repeat_interleave(samples)
+        self.logits = logits.repeat_interleave(samples, dim=0)
+        angles = torch.arange(int(mask.sum(1).max()) + max_tokens, device=tokens.device)
+        cosine, sine = (part[0] for part in model.model.rotary_emb(logits, angles[None]))
+        # The sign of the rotated half goes into the sine, so that the rotation is a roll.
+        half = sine.shape[-1] // 2
+        self.rotation = cosine, torch.cat([-sine[:, :half], sine[:, half:]], dim=1)
+
+    @staticmethod
+    def fits(model: PreTrainedModel) -> bool:
+        """Whether this class computes what the model's modules do."""
+        family = type(model)
+        if family not in _FAMILIES:
+            return False
+        stem = family.__name__.removesuffix("ForCausalLM")
+        known = {f"{stem}{part}" for part in _PARTS} | {family.__name__}
+        parts = {type(module) for module in model.modules()} - _SHARED_PARTS
+        config = model.config
+        full = set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
+        static = config.rope_parameters["rope_type"] in _STATIC_ROPE
+        ours = all(p.__name__ in known and p.__module__ == family.__module__ for p in parts)
+        return ours and full and static and config.hidden_act == "silu"
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows (indices) only."""
+        filled = self.width
+        for pair in self.caches:
+            for i, whole in enumerate(pair):
+                kept = whole[:, :, :filled].index_select(0, rows)
+                whole[: len(rows), :, :filled] = kept
+                pair[i] = whole[: len(rows)]
+        self.mask, self.position = self.mask[rows], self.position[rows]
+
+    def advance(self, tokens: Tensor) -> None:
+        """Append `tokens` (B,); `logits` (B, V) then are those of the next ones."""
+        body = self.model.model
+        x = embedding(tokens, body.embed_tokens.weight)
+        cosine, sine = (part.index_select(0, self.position)[:, None, None] for part in self.rotation)
+        mask = self.mask[..., : self.width + 1]
+        for layer, (keys, values) in zip(body.layers, self.caches, strict=True):
+            x = self._attend(layer, x, cosine, sine, keys, values, mask)
+            h = _norm(layer.post_attention_layernorm, x)
+            gated = silu(_project(layer.mlp.gate_proj, h)).mul_(_project(layer.mlp.up_proj, h))
+            x = x + _project(layer.mlp.down_proj, gated)
+        self.logits = _project(self.model.lm_head, _norm(body.norm, x))
+        self.width += 1
+        self.position = self.position + 1
+
+    def _attend(
+        self, layer, x: Tensor, cosine: Tensor, sine: Tensor, keys: Tensor, values: Tensor, mask: Tensor
+    ) -> Tensor:
+        attention, rows = layer.self_attn, len(x)
+        h = _norm(layer.input_layernorm, x)
+        shape = rows, self.kv_heads, -1, keys.shape[-1]
+        query = _rotated(_project(attention.q_proj, h).view(shape), cosine, sine)
+        keys[:, :, self.width] = _rotated(_project(attention.k_proj, h).view(shape), cosine, sine)[:, :, 0]
+        values[:, :, self.width] = _project(attention.v_proj, h).view(shape)[:, :, 0]
+        end = self.width + 1
+        # The queries that share a key-value head stand where a longer query would have its positions.
+        scores = torch.matmul(query, keys[:, :, :end].transpose(2, 3)).mul_(attention.scaling).add_(mask)
+        weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
+        mixed = torch.matmul(weights, values[:, :, :end]).view(rows, -1)
+        return x + _project(attention.o_proj, mixed)
+
+
+def _prefill(model: PreTrainedModel, tokens: Tensor, mask: Tensor) -> tuple[DynamicCache, Tensor]:
+    """The cache of left-padded prompts (P, W) and the logits (P, V) after each."""
+    cache = DynamicCache(config=model.config)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    hidden = model.model(
+        input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=cache
+    ).last_hidden_state
+    return cache, model.lm_head(hidden[:, -1])
+
+
+def _project(layer: nn.Linear, x: Tensor) -> Tensor:
+    return linear(x, layer.weight, layer.bias)
+
+
+def _norm(layer, x: Tensor) -> Tensor:
+    return rms_norm(x, x.shape[-1:], layer.weight, layer.variance_epsilon)
+
+
+def _rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, dims=-1), sine)

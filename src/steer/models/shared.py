@@ -1,0 +1,176 @@
+"""A forward pass in which a prompt enters once for all its responses, and no padding enters but in attention.
+
+All tokens stand in one row, prompts first. Products, norms and the head run over that row; the attention function
+below rearranges queries, keys and values into blocks, prompts by themselves and responses behind their prompts, and
+the result back. It is registered with transformers, so that every architecture with its attention interface, full
+attention and rotary (or no) positions can be run this way.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from steer.models.forward import Sequences
+
+NAME = "steer_shared_prompts"
+# Responses in one attention block: few enough to be of like length.
+_BLOCK = 32
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is. N tokens in the row, M slots in the blocks, R response tokens to predict.
+
+    `tokens`, `positions` (N,). `row_of_slot` (M,): 0 for padding, whose slots are `padding`; `slot_of_row` (N,).
+    `prompts` (P, width): the shape of the first block. `blocks`: for each further one its shape (s, width), the
+    prompt of each of its sequences, and its mask (s, 1, width, prompt width + width), true where attended.
+    `before`, `targets` (R,): row of the token before each response token, and that token, in the order of
+    `Sequences.mask`.
+    """
+
+    tokens: Tensor
+    positions: Tensor
+    row_of_slot: Tensor
+    slot_of_row: Tensor
+    padding: Tensor
+    prompts: tuple[int, int]
+    blocks: list[tuple[tuple[int, int], Tensor, Tensor]]
+    before: Tensor
+    targets: Tensor
+
+
+def fits(model: PreTrainedModel) -> bool:
+    """Whether the model can be run this way; where it uses torch's attention, it is set to use ours from now on."""
+    config = model.config
+    if set(getattr(config, "layer_types", None) or ["full_attention"]) != {"full_attention"}:
+        return False
+    if config._attn_implementation == "sdpa" and model._supports_attention_backend:
+        model.set_attn_implementation(NAME)
+    return config._attn_implementation == NAME
+
+
+def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
+    """(N, hidden) states of all tokens in the row."""
+    # A mask that is ready for use is passed on as it is: it keeps transformers from making one.
+    ready = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=layout.tokens.device)
+    return model.model(
+        input_ids=layout.tokens[None],
+        position_ids=layout.positions[None],
+        attention_mask=ready,
+        use_cache=False,
+        shared_prompts=layout,
+    ).last_hidden_state[0]
+
+
+def layout_of(sequences: Sequences) -> Layout:
+    """The layout in which equal prompts are one."""
+    device, lengths = sequences.tokens.device, sequences.lengths
+    offset = torch.arange(int(sequences.prompt_lengths.max()), device=device)
+    inside = offset < sequences.prompt_lengths[:, None]
+    prompts, owner = torch.unique(
+        sequences.tokens[:, : len(offset)].masked_fill(~inside, -1), dim=0, return_inverse=True
+    )
+    inside = prompts >= 0
+    ends = inside.sum(1) - 1
+    count = int(inside.sum())
+    responses, mask = sequences.responses, sequences.mask
+    # The last token of a response predicts nothing that is asked for.
+    entering = torch.arange(mask.shape[1], device=device) < lengths[:, None] - 1
+    prompt_rows = _numbered(inside, 0)
+    rows = _numbered(entering, count)
+    slots, valid, blocks = [prompt_rows.flatten()], [inside.flatten()], []
+    for chosen in torch.argsort(lengths, stable=True).split(_BLOCK):
+        width = int(lengths[chosen].max()) - 1
+        if width == 0:
+            continue
+        slots.append(rows[chosen, :width].flatten())
+        valid.append(entering[chosen, :width].flatten())
+        causal = torch.ones(width, width, dtype=torch.bool, device=device).tril()
+        behind = inside[owner[chosen]][:, None].expand(-1, width, -1)
+        allowed = torch.cat([behind, causal.expand(len(chosen), -1, -1)], dim=2)[:, None]
+        blocks.append(((len(chosen), width), owner[chosen], allowed))
+    row_of_slot, held = torch.cat(slots), torch.cat(valid)
+    slot_of_row = torch.empty(count + int(entering.sum()), dtype=torch.long, device=device)
+    slot_of_row[row_of_slot[held]] = held.nonzero().squeeze(1)
+    positions = sequences.prompt_lengths[:, None] + torch.arange(mask.shape[1], device=device)
+    first = prompt_rows.gather(1, ends[:, None])[owner]
+    return Layout(
+        tokens=torch.cat([prompts[inside], responses[entering]]),
+        positions=torch.cat([offset.expand_as(inside)[inside], positions[entering]]),
+        row_of_slot=row_of_slot,
+        slot_of_row=slot_of_row,
+        padding=(~held).nonzero().squeeze(1),
+        prompts=tuple(prompts.shape),
+        blocks=blocks,
+        before=torch.cat([first, rows[:, :-1]], dim=1)[mask],
+        targets=responses[mask],
+    )
+
+
+def _numbered(where: Tensor, start: int) -> Tensor:
+    """Consecutive numbers from `start` at the true entries, 0 elsewhere."""
+    return ((where.flatten().cumsum(0) - 1 + start).view_as(where)).masked_fill(~where, 0)
+
+
+def attend(
+    module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options
+) -> tuple[Tensor, None]:
+    """transformers' attention interface: (1, heads, N, d) each → (1, N, heads, d). Without a layout, torch's own."""
+    layout: Layout | None = options.pop("shared_prompts", None)
+    if layout is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    scale, dropout = options["scaling"], options.get("dropout", 0.0)
+    shared = query.shape[1] // key.shape[1]
+    sizes = [n * width for n, width in (layout.prompts, *(shape for shape, *_ in layout.blocks))]
+    parts = []
+    for states in (query, key, value):
+        slots = _ToSlots.apply(states[0].transpose(0, 1), layout)
+        parts.append([part.view(*shape, *slots.shape[1:]) for part, shape in zip(
+            slots.split(sizes), (layout.prompts, *(shape for shape, *_ in layout.blocks)), strict=True)])  # fmt: skip
+    queries, keys, values = parts
+
+    def attention(query: Tensor, key: Tensor, value: Tensor, **how) -> Tensor:
+        heads = query.transpose(1, 2), *(x.repeat_interleave(shared, 2).transpose(1, 2) for x in (key, value))
+        mixed = torch.nn.functional.scaled_dot_product_attention(*heads, scale=scale, dropout_p=dropout, **how)
+        return mixed.transpose(1, 2).flatten(0, 1)
+
+    results = [attention(queries[0], keys[0], values[0], is_causal=True)]
+    for i, (_, owner, allowed) in enumerate(layout.blocks, 1):
+        behind = (torch.cat([x[0].index_select(0, owner), x[i]], dim=1) for x in (keys, values))
+        results.append(attention(queries[i], *behind, attn_mask=allowed))
+    return _ToRow.apply(torch.cat(results), layout)[None], None
+
+
+class _ToSlots(torch.autograd.Function):
+    """(N, …) in the row → (M, …) in the blocks. Padding takes the first row's values and gives no gradient."""
+
+    @staticmethod
+    def forward(ctx, states: Tensor, layout: Layout) -> Tensor:
+        ctx.layout = layout
+        return states.index_select(0, layout.row_of_slot)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        return gradient.index_select(0, ctx.layout.slot_of_row), None
+
+
+class _ToRow(torch.autograd.Function):
+    """(M, …) in the blocks → (N, …) in the row; padding is left behind."""
+
+    @staticmethod
+    def forward(ctx, states: Tensor, layout: Layout) -> Tensor:
+        ctx.layout = layout
+        return states.index_select(0, layout.slot_of_row)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        spread = gradient.index_select(0, ctx.layout.row_of_slot)
+        return spread.index_fill_(0, ctx.layout.padding, 0.0), None
+
+
+AttentionInterface.register(NAME, attend)
+AttentionMaskInterface.register(NAME, sdpa_mask)

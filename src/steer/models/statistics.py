@@ -1,0 +1,49 @@
+"""Statistics of a policy's response tokens, by the forward pass that the configuration asks for."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steer.configs.schema import Training
+from steer.models import shared
+from steer.models.forward import Sequences, bucketed_statistics, together
+from steer.models.head import TokenStatistics, token_statistics
+
+# Sequences in one forward pass without gradient, and in one padded pass: few enough to be of like length.
+BUCKET = 32
+WHOLE = 64
+
+
+def policy_statistics(
+    model: Any, sequences: Sequences, training: Training, needs: frozenset[str] = frozenset(), rows: int | None = None
+) -> TokenStatistics:
+    """Statistics (S, T) of every response token, 0 outside the mask; with gradient where autograd is on.
+
+    At most `rows` sequences enter one forward pass. With `training.shared_prompts` those to one prompt should stand
+    side by side.
+    """
+    temperature = training.temperature
+    if not training.shared_prompts or not shared.fits(model):
+        return bucketed_statistics(model, sequences, temperature, min(rows or BUCKET, BUCKET), needs)
+    index = torch.arange(len(sequences.lengths)).split(rows or WHOLE)
+    parts = [shared_statistics(model, sequences.rows(part), temperature, needs) for part in index]
+    return together(parts, index, sequences.mask)
+
+
+def shared_statistics(
+    model: Any, sequences: Sequences, temperature: float, needs: frozenset[str] = frozenset()
+) -> TokenStatistics:
+    """The same from one forward pass in which equal prompts are one (`steer.models.shared`)."""
+    layout = shared.layout_of(sequences)
+    hidden = shared.last_hidden(model, layout)[layout.before]
+    found = token_statistics(model.lm_head(hidden), layout.targets, temperature, needs)
+    mask = sequences.mask
+    return found.map(lambda values: values.new_zeros(mask.shape).masked_scatter(mask, values))
+
+
+def update_chunks(sequences: Sequences, training: Training, size: int) -> list[Tensor]:
+    """Row indices of micro-batches of at most `size`: sequences of like length, or those to one prompt, together."""
+    if training.shared_prompts:
+        return list(torch.arange(len(sequences.lengths)).split(size))
+    return sequences.by_length(size)
