@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)
 
-.PHONY: setup reproduce reference test test-dag test-slow lint format lock nano dry-run bench-verify docs clean
+.PHONY: setup reproduce reference test test-dag test-slow lint format lock nano dry-run dry-paper bench-verify docs clean
 
 setup: $(VENV)/.installed
 
@@ -30,11 +30,11 @@ test: setup
 
 # The DAG as users meet it: what runs again after which change, a killed run, added methods.
 test-dag: setup
-	pytest -m slow tests/test_workflow.py
+	pytest -m slow tests/test_workflow*.py
 
 # Every reference solution and labelled completion through the sandbox; a quarter of an hour and real benchmark rows.
 test-slow: setup
-	pytest -m slow --ignore tests/test_workflow.py
+	pytest -m slow --ignore-glob 'tests/test_workflow*.py'
 
 nano: setup
 	snakemake --profile workflow/profiles/nano
@@ -56,6 +56,10 @@ dry-run: setup
 		[ -e $$file ] || continue; \
 		echo "$$file"; snakemake --dry-run --quiet all --cores 2 --configfile $$file || exit 1; \
 	done
+
+# Two training steps of every run of the papers' configurations, with small random models.
+dry-paper: setup
+	steer dry configs/paper/*.yaml
 
 # Keep the tables and figures of the last `make reproduce` as the ones later runs are compared with.
 reference: setup

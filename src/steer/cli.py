@@ -17,10 +17,13 @@ COMMANDS = {
     "train": ("steer.train.command", "train one method with one seed"),
     "generate": ("steer.generate.command", "sample responses of a model to the benchmarks"),
     "grade": ("steer.grade.command", "verify stored responses"),
+    "validate": ("steer.grade.validate", "verdicts of a model kept during training, to choose by"),
+    "select": ("steer.analyse.select", "the best of a run's kept models"),
     "tabulate": ("steer.analyse.command", "make the tables from runs and verdicts"),
     "plot": ("steer.figures.command", "draw one figure from tables"),
     "report": ("steer.report.command", "write the self-contained HTML report"),
     "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),
+    "dry": ("steer.plan.dry", "two training steps of configurations, with small random models on the CPU"),
     "verify": ("steer.verify.command", "verify answers or programs given on standard input"),
 }
 

@@ -79,3 +79,17 @@ def _read_jsonl(path: Path) -> Iterator[dict]:
         raise UserError(f"{path}: no such file; make it first or correct the path") from None
     except (gzip.BadGzipFile, EOFError):
         raise UserError(f"{path}: not a whole gzip file; delete it and make it again") from None
+
+
+def link_folder(source: str | os.PathLike, target: str | os.PathLike) -> None:
+    """`target` as a copy of the folder `source`, whole or not at all; by hard links, which take no space, where the
+    file system has them."""
+    with atomic_directory(target) as folder:
+        shutil.copytree(source, folder, copy_function=_link, dirs_exist_ok=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

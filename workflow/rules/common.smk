@@ -34,11 +34,15 @@ SECTIONS = CONFIG.model_dump(mode="json")
 # Every (run, seed) that is evaluated; base and oracle have the one seed 0.
 TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds]
 EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
+# The benchmark by which the best of a run's kept models is chosen; None: the last model is evaluated.
+SELECT_BY = CONFIG.evaluation.select_by
+KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")} if SELECT_BY else {}
 
 
 wildcard_constraints:
     run="|".join(map(re.escape, [*CONFIG.runs, *CONFIG.evaluation.also])) or "none",
     seed="[0-9][0-9]*",
+    step="[0-9][0-9]*",
     figure="|".join(map(re.escape, FIGURES)),
 
 
@@ -76,7 +80,14 @@ def evaluated_model(wildcards):
         return []
     if wildcards.run == "base":
         return base_model(wildcards)
-    return [f"{RESULTS}/runs/{wildcards.run}/seed{wildcards.seed}/model"]
+    kind = "best" if SELECT_BY and wildcards.run in CONFIG.methods else "model"
+    return [f"{RESULTS}/runs/{wildcards.run}/seed{wildcards.seed}/{kind}"]
+
+
+def validations(wildcards):
+    """The verdicts of every kept model of a run."""
+    steps = CONFIG.kept_steps(wildcards.run)
+    return [f"{RESULTS}/validations/{wildcards.run}/seed{wildcards.seed}/step{step}.jsonl.gz" for step in steps]
 
 
 def model_argument(wildcards, input):
@@ -93,7 +104,7 @@ def run_sections(wildcards):
         "training": CONFIG.training_for(wildcards.run).model_dump(),
         "reward": SECTIONS["reward"],
         "rollout": SECTIONS["rollout"],
-        "model": CONFIG.model.path,
+        "model": [CONFIG.model.path, CONFIG.model.revision],
         "threads": CONFIG.threads.train,
     }
 

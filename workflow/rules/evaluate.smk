@@ -18,7 +18,7 @@ rule generate:
     threads: CONFIG.threads.generate
     params:
         config=f"{RESULTS}/config.yaml",
-        evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key != "also"},
+        evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key not in ("also", "select_by")},
         rollout=SECTIONS["rollout"],
         model=model_argument,
         cache="results/cache/generations",
@@ -53,3 +53,43 @@ rule grade:
     shell:
         "steer grade --config {params.config} --data {params.data} --generations {params.generations}"
         " --out {params.out} --workers {threads} > {log} 2>&1"
+
+
+rule validate:
+    input:
+        data=f"{RESULTS}/data/{SELECT_BY}.jsonl",
+        models=f"{RESULTS}/runs/{{run}}/seed{{seed}}/models",
+        code=code("models", "engines", "generate", "verify", "grade"),
+    output:
+        f"{RESULTS}/validations/{{run}}/seed{{seed}}/step{{step}}.jsonl.gz",
+    log:
+        f"{RESULTS}/logs/validate/{{run}}/seed{{seed}}/step{{step}}.log",
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.generate
+    params:
+        config=f"{RESULTS}/config.yaml",
+        evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key != "also"},
+        rollout=SECTIONS["rollout"],
+        reward=SECTIONS["reward"],
+        model=lambda wildcards, input: f"{input.models}/step{wildcards.step}",
+    shell:
+        "steer validate --config {params.config} --model {params.model} --data {input.data} --out {output}"
+        " --threads {threads} > {log} 2>&1"
+
+
+rule select:
+    input:
+        models=f"{RESULTS}/runs/{{run}}/seed{{seed}}/models",
+        verdicts=validations,
+        code=["src/steer/analyse/select.py", "src/steer/analyse/statistics.py"],
+    output:
+        model=directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/best"),
+        summary=f"{RESULTS}/runs/{{run}}/seed{{seed}}/selection.json",
+    log:
+        f"{RESULTS}/logs/select/{{run}}/seed{{seed}}.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        "steer select --models {input.models} --verdicts {input.verdicts} --out {output.model}"
+        " --summary {output.summary} > {log} 2>&1"

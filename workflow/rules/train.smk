@@ -27,6 +27,7 @@ rule train:
         model=base_model,
         code=run_code,
     output:
+        **KEPT_MODELS,
         metrics=f"{RESULTS}/runs/{{run}}/seed{{seed}}/metrics.jsonl",
         config=f"{RESULTS}/runs/{{run}}/seed{{seed}}/config.yaml",
         model=directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/model"),

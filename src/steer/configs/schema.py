@@ -5,7 +5,7 @@ Snakemake, the command line and the tests read configurations through these mode
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -85,6 +85,9 @@ class Training(Section):
     checkpoints_kept: Positive = Field(2, description="newest checkpoints kept, beside the best one")
     checkpoint_metric: str = Field("accuracy", description="of metrics.jsonl; its mean since the last checkpoint ranks")
     final_model: Literal["last", "best"] = Field("last", description="whose weights `model/` gets")
+    keep_models_every: Positive | None = Field(
+        None, description="steps between the models kept for `evaluation.select_by`; absent: the last one alone"
+    )
     tensorboard: bool = False
 
     @model_validator(mode="after")
@@ -119,6 +122,9 @@ class Evaluation(Section):
     batch: Positive = 256
     seed: int = 0
     also: list[Literal["base", "oracle"]] = Field(["base"], description="evaluated beside the trained runs")
+    select_by: str | None = Field(
+        None, description="benchmark on which the best kept model of a run is chosen; absent: the last model"
+    )
 
     def samples_for(self, benchmark: str) -> int:
         return self.samples.get(benchmark, self.samples.get("default", 1))
@@ -177,6 +183,14 @@ class Threads(Section):
     grade: Positive = 1
 
 
+class Hardware(Section):
+    """The machine that jobs run on: how many devices a job is given, and of what kind."""
+
+    gpus: Annotated[int, Field(ge=0)] = Field(0, description="GPUs of one training job; 0: it runs on the CPU")
+    memory_gb: Annotated[float, Field(gt=0)] = Field(80, description="memory of one GPU, 10^9 bytes")
+    tflops: Annotated[float, Field(gt=0)] = Field(400, description="bf16 rate of one GPU, dense, 10^12 operations/s")
+
+
 class Config(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = Field(description="results/<name>/ holds the results")
     description: str = ""
@@ -190,6 +204,7 @@ class Config(Section):
     external: dict[str, External] = Field(default_factory=dict)
     seeds: list[int] = [0, 1]
     threads: Threads = Threads()
+    hardware: Hardware = Hardware()
 
     @model_validator(mode="before")
     @classmethod
@@ -204,12 +219,37 @@ class Config(Section):
     def _coherent(self) -> "Config":
         if (self.methods or self.external) and (self.training is None or not self.seeds or self.data.train is None):
             raise ValueError("methods need `training`, `data.train` and at least one of `seeds`")
+        self._check_runs()
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds must differ from one another")
         reserved = {"base", "oracle"} & (set(self.methods) | set(self.external))
         if reserved or set(self.methods) & set(self.external):
             raise ValueError("a run's name must be its own, and neither `base` nor `oracle`")
         return self
+
+    def _check_runs(self) -> None:
+        """Each run's own training values, and what `evaluation.select_by` needs of them."""
+        chosen = self.evaluation.select_by
+        if chosen is not None and chosen not in self.data.benchmarks:
+            raise ValueError(f"evaluation.select_by is {chosen!r}, which is not among data.benchmarks; add it there")
+        for run in self.methods:
+            try:
+                kept = self.kept_steps(run)
+            except ValidationError as error:
+                item = error.errors()[0]
+                key = ".".join(["methods", run, "training", *map(str, item["loc"])])
+                raise ValueError(f"key `{key}`: {item['msg'].removeprefix('Value error, ')}") from None
+            if chosen is not None and not kept:
+                raise ValueError(
+                    f"evaluation.select_by chooses among kept models, and run {run!r} keeps none; set "
+                    "training.keep_models_every to at most training.steps"
+                )
+
+    def kept_steps(self, run: str) -> list[int]:
+        """The steps after which the run keeps its model for `evaluation.select_by`."""
+        training = self.training_for(run)
+        every = training.keep_models_every
+        return list(range(every, training.steps + 1, every)) if every else []
 
     def training_for(self, run: str) -> Training:
         """The training section with the run's own changes."""

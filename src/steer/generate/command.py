@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
         if not rows:
             raise UserError(f"{data / name}.jsonl: no problems; make the data again")
     counts = {}
-    with nullcontext(_oracle) if args.oracle else _model(args, config, problems) as answer:
+    with nullcontext(_oracle) if args.oracle else model_answers(args, config, problems) as answer:
         for name, chosen in problems.items():
             rows = answer(name, chosen)
             write_jsonl(out / f"{name}.jsonl.gz", rows)
@@ -49,8 +49,11 @@ def _oracle(name: str, problems: list[Problem]) -> list[dict]:
 
 
 @contextmanager
-def _model(args: argparse.Namespace, config: Config, problems: dict[str, list[Problem]]):
-    """What answers with the model; its engine starts when the first benchmark is not in the cache."""
+def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, list[Problem]]):
+    """What answers with the model that `args` names; its engine starts when the first benchmark is not in the cache.
+
+    Of `args` it reads model, config (the file, for messages), cache and threads.
+    """
     # torch and transformers are loaded only when there is a model to run.
     import torch
 
@@ -95,8 +98,13 @@ def _model(args: argparse.Namespace, config: Config, problems: dict[str, list[Pr
 
         def rows(name: str, chosen: list[Problem]) -> list[dict]:
             # The batch size is part of the key: random numbers are drawn batch by batch.
-            settings = {**evaluation.model_dump(exclude={"samples", "also"}), "samples": samples[name]}
-            settings |= {"benchmark": name, "stop": stop, "rollout": config.rollout.model_dump()}
+            settings = evaluation.model_dump(exclude={"samples", "also", "select_by"})
+            settings |= {
+                "samples": samples[name],
+                "benchmark": name,
+                "stop": stop,
+                "rollout": config.rollout.model_dump(),
+            }
             key = cache.key(model, chosen, settings)
             kept = cache.load(folder, key)
             if kept is None:

@@ -18,7 +18,7 @@ from steer.data.problem import Problem
 from steer.engines.limits import check_positions, stop_tokens
 from steer.engines.open import for_training
 from steer.errors import UserError
-from steer.io import atomic_write, read_jsonl, write_jsonl
+from steer.io import atomic_write, link_folder, read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.load import load_model, load_tokenizer, save_model
 from steer.train.checkpoint import Checkpoints, disk_errors, fingerprint
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
     if config.reward.kind == "wrong-label":
         problems = with_wrong_labels(problems, args.seed)
-    tokenizer, model = load_tokenizer(args.model), load_model(args.model)
+    revision = config.model.revision if args.model == config.model.path else None
+    tokenizer, model = load_tokenizer(args.model, revision), load_model(args.model, revision)
     training = config.training_for(args.run)
     checkpoints = Checkpoints(
         Path(args.checkpoints or f"{out}.checkpoints"),
@@ -87,11 +88,15 @@ def run(args: argparse.Namespace) -> None:
     )
     if trainer.training.tensorboard:
         trainer.on_step = _tensorboard(out / "tensorboard")
+    kept = checkpoints.folder / "models"
+    trainer.keep_model = lambda step: save_model(model, tokenizer, kept / f"step{step}")
     with disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
         metrics = trainer.run()
         seconds = round(time.perf_counter() - clock, 1)
         provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds}
         save_model(model, tokenizer, out / "model")
+        for step in config.kept_steps(args.run):
+            link_folder(kept / f"step{step}", out / "models" / f"step{step}")
         atomic_write(out / "config.yaml", _yaml({**settings, "versions": versions(), **provenance}))
         write_jsonl(out / "tokens.jsonl.gz", trainer.token_rows)
         # Last, so that a folder with metrics is a finished run.

@@ -55,6 +55,7 @@ class Trainer:
     engine: Callable[[Any, Any], Engine] = LocalEngine
     stop: tuple[int, ...] = ()
     on_step: Callable[[dict[str, Any]], None] = lambda metrics: None
+    keep_model: Callable[[int], None] = lambda step: None
     metrics: list[dict[str, Any]] = field(default_factory=list)
     token_rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -75,6 +76,8 @@ class Trainer:
             for step in tqdm(steps, initial=first - 1, total=training.steps, desc=self.method.name, mininterval=5):
                 self.metrics.append(self._step(step, engine, verifier, optimizer))
                 self._log(self.metrics[-1])
+                if training.keep_models_every and step % training.keep_models_every == 0:
+                    self.keep_model(step)
                 if step % training.checkpoint_every == 0 and step < training.steps:
                     self._save(step, optimizer)
         if training.final_model == "best":

@@ -1,0 +1,148 @@
+"""What is known of a model without loading it: its shape, from a folder, the table below, or the hub.
+
+Light: nothing here imports torch or transformers. The table holds the models of `configs/paper`, from their
+published config.json files, so that planning and dry runs need no network.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steer.configs.load import nearest
+from steer.configs.schema import Config
+from steer.errors import UserError
+
+FAMILIES = ("qwen2", "llama")
+# The tokenizer of models trained from scratch: 256 bytes, padding, end of sequence, four strings.
+CHARACTERS = 262
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The shape of a decoder with grouped-query attention and a gated MLP."""
+
+    family: str
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    intermediate: int
+    vocabulary: int
+    positions: int
+    tied: bool
+    head_size: int
+
+    @property
+    def layer_parameters(self) -> int:
+        query, key = self.heads * self.head_size, self.kv_heads * self.head_size
+        attention = 2 * self.hidden * (query + key)
+        bias = query + 2 * key if self.family == "qwen2" else 0
+        return attention + bias + 3 * self.hidden * self.intermediate + 2 * self.hidden
+
+    @property
+    def embedding_parameters(self) -> int:
+        return self.vocabulary * self.hidden
+
+    @property
+    def parameters(self) -> int:
+        tables = self.embedding_parameters * (1 if self.tied else 2)
+        return tables + self.layers * self.layer_parameters + self.hidden
+
+    @property
+    def cached_values(self) -> int:
+        """Numbers in the key-value cache for one token."""
+        return 2 * self.layers * self.kv_heads * self.head_size
+
+
+def _qwen(hidden: int, layers: int, heads: int, kv: int, intermediate: int, positions: int, tied: bool) -> Facts:
+    # The larger models pad the same vocabulary further.
+    vocabulary = 151_936 if tied else 152_064
+    return Facts("qwen2", hidden, layers, heads, kv, intermediate, vocabulary, positions, tied, hidden // heads)
+
+
+KNOWN = {
+    "Qwen/Qwen2.5-Math-7B": _qwen(3584, 28, 28, 4, 18_944, 4096, False),
+    "Qwen/Qwen2.5-Math-1.5B": _qwen(1536, 28, 12, 2, 8960, 4096, True),
+    "Qwen/Qwen2.5-7B": _qwen(3584, 28, 28, 4, 18_944, 131_072, False),
+    "Qwen/Qwen2.5-14B": _qwen(5120, 48, 40, 8, 13_824, 131_072, False),
+    "Qwen/Qwen2.5-Coder-3B": _qwen(2048, 36, 16, 2, 11_008, 32_768, True),
+    "Qwen/Qwen2.5-Coder-7B": _qwen(3584, 28, 28, 4, 18_944, 32_768, False),
+    "Qwen/Qwen2.5-Coder-14B": _qwen(5120, 48, 40, 8, 13_824, 32_768, False),
+    "meta-llama/Llama-3.2-3B-Instruct": Facts("llama", 3072, 28, 24, 8, 8192, 128_256, 131_072, True, 128),
+}
+
+
+def facts_of(config: Config) -> Facts:
+    """The base model of a configuration; a `UserError` names one that cannot be known."""
+    path, revision = config.model.path, config.model.revision
+    if path is None:
+        a = config.model.warm_start.architecture
+        shape = (a.hidden_size, a.layers, a.heads, a.kv_heads, a.intermediate_size, CHARACTERS, a.max_positions)
+        return Facts("qwen2", *shape, tied=True, head_size=a.hidden_size // a.heads)
+    if Path(path).is_dir():
+        return from_json(Path(path) / "config.json")
+    if path in KNOWN:
+        return KNOWN[path]
+    return from_json(hub_file(path, "config.json", revision))
+
+
+def from_json(path: Path) -> Facts:
+    """The shape in a transformers config.json."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; `model.path` must be a model folder in transformers' format") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not JSON ({error}); replace the file") from None
+    return _from_values(values, path)
+
+
+def _from_values(values: dict[str, Any], path: Path) -> Facts:
+    family = values.get("model_type")
+    if family not in FAMILIES:
+        raise UserError(f"{path}: model_type is {family!r}, but only {' and '.join(FAMILIES)} can be planned")
+    try:
+        hidden, heads = values["hidden_size"], values["num_attention_heads"]
+        return Facts(
+            family=family,
+            hidden=hidden,
+            layers=values["num_hidden_layers"],
+            heads=heads,
+            kv_heads=values.get("num_key_value_heads") or heads,
+            intermediate=values["intermediate_size"],
+            vocabulary=values["vocab_size"],
+            positions=values["max_position_embeddings"],
+            tied=bool(values.get("tie_word_embeddings", False)),
+            head_size=values.get("head_dim") or hidden // heads,
+        )
+    except KeyError as error:
+        raise UserError(f"{path}: no field {error}; replace the file by the model's own") from None
+
+
+def hub_file(path: str, name: str, revision: str | None) -> Path:
+    """A small file of a hub model, from the cache or the hub; one line when it cannot be had."""
+    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import errors as hub_errors
+
+    cached = try_to_load_from_cache(path, name, revision=revision) if path.count("/") == 1 else None
+    if isinstance(cached, str):
+        return Path(cached)
+    near = nearest(path, KNOWN)
+    if path.count("/") != 1:
+        raise UserError(f"model.path {path!r}: neither a folder nor a hub id (owner/name){near}")
+    try:
+        # Asked first: it fails within seconds where a download would retry for long.
+        HfApi().model_info(path, revision=revision, timeout=10)
+        return Path(hf_hub_download(path, name, revision=revision))
+    except hub_errors.RevisionNotFoundError:
+        raise UserError(f"model.revision {revision!r}: {path} has no such revision on the hub") from None
+    except hub_errors.GatedRepoError:
+        raise UserError(f"{path}: access is restricted; accept its terms on the hub, then `hf auth login`") from None
+    except (hub_errors.RepositoryNotFoundError, hub_errors.EntryNotFoundError):
+        raise UserError(f"model.path {path!r}: no such model on the hub (or it is private){near}") from None
+    except (hub_errors.OfflineModeIsEnabled, hub_errors.HTTPError, OSError) as error:
+        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"model.path {path!r}: not in the hub's cache, and the hub cannot be reached ({said})"
+        ) from None

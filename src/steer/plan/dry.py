@@ -1,0 +1,191 @@
+"""`steer dry`: two training steps of configurations at any scale, here, on the CPU, with nothing downloaded.
+
+The base model is replaced by a randomly initialised one of the same family at reduced width: the same ratio of heads
+to key-value heads, the same tying of embeddings, two layers. Prompts come from the synthetic families. A coin
+gives the rewards, since a random model answers nothing right and would learn nothing; the verifiers run all the same.
+Everything else is the configuration's own: methods with their parameters, checkpoints, kept models and the choice
+among them. Of several configurations each runs at least once, and each different method once, whatever the model.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import math
+import tempfile
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.utils import logging
+
+from steer.analyse import select
+from steer.configs.load import check, dump, load_config
+from steer.configs.schema import Config
+from steer.data.command import evaluation_problems, training_problems
+from steer.errors import UserError
+from steer.grade import validate
+from steer.io import atomic_write, read_jsonl, write_jsonl
+from steer.models.facts import Facts, facts_of
+from steer.models.load import load_model, save_model
+from steer.models.tokenizer import character_tokenizer
+from steer.train import command as train
+
+HEAD_SIZE = 8
+POSITIONS = 512
+FAMILIES = {"math": ["sums", "fractions"], "code": ["examples", "lists"]}
+# No more of each than this; what a configuration sets lower or leaves out stays so.
+LIMITS = {
+    "steps": 2,
+    "prompts": 4,
+    "rollouts": 4,
+    "updates": 2,
+    "dynamic_sampling": 2,
+    "warmup_steps": 1,
+    "max_prompt_tokens": 96,
+    "max_response_tokens": 8,
+    "micro_batch": 4,
+    "checkpoint_every": 1,
+    "keep_models_every": 1,
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("configs", nargs="+", metavar="FILE", help="configuration files")
+    parser.add_argument("--run", metavar="NAME", help="only this entry of `methods`")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
+
+
+def run(args: argparse.Namespace) -> None:
+    started = time.perf_counter()
+    logging.disable_progress_bar()
+    seen: set[str] = set()
+    total = done = 0
+    for file in args.configs:
+        config = load_config(file)
+        names = [name for name in config.methods if args.run in (None, name)]
+        if args.run is not None and not names:
+            raise UserError(f"{file}: no run {args.run!r} in `methods`; it has {', '.join(config.methods) or 'none'}")
+        total += len(names)
+        with tempfile.TemporaryDirectory() as folder:
+            project = Project(Path(folder), file, config, args.threads) if names else None
+            for number, name in enumerate(names):
+                essence = project.essence(name)
+                if number == 0 or essence not in seen:
+                    seen.add(essence)
+                    done += 1
+                    print(f"{file}: {name}: {project.train(name)}", flush=True)
+    seconds = round(time.perf_counter() - started, 1)
+    print(json.dumps({"configurations": len(args.configs), "runs": total, "run": done, "seconds": seconds}))
+
+
+class Project:
+    """One configuration, reduced, with its model and problems in a folder."""
+
+    def __init__(self, folder: Path, file: str, config: Config, threads: int):
+        self.folder, self.file, self.threads = folder, folder / "config.yaml", str(threads)
+        self.shape = shape(facts_of(config))
+        self.config = reduced(config, str(folder / "model"), file)
+        self.chosen = False
+        atomic_write(self.file, dump(self.config))
+        random_model(self.shape, folder / "model")
+        families = self.config.data.benchmarks
+        evaluation = {name: evaluation_problems(self.config, name) for name in families}
+        for name, problems in evaluation.items():
+            write_jsonl(folder / f"{name}.jsonl", (p.to_json() for p in problems))
+        training, _ = training_problems(self.config, [p for problems in evaluation.values() for p in problems])
+        write_jsonl(folder / "train.jsonl", (p.to_json() for p in training))
+
+    def essence(self, name: str) -> str:
+        """What a run of two steps depends on, but for the model."""
+        settings = train.run_settings(self.config, name, 0)
+        for told in ("run", "label", "method"):
+            del settings[told]
+        data = self.config.data.benchmarks, self.config.evaluation.select_by
+        return json.dumps([data, settings], sort_keys=True)
+
+    def train(self, name: str) -> str:
+        """Two steps; the last model loads again. The first run also goes through the choice of the best model."""
+        started, out = time.perf_counter(), self.folder / "runs" / name
+        common = ["--config", str(self.file), "--threads", self.threads]
+        data = str(self.folder / "train.jsonl")
+        base = self.config.model.path
+        _call(train, *common, "--run", name, "--seed", "0", "--model", base, "--data", data, "--out", str(out))
+        metrics = read_jsonl(out / "metrics.jsonl")[-1]
+        trained, before = load_model(str(out / "model")), load_model(base)
+        moved = max((a - b).abs().max().item() for a, b in zip(trained.parameters(), before.parameters(), strict=True))
+        if not 0 < moved < math.inf:
+            raise FloatingPointError(f"{name}: two steps moved the weights by {moved}")
+        if self.config.evaluation.select_by and not self.chosen:
+            self._choose(out, common)
+            self.chosen = True
+        seconds = time.perf_counter() - started
+        return f"{metrics['step']} steps, entropy {metrics['entropy']:.2f}, moved {moved:.1e}, {seconds:.1f} s"
+
+    def _choose(self, out: Path, common: list[str]) -> None:
+        problems = str(self.folder / f"{self.config.evaluation.select_by}.jsonl")
+        verdicts = []
+        for model in sorted((out / "models").iterdir()):
+            verdicts.append(str(out / "validations" / f"{model.name}.jsonl.gz"))
+            _call(validate, *common, "--model", str(model), "--data", problems, "--out", verdicts[-1])
+        given = ["--models", str(out / "models"), "--verdicts", *verdicts]
+        _call(select, *given, "--out", str(out / "best"), "--summary", str(out / "selection.json"))
+        load_model(str(out / "best"))
+
+
+def _call(command: ModuleType, *arguments: str) -> None:
+    """A command as its command line has it, without its output."""
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        command.run(parser.parse_args(arguments))
+
+
+def shape(facts: Facts) -> dict[str, Any]:
+    """The reduced model's transformers configuration."""
+    common = math.gcd(facts.heads, facts.kv_heads)
+    heads = facts.heads // common
+    return {
+        "model_type": facts.family,
+        "hidden_size": heads * HEAD_SIZE,
+        "intermediate_size": 2 * heads * HEAD_SIZE,
+        "num_hidden_layers": 2,
+        "num_attention_heads": heads,
+        "num_key_value_heads": facts.kv_heads // common,
+        "max_position_embeddings": POSITIONS,
+        "tie_word_embeddings": facts.tied,
+    }
+
+
+def random_model(shape: dict[str, Any], folder: Path) -> None:
+    """A model of that shape with random weights, and its tokenizer, in transformers' format."""
+    tokenizer = character_tokenizer()
+    special = {"bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**shape, **special, vocab_size=len(tokenizer)))
+    save_model(model, tokenizer, folder)
+
+
+def reduced(config: Config, model: str, source: str) -> Config:
+    """The configuration at the size of a dry run, on the model in that folder."""
+    tree = config.model_dump(mode="json")
+    families = FAMILIES["code" if config.data.train in ("archer-code", "leetcode") else "math"]
+    tree["data"] = {"benchmarks": families, "train_size": 32, "rows": 3}
+    tree["model"] |= {"path": model, "revision": None}
+    tree["training"] = _limited(tree["training"])
+    for entry in tree["methods"].values():
+        entry["training"] = _limited(entry["training"])
+    tree["reward"] |= {"kind": "random", "verifier_workers": 1, "code_time_limit_s": 2.0}
+    chosen = families[0] if config.evaluation.select_by else None
+    tree["evaluation"] |= {"samples": {"default": 2}, "batch": 16, "max_response_tokens": 8, "select_by": chosen}
+    tree["hardware"]["gpus"] = 0
+    return check(tree, source)
+
+
+def _limited(training: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in training.items() if key in LIMITS and value is not None}
+    return {**training, **{key: min(value, LIMITS[key]) for key, value in kept.items()}}

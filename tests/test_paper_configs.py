@@ -1,0 +1,84 @@
+"""The papers' set-ups as configurations, and dry runs of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from steer import cli
+from steer.configs.load import load_config
+from steer.models.facts import KNOWN, facts_of
+from steer.plan import dry
+
+PAPER = sorted(Path("configs/paper").glob("*.yaml"))
+STEER = [path for path in PAPER if not path.name.startswith("decomposing")]
+
+
+@pytest.mark.parametrize("path", STEER, ids=lambda path: path.stem)
+def test_the_first_papers_hyper_parameters(path):
+    """As in arXiv 2510.10150 v4: no KL term, no entropy term in the base, no dynamic sampling, no warm-up."""
+    config = load_config(path)
+    training, evaluation = config.training, config.evaluation
+    assert (training.prompts, training.rollouts, training.prompts // training.updates) == (512, 8, 32)
+    assert (training.lr, training.warmup_steps, training.weight_decay, training.gradient_clip) == (1e-6, 0, 0.01, 1.0)
+    assert (training.max_prompt_tokens, training.max_response_tokens, training.steps) == (1024, 3072, 200)
+    assert (training.temperature, training.top_p, training.dynamic_sampling) == (1.0, 1.0, 1)
+    assert (config.reward.correct, config.reward.wrong, config.reward.overlong_buffer) == (1.0, -1.0, None)
+    assert (evaluation.temperature, evaluation.top_p, evaluation.max_response_tokens) == (1.0, 0.7, 3072)
+    assert len(config.seeds) == 2
+    for benchmark in config.data.benchmarks:
+        repeated = {"aime24": 32, "aime25": 32, "amc23": 32, "livecodebench": 4}
+        assert evaluation.samples_for(benchmark) == repeated.get(benchmark, 1)
+
+
+@pytest.mark.parametrize("path", [p for p in STEER if "coder" not in p.name], ids=lambda path: path.stem)
+def test_the_best_of_twenty_models_by_aime24_is_evaluated(path):
+    config = load_config(path)
+    assert config.evaluation.select_by == "aime24"
+    assert all(config.kept_steps(run) == list(range(10, 201, 10)) for run in config.methods)
+
+
+@pytest.mark.parametrize("path", PAPER, ids=lambda path: path.stem)
+def test_prompt_and_response_fit_the_models_positions(path):
+    config = load_config(path)
+    assert config.model.path in KNOWN, "planned without a network"
+    positions = facts_of(config).positions
+    assert config.training.max_prompt_tokens + config.training.max_response_tokens <= positions
+    assert config.evaluation.max_response_tokens < positions
+
+
+def test_everything_on_one_model_holds_each_experiments_runs_once():
+    """A run of `all.yaml` is the very run of the smaller file, and no two of it are alike."""
+    whole = load_config("configs/paper/all.yaml")
+    for name in ("math_7b", "extreme_clipping", "lambda_sweep", "clip_sweep", "mappings", "algorithms"):
+        part = load_config(f"configs/paper/{name}.yaml")
+        assert (part.training, part.evaluation, part.model) == (whole.training, whole.evaluation, whole.model)
+        for run in part.methods:
+            same = {"steer_0.7": "steer", "high_0.28": "clip_higher", "steer_high_0.28": "steer"}.get(run, run)
+            for field in ("set", "training"):
+                assert getattr(part.methods[run], field) == getattr(whole.methods[same], field)
+    assert len({json.dumps([n if r.method is None else r.method, r.set]) for n, r in whole.methods.items()}) == len(
+        whole.methods
+    )
+
+
+def test_two_steps_at_reduced_width_move_the_model(capsys):
+    """One run of another family than the from-scratch models'; `make dry-paper` runs all of them."""
+    assert cli.main(["dry", "configs/paper/llama_3b.yaml", "--run", "clip_cov"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "llama_3b.yaml: clip_cov: 2 steps" in lines[-2]
+    assert json.loads(lines[-1])["run"] == 1
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_reduced_model_keeps_the_family_and_the_ratios(name):
+    facts = KNOWN[name]
+    shape = dry.shape(facts)
+    ratio = facts.heads / facts.kv_heads
+    assert shape["num_attention_heads"] / shape["num_key_value_heads"] == ratio
+    assert (shape["model_type"], shape["tie_word_embeddings"]) == (facts.family, facts.tied)
+
+
+def test_a_run_that_is_not_there_is_one_line(capsys):
+    assert cli.main(["dry", "configs/paper/coder_7b.yaml", "--run", "stear"]) == 2
+    assert "no run 'stear' in `methods`; it has grpo, clip_higher, steer" in capsys.readouterr().err
