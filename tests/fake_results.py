@@ -147,7 +147,12 @@ def write_evaluation(
             rows[0] |= {"verdict": "wrong", "extracted": None, "reason": "no answer"}
             texts[0] = f"the answer is {gold}."
         responses = [
-            {"text": text, "tokens": 8 + index, "finish_reason": "length" if n == 2 and index == 2 else "stop"}
+            {
+                "text": text,
+                "tokens": 8 + index,
+                "finish_reason": "length" if n == 2 and index == 2 else "stop",
+                "logprob": -0.02 * (1 + 7 * index % 12),
+            }
             for n, text in enumerate(texts)
         ]
         key = f"{benchmark}/{index}"

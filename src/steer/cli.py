@@ -19,6 +19,7 @@ COMMANDS = {
     "grade": ("steer.grade.command", "verify stored responses"),
     "validate": ("steer.grade.validate", "verdicts of a model kept during training, to choose by"),
     "select": ("steer.analyse.select", "the best of a run's kept models"),
+    "measure": ("steer.analyse.theory.command", "measure the entropy change of single updates on a run's models"),
     "tabulate": ("steer.analyse.command", "make the tables from runs and verdicts"),
     "plot": ("steer.figures.command", "draw one figure from tables"),
     "report": ("steer.report.command", "write the self-contained HTML report"),

@@ -1,9 +1,11 @@
 """What the rules share: the checked configuration, where results go, and which code a result depends on."""
 
+import json
 import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
@@ -36,7 +38,8 @@ TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds]
 EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
 # The benchmark by which the best of a run's kept models is chosen; None: the last model is evaluated.
 SELECT_BY = CONFIG.evaluation.select_by
-KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")} if SELECT_BY else {}
+KEPT = SELECT_BY or CONFIG.measurement
+KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")} if KEPT else {}
 
 
 wildcard_constraints:
@@ -106,7 +109,32 @@ def run_sections(wildcards):
         "rollout": SECTIONS["rollout"],
         "model": [CONFIG.model.path, CONFIG.model.revision],
         "threads": CONFIG.threads.train,
+        "saved": CONFIG.saved_steps(wildcards.run, int(wildcards.seed)),
     }
+
+
+def measure_code(wildcards):
+    """The code a measurement depends on: what its run depends on, and its own."""
+    return [*run_code(SimpleNamespace(run=CONFIG.measurement.run)), *code("analyse/theory")]
+
+
+def measured_path(wildcards):
+    """Path of a measured base model that is not trained here, else None."""
+    main = wildcards.model == "main"
+    return (CONFIG.model if main else CONFIG.measurement.models[wildcards.model]).path
+
+
+def measured_base(wildcards):
+    """The folder of the warm start of a measured model, or nothing when it comes from elsewhere."""
+    place = "base_model" if wildcards.model == "main" else f"measured/{wildcards.model}/base_model"
+    return [] if measured_path(wildcards) else [f"{RESULTS}/{place}"]
+
+
+def measured_run(wildcards):
+    """The last model and the kept ones of the run whose update is measured."""
+    run, seed = CONFIG.measurement.run, CONFIG.seeds[0]
+    place = f"runs/{run}" if wildcards.model == "main" else f"measured/{wildcards.model}/{run}"
+    return [f"{RESULTS}/{place}/seed{seed}/{name}" for name in ("model", "models")]
 
 
 def folder_of_data(wildcards, input):

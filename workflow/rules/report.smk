@@ -7,6 +7,7 @@ rule tabulate:
         metrics=of_runs("runs/{run}/seed{seed}/metrics.jsonl", TRAINED),
         generations=of_runs(f"generations/{{run}}/seed{{seed}}/{BENCHMARKS[0]}.jsonl.gz", EVALUATED),
         verdicts=of_runs(f"verdicts/{{run}}/seed{{seed}}/{BENCHMARKS[0]}.jsonl.gz", EVALUATED),
+        measurements=expand(f"{RESULTS}/measurements/{{model}}.csv.gz", model=MEASURED),
         code=code("analyse"),
     output:
         directory(f"{RESULTS}/tables"),
@@ -16,7 +17,18 @@ rule tabulate:
         "../../environment.yml"
     params:
         config=f"{RESULTS}/config.yaml",
-        sections={key: SECTIONS[key] for key in ("name", "methods", "external", "seeds", "data", "evaluation")},
+        sections={
+            key: SECTIONS[key]
+            for key in (
+                "name",
+                "methods",
+                "external",
+                "seeds",
+                "data",
+                "evaluation",
+                "measurement",
+            )
+        },
         results=subpath(output[0], parent=True),
     shell:
         "steer tabulate --config {params.config} --results {params.results} --out {output} > {log} 2>&1"

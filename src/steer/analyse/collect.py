@@ -29,6 +29,7 @@ QUESTION_COLUMNS = [
     *VERDICTS,
     "truncated",
     "tokens",
+    "logprob",
     "present_not_extracted",
     "majority",
 ]
@@ -38,7 +39,8 @@ QUESTION_COLUMNS = [
 class Collected:
     """Frames of one results folder.
 
-    `questions` has QUESTION_COLUMNS: counts of samples, `tokens` their mean length, `majority` maj@k over all verified
+    `questions` has QUESTION_COLUMNS: counts of samples, `tokens` their mean length,
+    `logprob` the mean of their log-probabilities per token, `majority` maj@k over all verified
     samples (math). `curves` has run, seed, step and every metric found. `runs` holds what each run folder says about
     itself, by (run, seed). `labels` follows the order of the tables: base, trained runs, external runs, oracle.
     """
@@ -150,7 +152,7 @@ def _question(verdicts: list[dict], responses: list[dict] | None, kind: str, gol
     if unknown := set(counts) - set(VERDICTS):
         raise UserError(f"verdict {unknown.pop()!r} is none of {', '.join(VERDICTS)}; grade again")
     row: dict[str, Any] = {"samples": len(verdicts), **{name: counts[name] for name in VERDICTS}}
-    row["truncated"] = row["tokens"] = row["present_not_extracted"] = row["majority"] = None
+    row["truncated"] = row["tokens"] = row["logprob"] = row["present_not_extracted"] = row["majority"] = None
     if kind == "math":
         judged = [verdict for verdict in verdicts if verdict["verdict"] != "unverifiable"]
         right = [verdict["verdict"] == "correct" for verdict in judged]
@@ -158,6 +160,8 @@ def _question(verdicts: list[dict], responses: list[dict] | None, kind: str, gol
     if responses is not None:
         row["truncated"] = sum(response["finish_reason"] == "length" for response in responses)
         row["tokens"] = sum(response["tokens"] for response in responses) / max(len(responses), 1)
+        if responses and all("logprob" in response for response in responses):
+            row["logprob"] = sum(response["logprob"] for response in responses) / len(responses)
         if kind == "math" and gold:
             row["present_not_extracted"] = sum(
                 verdict["verdict"] == "wrong" and not _text(verdict.get("extracted")) and stands_in(gold, said["text"])

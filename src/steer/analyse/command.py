@@ -23,9 +23,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from steer.analyse import accuracy, claims, render, tables
     from steer.analyse.collect import collect
+    from steer.analyse.perplexity import perplexity_table
+    from steer.analyse.theory import tables as theory
 
     config = config_from(args)
     collected = collect(config, args.results)
+    measurements = theory.read(collected)
     out = Path(args.out)
     about = provenance(collected, args)
     for line in collected.missing:
@@ -45,12 +48,19 @@ def run(args: argparse.Namespace) -> None:
     ]
     if "oracle" in collected.labels:
         made.append(tables.oracle_failures(collected, oracle_rows(collected)))
+    agreements = theory.agreements(measurements, config.measurement.draws if config.measurement else 0)
+    if config.measurement:
+        made += [theory.estimator_table(collected, agreements), theory.model_table(collected, agreements)]
     for table in made:
         render.write(table, out, about)
     frames = {
         "accuracy.csv": accuracies,
         "F6_pass_at_k.csv": accuracy.pass_table(collected),
         "training_curves.csv": labelled_curves(collected),
+        "F1_entropy_change.csv": theory.binned(measurements),
+        "F1_tokens.csv": theory.sampled(measurements),
+        "D3_perplexity_groups.csv": perplexity_table(collected, found),
+        "D4_positions.csv": theory.positions(measurements),
         "accuracy_by_question.csv.gz": collected.questions,
     }
     for name, frame in frames.items():

@@ -68,7 +68,7 @@ def read_tree(path: str | Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """A configuration file with the files it `extends` (relative to itself) merged underneath.
 
     A mapping in the delta merges with the base's; `methods: {…}` is the exception: a list of runs is a choice,
-    so a file that names methods replaces the base's.
+    so a file that names methods replaces the base's, and with them the measurement of one of them.
     """
     path = Path(path)
     if path.resolve() in _seen:
@@ -84,6 +84,8 @@ def _with_base(tree: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) ->
     for replaced in ("methods", "external"):
         if replaced in tree:
             base.pop(replaced, None)
+    if "methods" in tree:
+        base.pop("measurement", None)
     return merge(base, tree)
 
 

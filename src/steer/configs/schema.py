@@ -5,15 +5,12 @@ Snakemake, the command line and the tests read configurations through these mode
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-Positive = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Temperature = Annotated[float, Field(gt=0, description="divides the logits before probabilities and entropies")]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+from steer.configs.measurement import Measurement
+from steer.configs.model import Architecture as Architecture
+from steer.configs.model import Model, Positive, Section, Temperature
+from steer.configs.model import WarmStart as WarmStart
 
 
 class Data(Section):
@@ -28,38 +25,6 @@ class Data(Section):
     template: str | None = Field(None, description="prompt template for every benchmark; absent: its own")
     window: tuple[str, str] | None = Field(None, description="LiveCodeBench: first and last day of the contests, ISO")
     seed: int = 0
-
-
-class Architecture(Section):
-    hidden_size: Positive = 96
-    layers: Positive = 2
-    heads: Positive = 4
-    kv_heads: Positive = 4
-    intermediate_size: Positive = 256
-    max_positions: Positive = 4096
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> "Architecture":
-        if self.hidden_size % self.heads or self.heads % self.kv_heads:
-            raise ValueError("hidden_size must be a multiple of heads, and heads of kv_heads")
-        return self
-
-
-class WarmStart(Section):
-    architecture: Architecture = Architecture()
-    steps: Positive = 1000
-    batch: Positive = 128
-    lr: Annotated[float, Field(gt=0)] = 4e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    noise: Share = Field(0.4, description="share of the worked solutions with one symbol corrupted")
-    direct: Share = Field(0.3, description="share of the solutions that give the answer without working")
-    seed: int = 0
-
-
-class Model(Section):
-    path: str | None = Field(None, description="hub id or folder of the base model; absent: warm start from scratch")
-    revision: str | None = None
-    warm_start: WarmStart = WarmStart()
 
 
 class Training(Section):
@@ -202,7 +167,8 @@ class Config(Section):
     evaluation: Evaluation
     methods: dict[str, Run] = Field(default_factory=dict, description="runs to train, in the order of the tables")
     external: dict[str, External] = Field(default_factory=dict)
-    seeds: list[int] = [0, 1]
+    seeds: list[int] = Field([0, 1])
+    measurement: Measurement | None = None
     threads: Threads = Threads()
     hardware: Hardware = Hardware()
 
@@ -225,6 +191,8 @@ class Config(Section):
         reserved = {"base", "oracle"} & (set(self.methods) | set(self.external))
         if reserved or set(self.methods) & set(self.external):
             raise ValueError("a run's name must be its own, and neither `base` nor `oracle`")
+        if self.measurement is not None and self.measurement.run not in self.methods:
+            raise ValueError(f"measurement.run is {self.measurement.run!r}, which is no entry of `methods`")
         return self
 
     def _check_runs(self) -> None:
@@ -250,6 +218,18 @@ class Config(Section):
         training = self.training_for(run)
         every = training.keep_models_every
         return list(range(every, training.steps + 1, every)) if every else []
+
+    def measured_steps(self) -> list[int]:
+        """The training steps after which the measured run's model is measured; 0 is the base model."""
+        steps = self.training_for(self.measurement.run).steps
+        return sorted({round(stage * steps) for stage in self.measurement.stages})
+
+    def saved_steps(self, run: str, seed: int) -> list[int]:
+        """The steps after which training keeps the model, beside the last: to choose from, and to measure."""
+        if self.measurement is None or (run, seed) != (self.measurement.run, self.seeds[0]):
+            return self.kept_steps(run)
+        between = {step for step in self.measured_steps() if 0 < step < self.training_for(run).steps}
+        return sorted(between.union(self.kept_steps(run)))
 
     def training_for(self, run: str) -> Training:
         """The training section with the run's own changes."""

@@ -7,6 +7,9 @@ from pathlib import Path
 from steer.data.problem import Problem
 from steer.io import read_jsonl, write_jsonl
 
+# Of the rows that are kept: rows of another format are not found again.
+FORMAT = 2
+
 
 def model_hash(model: str, revision: str | None) -> str:
     """A hash of every file of a model folder; of name and revision for a model on the hub."""
@@ -23,7 +26,7 @@ def model_hash(model: str, revision: str | None) -> str:
 
 def key(model: str, problems: list[Problem], sampling: dict) -> str:
     """A hash of the model's hash, the prompts in their order, and everything that sampling depends on."""
-    parts = [model, [(p.id, p.prompt) for p in problems], sampling]
+    parts = [FORMAT, model, [(p.id, p.prompt) for p in problems], sampling]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 

@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> None:
         problems = with_wrong_labels(problems, args.seed)
     revision = config.model.revision if args.model == config.model.path else None
     tokenizer, model = load_tokenizer(args.model, revision), load_model(args.model, revision)
-    training = config.training_for(args.run)
+    training, saved = config.training_for(args.run), config.saved_steps(args.run, args.seed)
     checkpoints = Checkpoints(
         Path(args.checkpoints or f"{out}.checkpoints"),
-        _fingerprint(settings, args),
+        _fingerprint({**settings, "saved": saved}, args),
         keep=training.checkpoints_kept,
     )
     entry = config.methods[args.run]
@@ -83,6 +83,7 @@ def run(args: argparse.Namespace) -> None:
         reward=config.reward,
         seed=args.seed,
         checkpoints=checkpoints,
+        keep_steps=saved,
         engine=engine,
         stop=stop_tokens(model.generation_config, tokenizer, config.rollout.stop),
     )
@@ -95,7 +96,8 @@ def run(args: argparse.Namespace) -> None:
         seconds = round(time.perf_counter() - clock, 1)
         provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds}
         save_model(model, tokenizer, out / "model")
-        for step in config.kept_steps(args.run):
+        (out / "models").mkdir(parents=True, exist_ok=True)
+        for step in saved:
             link_folder(kept / f"step{step}", out / "models" / f"step{step}")
         atomic_write(out / "config.yaml", _yaml({**settings, "versions": versions(), **provenance}))
         write_jsonl(out / "tokens.jsonl.gz", trainer.token_rows)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -42,7 +42,7 @@ from steer.verify.responses import Verifier
 @dataclass
 class Trainer:
     """One run. `model` is trained in place; `engine` makes the rollout engine from model and tokenizer; `stop`: tokens
-    that end a response beside the end of sequence."""
+    that end a response beside the end of sequence; `keep_model` is called after each of `keep_steps`."""
 
     model: Any
     tokenizer: Any
@@ -56,6 +56,7 @@ class Trainer:
     stop: tuple[int, ...] = ()
     on_step: Callable[[dict[str, Any]], None] = lambda metrics: None
     keep_model: Callable[[int], None] = lambda step: None
+    keep_steps: Collection[int] = ()
     metrics: list[dict[str, Any]] = field(default_factory=list)
     token_rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -76,7 +77,7 @@ class Trainer:
             for step in tqdm(steps, initial=first - 1, total=training.steps, desc=self.method.name, mininterval=5):
                 self.metrics.append(self._step(step, engine, verifier, optimizer))
                 self._log(self.metrics[-1])
-                if training.keep_models_every and step % training.keep_models_every == 0:
+                if step in self.keep_steps:
                     self.keep_model(step)
                 if step % training.checkpoint_every == 0 and step < training.steps:
                     self._save(step, optimizer)

@@ -1,0 +1,106 @@
+"""How well an estimate predicts a measurement, token by token, with intervals that respect clusters of tokens.
+
+Tokens of one response share an advantage and a context, so whole responses are resampled (with replacement), not
+tokens. A resampled set is its original with an integer weight on each cluster; every statistic here takes such
+weights, so that all draws are computed at once and the ranks of each draw are exact.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steer.analyse.statistics import LEVEL
+
+STATISTICS = ("scale", "mse", "unexplained", "pearson", "spearman")
+# Numbers in one block of draws × tokens: 16 MB of float64.
+BLOCK = 2_000_000
+
+
+def agreement(
+    estimate: ArrayLike, measured: ArrayLike, cluster: ArrayLike, draws: int = 1000, seed: int = 0
+) -> dict[str, float]:
+    """Agreement of two (tokens,) arrays; `cluster` (tokens,) names the response each token is of.
+
+    - `scale`: the factor c of the best fit measured ≈ c·estimate (least squares, no intercept);
+    - `mse`: mean of (measured - c·estimate)²; `unexplained`: the same over the mean of measured²;
+    - `pearson`, `spearman`: correlations, ties sharing their mean rank;
+    - `<name>_low`, `<name>_high`: the 95 % percentile interval of each over `draws` resamples of the clusters;
+    - `tokens`, `clusters`: how many there are.
+
+    NaN where a statistic does not exist: an estimate that is constant has no correlation, one that is 0 no fit.
+    """
+    estimate, measured = (np.asarray(values, dtype=float) for values in (estimate, measured))
+    names, index = np.unique(np.asarray(cluster), return_inverse=True)
+    count: dict[str, float] = {"tokens": len(estimate), "clusters": len(names)}
+    if not len(estimate):
+        return count | {f"{name}{end}": np.nan for name in STATISTICS for end in ("", "_low", "_high")}
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    weights = np.concatenate([np.ones((1, len(names))), drawn])
+    values = _linear(estimate, measured, index, weights)
+    values["spearman"] = _spearman(estimate, measured, index, weights)
+    tail = 100 * (1 - LEVEL) / 2
+    found = {}
+    for name in STATISTICS:
+        spread = values[name][1:][~np.isnan(values[name][1:])]
+        low, high = np.percentile(spread, [tail, 100 - tail]) if spread.size else (np.nan, np.nan)
+        found |= {name: float(values[name][0]), f"{name}_low": float(low), f"{name}_high": float(high)}
+    return count | found
+
+
+def _linear(x: NDArray, y: NDArray, index: NDArray, weights: NDArray) -> dict[str, NDArray]:
+    """The statistics that are functions of sums over clusters, (draws,) each."""
+    a, b = x - x.mean(), y - y.mean()
+    parts = [np.ones_like(x), x * x, y * y, x * y, a, b, a * a, b * b, a * b]
+    sums = np.stack([np.bincount(index, part, minlength=weights.shape[1]) for part in parts], axis=1)
+    n, xx, yy, xy, sa, sb, aa, bb, ab = (weights @ sums).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.where(xx > 0, xy / xx, np.nan)
+        left = np.maximum(yy - scale * xy, 0.0)
+        return {
+            "scale": scale,
+            "mse": left / n,
+            "unexplained": np.where(yy > 0, left / yy, np.nan),
+            "pearson": _correlation(n, sa, sb, aa, bb, ab),
+        }
+
+
+def _spearman(x: NDArray, y: NDArray, index: NDArray, weights: NDArray) -> NDArray:
+    """Pearson's correlation of the ranks within each draw, (draws,)."""
+    ranks = _Ranks(x), _Ranks(y)
+    size = max(1, BLOCK // len(x))
+    found = []
+    for start in range(0, len(weights), size):
+        of_token = weights[start : start + size][:, index]
+        a, b = (rank(of_token) for rank in ranks)
+        n = of_token.sum(1)
+        # Ranks are about n/2 on average: centring them first keeps the sums exact enough.
+        a, b = a - n[:, None] / 2, b - n[:, None] / 2
+        sums = [np.einsum("dt,dt->d", of_token, part) for part in (a, b, a * a, b * b, a * b)]
+        found.append(_correlation(n, *sums))
+    return np.concatenate(found)
+
+
+class _Ranks:
+    """Mean ranks (tokens,) of the same values under many integer weights: sorted once."""
+
+    def __init__(self, values: NDArray):
+        self.order = np.argsort(values, kind="stable")
+        ordered = values[self.order]
+        new = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+        self.starts = np.flatnonzero(new)
+        self.group = np.empty(len(values), dtype=int)
+        self.group[self.order] = np.cumsum(new) - 1
+
+    def __call__(self, weights: NDArray) -> NDArray:
+        """(draws, tokens) weights → ranks from 1; a value with weight w stands there w times."""
+        size = np.add.reduceat(weights[:, self.order], self.starts, axis=1)
+        mean_rank = size.cumsum(1) - (size - 1) / 2
+        return mean_rank[:, self.group]
+
+
+def _correlation(n: NDArray, a: NDArray, b: NDArray, aa: NDArray, bb: NDArray, ab: NDArray) -> NDArray:
+    """Pearson's correlation from weighted sums; NaN where either side does not vary."""
+    va, vb = n * aa - a * a, n * bb - b * b
+    varies = (va > 1e-12 * n * aa) & (vb > 1e-12 * n * bb)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(varies, np.clip((n * ab - a * b) / np.sqrt(va * vb), -1, 1), np.nan)

@@ -1,0 +1,108 @@
+"""`steer measure`: the entropy change of single updates on a model and its training stages, token by token."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from steer.configs.load import add_config_argument, config_from
+from steer.configs.schema import Config
+from steer.data.problem import Problem
+from steer.errors import UserError
+from steer.io import read_jsonl, write_json
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_config_argument(parser)
+    parser.add_argument("--model", required=True, metavar="FOLDER", help="base model: folder or hub id")
+    parser.add_argument("--run", required=True, metavar="FOLDER", help="run folder of `measurement.run`, as trained")
+    parser.add_argument("--data", required=True, metavar="FILE", help="training problems, data/train.jsonl")
+    parser.add_argument("--out", required=True, metavar="FILE", help="<name>.csv.gz; facts go to <name>.json beside it")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
+
+
+def run(args: argparse.Namespace) -> None:
+    config = config_from(args)
+    if config.measurement is None:
+        raise UserError(f"{args.config}: no `measurement`; add one with `run` and `steps` (docs/theory.md)")
+    if not args.out.endswith(".csv.gz"):
+        raise UserError(f"--out {args.out}: the name must end in .csv.gz")
+    problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
+    if not problems:
+        raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
+
+    import pandas as pd
+    import torch
+
+    from steer.analyse.render import write_frame
+    from steer.verify.responses import Verifier
+
+    torch.set_num_threads(args.threads)
+    started = time.perf_counter()
+    frames, facts = [], {}
+    reward = config.reward
+    limits = reward.code_time_limit_s, reward.code_memory_limit_mb, reward.code_batch_limit_s
+    with Verifier(reward.verifier_workers, *limits) as verifier:
+        for step in config.measured_steps():
+            columns, about = _measure_step(config, args, problems, step, verifier)
+            frames.append(pd.DataFrame({"step": step, **columns}))
+            facts[str(step)] = about
+    write_json(
+        args.out.removesuffix(".csv.gz") + ".json",
+        {
+            "run": config.measurement.run,
+            "seed": config.seeds[0],
+            "parameters": next(iter(facts.values()))["parameters"],
+            "steps": facts,
+        },
+    )
+    # Last, so that a table of tokens has its facts.
+    write_frame(pd.concat(frames, ignore_index=True), Path(args.out))
+    tokens = {step: len(frame) for step, frame in zip(facts, frames, strict=True)}
+    print(json.dumps({"tokens": tokens, "seconds": round(time.perf_counter() - started, 1)}))
+
+
+def _measure_step(
+    config: Config, args: argparse.Namespace, problems: list[Problem], step: int, verifier: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    from steer.analyse.theory.measure import Measurer, measure
+    from steer.engines.limits import stop_tokens
+    from steer.methods import load_method
+    from steer.models.load import load_model, load_tokenizer
+
+    chosen = config.measurement
+    folder = model_folder(config, args.model, Path(args.run), step)
+    entry, training = config.methods[chosen.run], config.training_for(chosen.run)
+    method = load_method(entry.method or chosen.run, entry.set)
+    if method.needs - {"reduction"}:
+        raise UserError(f"{args.config}: measurement.run: method {method.name} needs {', '.join(method.needs)}, which "
+                        "is not measured; name a run of another method")  # fmt: skip
+    method.progress = step / training.steps
+    known = [config.model, *chosen.models.values()]
+    revision = next((model.revision for model in known if model.path == folder), None)
+    model = load_model(folder, revision)
+    tokenizer = load_tokenizer(folder, revision)
+    measurer = Measurer(
+        model=model,
+        tokenizer=tokenizer,
+        method=method,
+        problems=problems,
+        training=training.model_copy(update={"prompts": chosen.prompts, "updates": 1}),
+        reward=config.reward,
+        seed=config.seeds[0],
+        stop=stop_tokens(model.generation_config, tokenizer, config.rollout.stop),
+    )
+    columns, facts = measure(measurer, step, chosen.updates, chosen.warm, chosen.own_tokens, verifier)
+    return columns, {"parameters": sum(p.numel() for p in model.parameters()), "updates": facts}
+
+
+def model_folder(config: Config, base: str, run: Path, step: int) -> str:
+    """Where the model after `step` lies: the base model, the run's last or one that it kept."""
+    if step == 0:
+        return base
+    last = config.training_for(config.measurement.run).steps
+    folder = run / "model" if step == last else run / "models" / f"step{step}"
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such model; train the run with this configuration, or correct --run")
+    return str(folder)

@@ -1,0 +1,202 @@
+"""From measured tokens to tables: agreement of each estimate, entropy change against probability, and position."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from steer.analyse.agreement import STATISTICS, agreement
+from steer.analyse.collect import Collected
+from steer.analyse.render import Cell, Table, number, with_interval
+from steer.analyse.statistics import cluster_mean
+from steer.analyse.tables import scale_note
+
+UPDATES = {
+    "sgd": "SGD",
+    "adamw": "AdamW",
+    "adamw_warm": "AdamW, warm",
+    "own": "own part of SGD",
+}
+ESTIMATORS = ("theorem", "released", "tabular", "covariance", "opefo")
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+BINS = 12  # of the probability, equally many tokens in each
+FEWEST = 8  # tokens in a bin at least
+SHOWN_TOKENS = 400  # per step and update in the scatter
+KEYS = ["model", "parameters", "step", "update"]
+AGREEMENT_COLUMNS = [*KEYS, "tasks", "estimator", "updated_share", "tokens", "clusters"]
+AGREEMENT_COLUMNS += [f"{name}{end}" for name in STATISTICS for end in ("", "_low", "_high")]
+AGREEMENT_COLUMNS += ["lr", "gradient_norm", "rms_change", "nonlinearity"]
+BINNED_COLUMNS = [*KEYS, "quantity", "sign", "probability", "tokens", *QUANTILES]
+POSITION_COLUMNS = ["model", "parameters", "step", "decile", "tokens"]
+POSITION_COLUMNS += [f"{name}{end}" for name in ("entropy", "gradient") for end in ("", "_low", "_high")]
+
+
+def read(collected: Collected) -> dict[str, tuple[pd.DataFrame, dict[str, Any]]]:
+    """Model → (tokens, facts) of the measurements there are; what is configured and absent goes to `missing`."""
+    chosen, found = collected.config.measurement, {}
+    for name in [] if chosen is None else ["main", *chosen.models]:
+        path = collected.folder / "measurements" / f"{name}.csv.gz"
+        if path.is_file():
+            facts = json.loads(Path(f"{collected.folder}/measurements/{name}.json").read_text(encoding="utf-8"))
+            found[name] = (pd.read_csv(path), facts)
+        else:
+            collected.missing.append(f"model {name}: no measurement of the entropy change")
+    return found
+
+
+def _measured(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> Iterator[tuple[dict, pd.DataFrame]]:
+    """(what identifies it, updated tokens with `change`) of each model, step and update.
+
+    A token is updated if its advantage is not 0. Tokens of which the change is not known are left out.
+    """
+    for model, (tokens, facts) in measurements.items():
+        names = [column.removeprefix("change_") for column in tokens.columns if column.startswith("change_")]
+        for step, rows in tokens.groupby("step"):
+            updated = rows[rows["advantage"] != 0]
+            for name in names:
+                known = updated.dropna(subset=f"change_{name}")
+                if len(known):
+                    key = {"model": model, "parameters": facts["parameters"], "step": int(step), "update": name}
+                    yield key, known.assign(change=known[f"change_{name}"])
+
+
+def agreements(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]], draws: int) -> pd.DataFrame:
+    """AGREEMENT_COLUMNS: one row per model, step, update, tasks (`all`, and each kind) and estimator.
+
+    `own` is a part of SGD's step, so the facts of that step stand beside it.
+    """
+    rows = []
+    for key, tokens in _measured(measurements):
+        every, facts = measurements[key["model"]]
+        about = facts["steps"][str(key["step"])]["updates"]["sgd" if key["update"] == "own" else key["update"]]
+        share = float((every[every["step"] == key["step"]]["advantage"] != 0).mean())
+        kinds = tokens["kind"].unique()
+        groups = {"all": tokens} | ({kind: tokens[tokens["kind"] == kind] for kind in kinds} if len(kinds) > 1 else {})
+        for tasks, part in groups.items():
+            for name in ESTIMATORS:
+                found = agreement(part[f"omega_{name}"], part["change"], part["response"], draws)
+                rows.append({**key, "tasks": tasks, "estimator": name, "updated_share": share, **found, **about})
+    return pd.DataFrame(rows, columns=AGREEMENT_COLUMNS)
+
+
+def binned(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
+    """BINNED_COLUMNS: quantiles of the measured change, and of each estimate times its best factor c, by probability.
+
+    `sign` is the sign of the advantage; the tokens of each sign, in the order of their probability, are cut into bins
+    of equally many; `probability` is the bin's median.
+    """
+    rows = []
+    for key, tokens in _measured(measurements):
+        for sign, mine in (("+", tokens[tokens["advantage"] > 0]), ("-", tokens[tokens["advantage"] < 0])):
+            mine = mine.sort_values("probability", kind="stable")
+            number_of_bins = min(BINS, len(mine) // FEWEST)
+            for part in np.array_split(np.arange(len(mine)), number_of_bins) if number_of_bins else []:
+                inside = mine.iloc[part]
+                about = {**key, "sign": sign, "probability": inside["probability"].median(), "tokens": len(inside)}
+                for quantity in ("measured", *ESTIMATORS):
+                    values = np.quantile(_change(tokens, inside, quantity), list(QUANTILES.values()))
+                    rows.append({**about, "quantity": quantity, **dict(zip(QUANTILES, values, strict=True))})
+    return pd.DataFrame(rows, columns=BINNED_COLUMNS)
+
+
+def _change(tokens: pd.DataFrame, part: pd.DataFrame, quantity: str) -> pd.Series:
+    """The measured change in `part`, or an estimate of it times the factor that fits all `tokens` best."""
+    if quantity == "measured":
+        return part["change"]
+    estimate = tokens[f"omega_{quantity}"]
+    square = float((estimate**2).sum())
+    return part[f"omega_{quantity}"] * (float((estimate * tokens["change"]).sum()) / square if square else 0.0)
+
+
+def sampled(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
+    """A few tokens of each measurement for the scatter: probability, entropy, advantage and measured change."""
+    columns = ["probability", "entropy", "advantage", "change"]
+    parts = [pd.DataFrame(columns=[*KEYS, *columns])]
+    for key, tokens in _measured(measurements):
+        shown = tokens.sample(min(len(tokens), SHOWN_TOKENS), random_state=0)[columns].reset_index(drop=True)
+        parts.append(pd.DataFrame({**{name: [value] * len(shown) for name, value in key.items()}, **shown}))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def positions(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
+    """POSITION_COLUMNS by decile (1 to 10) of the relative position t/|o|, t from 0; intervals over responses.
+
+    `entropy`: mean over the responses of their mean there (nats). `gradient`: share of the summed norms of the
+    tokens' loss gradients at the logits; its interval from the deciles' totals per response, the sum held fixed.
+    """
+    rows = []
+    for model, (tokens, facts) in measurements.items():
+        for step, part in tokens.groupby("step"):
+            decile = (10 * part["position"] // part["length"]).clip(upper=9).astype(int) + 1
+            total, responses = part["gradient"].sum(), part["response"].nunique()
+            for place, inside in part.groupby(decile):
+                by_response = inside.groupby("response")
+                entropy = cluster_mean(by_response["entropy"].mean(), bounds=(0.0, np.inf))
+                # A response without a token in the decile adds none of the gradient.
+                sums = by_response["gradient"].sum().to_numpy()
+                sums = np.concatenate([sums, np.zeros(responses - len(sums))]) * responses / (total or np.nan)
+                share = cluster_mean(sums)
+                key = {"model": model, "parameters": facts["parameters"], "step": int(step), "decile": int(place)}
+                values = {"entropy": entropy, "gradient": share}
+                spread = {}
+                for name, estimate in values.items():
+                    low, high = estimate.interval()
+                    spread |= {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
+                rows.append({**key, "tokens": len(inside), **spread})
+    return pd.DataFrame(rows, columns=POSITION_COLUMNS)
+
+
+def millions(parameters: int) -> str:
+    """`0.25 M`, for columns of model sizes."""
+    return f"{parameters / 1e6:.2g} M" if parameters < 1e9 else f"{parameters / 1e9:.2g} G"
+
+
+def estimator_table(collected: Collected, frame: pd.DataFrame) -> Table:
+    """T1: the configuration's own model; each estimate against the measured change, after every stage and update."""
+    shown = frame[(frame["model"] == "main") & (frame["tasks"] == "all")]
+    header = ["step", "update", "tokens", "estimate", "MSE, % of the mean square", "Pearson", "Spearman"]
+    rows = [
+        [
+            Cell(str(r["step"])),
+            Cell(UPDATES[r["update"]]),
+            Cell(f"{r['tokens']} of {r['clusters']} responses"),
+            Cell(r["estimator"]),
+            Cell(with_interval(r["unexplained"], r["unexplained_low"], r["unexplained_high"])),
+            Cell(with_interval(r["pearson"], r["pearson_low"], r["pearson_high"], "+.2f", 1.0)),
+            Cell(with_interval(r["spearman"], r["spearman_low"], r["spearman_high"], "+.2f", 1.0)),
+        ]
+        for r in shown.to_dict("records")
+    ]
+    caption = f"Estimated and measured change of each token's entropy in one update. {scale_note(collected)}"
+    return Table("T1_estimators", caption, frame, header, rows, _notes(collected))
+
+
+def model_table(collected: Collected, frame: pd.DataFrame) -> Table:
+    """T8: every model, stage and kind of task; the correlation of each estimate with the measured change."""
+    header = ["model", "tasks", "step", "update", "tokens", *ESTIMATORS]
+    key = [*KEYS, "tasks"]
+    rows = []
+    for (_, parameters, step, update, tasks), part in frame.groupby(key, sort=False):
+        by_name = {r["estimator"]: r for r in part.to_dict("records")}
+        found = [by_name[name] for name in ESTIMATORS]
+        texts = [with_interval(r["pearson"], r["pearson_low"], r["pearson_high"], "+.2f", 1.0) for r in found]
+        about = [millions(parameters), tasks, str(step), UPDATES[update], number(found[0]["tokens"], ".0f")]
+        rows.append([Cell(text) for text in (*about, *texts)])
+    caption = (
+        f"Pearson correlation of estimated and measured entropy change, by model and task. {scale_note(collected)}"
+    )
+    return Table("T8_models", caption, frame, header, rows, _notes(collected))
+
+
+def _notes(collected: Collected) -> list[str]:
+    notes = [
+        "Tokens with an advantage other than 0, in one update on the whole batch, on policy; in brackets the 95 % "
+        "bootstrap interval over responses. The MSE is what the best multiple of the estimate leaves.",
+        "SGD's rate is such that the entropy changes by a tenth of what AdamW's step does (root mean square); AdamW "
+        "has the rate of training and empty moments. Own part: what a token's own part of SGD's step does to its "
+        "entropy, to first order, on a sample of tokens.",
+    ]
+    return notes + [f"Missing: {line}." for line in collected.missing if "measurement" in line]

@@ -1,0 +1,34 @@
+"""The section of a configuration that asks for the entropy change of single updates."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from steer.configs.model import Model, Positive, Section, Share
+
+
+class Measurement(Section):
+    """The entropy change of single updates, measured and compared with its estimates (docs/theory.md)."""
+
+    run: str = Field(description="the entry of `methods` whose models and update are measured, with the first seed")
+    stages: list[Share] = Field(
+        [0.0, 0.5, 1.0], min_length=1, description="when to measure, as shares of the run: 0 is the base model"
+    )
+    prompts: Positive = Field(32, description="prompts whose rollouts are the contexts")
+    updates: list[Literal["sgd", "adamw", "adamw_warm"]] = Field(["sgd", "adamw"], min_length=1)
+    warm: Positive = Field(8, description="batches that fill the moments of `adamw_warm`")
+    own_tokens: Annotated[int, Field(ge=0)] = Field(
+        256, description="tokens a model of which the part of SGD's step that is their own is computed"
+    )
+    draws: Positive = Field(1000, description="bootstrap draws")
+    models: dict[str, Model] = Field(
+        default_factory=dict, description="further base models, each trained by the same run and measured alike"
+    )
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Measurement":
+        if self.own_tokens and "sgd" not in self.updates:
+            raise ValueError("own_tokens needs `sgd` among updates; add it or set own_tokens: 0")
+        if "main" in self.models:
+            raise ValueError("`main` among models is the configuration's own; take another name")
+        return self

@@ -1,0 +1,45 @@
+"""The sections of a configuration that say what model there is, and what all sections have in common."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[float, Field(gt=0, description="divides the logits before probabilities and entropies")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Architecture(Section):
+    hidden_size: Positive = 96
+    layers: Positive = 2
+    heads: Positive = 4
+    kv_heads: Positive = 4
+    intermediate_size: Positive = 256
+    max_positions: Positive = 4096
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "Architecture":
+        if self.hidden_size % self.heads or self.heads % self.kv_heads:
+            raise ValueError("hidden_size must be a multiple of heads, and heads of kv_heads")
+        return self
+
+
+class WarmStart(Section):
+    architecture: Architecture = Architecture()
+    steps: Positive = 1000
+    batch: Positive = 128
+    lr: Annotated[float, Field(gt=0)] = 4e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    noise: Share = Field(0.4, description="share of the worked solutions with one symbol corrupted")
+    direct: Share = Field(0.3, description="share of the solutions that give the answer without working")
+    seed: int = 0
+
+
+class Model(Section):
+    path: str | None = Field(None, description="hub id or folder of the base model; absent: warm start from scratch")
+    revision: str | None = None
+    warm_start: WarmStart = WarmStart()

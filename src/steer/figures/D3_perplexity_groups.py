@@ -1,0 +1,52 @@
+"""Gain in accuracy over the base model by perplexity of the base model's responses, one line per run."""
+
+from matplotlib.figure import Figure
+
+from steer.figures import page
+from steer.figures.looks import look
+from steer.figures.sources import Sources
+
+BARS_UP_TO = 8  # runs with intervals drawn
+
+
+def draw(sources: Sources) -> Figure:
+    table = sources.frame("D3_perplexity_groups.csv")
+    runs = [run for run in sources.labels if run in set(table["run"])]
+    if not runs:
+        figure, (ax,) = page.panels(1, 1, 4.6, 2.4)
+        page.say(ax, "No run beside a base model whose responses carry log-probabilities.")
+        page.notes(figure, sources)
+        return figure
+    figure, (gain, base) = page.panels(2, 2, 3.6, 2.9)
+    for place, run in enumerate(runs):
+        rows = table[table["run"] == run].sort_values("group")
+        shift = 0.5 * ((place + 0.5) / len(runs) - 0.5)
+        error = [100 * (rows["gain"] - rows["low"]), 100 * (rows["high"] - rows["gain"])]
+        gain.errorbar(
+            rows["group"] + shift,
+            100 * rows["gain"],
+            yerr=error if len(runs) <= BARS_UP_TO else None,
+            label=sources.labels[run],
+            elinewidth=0.9,
+            capsize=1.5,
+            markersize=4,
+            linewidth=1.1,
+            **{key: value for key, value in look(run).items()},
+        )
+    gain.axhline(0, color="#888888", linewidth=0.8, zorder=1)
+    gain.set(xlabel="perplexity group (1: lowest)", ylabel="gain over the base model (points)")
+    first = table[table["run"] == runs[0]].sort_values("group")
+    base.bar(first["group"], 100 * first["base"], color=look("base")["color"], width=0.6)
+    base.set(xlabel="perplexity group (1: lowest)", ylabel="accuracy of the base model (%)")
+    for ax in (gain, base):
+        ax.set_xticks(sorted(table["group"].unique()))
+    page.legend(figure, gain)
+    ranges = ", ".join(f"{r.group}: {r.perplexity_low:.2f} to {r.perplexity_high:.2f}" for r in first.itertuples())
+    page.notes(
+        figure,
+        sources,
+        "Questions in groups of equal size within each benchmark, by the mean log-perplexity of the base model's "
+        f"responses. Perplexities (5 to 95 %) {ranges}.",
+        "Bars: 95 % interval over questions." if len(runs) <= BARS_UP_TO else "Intervals are in the table.",
+    )
+    return figure

@@ -1,0 +1,60 @@
+"""Does the weight act? Quantiles of λ, effective sample size and the share of the entropy change it removes."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from steer.figures import page
+from steer.figures.lines import draw_runs, seeds_note, smoothing_window
+from steer.figures.sources import Sources
+
+WEIGHTS = {
+    "weight_min": "λ, least",
+    "weight_p05": "λ, 5 % quantile",
+    "weight_p50": "λ, median",
+    "weight_max": "λ, largest",
+}
+SHARES = {"weight_ess": "effective sample size (%)", "entropy_change_removed": "share of Σ|ω| removed (%)"}
+
+
+def draw(sources: Sources) -> Figure:
+    panels = WEIGHTS | SHARES
+    curves = sources.curves(*panels)
+    sets = {run: bool(((rows[list(WEIGHTS)] - 1).abs() > 1e-9).any(axis=None)) for run, rows in curves.groupby("run")}
+    weighted = {run: label for run, label in sources.labels.items() if sets.get(run)}
+    if not weighted:
+        figure, (ax,) = page.panels(1, 1, 4.6, 2.4)
+        page.say(ax, "No run sets token weights: λ is 1 throughout.")
+        page.notes(figure, sources)
+        return figure
+    curves = curves[curves["run"].isin(list(weighted))]
+    figure, axes = page.panels(len(panels), 3, 2.9, 2.2, sharex=True)
+    window = smoothing_window(int(curves["step"].max()))
+    for place, ((metric, title), ax) in enumerate(zip(panels.items(), axes, strict=True)):
+        scale = 100 if metric in SHARES else 1
+        draw_runs(ax, curves.dropna(subset=metric), metric, weighted, scale=scale, window=window, faint=False)
+        ax.set(title=title, xlabel="training step" if place >= 3 else "")
+        ax.ticklabel_format(axis="y", useOffset=False)
+    _ranges(dict(zip(panels, axes, strict=True)), curves)
+    page.legend(figure, axes[0])
+    page.notes(
+        figure,
+        sources,
+        seeds_note(curves),
+        f"Moving average over {window} steps." if window > 1 else "",
+        "Effective sample size: (Σλ)²/(N·Σλ²). Removed: Σ(1-λ)|ω| / Σ|ω|, by the weight's own estimate ω.",
+    )
+    return figure
+
+
+def _ranges(axes: dict[str, Axes], curves: pd.DataFrame) -> None:
+    """One range for all panels of λ, and for the others one that does not blow up what is next to nothing."""
+    low, high = curves["weight_min"].min(), curves["weight_max"].max()
+    room = 0.05 * max(high - low, 0.1)
+    for metric in WEIGHTS:
+        axes[metric].set_ylim(low - room, high + room)
+    sizes, removed = (100 * curves[metric].dropna() for metric in SHARES)
+    if len(sizes):
+        axes["weight_ess"].set_ylim(min(90.0, sizes.min() - 1), 100.5)
+    if len(removed):
+        axes["entropy_change_removed"].set_ylim(min(1.05 * removed.min(), 0.0), max(1.05 * removed.max(), 1.0))

@@ -1,0 +1,79 @@
+# The entropy change of single updates, measured: on the configuration's own model, and on further ones that are
+# trained here by the same run.
+
+MEASURED = ["main", *CONFIG.measurement.models] if CONFIG.measurement else []
+FURTHER = MEASURED[1:]
+
+
+rule measured_base:
+    input:
+        code=code("data/tasks", "models", "engines", "verify") + ["src/steer/train/warm_start.py"],
+    output:
+        directory(f"{RESULTS}/measured/{{model}}/base_model"),
+    log:
+        f"{RESULTS}/logs/measured/{{model}}/warm_start.log",
+    wildcard_constraints:
+        model="|".join(map(re.escape, FURTHER)) or "none",
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.warm_start
+    params:
+        config=f"{RESULTS}/config.yaml",
+        settings=lambda wildcards: json.dumps(SECTIONS["measurement"]["models"][wildcards.model]["warm_start"]),
+        benchmarks=BENCHMARKS,
+    shell:
+        "steer warm-start --config {params.config} --set model.warm_start={params.settings:q} --out {output}"
+        " --threads {threads} > {log} 2>&1"
+
+
+use rule train as measured_train with:
+    input:
+        data=f"{RESULTS}/data/train.jsonl",
+        model=measured_base,
+        code=run_code,
+    output:
+        metrics=f"{RESULTS}/measured/{{model}}/{{run}}/seed{{seed}}/metrics.jsonl",
+        config=f"{RESULTS}/measured/{{model}}/{{run}}/seed{{seed}}/config.yaml",
+        model=directory(f"{RESULTS}/measured/{{model}}/{{run}}/seed{{seed}}/model"),
+        models=directory(f"{RESULTS}/measured/{{model}}/{{run}}/seed{{seed}}/models"),
+        tokens=f"{RESULTS}/measured/{{model}}/{{run}}/seed{{seed}}/tokens.jsonl.gz",
+    log:
+        f"{RESULTS}/logs/measured/{{model}}/{{run}}/seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measured/{{model}}/{{run}}/seed{{seed}}.tsv"
+    wildcard_constraints:
+        model="|".join(map(re.escape, FURTHER)) or "none",
+    params:
+        config=f"{RESULTS}/config.yaml",
+        sections=run_sections,
+        model=lambda wildcards, input: measured_path(wildcards) or input.model[0],
+        out=subpath(output.metrics, parent=True),
+        checkpoints=f"{RESULTS}/checkpoints/measured/{{model}}/{{run}}/seed{{seed}}",
+
+
+rule measure:
+    input:
+        data=f"{RESULTS}/data/train.jsonl",
+        base=measured_base,
+        run=measured_run,
+        code=measure_code,
+    output:
+        tokens=f"{RESULTS}/measurements/{{model}}.csv.gz",
+        facts=f"{RESULTS}/measurements/{{model}}.json",
+    log:
+        f"{RESULTS}/logs/measure/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure/{{model}}.tsv"
+    wildcard_constraints:
+        model="|".join(map(re.escape, MEASURED)) or "none",
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.train
+    params:
+        config=f"{RESULTS}/config.yaml",
+        measurement={key: value for key, value in (SECTIONS["measurement"] or {}).items() if key != "draws"},
+        model=lambda wildcards, input: measured_path(wildcards) or input.base[0],
+        run=lambda wildcards, input: Path(input.run[0]).parent,
+    shell:
+        "steer measure --config {params.config} --model {params.model} --run {params.run} --data {input.data}"
+        " --out {output.tokens} --threads {threads} > {log} 2>&1"
