@@ -139,6 +139,22 @@ class Rollout(Section):
         return self
 
 
+class Verl(Section):
+    """verl on Ray, with `engine: verl`. docs/verl.md. What `rollout` says of dtype and memory holds there too."""
+
+    nodes: Positive = 1
+    gpus_per_node: Positive = 1
+    ray_address: str | None = Field(None, description="`host:port` of a running Ray; absent: Ray on this machine alone")
+    strategy: Literal["fsdp", "fsdp2"] = "fsdp2"
+    rollout: Literal["vllm", "sglang"] = "vllm"
+    tensor_parallel: Positive = Field(1, description="GPUs per rollout engine")
+    tokens_per_gpu: Positive | None = Field(None, description="of a micro-batch; absent: two sequences of full length")
+    reward_workers: Positive = Field(8, description="processes that verify responses, with verifiers of their own")
+    overrides: dict[str, Any] = Field(
+        default_factory=dict, description="verl's own dotted keys, `trainer.test_freq: 10`; checked against its schema"
+    )
+
+
 class Threads(Section):
     """Threads per job; independent jobs run side by side until the cores are used."""
 
@@ -162,6 +178,8 @@ class Config(Section):
     data: Data
     model: Model = Model()
     training: Training | None = None
+    engine: Literal["steer", "verl"] = Field("steer", description="what trains: our own loop, or verl on Ray")
+    verl: Verl = Verl()
     rollout: Rollout = Rollout()
     reward: Reward = Reward()
     evaluation: Evaluation

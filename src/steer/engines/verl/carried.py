@@ -1,0 +1,49 @@
+"""What verl cannot be given: refused by name before anything starts."""
+
+from steer.configs.load import nearest
+from steer.configs.schema import Config, Training
+from steer.errors import UserError
+from steer.methods import Method, load_method
+
+# Fields of `steer.methods.Tokens` that no tensor of verl's update batch holds.
+MISSING = {
+    "reduction": "the sum of π² log π over the vocabulary, which verl's forward pass does not return",
+    "teacher_logprob": "a second forward pass under a teacher's prompt, which verl's workers do not make",
+    "proxy_logprob": "log-probabilities under the filtered sampling policy, which verl's forward pass does not return",
+}
+
+
+def obstacle(method: Method) -> str | None:
+    """Why verl cannot carry the method, None where it can."""
+    return next((MISSING[need] for need in sorted(method.needs) if need in MISSING), None)
+
+
+def carried_method(config: Config, source: str, run: str) -> Method:
+    """The method of a run; `UserError` if it, or a setting of the run, has no counterpart in verl."""
+    if run not in config.methods:
+        raise UserError(f"{source}: no run {run!r} in `methods`{nearest(run, config.methods)}")
+    entry = config.methods[run]
+    method = load_method(entry.method or run, entry.set)
+    reason = obstacle(method)
+    if reason:
+        raise UserError(f"{source}: `engine: verl` cannot run {run!r}: method {method.name} needs {reason}")
+    for problem in _obstacles(config, config.training_for(run)):
+        raise UserError(f"{source}: `engine: verl` cannot run {run!r}: {problem}")
+    return method
+
+
+def _obstacles(config: Config, training: Training) -> list[str]:
+    """What of a run's settings verl has no counterpart for."""
+    ranks = config.verl.nodes * config.verl.gpus_per_node
+    update = training.prompts // training.updates * training.rollouts
+    checks = {
+        "training.dynamic_sampling has rounds, verl's own filter has none; set it to 1 and, for verl's filter,"
+        " `algorithm.filter_groups.enable: true` in `verl.overrides`": training.dynamic_sampling > 1,
+        "rollout.stop has no counterpart in verl; leave it empty": bool(config.rollout.stop),
+        f"an update of {update} responses (training.prompts / updates · rollouts) cannot be dealt to"
+        f" {ranks} GPUs (verl.nodes · gpus_per_node); make it a multiple": update % ranks != 0,
+        f"verl.tensor_parallel {config.verl.tensor_parallel} does not divide {ranks} GPUs": ranks
+        % config.verl.tensor_parallel
+        != 0,
+    }
+    return [problem for problem, present in checks.items() if present]

@@ -1,0 +1,29 @@
+"""Prepared problems as the parquet that verl reads."""
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from steer.data.problem import Problem
+from steer.io import atomic_write
+
+
+def write_parquet(path: Path, problems: Iterable[Problem], split: str) -> None:
+    """One row a problem: verl's own columns, and in `extra_info.problem` the whole of it, as JSON, for the reward."""
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = [
+        {
+            "data_source": problem.benchmark,
+            "prompt": [{"role": "user", "content": problem.prompt}],
+            "ability": problem.kind,
+            "reward_model": {"style": "rule", "ground_truth": problem.gold},
+            "extra_info": {"split": split, "index": index, "problem": json.dumps(problem.to_json())},
+        }
+        for index, problem in enumerate(problems)
+    ]
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), buffer)
+    atomic_write(path, buffer.getvalue())

@@ -1,0 +1,131 @@
+"""`steer train` with `engine: verl`: check everything, write verl's data, run it, and bring the results home.
+
+The run folder is the one our own trainer writes; only the token view stays empty.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from steer.configs.schema import Config
+from steer.data.problem import Problem
+from steer.engines.verl import VERSION
+from steer.engines.verl.carried import carried_method
+from steer.engines.verl.files import write_parquet
+from steer.engines.verl.overrides import Paths, command, verl_settings
+from steer.engines.verl.settings import METRICS_FILE
+from steer.errors import UserError
+from steer.io import atomic_directory, atomic_write, read_jsonl, write_jsonl
+from steer.train.checkpoint import fingerprint
+from steer.train.command import run_settings, training_data, versions
+
+
+def verl_python() -> str:
+    """The Python that has verl: `STEER_VERL_PYTHON`, this one, or the checkout's `.venv-verl`."""
+    named = os.environ.get("STEER_VERL_PYTHON")
+    if named:
+        return named
+    try:
+        version("verl")
+        return sys.executable
+    except PackageNotFoundError:
+        pass
+    for folder in (Path.cwd(), Path(__file__).parents[4]):
+        python = folder / ".venv-verl" / "bin" / "python"
+        if python.is_file():
+            return str(python)
+    raise UserError(
+        f"`engine: verl` needs verl {VERSION}, which is not installed; run `make verl-setup`, or set STEER_VERL_PYTHON"
+        " to a Python that has it"
+    )
+
+
+def train(args: argparse.Namespace, config: Config) -> None:
+    """One run of one method with one seed, from the same arguments as our own trainer."""
+    method = carried_method(config, args.config, args.run)
+    python = verl_python()
+    problems = training_data(args, config)
+    settings = run_settings(config, args.run, args.seed) | {"verl": config.verl.model_dump()}
+    mark = fingerprint(settings, [Path(args.data), *Path(args.model).glob("*.safetensors")])[:12]
+    out, folder = Path(args.out), Path(args.checkpoints or f"{args.out}.checkpoints").absolute()
+    # Another configuration has another folder: verl goes on with whatever lies in the one it is given.
+    paths = Paths(
+        model=str(Path(args.model).absolute()) if Path(args.model).is_dir() else args.model,
+        train=str(folder / "data" / "train.parquet"),
+        validation=str(folder / "data" / "validation.parquet"),
+        checkpoints=str(folder / f"verl-{mark}"),
+    )
+    line = command(python, verl_settings(config, args.run, args.seed, method, paths, len(problems)))
+    check(python, line[3:], config.verl.ray_address)
+    write_parquet(Path(paths.train), problems, "train")
+    write_parquet(Path(paths.validation), evaluation_problems(Path(args.data), config), "validation")
+    started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
+    status = subprocess.run(line, check=False).returncode
+    if status != 0:
+        raise UserError(
+            f"verl ended with status {status}; its last words are above. Started again, the run goes on from its last"
+            f" checkpoint in {paths.checkpoints}"
+        )
+    seconds = round(time.perf_counter() - clock, 1)
+    steps = config.training_for(args.run).steps
+    metrics = metrics_of(Path(paths.checkpoints) / METRICS_FILE, steps)
+    with atomic_directory(out / "model") as model:
+        merge(python, Path(paths.checkpoints) / f"global_step_{steps}" / "actor", model)
+    provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds, "command": line}
+    record = {**settings, "versions": {**versions(), "verl": VERSION}, **provenance}
+    atomic_write(out / "config.yaml", yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+    write_jsonl(out / "tokens.jsonl.gz", [])
+    write_jsonl(out / "metrics.jsonl", metrics)
+    shutil.rmtree(folder, ignore_errors=True)
+    last = {name: metrics[-1][name] for name in ("step", "accuracy", "entropy")}
+    print(json.dumps({"run": args.run, "seed": args.seed, **last, "seconds": seconds}))
+
+
+def check(python: str, overrides: list[str], address: str | None) -> None:
+    """`UserError` with what `steer.engines.verl.check` finds wrong, in verl's own Python."""
+    request = json.dumps({"overrides": overrides, "address": address})
+    try:
+        result = subprocess.run(
+            [python, "-m", "steer.engines.verl.check"], input=request, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise UserError(f"{python}: cannot be run ({error.strerror}); correct STEER_VERL_PYTHON") from None
+    if result.returncode != 0:
+        last = (result.stderr.strip().splitlines() or [f"status {result.returncode}"])[-1]
+        raise UserError(last)
+
+
+def evaluation_problems(data: Path, config: Config) -> list[Problem]:
+    """The evaluation problems that lie beside the training data: verl's validation set."""
+    files = [data.parent / f"{name}.jsonl" for name in config.data.benchmarks]
+    return [Problem.from_json(row) for file in files if file.is_file() for row in read_jsonl(file)]
+
+
+def metrics_of(file: Path, steps: int) -> list[dict]:
+    """Our metrics of the steps 1 … `steps`. A step that a resumed run did again counts as it was done last."""
+    rows = {row["step"]: row for row in read_jsonl(file)}
+    missing = [step for step in range(1, steps + 1) if step not in rows]
+    if missing:
+        raise UserError(f"{file}: verl ended without the metrics of step {missing[0]}; delete the folder and run again")
+    # Not measured by verl, but named by the tables: null, as docs/metrics.md has it.
+    return [{"seconds_verify": None, **rows[step]} for step in range(1, steps + 1)]
+
+
+def merge(python: str, checkpoint: Path, target: Path) -> None:
+    """verl's sharded checkpoint as one Hugging Face folder, by verl's own merger."""
+    arguments = ["--backend", "fsdp", "--local_dir", str(checkpoint), "--target_dir", str(target)]
+    result = subprocess.run(
+        [python, "-m", "verl.model_merger", "merge", *arguments], capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        tail = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"{checkpoint}: verl's model merger failed: {tail}")

@@ -1,0 +1,160 @@
+"""A run of ours as verl's configuration: dotted keys and values, and the command line that says them.
+
+Nothing here imports verl: `steer plan` shows the command where verl is not installed.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steer.configs.schema import Config
+from steer.methods import Method
+
+REDUCTIONS = {
+    "token_mean": "token-mean",
+    "sequence_mean": "seq-mean-token-mean",
+    "constant_length": "seq-mean-token-sum-norm",
+}
+KEPT = 2  # checkpoints; as many as our own trainer keeps
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Folders and files of a run as verl is told them; all nodes must see them under the same names."""
+
+    model: str
+    train: str
+    validation: str
+    checkpoints: str
+
+
+def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Paths, problems: int) -> dict[str, Any]:
+    """verl's dotted keys, the user's own last. `problems`: number of training problems, which sets the epochs.
+
+    A key that starts with `+` is one that verl's schema does not have.
+    """
+    training = config.training_for(run)
+    length = training.max_prompt_tokens + training.max_response_tokens
+    actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
+    settings = {
+        "algorithm.adv_estimator": "grpo",  # one that needs no critic; the advantages are ours
+        "algorithm.use_kl_in_reward": False,
+        "data.train_files": paths.train,
+        "data.val_files": paths.validation,
+        "data.train_batch_size": training.prompts,
+        "data.max_prompt_length": training.max_prompt_tokens,
+        "data.max_response_length": training.max_response_tokens,
+        "data.truncation": "left",
+        "data.filter_overlong_prompts": True,
+        "data.shuffle": True,
+        "data.seed": seed,
+        "actor_rollout_ref.model.path": paths.model,
+        f"{actor}.strategy": config.verl.strategy,
+        f"{actor}.ppo_mini_batch_size": training.prompts // training.updates,
+        f"{actor}.ppo_epochs": 1,
+        f"{actor}.shuffle": False,
+        f"{actor}.use_dynamic_bsz": True,
+        f"{actor}.ppo_max_token_len_per_gpu": config.verl.tokens_per_gpu or 2 * length,
+        f"{actor}.calculate_entropy": True,
+        f"{actor}.entropy_coeff": 0,
+        f"{actor}.use_kl_loss": False,
+        f"{actor}.grad_clip": training.gradient_clip,
+        f"{actor}.optim.clip_grad": training.gradient_clip,
+        f"{actor}.optim.lr": training.lr,
+        f"{actor}.optim.lr_warmup_steps": training.warmup_steps or -1,
+        f"{actor}.optim.weight_decay": training.weight_decay,
+        f"{actor}.optim.lr_scheduler_type": "constant",
+        **_shown(method, actor),
+        f"{rollout}.name": config.verl.rollout,
+        f"{rollout}.n": training.rollouts,
+        f"{rollout}.temperature": training.temperature,
+        f"{rollout}.top_p": training.top_p,
+        f"{rollout}.seed": seed,
+        f"{rollout}.dtype": config.rollout.dtype,
+        f"{rollout}.enforce_eager": config.rollout.enforce_eager,
+        f"{rollout}.gpu_memory_utilization": config.rollout.gpu_memory_utilization,
+        f"{rollout}.tensor_model_parallel_size": config.verl.tensor_parallel,
+        f"{rollout}.calculate_log_probs": True,
+        "reward.num_workers": config.verl.reward_workers,
+        "reward.custom_reward_function.path": "pkg://steer.engines.verl.reward",
+        "reward.custom_reward_function.name": "compute_score",
+        "+reward.custom_reward_function.reward_kwargs.reward": config.reward.model_dump(),
+        "trainer.use_v1": True,
+        "trainer.v1.trainer_mode": "steer",
+        "trainer.nnodes": config.verl.nodes,
+        "trainer.n_gpus_per_node": config.verl.gpus_per_node,
+        "trainer.total_training_steps": training.steps,
+        "trainer.total_epochs": math.ceil(training.steps * training.prompts / max(problems, 1)) + 1,
+        "trainer.save_freq": training.checkpoint_every,
+        "trainer.max_actor_ckpt_to_keep": KEPT,
+        "trainer.resume_mode": "auto",
+        "trainer.default_local_dir": paths.checkpoints,
+        "trainer.val_before_train": False,
+        "trainer.test_freq": -1,
+        "trainer.project_name": config.name,
+        "trainer.experiment_name": f"{run}-seed{seed}",
+        "trainer.logger": ["console", *(["tensorboard"] if training.tensorboard else [])],
+        "+steer": run_node(config, run, seed, method),
+    }
+    if config.verl.ray_address is not None:
+        settings["+ray_kwargs.ray_init.address"] = config.verl.ray_address
+    return settings | config.verl.overrides
+
+
+def run_node(config: Config, run: str, seed: int, method: Method) -> dict[str, Any]:
+    """What our trainer inside verl is told: the method with every parameter, the rewards, the seed."""
+    return {
+        "run": run,
+        "seed": seed,
+        "method": method.name,
+        "label": config.methods[run].label or method.label,
+        "slots": method.settings,
+        "reward": config.reward.model_dump(),
+        "correction_cap": config.training_for(run).correction_cap,
+    }
+
+
+def _shown(method: Method, actor: str) -> dict[str, Any]:
+    """The method where verl has names for it. Our loss replaces verl's; these keep its own record of the run true."""
+    clip, reduction = method.settings["clip"], method.settings["reduction"]
+    shown = {f"{actor}.loss_agg_mode": REDUCTIONS[reduction["name"]]}
+    if "length" in reduction:
+        shown[f"{actor}.loss_scale_factor"] = reduction["length"]
+    if clip["name"] == "ppo":
+        names = {"low": "clip_ratio_low", "high": "clip_ratio_high", "dual": "clip_ratio_c"}
+        shown |= {f"{actor}.{names[key]}": clip[key] for key in names if clip[key] is not None}
+    return shown
+
+
+def command(python: str, settings: dict[str, Any]) -> list[str]:
+    """The program and its arguments; `shlex.join` makes a line of it."""
+    return [python, "-m", "verl.trainer.main_ppo", *(f"{key}={hydra_value(value)}" for key, value in settings.items())]
+
+
+def hydra_value(value: Any) -> str:
+    """A plain value in the grammar of Hydra's command line."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{hydra_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(hydra_value, value)) + "]"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    text = str(value)
+    if re.fullmatch(r"[A-Za-z_/][A-Za-z0-9_./-]*", text) and text.lower() not in ("null", "true", "false", "nan", "inf"):
+        return text
+    escaped = re.sub(r"(\\*)'", lambda match: match.group(1) * 2 + r"\'", text)
+    trailing = len(escaped) - len(escaped.rstrip("\\"))
+    return f"'{escaped}{chr(92) * trailing}'"
+
+
+def plan_paths(config: Config, run: str, seed: int, results: Path) -> Paths:
+    """Where the workflow puts a run, for showing its command before anything exists."""
+    base = config.model.path or f"{results}/base_model"
+    checkpoints = results / "checkpoints" / run / f"seed{seed}"
+    data = checkpoints / "data"
+    return Paths(base, str(data / "train.parquet"), str(data / "validation.parquet"), str(checkpoints / "verl"))

@@ -1,0 +1,46 @@
+"""Our verifiers as verl's custom reward function, called in the processes of its reward loop."""
+
+import atexit
+import json
+from functools import cache
+from typing import Any
+
+import torch
+
+from steer.configs.schema import Reward
+from steer.data.problem import Problem
+from steer.train.rollouts import rewards_of
+from steer.verify.responses import Verifier
+
+
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: str,
+    extra_info: dict[str, Any],
+    reward: dict[str, Any],
+    **_: Any,
+) -> dict[str, Any]:
+    """`score`, `verdict` and whether it is `unverifiable`, of one response.
+
+    `extra_info["problem"]` is what `files.write_parquet` put there, `reward` the configuration's section. A response
+    that the verifier could not judge scores 0 and says so: our trainer masks it out. The random control's coin and the
+    over-long penalty are the trainer's (`steer.engines.verl.step.rewards`).
+    """
+    problem = Problem.from_json(json.loads(extra_info["problem"]))
+    settings = Reward.model_validate({**dict(reward), "overlong_buffer": None})
+    verdict = _verifier(settings).verify([problem], [solution_str])[0]
+    known = settings.model_copy(update={"kind": "verified"}) if settings.kind == "random" else settings
+    length = torch.zeros(1)
+    score = rewards_of([problem], [solution_str], [verdict], length, known, 0, torch.Generator()).nan_to_num(0.0).item()
+    return {"score": score, "verdict": verdict.verdict, "unverifiable": float(verdict.verdict == "unverifiable")}
+
+
+@cache
+def _verifier(settings: Reward) -> Verifier:
+    """One for the life of the process; verl calls from several threads, which the verifiers allow."""
+    limits = settings.code_time_limit_s, settings.code_memory_limit_mb, settings.code_batch_limit_s
+    verifier = Verifier(settings.verifier_workers, *limits)
+    verifier.__enter__()
+    atexit.register(verifier.__exit__)
+    return verifier
