@@ -8,7 +8,12 @@ export PATH := $(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := false
 SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)
 
-.PHONY: setup reproduce reference test test-dag test-slow lint format lock nano dry-run dry-paper bench-verify docs clean
+# verl has an environment of its own. On GPU nodes: make verl-setup VERL_REQUIREMENTS=requirements-verl-gpu.in
+VERL_VENV := .venv-verl
+VERL_REQUIREMENTS ?= requirements-verl.lock
+VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
+
+.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-slow lint format lock nano dry-run dry-paper bench-verify docs clean
 
 setup: $(VENV)/.installed
 
@@ -35,6 +40,18 @@ test-dag: setup
 # Every reference solution and labelled completion through the sandbox; a quarter of an hour and real benchmark rows.
 test-slow: setup
 	pytest -m slow --ignore-glob 'tests/test_workflow*.py'
+
+verl-setup: $(VERL_VENV)/.installed
+
+$(VERL_VENV)/.installed: $(VERL_REQUIREMENTS) pyproject.toml
+	$(PYTHON) -m venv $(VERL_VENV)
+	$(VERL_BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $(VERL_REQUIREMENTS)
+	$(VERL_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Our methods inside real verl, on Ray, on the CPU.
+test-verl: verl-setup
+	$(VERL_BIN)/python -m pytest tests/verl
 
 nano: setup
 	snakemake --profile workflow/profiles/nano
@@ -78,6 +95,10 @@ docs: setup
 lock: setup
 	{ echo '# Every package of the environment, pinned. Made from requirements.in and requirements-dev.in by `make lock`.'; \
 	  $(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+cpu$$//'; } > requirements.lock
+
+verl-lock: verl-setup
+	{ echo '# Every package of the environment of verl, pinned. Made from requirements-verl.in by `make verl-lock`.'; \
+	  $(VERL_BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+cpu$$//'; } > requirements-verl.lock
 
 clean:
 	rm -rf results/tiny results/nano .snakemake

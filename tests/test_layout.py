@@ -13,8 +13,10 @@ def test_no_stage_imports_from_a_later_one():
     order += ["analyse", "figures", "report"]
     package = REPOSITORY / "src/steer"
     wrong = []
-    for stage in order:
-        for path in (package / stage).rglob("*.py"):
+    for folder in order:
+        for path in (package / folder).rglob("*.py"):
+            # verl is a trainer of its own, and stands where ours does.
+            stage = "train" if path.is_relative_to(package / "engines/verl") else folder
             for imported in re.findall(r"^\s*(?:from|import) steer\.(\w+)", path.read_text(), re.M):
                 if imported in order and order.index(imported) > order.index(stage):
                     wrong.append(f"{path.relative_to(package)} imports {imported}")

@@ -25,6 +25,7 @@ COMMANDS = {
     "report": ("steer.report.command", "write the self-contained HTML report"),
     "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),
     "dry": ("steer.plan.dry", "two training steps of configurations, with small random models on the CPU"),
+    "verl-command": ("steer.engines.verl.command", "show what a run with `engine: verl` gives to verl"),
     "verify": ("steer.verify.command", "verify answers or programs given on standard input"),
 }
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from methods_batch import active, batch, with_gradient
 from tensordict import TensorDict
 from verl.utils import tensordict_utils as tu
 from verl.workers.engine.utils import prepare_micro_batches
@@ -15,7 +16,6 @@ from steer.engines.verl.carried import obstacle
 from steer.engines.verl.loss import GROUP, ROW, SteerLoss, method_state
 from steer.methods import load_method, method_names
 from steer.train.rollouts import step_generator
-from methods_batch import active, batch, with_gradient
 
 CARRIED = [name for name in method_names() if obstacle(load_method(name)) is None]
 SEED, STEP, RANKS, PROMPT = 3, 5, 2, 2
@@ -54,7 +54,9 @@ def shifted(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     padded = torch.cat([torch.zeros(count, PROMPT - 1), values, torch.zeros(count, 1)], 1)
     lengths = mask.sum(1) + PROMPT
     rows = [row[:n] for row, n in zip(padded, lengths, strict=True)]
-    return torch.nested.nested_tensor_from_jagged(torch.cat(rows), torch.cat([torch.zeros(1), lengths.cumsum(0)]).long())
+    return torch.nested.nested_tensor_from_jagged(
+        torch.cat(rows), torch.cat([torch.zeros(1), lengths.cumsum(0)]).long()
+    )
 
 
 def rank(index: int, names: list[str], folder: str) -> None:

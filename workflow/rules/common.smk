@@ -40,6 +40,10 @@ EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
 SELECT_BY = CONFIG.evaluation.select_by
 KEPT = SELECT_BY or CONFIG.measurement
 KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")} if KEPT else {}
+# With `engine: verl` training depends on verl's section too (not on where Ray runs), and has verl's environment.
+VERL = CONFIG.engine == "verl"
+VERL_SECTIONS = {"verl": {k: v for k, v in SECTIONS["verl"].items() if k != "ray_address"}} if VERL else {}
+TRAIN_ENVIRONMENT = f"../../environment{'-verl' if VERL else ''}.yml"
 
 
 wildcard_constraints:
@@ -54,6 +58,8 @@ def code(*stages):
     places = [Path(workflow.basedir, "src", "steer", stage) for stage in stages]
     # A path relative to the working directory, so that it means the same in every checkout.
     files = (path for place in places for path in [place, *place.rglob("*")] if path.is_file())
+    # verl's adapter is nothing that a result of our own trainer depends on.
+    files = (path for path in files if VERL or "engines/verl" not in path.as_posix())
     return sorted(os.path.relpath(path) for path in files if path.suffix not in (".pyc", ".md"))
 
 
@@ -110,6 +116,7 @@ def run_sections(wildcards):
         "model": [CONFIG.model.path, CONFIG.model.revision],
         "threads": CONFIG.threads.train,
         "saved": CONFIG.saved_steps(wildcards.run, int(wildcards.seed)),
+        **VERL_SECTIONS,
     }
 
 

@@ -39,8 +39,11 @@ rule train:
     wildcard_constraints:
         run="|".join(map(re.escape, CONFIG.methods)) or "none",
     conda:
-        "../../environment.yml"
+        TRAIN_ENVIRONMENT
     threads: CONFIG.threads.train
+    resources:
+        # One run of verl at a time has the cluster, where a profile says `resources: verl=1`.
+        verl=int(VERL),
     params:
         config=f"{RESULTS}/config.yaml",
         sections=run_sections,

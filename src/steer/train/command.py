@@ -46,14 +46,14 @@ def run(args: argparse.Namespace) -> None:
     config = config_from(args)
     if args.run not in config.methods:
         raise UserError(f"{args.config}: no run {args.run!r} in `methods`{nearest(args.run, config.methods)}")
+    if config.engine == "verl":
+        from steer.engines.verl import launch
+
+        return launch.train(args, config)
     torch.set_num_threads(args.threads)
     out = Path(args.out)
     settings = run_settings(config, args.run, args.seed)
-    problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
-    if not problems:
-        raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
-    if config.reward.kind == "wrong-label":
-        problems = with_wrong_labels(problems, args.seed)
+    problems = training_data(args, config)
     revision = config.model.revision if args.model == config.model.path else None
     tokenizer, model = load_tokenizer(args.model, revision), load_model(args.model, revision)
     training, saved = config.training_for(args.run), config.saved_steps(args.run, args.seed)
@@ -106,6 +106,14 @@ def run(args: argparse.Namespace) -> None:
     shutil.rmtree(checkpoints.parent, ignore_errors=True)
     last = {name: metrics[-1][name] for name in ("step", "accuracy", "entropy")}
     print(json.dumps({"run": args.run, "seed": args.seed, **last, "seconds": provenance["seconds"]}))
+
+
+def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
+    """The training problems, with other problems' answers where the control asks for that."""
+    problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
+    if not problems:
+        raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
+    return with_wrong_labels(problems, args.seed) if config.reward.kind == "wrong-label" else problems
 
 
 def run_settings(config: Config, name: str, seed: int) -> dict:

@@ -74,7 +74,9 @@ def compose(overrides: list[str]) -> Any:
                 omega_conf_to_dataclass(section)
         validate_config(config, need_reference_policy(config), need_critic(config))
     except (HydraException, OmegaConfBaseException, AssertionError, ValueError, TypeError) as error:
-        raise UserError(f"verl {VERSION} rejects the configuration: {one_line(error)}; correct `verl.overrides`") from None
+        raise UserError(
+            f"verl {VERSION} rejects the configuration: {one_line(error)}; correct `verl.overrides`"
+        ) from None
     if config.actor_rollout_ref.actor.strategy not in ("fsdp", "fsdp2"):
         raise UserError("verl.overrides: our batch statistics need the strategy fsdp or fsdp2; set `verl.strategy`")
     return config

@@ -21,12 +21,15 @@ from steer.data.problem import Problem
 from steer.engines.verl import VERSION
 from steer.engines.verl.carried import carried_method
 from steer.engines.verl.files import write_parquet
-from steer.engines.verl.overrides import Paths, command, verl_settings
+from steer.engines.verl.overrides import command, paths_in, verl_settings
 from steer.engines.verl.settings import METRICS_FILE
 from steer.errors import UserError
 from steer.io import atomic_directory, atomic_write, read_jsonl, write_jsonl
 from steer.train.checkpoint import fingerprint
 from steer.train.command import run_settings, training_data, versions
+
+# Where `make verl-setup` puts it.
+ENVIRONMENTS = (Path(".venv-verl"), Path(__file__).parents[4] / ".venv-verl")
 
 
 def verl_python() -> str:
@@ -39,8 +42,8 @@ def verl_python() -> str:
         return sys.executable
     except PackageNotFoundError:
         pass
-    for folder in (Path.cwd(), Path(__file__).parents[4]):
-        python = folder / ".venv-verl" / "bin" / "python"
+    for folder in ENVIRONMENTS:
+        python = folder.absolute() / "bin" / "python"
         if python.is_file():
             return str(python)
     raise UserError(
@@ -54,16 +57,13 @@ def train(args: argparse.Namespace, config: Config) -> None:
     method = carried_method(config, args.config, args.run)
     python = verl_python()
     problems = training_data(args, config)
-    settings = run_settings(config, args.run, args.seed) | {"verl": config.verl.model_dump()}
+    # Where Ray runs is nothing that a result depends on.
+    settings = run_settings(config, args.run, args.seed) | {"verl": config.verl.model_dump(exclude={"ray_address"})}
     mark = fingerprint(settings, [Path(args.data), *Path(args.model).glob("*.safetensors")])[:12]
     out, folder = Path(args.out), Path(args.checkpoints or f"{args.out}.checkpoints").absolute()
+    model = str(Path(args.model).absolute()) if Path(args.model).is_dir() else args.model
     # Another configuration has another folder: verl goes on with whatever lies in the one it is given.
-    paths = Paths(
-        model=str(Path(args.model).absolute()) if Path(args.model).is_dir() else args.model,
-        train=str(folder / "data" / "train.parquet"),
-        validation=str(folder / "data" / "validation.parquet"),
-        checkpoints=str(folder / f"verl-{mark}"),
-    )
+    paths = paths_in(folder, model, f"verl-{mark}")
     line = command(python, verl_settings(config, args.run, args.seed, method, paths, len(problems)))
     check(python, line[3:], config.verl.ray_address)
     write_parquet(Path(paths.train), problems, "train")
@@ -78,8 +78,9 @@ def train(args: argparse.Namespace, config: Config) -> None:
     seconds = round(time.perf_counter() - clock, 1)
     steps = config.training_for(args.run).steps
     metrics = metrics_of(Path(paths.checkpoints) / METRICS_FILE, steps)
-    with atomic_directory(out / "model") as model:
-        merge(python, Path(paths.checkpoints) / f"global_step_{steps}" / "actor", model)
+    merge(python, paths.checkpoints, steps, out / "model")
+    for step in config.kept_steps(args.run):
+        merge(python, paths.checkpoints, step, out / "models" / f"step{step}")
     provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds, "command": line}
     record = {**settings, "versions": {**versions(), "verl": VERSION}, **provenance}
     atomic_write(out / "config.yaml", yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
@@ -120,12 +121,13 @@ def metrics_of(file: Path, steps: int) -> list[dict]:
     return [{"seconds_verify": None, **rows[step]} for step in range(1, steps + 1)]
 
 
-def merge(python: str, checkpoint: Path, target: Path) -> None:
-    """verl's sharded checkpoint as one Hugging Face folder, by verl's own merger."""
-    arguments = ["--backend", "fsdp", "--local_dir", str(checkpoint), "--target_dir", str(target)]
-    result = subprocess.run(
-        [python, "-m", "verl.model_merger", "merge", *arguments], capture_output=True, text=True, check=False
-    )
-    if result.returncode != 0:
-        tail = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"{checkpoint}: verl's model merger failed: {tail}")
+def merge(python: str, checkpoints: str, step: int, target: Path) -> None:
+    """verl's sharded checkpoint of a step as one Hugging Face folder, by verl's own merger."""
+    shards = Path(checkpoints) / f"global_step_{step}" / "actor"
+    with atomic_directory(target) as folder:
+        arguments = ["--backend", "fsdp", "--local_dir", str(shards), "--target_dir", str(folder)]
+        line = [python, "-m", "verl.model_merger", "merge", *arguments]
+        result = subprocess.run(line, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            tail = (result.stderr.strip().splitlines() or ["no message"])[-1]
+            raise UserError(f"{shards}: verl's model merger failed: {tail}; the run's folder is {checkpoints}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from steer.configs.schema import Config
+from steer.engines.verl.carried import carried_method
 from steer.methods import Method
 
 REDUCTIONS = {
@@ -18,7 +19,6 @@ REDUCTIONS = {
     "sequence_mean": "seq-mean-token-mean",
     "constant_length": "seq-mean-token-sum-norm",
 }
-KEPT = 2  # checkpoints; as many as our own trainer keeps
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,9 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "trainer.n_gpus_per_node": config.verl.gpus_per_node,
         "trainer.total_training_steps": training.steps,
         "trainer.total_epochs": math.ceil(training.steps * training.prompts / max(problems, 1)) + 1,
-        "trainer.save_freq": training.checkpoint_every,
-        "trainer.max_actor_ckpt_to_keep": KEPT,
+        # verl keeps models as checkpoints: where models are to be kept, all of those.
+        "trainer.save_freq": training.keep_models_every or training.checkpoint_every,
+        "trainer.max_actor_ckpt_to_keep": None if training.keep_models_every else training.checkpoints_kept,
         "trainer.resume_mode": "auto",
         "trainer.default_local_dir": paths.checkpoints,
         "trainer.val_before_train": False,
@@ -145,16 +146,32 @@ def hydra_value(value: Any) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     text = str(value)
-    if re.fullmatch(r"[A-Za-z_/][A-Za-z0-9_./-]*", text) and text.lower() not in ("null", "true", "false", "nan", "inf"):
+    if re.fullmatch(r"[A-Za-z_/][A-Za-z0-9_./-]*", text) and text.lower() not in (
+        "null",
+        "true",
+        "false",
+        "nan",
+        "inf",
+    ):
         return text
     escaped = re.sub(r"(\\*)'", lambda match: match.group(1) * 2 + r"\'", text)
     trailing = len(escaped) - len(escaped.rstrip("\\"))
     return f"'{escaped}{chr(92) * trailing}'"
 
 
-def plan_paths(config: Config, run: str, seed: int, results: Path) -> Paths:
-    """Where the workflow puts a run, for showing its command before anything exists."""
-    base = config.model.path or f"{results}/base_model"
-    checkpoints = results / "checkpoints" / run / f"seed{seed}"
-    data = checkpoints / "data"
-    return Paths(base, str(data / "train.parquet"), str(data / "validation.parquet"), str(checkpoints / "verl"))
+def paths_in(folder: Path, model: str, name: str = "verl") -> Paths:
+    """What a run writes, in the folder of its checkpoints."""
+    data = folder / "data"
+    return Paths(model, str(data / "train.parquet"), str(data / "validation.parquet"), str(folder / name))
+
+
+def planned_command(config: Config, source: str, run: str, seed: int) -> list[str]:
+    """The command with which the workflow would run verl, before data and base model exist. `UserError` as for a run.
+
+    The name of the checkpoints' folder has the run's fingerprint once there is one.
+    """
+    method = carried_method(config, source, run)
+    results = Path("results", config.name).absolute()
+    paths = paths_in(results / "checkpoints" / run / f"seed{seed}", config.model.path or str(results / "base_model"))
+    size = config.data.train_size or config.training.prompts
+    return command("python", verl_settings(config, run, seed, method, paths, size))

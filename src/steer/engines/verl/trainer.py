@@ -70,7 +70,10 @@ class SteerTrainer(PPOTrainerSync):
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         real = [not tag.get("is_padding", False) for tag in batch.tags]
-        fields = [*FIELDS, *(["rollout_log_probs"] if self.config.actor_rollout_ref.rollout.calculate_log_probs else [])]
+        fields = [
+            *FIELDS,
+            *(["rollout_log_probs"] if self.config.actor_rollout_ref.rollout.calculate_log_probs else []),
+        ]
         data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
         found = Responses.read(data, real, self.tokenizer.eos_token_id, self.config.data.max_response_length)
         given = rewards(found, self.run["reward"], self.config.data.max_response_length, self._generator("reward"))
@@ -127,9 +130,7 @@ class SteerTrainer(PPOTrainerSync):
             self.method.load_state_dict(json.loads((folder / METHOD_FILE).read_text()))
 
 
-def update_order(
-    keys: list[str], tags: list[dict], size: int, ranks: int, generator: torch.Generator
-) -> list[int]:
+def update_order(keys: list[str], tags: list[dict], size: int, ranks: int, generator: torch.Generator) -> list[int]:
     """The rows rank by rank, on each rank update by update: what verl cuts into `ranks` and then into updates.
 
     `keys` are verl's, `<prompt>_<session>_<index>`; `size` is the number of responses of an update over all ranks.

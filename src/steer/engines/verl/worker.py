@@ -26,7 +26,7 @@ class MethodTrainingWorker(TrainingWorker):
         return output
 
     def train_batch(self, data: TensorDict) -> TensorDict | None:
-        """One update: a forward pass without gradient over this rank's rows, the statistics of all ranks', verl's own."""
+        """One update: a forward pass without gradient, the statistics over all ranks, then verl's own update."""
         data[ROW] = torch.arange(len(data))
         self.loss_fn.prepare(self._current(data), data, self.engine.get_data_parallel_group())
         return super().train_batch(data)
