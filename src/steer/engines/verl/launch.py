@@ -79,7 +79,8 @@ def train(args: argparse.Namespace, config: Config) -> None:
     steps = config.training_for(args.run).steps
     metrics = metrics_of(Path(paths.checkpoints) / METRICS_FILE, steps)
     merge(python, paths.checkpoints, steps, out / "model")
-    for step in config.kept_steps(args.run):
+    (out / "models").mkdir(parents=True, exist_ok=True)
+    for step in config.saved_steps(args.run, args.seed):
         merge(python, paths.checkpoints, step, out / "models" / f"step{step}")
     provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds, "command": line}
     record = {**settings, "versions": {**versions(), "verl": VERSION}, **provenance}

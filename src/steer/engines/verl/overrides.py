@@ -36,7 +36,7 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
 
     A key that starts with `+` is one that verl's schema does not have.
     """
-    training = config.training_for(run)
+    training, saved = config.training_for(run), config.saved_steps(run, seed)
     length = training.max_prompt_tokens + training.max_response_tokens
     actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     settings = {
@@ -89,8 +89,8 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "trainer.total_training_steps": training.steps,
         "trainer.total_epochs": math.ceil(training.steps * training.prompts / max(problems, 1)) + 1,
         # verl keeps models as checkpoints: where models are to be kept, all of those.
-        "trainer.save_freq": training.keep_models_every or training.checkpoint_every,
-        "trainer.max_actor_ckpt_to_keep": None if training.keep_models_every else training.checkpoints_kept,
+        "trainer.save_freq": math.gcd(*saved) or training.checkpoint_every,
+        "trainer.max_actor_ckpt_to_keep": None if saved else training.checkpoints_kept,
         "trainer.resume_mode": "auto",
         "trainer.default_local_dir": paths.checkpoints,
         "trainer.val_before_train": False,
