@@ -1,9 +1,11 @@
 """What the rules share: the checked configuration, where results go, and which code a result depends on."""
 
+import hashlib
 import json
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,14 +65,35 @@ def code(*stages):
     return sorted(os.path.relpath(path) for path in files if path.suffix not in (".pyc", ".md"))
 
 
-def run_code(wildcards):
-    """The code a run depends on; of the methods' slots only the files whose functions it uses."""
+@cache
+def content(files):
+    """A hash of the names and contents of source files. Rules with a job for every run take it as a parameter: as
+    inputs, a hundred files for each of a thousand jobs take Snakemake most of its planning time."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.encode() + hashlib.sha256(Path(path).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def code_version(*stages):
+    """`code` as one value: what a changed source file changes."""
+    return content(tuple(code(*stages)))
+
+
+@cache
+def code_of_method(used):
+    """The code a run depends on; of the methods' slots only the files in `used`, whose functions it calls."""
     slots = {path.resolve() for slot in SLOTS for path in slot_files(slot)}
-    used = {
-        path.resolve() for slot, choice in METHODS[wildcards.run].items() for path in slot_files(slot, choice["name"])
-    }
-    shared = ("models", "engines", "verify", "train")
-    return [*code(*shared), *(path for path in code("methods") if Path(path).resolve() not in slots - used)]
+    methods = [path for path in code("methods") if Path(path).resolve() not in slots - used]
+    return content((*code("models", "engines", "verify", "train"), *methods))
+
+
+def run_code(wildcards):
+    """The version of the code that a run depends on."""
+    chosen = METHODS[wildcards.run].items()
+    return code_of_method(
+        frozenset(path.resolve() for slot, choice in chosen for path in slot_files(slot, choice["name"]))
+    )
 
 
 def of_runs(pattern, pairs):
@@ -121,8 +144,8 @@ def run_sections(wildcards):
 
 
 def measure_code(wildcards):
-    """The code a measurement depends on: what its run depends on, and its own."""
-    return [*run_code(SimpleNamespace(run=CONFIG.measurement.run)), *code("analyse/theory")]
+    """The version of the code a measurement depends on: what its run depends on, and its own."""
+    return [run_code(SimpleNamespace(run=CONFIG.measurement.run)), code_version("analyse/theory")]
 
 
 def measured_path(wildcards):

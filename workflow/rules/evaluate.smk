@@ -5,7 +5,6 @@ rule generate:
     input:
         data=rules.data.output.evaluation,
         model=evaluated_model,
-        code=code("models", "engines", "generate"),
     output:
         expand(
             f"{RESULTS}/generations/{{{{run}}}}/seed{{{{seed}}}}/{{benchmark}}.jsonl.gz",
@@ -18,6 +17,7 @@ rule generate:
     threads: CONFIG.threads.generate
     params:
         config=f"{RESULTS}/config.yaml",
+        code=code_version("models", "engines", "generate"),
         evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key not in ("also", "select_by")},
         rollout=SECTIONS["rollout"],
         model=model_argument,
@@ -33,7 +33,6 @@ rule grade:
     input:
         data=rules.data.output.evaluation,
         generations=rules.generate.output,
-        code=code("verify", "grade"),
     output:
         expand(
             f"{RESULTS}/verdicts/{{{{run}}}}/seed{{{{seed}}}}/{{benchmark}}.jsonl.gz",
@@ -46,6 +45,7 @@ rule grade:
     threads: CONFIG.threads.grade
     params:
         config=f"{RESULTS}/config.yaml",
+        code=code_version("verify", "grade"),
         reward=SECTIONS["reward"],
         data=folder_of_data,
         generations=lambda wildcards, input: Path(input.generations[0]).parent,
@@ -59,7 +59,6 @@ rule validate:
     input:
         data=f"{RESULTS}/data/{SELECT_BY}.jsonl",
         models=f"{RESULTS}/runs/{{run}}/seed{{seed}}/models",
-        code=code("models", "engines", "generate", "verify", "grade"),
     output:
         f"{RESULTS}/validations/{{run}}/seed{{seed}}/step{{step}}.jsonl.gz",
     log:
@@ -69,6 +68,7 @@ rule validate:
     threads: CONFIG.threads.generate
     params:
         config=f"{RESULTS}/config.yaml",
+        code=code_version("models", "engines", "generate", "verify", "grade"),
         evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key != "also"},
         rollout=SECTIONS["rollout"],
         reward=SECTIONS["reward"],

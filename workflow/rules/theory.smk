@@ -30,7 +30,6 @@ use rule train as measured_train with:
     input:
         data=f"{RESULTS}/data/train.jsonl",
         model=measured_base,
-        code=run_code,
     output:
         metrics=f"{RESULTS}/measured/{{model}}/{{run}}/seed{{seed}}/metrics.jsonl",
         config=f"{RESULTS}/measured/{{model}}/{{run}}/seed{{seed}}/config.yaml",
@@ -45,6 +44,7 @@ use rule train as measured_train with:
         model="|".join(map(re.escape, FURTHER)) or "none",
     params:
         config=f"{RESULTS}/config.yaml",
+        code=run_code,
         sections=run_sections,
         model=lambda wildcards, input: measured_path(wildcards) or input.model[0],
         out=subpath(output.metrics, parent=True),
@@ -56,7 +56,6 @@ rule measure:
         data=f"{RESULTS}/data/train.jsonl",
         base=measured_base,
         run=measured_run,
-        code=measure_code,
     output:
         tokens=f"{RESULTS}/measurements/{{model}}.csv.gz",
         facts=f"{RESULTS}/measurements/{{model}}.json",
@@ -71,6 +70,7 @@ rule measure:
     threads: CONFIG.threads.train
     params:
         config=f"{RESULTS}/config.yaml",
+        code=measure_code,
         measurement={key: value for key, value in (SECTIONS["measurement"] or {}).items() if key != "draws"},
         model=lambda wildcards, input: measured_path(wildcards) or input.base[0],
         run=lambda wildcards, input: Path(input.run[0]).parent,

@@ -25,7 +25,6 @@ rule train:
     input:
         data=f"{RESULTS}/data/train.jsonl",
         model=base_model,
-        code=run_code,
     output:
         **KEPT_MODELS,
         metrics=f"{RESULTS}/runs/{{run}}/seed{{seed}}/metrics.jsonl",
@@ -46,6 +45,7 @@ rule train:
         verl=int(VERL),
     params:
         config=f"{RESULTS}/config.yaml",
+        code=run_code,
         sections=run_sections,
         model=lambda wildcards, input: (input.model[0] if input.model else CONFIG.model.path),
         out=subpath(output.metrics, parent=True),
