@@ -43,6 +43,10 @@ class Training(Section):
     max_response_tokens: Positive = 3072
     shared_prompts: bool = Field(True, description="a prompt enters a forward pass once for all its responses")
     micro_batch: Positive | None = Field(None, description="sequences per forward pass; absent: the update batch")
+    micro_batch_tokens: Positive | None = Field(None, description="tokens per forward pass at most, padding included")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the computation; weights are kept in fp32")
+    gradient_checkpointing: bool = Field(False, description="compute activations twice instead of keeping them")
+    processes: Positive = Field(1, description="processes (devices) of one run, which shard its model")
     correction_cap: Annotated[float, Field(gt=0)] | None = Field(
         None, description="C: token losses times min(π_trainer/π_rollout, C) for what the engines differ; absent: 1"
     )

@@ -51,9 +51,24 @@ class Sequences:
         prompt_lengths, lengths = self.prompt_lengths[index], self.lengths[index]
         return Sequences(self.tokens[index, : int((prompt_lengths + lengths).max())], prompt_lengths, lengths)
 
-    def by_length(self, size: int) -> list[Tensor]:
+    def by_length(self, size: int, tokens: int | None = None) -> list[Tensor]:
         """Row indices in chunks of at most `size`, sequences of like length together: little padding in each."""
-        return list(torch.argsort(self.prompt_lengths + self.lengths, stable=True).split(size))
+        return self.chunks(torch.argsort(self.prompt_lengths + self.lengths, stable=True), size, tokens)
+
+    def chunks(self, order: Tensor, size: int, tokens: int | None = None) -> list[Tensor]:
+        """Row indices `order`, cut into chunks of at most `size` rows and `tokens` tokens, padding included.
+
+        A sequence longer than `tokens` is a chunk of its own.
+        """
+        if tokens is None:
+            return list(order.split(size))
+        starts, widest = [0], 0
+        for i, width in enumerate((self.prompt_lengths + self.lengths)[order].tolist()):
+            held, widest = i - starts[-1], max(widest, width)
+            if held and (held == size or (held + 1) * widest > tokens):
+                starts.append(i)
+                widest = width
+        return list(order.tensor_split(starts[1:]))
 
 
 def response_statistics(
@@ -73,12 +88,12 @@ def bucketed_statistics(
     temperature: float,
     bucket: int,
     needs: frozenset[str] = frozenset(),
+    tokens: int | None = None,
 ) -> TokenStatistics:
-    """`response_statistics`, in forward passes of `bucket` sequences of like length, which waste little on padding.
-
-    The same values and gradients; 0 outside the mask.
+    """`response_statistics`, in forward passes of `bucket` sequences of like length (and at most `tokens` tokens, where
+    given), which waste little on padding. The same values and gradients; 0 outside the mask.
     """
-    index = sequences.by_length(bucket)
+    index = sequences.by_length(bucket, tokens)
     parts = [response_statistics(model, sequences.rows(rows), temperature, needs) for rows in index]
     return together(parts, index, sequences.mask)
 

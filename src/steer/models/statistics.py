@@ -20,13 +20,13 @@ def policy_statistics(
 ) -> TokenStatistics:
     """Statistics (S, T) of every response token, 0 outside the mask; with gradient where autograd is on.
 
-    At most `rows` sequences enter one forward pass. With `training.shared_prompts` those to one prompt should stand
+    At most `rows` sequences and `training.micro_batch_tokens` tokens enter one forward pass. With `training.shared_prompts` those to one prompt should stand
     side by side.
     """
-    temperature = training.temperature
+    temperature, tokens = training.temperature, training.micro_batch_tokens
     if not training.shared_prompts or not shared.fits(model):
-        return bucketed_statistics(model, sequences, temperature, min(rows or BUCKET, BUCKET), needs)
-    index = torch.arange(len(sequences.lengths)).split(rows or WHOLE)
+        return bucketed_statistics(model, sequences, temperature, min(rows or BUCKET, BUCKET), needs, tokens)
+    index = sequences.chunks(torch.arange(len(sequences.lengths)), rows or WHOLE, tokens)
     parts = [shared_statistics(model, sequences.rows(part), temperature, needs) for part in index]
     return together(parts, index, sequences.mask)
 
@@ -45,5 +45,5 @@ def shared_statistics(
 def update_chunks(sequences: Sequences, training: Training, size: int) -> list[Tensor]:
     """Row indices of micro-batches of at most `size`: sequences of like length, or those to one prompt, together."""
     if training.shared_prompts:
-        return list(torch.arange(len(sequences.lengths)).split(size))
-    return sequences.by_length(size)
+        return sequences.chunks(torch.arange(len(sequences.lengths)), size, training.micro_batch_tokens)
+    return sequences.by_length(size, training.micro_batch_tokens)

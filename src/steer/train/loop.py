@@ -18,7 +18,6 @@ from steer.engines.weights import trainer_weights
 from steer.io import write_jsonl
 from steer.methods import Method
 from steer.methods.correction import truncated_importance
-from steer.models.statistics import policy_statistics
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect
@@ -33,6 +32,7 @@ from steer.train.rollouts import (
     sampling_of,
     step_generator,
 )
+from steer.train.scoring import scored
 from steer.train.teacher import teacher_logprob
 from steer.train.token_view import steps_to_show, token_rows
 from steer.train.update import Batch, run_updates
@@ -100,8 +100,7 @@ class Trainer:
             lambda attempt: self._roll(step, attempt, engine, verifier, clock),
         )
         engine.sleep()
-        with torch.no_grad():
-            old = policy_statistics(self.model, rollouts.sequences, training, self.method.needs)
+        old = scored(self.model, rollouts.sequences, training, self.method.needs)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
         if training.correction_cap is not None:

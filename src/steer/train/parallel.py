@@ -6,6 +6,7 @@ Objects (rollouts, verdicts) travel by pickle between the processes of the run i
 from typing import Any, TypeVar
 
 import torch.distributed as dist
+from torch import Tensor
 
 T = TypeVar("T")
 
@@ -31,3 +32,10 @@ def gather(value: T) -> list[T]:
     values: list[Any] = [None] * world()
     dist.all_gather_object(values, value)
     return values
+
+
+def summed(value: Tensor) -> Tensor:
+    """The sum over the processes, in place."""
+    if world() > 1:
+        dist.all_reduce(value)
+    return value

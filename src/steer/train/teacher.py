@@ -7,9 +7,9 @@ from steer.configs.schema import Training
 from steer.methods.teacher import choose_teachers, teacher_prompt
 from steer.models.forward import Sequences
 from steer.models.head import TokenStatistics
-from steer.models.statistics import policy_statistics
 from steer.models.tokenizer import render_prompt
 from steer.train.rollouts import Rollouts
+from steer.train.scoring import scored
 
 
 def teacher_logprob(
@@ -32,8 +32,7 @@ def teacher_logprob(
         prompts.append(tokenizer.encode(render_prompt(tokenizer, question), add_special_tokens=False)[-room:])
         responses.append(rollouts.sequences.responses[i, : int(rollouts.sequences.lengths[i])].tolist())
     sequences = Sequences.from_lists(prompts, responses, tokenizer.pad_token_id)
-    with torch.no_grad():
-        found = policy_statistics(model, sequences, training).logprob
+    found = scored(model, sequences, training).logprob
     mask = sequences.mask
     padded = logprob[taught]
     padded[:, : mask.shape[1]] = torch.where(mask, found, padded[:, : mask.shape[1]])

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from steer.configs.schema import Training
 from steer.methods import Method, Tokens
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
-from steer.models.statistics import policy_statistics, update_chunks
+from steer.train.parallel import summed
+from steer.train.scoring import micro_batches, passed, placed, scored, together
 
 
 @dataclass(frozen=True)
@@ -82,40 +84,44 @@ def _update(
     model, optimizer, method: Method, batch: Batch, training: Training, generator: torch.Generator
 ) -> UpdateRecord:
     """One optimizer step on one update batch."""
-    size = training.micro_batch or len(batch.judged)
     # The proxy is a statistic of the policy that sampled; it came with `batch.old`.
     needs = method.needs - {"proxy_logprob"}
-
-    def statistics(sequences: Sequences) -> TokenStatistics:
-        return policy_statistics(model, sequences, training, needs, rows=size)
-
-    chunks = update_chunks(batch.sequences, training, size)
-    if len(chunks) == 1:
-        parts = [batch.tokens(statistics(batch.sequences))]
-        prepared = [method.prepare(parts[0], generator)]
+    sequences, mask = batch.sequences, batch.sequences.mask
+    parts, rows = micro_batches(sequences, training, model), training.micro_batch or len(batch.judged)
+    ready = {}
+    if len(parts) == 1:
+        # One forward pass serves the batch statistics and the gradient.
+        ready[0] = passed(model, sequences.rows(parts[0].index), training, needs, rows)
+        whole = together([(parts[0], ready[0])], mask)
     else:
         # Batch statistics need the current policy's log-probabilities of the whole update batch first.
-        with torch.no_grad():
-            whole = method.prepare(batch.tokens(statistics(batch.sequences)), generator)
-        rows = (batch.rows(index) for index in chunks)
-        parts = (part.tokens(statistics(part.sequences)) for part in rows)
-        prepared = (whole.rows((index, slice(int(batch.sequences.lengths[index].max())))) for index in chunks)
+        whole = scored(model, sequences, training, needs)
+    prepared = method.prepare(batch.tokens(whole), generator)
     optimizer.zero_grad()
-    totals = {"loss": 0.0, "clip_fraction_low": 0.0, "clip_fraction_high": 0.0}
-    count = int((batch.sequences.mask & batch.judged[:, None]).sum())
+    totals = torch.zeros(3, dtype=torch.float64)
+    count = int((mask & batch.judged[:, None]).sum())
     weights, ratios = [], []
-    for tokens, fixed in zip(parts, prepared, strict=True):
-        output = method.loss(tokens, fixed, generator)
-        output.loss.backward()
-        valid = tokens.valid
-        share = int(valid.sum()) / count
-        for name in totals:
-            totals[name] += output.metrics[name] * (1.0 if name == "loss" else share)
-        weights.append(output.weight[valid])
-        ratios.append(tokens.ratio.detach()[valid])
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip)
+    for i, part in enumerate(parts):
+        chosen = batch.rows(part.index)
+        tokens = chosen.tokens(ready[i] if i in ready else passed(model, chosen.sequences, training, needs, rows))
+        output = method.loss(tokens, prepared.rows((part.index, slice(tokens.mask.shape[1]))), generator)
+        (output.loss if part.counts else 0.0 * output.loss).backward()
+        if part.counts:
+            share = int(tokens.valid.sum()) / count
+            low, high = (output.metrics[f"clip_fraction_{side}"] * share for side in ("low", "high"))
+            totals += torch.tensor([output.metrics["loss"], low, high], dtype=torch.float64)
+        weights.append((part, output.weight))
+        ratios.append((part, tokens.ratio))
+    norm = _whole(torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip))
     if not norm.isfinite():
         raise FloatingPointError(f"method {method.name}: the gradient's norm is {norm.item()}")
     optimizer.step()
-    metrics = {**fixed.metrics, **totals, "gradient_norm": norm.item()}
-    return UpdateRecord(metrics, torch.cat(weights), torch.cat(ratios))
+    sums = zip(("loss", "clip_fraction_low", "clip_fraction_high"), summed(totals).tolist(), strict=True)
+    metrics = {**prepared.metrics, **dict(sums), "gradient_norm": norm.item()}
+    valid = mask & batch.judged[:, None]
+    return UpdateRecord(metrics, placed(weights, mask)[valid], placed(ratios, mask)[valid])
+
+
+def _whole(value: Tensor) -> Tensor:
+    """A number that FSDP keeps in shares, added up."""
+    return value.full_tensor() if isinstance(value, DTensor) else value

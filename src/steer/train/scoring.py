@@ -1,0 +1,84 @@
+"""Forward passes over a batch: in micro-batches, shared out among the processes of a run.
+
+Every process holds the whole batch and its statistics, which are small; what is shared out is the work of the model.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
+
+from steer.configs.schema import Training
+from steer.models.forward import Sequences
+from steer.models.head import OPTIONAL, TokenStatistics
+from steer.models.statistics import BUCKET, policy_statistics, update_chunks
+from steer.train.parallel import rank, summed, world
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """`index`: rows of the batch. `counts`: false for a stand-in, whose result is thrown away: where the batch does
+    not share out evenly, some processes must pass through the model once more for the others' sake."""
+
+    index: Tensor
+    counts: bool = True
+
+
+def micro_batches(sequences: Sequences, training: Training, model) -> list[MicroBatch]:
+    """This process' part of the batch; the same number of micro-batches on every process.
+
+    At most `micro_batch` sequences and `micro_batch_tokens` tokens each, padding included. A model that is not sharded
+    takes the whole batch as one where neither is set.
+    """
+    count = len(sequences.lengths)
+    if not isinstance(model, FSDPModule):
+        chunks = update_chunks(sequences, training, training.micro_batch or count)
+        return [MicroBatch(chunk) for chunk in chunks] if len(chunks) > 1 else [MicroBatch(torch.arange(count))]
+    # One forward pass each, and something to do for every process.
+    size = min(training.micro_batch or BUCKET, BUCKET, -(-count // world()))
+    chunks = update_chunks(sequences, training, size)
+    mine = [MicroBatch(chunk) for chunk in chunks[rank() :: world()]]
+    rounds = -(-len(chunks) // world())
+    return mine + [MicroBatch(chunks[0][:1], counts=False)] * (rounds - len(mine))
+
+
+def passed(
+    model, sequences: Sequences, training: Training, needs: frozenset[str], rows: int | None = None
+) -> TokenStatistics:
+    """Statistics (S, T) of one micro-batch; with gradient where autograd is on.
+
+    `rows`: sequences in one forward pass of a model that is not sharded; a sharded one takes all at once.
+    """
+    if isinstance(model, FSDPModule):
+        return TokenStatistics(*model.token_statistics(sequences, training, needs))
+    return policy_statistics(model, sequences, training, needs, rows)
+
+
+@torch.no_grad()
+def scored(model, sequences: Sequences, training: Training, needs: frozenset[str] = frozenset()) -> TokenStatistics:
+    """Statistics (S, T) of the whole batch on every process, without gradient; 0 outside the mask."""
+    if not isinstance(model, FSDPModule):
+        return passed(model, sequences, training, needs, training.micro_batch)
+    parts = [(part, passed(model, sequences.rows(part.index), training, needs))
+             for part in micro_batches(sequences, training, model)]  # fmt: skip
+    return together(parts, sequences.mask)
+
+
+def together(parts: list[tuple[MicroBatch, TokenStatistics]], mask: Tensor) -> TokenStatistics:
+    """The statistics of all processes' micro-batches as those of the batch, detached; 0 outside `mask` (S, T)."""
+    found = {}
+    for name in ("logprob", "entropy", *OPTIONAL):
+        values = [(part, getattr(statistics, name)) for part, statistics in parts]
+        found[name] = None if values[0][1] is None else placed(values, mask)
+    return TokenStatistics(**found)
+
+
+def placed(values: list[tuple[MicroBatch, Tensor]], mask: Tensor) -> Tensor:
+    """(S, T): each micro-batch's (s, t) in its rows, from all processes, detached; 0 outside `mask`."""
+    whole = values[0][1].new_zeros(mask.shape)
+    for part, rows in values:
+        if part.counts:
+            whole[part.index, : rows.shape[1]] = rows.detach()
+    # A row is one process' alone: the sum is that process' value.
+    return summed(whole.masked_fill_(~mask, 0.0))
