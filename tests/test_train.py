@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from training import SMALL, TRAINING, trainer
+from training import SMALL, TRAINING, ragged_batch, trainer
 
 from steer import cli
 from steer.data.tasks import distinct_problems
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import load_method, method_names
-from steer.models.forward import Sequences, bucketed_statistics
+from steer.models.forward import Sequences
 from steer.models.load import load_model, new_model, save_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train.metrics import rollout_metrics, update_metrics
@@ -44,19 +44,7 @@ def problems():
 
 @pytest.fixture
 def batch(model):
-    """Four groups of two responses, all shapes ragged, sampled by a policy slightly off the current one."""
-    generator = torch.Generator().manual_seed(0)
-    lengths = [3, 5, 2, 4, 6, 1, 3, 3]
-    prompts = [torch.randint(9, 40, (2 + i % 3,), generator=generator).tolist() for i in range(8)]
-    responses = [torch.randint(9, 40, (n,), generator=generator).tolist() for n in lengths]
-    sequences = Sequences.from_lists(prompts, responses, 0)
-    with torch.no_grad():
-        old = bucketed_statistics(model, sequences, 1.0, 3, frozenset({"proxy_logprob"}))
-    noise = 0.3 * torch.randn(old.logprob.shape, generator=generator)
-    old = replace(old, logprob=old.logprob + noise * sequences.mask)
-    advantage = torch.tensor([1.0, -1.0, 0.5, -0.5, 0.0, 0.0, -1.0, 1.0])
-    group = torch.arange(4).repeat_interleave(2)
-    return Batch(sequences, old, advantage, group, torch.ones(8, dtype=torch.bool), teacher=old.logprob * 0.9)
+    return ragged_batch(model)
 
 
 def weights_after_updates(model, batch, method, micro_batch):

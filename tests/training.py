@@ -2,16 +2,22 @@
 
 import copy
 import os
+import socket
 import sys
 import traceback
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
 from steer.configs.schema import Architecture, Reward, Training
 from steer.methods import load_method
+from steer.models.forward import Sequences, bucketed_statistics
+from steer.train import parallel
 from steer.train.checkpoint import Checkpoints
 from steer.train.loop import Trainer
+from steer.train.update import Batch
 from steer.verify.responses import Verdict
 
 SMALL = Architecture(hidden_size=16, layers=1, heads=2, kv_heads=2, intermediate_size=16, max_positions=64)
@@ -31,6 +37,22 @@ def trainer(model, tokenizer, problems, folder, fingerprint="a", **changes):
         checkpoints=Checkpoints(folder, fingerprint, given["training"].checkpoints_kept),
         **given,
     )
+
+
+def ragged_batch(model) -> Batch:
+    """Four groups of two responses, all shapes ragged, sampled by a policy slightly off the current one."""
+    generator = torch.Generator().manual_seed(0)
+    lengths = [3, 5, 2, 4, 6, 1, 3, 3]
+    prompts = [torch.randint(9, 40, (2 + i % 3,), generator=generator).tolist() for i in range(8)]
+    responses = [torch.randint(9, 40, (n,), generator=generator).tolist() for n in lengths]
+    sequences = Sequences.from_lists(prompts, responses, 0)
+    with torch.no_grad():
+        old = bucketed_statistics(model, sequences, 1.0, 3, frozenset({"proxy_logprob"}))
+    noise = 0.3 * torch.randn(old.logprob.shape, generator=generator)
+    old = replace(old, logprob=old.logprob + noise * sequences.mask)
+    advantage = torch.tensor([1.0, -1.0, 0.5, -0.5, 0.0, 0.0, -1.0, 1.0])
+    group = torch.arange(4).repeat_interleave(2)
+    return Batch(sequences, old, advantage, group, torch.ones(8, dtype=torch.bool), teacher=old.logprob * 0.9)
 
 
 def comparable(metrics):
@@ -66,6 +88,22 @@ def in_child(function) -> int:
 
 def status_of(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def together(count: int, function) -> list[int]:
+    """`function` in `count` processes that see each other, as `torchrun` starts them; their statuses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def work(rank):
+        names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        os.environ.update({name: str(value) for name, value in names.items()})
+        status = function()
+        parallel.stop()
+        return status
+
+    return [status_of(child) for child in [in_child(partial(work, rank)) for rank in range(count)]]
 
 
 class ParityVerifier:

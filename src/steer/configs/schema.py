@@ -61,6 +61,8 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _divides(self) -> "Training":
+        if self.prompts < self.processes:
+            raise ValueError(f"prompts ({self.prompts}) must be at least as many as processes ({self.processes})")
         if self.prompts % self.updates:
             raise ValueError(f"prompts ({self.prompts}) must be a multiple of updates ({self.updates})")
         return self

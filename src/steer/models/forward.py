@@ -31,6 +31,9 @@ class Sequences:
             torch.tensor([len(r) for r in responses]),
         )
 
+    def to(self, device: torch.device) -> "Sequences":
+        return Sequences(self.tokens.to(device), self.prompt_lengths.to(device), self.lengths.to(device))
+
     @property
     def mask(self) -> Tensor:
         """(S, T) bool, true on response tokens; T is the longest response here."""

@@ -81,6 +81,12 @@ def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedCon
         return config, GenerationConfig.from_model_config(config)
 
 
+def empty_model(config: PretrainedConfig, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+    """A model of the architecture whose weights are still to come."""
+    with device:
+        return AutoModelForCausalLM.from_config(config, dtype=dtype)
+
+
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path: str | Path) -> None:
     """Model and tokenizer in transformers' format (safetensors), whole or not at all."""
     with atomic_directory(path) as folder:

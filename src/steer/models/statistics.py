@@ -20,8 +20,8 @@ def policy_statistics(
 ) -> TokenStatistics:
     """Statistics (S, T) of every response token, 0 outside the mask; with gradient where autograd is on.
 
-    At most `rows` sequences and `training.micro_batch_tokens` tokens enter one forward pass. With `training.shared_prompts` those to one prompt should stand
-    side by side.
+    At most `rows` sequences and `training.micro_batch_tokens` tokens enter one forward pass. With
+    `training.shared_prompts` those to one prompt should stand side by side.
     """
     temperature, tokens = training.temperature, training.micro_batch_tokens
     if not training.shared_prompts or not shared.fits(model):

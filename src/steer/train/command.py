@@ -3,10 +3,14 @@
 import argparse
 import datetime
 import json
+import os
 import platform
 import shutil
+import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 import transformers
@@ -20,10 +24,12 @@ from steer.engines.open import for_training
 from steer.errors import UserError
 from steer.io import atomic_write, link_folder, read_jsonl, write_jsonl
 from steer.methods import load_method
-from steer.models.load import load_model, load_tokenizer, save_model
+from steer.models.load import load_model, load_settings, load_tokenizer
+from steer.train import parallel
 from steer.train.checkpoint import Checkpoints, disk_errors, fingerprint
 from steer.train.controls import with_wrong_labels
 from steer.train.loop import Trainer
+from steer.train.sharding import prepared, replica, save_trained
 
 # What a result of training depends on; a checkpoint made by other code is not continued.
 SOURCES = ("methods", "models", "engines", "verify", "train")
@@ -55,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
     settings = run_settings(config, args.run, args.seed)
     problems = training_data(args, config)
     revision = config.model.revision if args.model == config.model.path else None
-    tokenizer, model = load_tokenizer(args.model, revision), load_model(args.model, revision)
+    tokenizer = load_tokenizer(args.model, revision)
     training, saved = config.training_for(args.run), config.saved_steps(args.run, args.seed)
     checkpoints = Checkpoints(
         Path(args.checkpoints or f"{out}.checkpoints"),
@@ -65,7 +71,12 @@ def run(args: argparse.Namespace) -> None:
     entry = config.methods[args.run]
     lengths = training.max_prompt_tokens, training.max_response_tokens
     remedy = "lower training.max_prompt_tokens or training.max_response_tokens"
-    check_positions(model.config, *lengths, f"{args.config}: {args.model}", remedy)
+    settings_of_model, generation = load_settings(args.model, revision)
+    check_positions(settings_of_model, *lengths, f"{args.config}: {args.model}", remedy)
+    if training.processes > 1 and not parallel.launched():
+        # What is wrong so far has been said, once.
+        launch(training.processes)
+    model = load_model(args.model, revision)
     engine = for_training(
         config.rollout,
         args.model,
@@ -73,6 +84,9 @@ def run(args: argparse.Namespace) -> None:
         batch=training.prompts * training.rollouts,
         tokens=sum(lengths),
     )
+    model, sharded = prepared(model, training, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    if sharded and config.rollout.engine == "local":
+        engine = partial(replica, training.precision)
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
     trainer = Trainer(
         model=model,
@@ -85,17 +99,22 @@ def run(args: argparse.Namespace) -> None:
         checkpoints=checkpoints,
         keep_steps=saved,
         engine=engine,
-        stop=stop_tokens(model.generation_config, tokenizer, config.rollout.stop),
+        stop=stop_tokens(generation, tokenizer, config.rollout.stop),
     )
-    if trainer.training.tensorboard:
+    if training.tensorboard and parallel.is_main():
         trainer.on_step = _tensorboard(out / "tensorboard")
     kept = checkpoints.folder / "models"
-    trainer.keep_model = lambda step: save_model(model, tokenizer, kept / f"step{step}")
+    save = partial(save_trained, model, tokenizer, training.precision)
+    trainer.keep_model = lambda step: save(kept / f"step{step}")
     with disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
         metrics = trainer.run()
         seconds = round(time.perf_counter() - clock, 1)
         provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds}
-        save_model(model, tokenizer, out / "model")
+        save(out / "model")
+        main = parallel.is_main()
+        parallel.stop()
+        if not main:
+            return
         (out / "models").mkdir(parents=True, exist_ok=True)
         for step in saved:
             link_folder(kept / f"step{step}", out / "models" / f"step{step}")
@@ -114,6 +133,13 @@ def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
     if not problems:
         raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
     return with_wrong_labels(problems, args.seed) if config.reward.kind == "wrong-label" else problems
+
+
+def launch(processes: int) -> NoReturn:
+    """Become `torchrun`, which starts this command `processes` times on this machine."""
+    torchrun = ["-m", "torch.distributed.run", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
+    command = [sys.executable, *torchrun, f"--nproc-per-node={processes}", "-m", "--", "steer.cli", *sys.argv[1:]]
+    os.execv(sys.executable, command)
 
 
 def run_settings(config: Config, name: str, seed: int) -> dict:

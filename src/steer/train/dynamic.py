@@ -28,6 +28,13 @@ def collect(wanted: int, attempts: int, roll: Callable[[int], Rollouts]) -> Roll
     return joined([*kept, *(group_of(rollouts, g) for g in rest)][:wanted])
 
 
+def together(shares: list[Rollouts]) -> Rollouts:
+    """The rollouts of all processes, in the order of their prompts."""
+    if len(shares) == 1:
+        return shares[0]
+    return joined([group_of(share, group) for share in shares for group in share.group.unique().tolist()])
+
+
 def group_of(rollouts: Rollouts, group: int) -> Rollouts:
     """One group of the rollouts by itself."""
     index = (rollouts.group == group).nonzero().squeeze(1)

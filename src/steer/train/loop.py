@@ -20,9 +20,9 @@ from steer.methods import Method
 from steer.methods.correction import truncated_importance
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
-from steer.train.dynamic import collect
+from steer.train.dynamic import collect, together
 from steer.train.metrics import rollout_metrics, update_metrics
-from steer.train.parallel import is_main
+from steer.train.parallel import gather, is_main, own_share, rank
 from steer.train.rollouts import (
     Rollouts,
     assemble,
@@ -63,9 +63,8 @@ class Trainer:
     def run(self) -> list[dict[str, Any]]:
         """Train to the last step, from the newest checkpoint where there is one; returns the metrics of all steps."""
         training = self.training
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=training.lr, weight_decay=training.weight_decay, fused=True
-        )
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=training.lr, weight_decay=training.weight_decay, fused=True)
         first = self._resume(optimizer) + 1
         given = self.reward
         limits = given.code_time_limit_s, given.code_memory_limit_mb, given.code_batch_limit_s
@@ -74,7 +73,8 @@ class Trainer:
             Verifier(given.verifier_workers, *limits) as verifier,
         ):
             steps = range(first, training.steps + 1)
-            for step in tqdm(steps, initial=first - 1, total=training.steps, desc=self.method.name, mininterval=5):
+            shown = {"desc": self.method.name, "mininterval": 5, "disable": not is_main()}
+            for step in tqdm(steps, initial=first - 1, total=training.steps, **shown):
                 self.metrics.append(self._step(step, engine, verifier, optimizer))
                 self._log(self.metrics[-1])
                 if step in self.keep_steps:
@@ -97,8 +97,8 @@ class Trainer:
         rollouts = collect(
             training.prompts,
             training.dynamic_sampling,
-            lambda attempt: self._roll(step, attempt, engine, verifier, clock),
-        )
+            lambda attempt: together(gather(self._roll(step, attempt, engine, verifier, clock))),
+        ).to(self.model.device)
         engine.sleep()
         old = scored(self.model, rollouts.sequences, training, self.method.needs)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
@@ -122,9 +122,11 @@ class Trainer:
         return {**metrics, "lr": lr, **clock.seconds()}
 
     def _roll(self, step: int, attempt: int, engine: Engine, verifier: Verifier, clock: "_Clock") -> Rollouts:
-        """One round of rollouts with their verdicts; a further attempt draws prompts and responses of its own."""
+        """One round of this process' rollouts with their verdicts; a further attempt draws prompts and responses of
+        its own."""
         training, again = self.training, f"/{attempt}" if attempt else ""
-        problems = choose_prompts(self.problems, training, self.seed, step, attempt)
+        again += f"/process{rank()}" if rank() else ""
+        problems = own_share(choose_prompts(self.problems, training, self.seed, step, attempt))
         prompts = encode_prompts(self.tokenizer, problems, training.max_prompt_tokens)
         generator = step_generator(self.seed, step, f"rollout{again}")
         completions = engine.generate(prompts, sampling_of(training, self.stop), generator)

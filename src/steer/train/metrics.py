@@ -18,7 +18,7 @@ RATIO_QUANTILES = {"p01": 0.01, "p50": 0.5, "p99": 0.99, "max": 1.0}
 def rollout_metrics(rollouts: Rollouts, batch: Batch) -> dict[str, Any]:
     """Everything that is known before the first update."""
     mask, judged = rollouts.sequences.mask, batch.judged
-    correct = torch.tensor([v.verdict == "correct" for v in rollouts.verdicts])
+    correct = torch.tensor([v.verdict == "correct" for v in rollouts.verdicts], device=mask.device)
     by_family = defaultdict(list)
     for problem, is_correct, is_judged in zip(rollouts.problems, correct.tolist(), judged.tolist(), strict=True):
         if is_judged:

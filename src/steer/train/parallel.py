@@ -3,12 +3,35 @@
 Objects (rollouts, verdicts) travel by pickle between the processes of the run itself, which trust each other.
 """
 
+import os
 from typing import Any, TypeVar
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
 T = TypeVar("T")
+
+
+def launched() -> bool:
+    """Whether `torchrun` (or another launcher with its environment) started this process."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def start(device: torch.device) -> None:
+    """Join the other processes of the run; without a launcher, be a group of one."""
+    # Objects and counts go by gloo, on the host.
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    if launched():
+        dist.init_process_group(backend)
+    else:
+        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+
+
+def stop() -> None:
+    """Leave the group, where there is one."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def rank() -> int:
@@ -39,3 +62,9 @@ def summed(value: Tensor) -> Tensor:
     if world() > 1:
         dist.all_reduce(value)
     return value
+
+
+def own_share(items: list[T]) -> list[T]:
+    """This process' consecutive part of `items`; the parts differ by one at most."""
+    start, end = (len(items) * k // world() for k in (rank(), rank() + 1))
+    return items[start:end]

@@ -1,7 +1,7 @@
 """One step's rollouts: which prompts, what was sampled, how it was judged."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -31,6 +31,10 @@ class Rollouts:
     group: Tensor
     truncated: Tensor
     engine_logprob: Tensor
+
+    def to(self, device: torch.device) -> "Rollouts":
+        names = ("sequences", "rewards", "group", "truncated", "engine_logprob")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def step_seed(seed: int, step: int, purpose: str) -> int:

@@ -4,20 +4,45 @@ Each decoder layer is gathered for the moment it is needed, in the precision of 
 gradient and the optimizer's state are fp32 and one share per process.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
 from types import MethodType
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
 from steer.configs.schema import Training
+from steer.engines.local import LocalEngine
+from steer.engines.weights import trainer_weights
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL
+from steer.models.load import empty_model, save_model
 from steer.models.statistics import policy_statistics
-from steer.train.parallel import world
+from steer.train.parallel import gather, is_main, launched, start, world
 
 PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any, bool]:
+    """The model on its device, ready to be trained as the configuration asks; and whether it is sharded.
+
+    One process in fp32 trains the model as it is. Anything else goes by FSDP, on one process too.
+    """
+    model.to(device)
+    if training.gradient_checkpointing:
+        # Only a model in training mode recomputes; dropout, which that mode switches on, stays off.
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.train()
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+    if training.precision == "fp32" and not launched():
+        return model, False
+    start(device)
+    return shard(model, training.precision), True
 
 
 def shard(model: Any, precision: str) -> Any:
@@ -42,3 +67,41 @@ def _token_statistics(model: Any, sequences: Sequences, training: Training, need
     """The forward pass that FSDP gathers the parameters for; a tuple, in which it finds the tensors."""
     found = policy_statistics(model, sequences, training, needs, rows=len(sequences.lengths))
     return tuple(getattr(found, name) for name in ("logprob", "entropy", *OPTIONAL))
+
+
+class Replica(LocalEngine):
+    """The local engine for a model that is not whole on any process, or not as it is to be sampled: it serves a copy
+    in the precision of the computation, which every `wake` renews."""
+
+    def update_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
+        own = dict(self.model.named_parameters(remove_duplicate=False))
+        with torch.no_grad():
+            for name, value in weights:
+                own[name].copy_(value)
+
+    wake = update_weights
+
+
+def replica(precision: str, model: Any, tokenizer: Any) -> Replica:
+    """What makes the engine from the trainer's model and tokenizer."""
+    copy = empty_model(model.config, PRECISION[precision], model.device)
+    return Replica(copy.requires_grad_(False), tokenizer)
+
+
+def save_trained(model: Any, tokenizer: Any, precision: str, folder: Path) -> None:
+    """The trained model in transformers' format, in the precision of the computation. Every process must call it."""
+    if not isinstance(model, FSDPModule):
+        save_model(model, tokenizer, folder)
+        return
+    # Gathered parameter by parameter: all processes take part, one keeps them.
+    weights = {}
+    for name, value in trainer_weights(model):
+        if is_main():
+            weights[name] = value.to("cpu", PRECISION[precision])
+    if is_main():
+        whole = empty_model(model.config, PRECISION[precision], torch.device("meta"))
+        whole.load_state_dict(weights, assign=True)
+        whole.tie_weights()
+        whole.generation_config = model.generation_config
+        save_model(whole, tokenizer, folder)
+    gather(None)

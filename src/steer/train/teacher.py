@@ -19,7 +19,8 @@ def teacher_logprob(
 
     The teacher's prompt keeps its right end where the model has too few positions for all of it.
     """
-    correct = torch.tensor([verdict.verdict == "correct" for verdict in rollouts.verdicts])
+    device = old.logprob.device
+    correct = torch.tensor([verdict.verdict == "correct" for verdict in rollouts.verdicts], device=device)
     teachers = choose_teachers(correct, rollouts.group, generator)
     taught = (teachers >= 0).nonzero().squeeze(1)
     logprob = old.logprob.clone()
@@ -31,7 +32,7 @@ def teacher_logprob(
         question = teacher_prompt(rollouts.problems[i].prompt, rollouts.texts[int(teachers[i])])
         prompts.append(tokenizer.encode(render_prompt(tokenizer, question), add_special_tokens=False)[-room:])
         responses.append(rollouts.sequences.responses[i, : int(rollouts.sequences.lengths[i])].tolist())
-    sequences = Sequences.from_lists(prompts, responses, tokenizer.pad_token_id)
+    sequences = Sequences.from_lists(prompts, responses, tokenizer.pad_token_id).to(device)
     found = scored(model, sequences, training).logprob
     mask = sequences.mask
     padded = logprob[taught]

@@ -1,0 +1,216 @@
+"""A run on two processes: the same loss, gradient and steps as on one, and everything it writes written once."""
+
+import copy
+import itertools
+import shutil
+from functools import partial
+
+import pytest
+import torch
+from training import (
+    SMALL,
+    TRAINING,
+    ParityVerifier,
+    comparable,
+    in_child,
+    ragged_batch,
+    status_of,
+    stopped_after,
+    together,
+    trainer,
+)
+
+from steer.data.tasks import distinct_problems
+from steer.engines.weights import trainer_weights
+from steer.io import read_jsonl, write_jsonl
+from steer.methods import load_method
+from steer.models.load import load_model, new_model
+from steer.models.tokenizer import character_tokenizer
+from steer.train import parallel
+from steer.train.parallel import is_main
+from steer.train.scoring import micro_batches, passed, scored
+from steer.train.sharding import prepared, replica, save_trained, shard
+from steer.train.update import run_updates
+
+METHODS = ["steer", "clip_cov", "kl_cov", "gspo", "rlrt"]
+TWO_LAYERS = SMALL.model_copy(update={"layers": 2})
+# A micro-batch of 3 leaves an odd number of them: one process has a stand-in.
+MICRO_BATCHES = [None, 3]
+
+
+def three_updates(model, batch, method, micro_batch):
+    """(metrics, λ and ratios of each update, weights after them, statistics of the policy then)."""
+    training = TRAINING.model_copy(update={"micro_batch": micro_batch, "updates": 1, "lr": 1e-3})
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
+    records = [
+        run_updates(model, optimizer, load_method(method), batch, training, torch.Generator().manual_seed(k))[0]
+        for k in range(3)
+    ]
+    weights = {name: value.clone() for name, value in trainer_weights(model)}
+    found = scored(model, batch.sequences, training)
+    metrics = [record.metrics for record in records]
+    return metrics, [(r.weight, r.ratio) for r in records], weights, (found.logprob, found.entropy)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return new_model(TWO_LAYERS, character_tokenizer(), seed=0)
+
+
+@pytest.fixture(scope="module")
+def batch(model):
+    return ragged_batch(model)
+
+
+@pytest.fixture(scope="module")
+def of_two_processes(model, batch, tmp_path_factory):
+    path = tmp_path_factory.mktemp("sharded") / "results.pt"
+
+    def work():
+        parallel.start(torch.device("cpu"))
+        results = {}
+        for method in METHODS:
+            for size in MICRO_BATCHES:
+                results[method, size] = three_updates(shard(copy.deepcopy(model), "fp32"), batch, method, size)
+        if is_main():
+            torch.save(results, path)
+
+    assert together(2, work) == [0, 0]
+    return torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize("size", MICRO_BATCHES)
+@pytest.mark.parametrize("method", METHODS)
+def test_three_steps_on_two_processes_are_those_of_one(model, batch, of_two_processes, method, size):
+    found, expected = of_two_processes[method, size], three_updates(copy.deepcopy(model), batch, method, size)
+    for a, b in zip(found[0], expected[0], strict=True):
+        assert a == pytest.approx(b, abs=1e-5, rel=1e-5), "metrics of an update"
+    for a, b in zip(found[1], expected[1], strict=True):
+        assert all((x - y).abs().max() < 1e-5 for x, y in zip(a, b, strict=True)), "λ and ratios of its tokens"
+    assert found[2].keys() == expected[2].keys()
+    for name, value in expected[2].items():
+        assert (found[2][name] - value).abs().max() < 1e-5, name
+    assert all((x - y).abs().max() < 1e-5 for x, y in zip(found[3], expected[3], strict=True))
+
+
+def weights_of(model, batch, **changes):
+    training = TRAINING.model_copy(update={"updates": 1, **changes})
+    model, _ = prepared(copy.deepcopy(model), training, torch.device("cpu"))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+    for k in range(3):
+        run_updates(model, optimizer, load_method("steer"), batch, training, torch.Generator().manual_seed(k))
+    return torch.cat([value.flatten() for _, value in trainer_weights(model)])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"gradient_checkpointing": True}, {"micro_batch_tokens": 16}, {"micro_batch": 3, "shared_prompts": False}],
+)
+def test_what_saves_memory_changes_no_step(model, batch, changes):
+    assert (weights_of(model, batch, **changes) - weights_of(model, batch)).abs().max() < 1e-5
+
+
+def test_gradient_checkpointing_keeps_no_activations_of_a_layer(model, batch):
+    """Counted are the tensors that autograd keeps for the backward pass."""
+
+    def kept(checkpointing):
+        training = TRAINING.model_copy(update={"gradient_checkpointing": checkpointing})
+        own, _ = prepared(copy.deepcopy(model), training, torch.device("cpu"))
+        count = 0
+
+        def pack(tensor):
+            nonlocal count
+            count += 1
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            passed(own, batch.sequences, training, frozenset())
+        return count
+
+    assert kept(True) < 0.6 * kept(False)
+
+
+@pytest.mark.parametrize("budget", [1, 12, 30, 1000])
+def test_micro_batches_keep_to_their_budget_of_tokens(model, batch, budget):
+    training = TRAINING.model_copy(update={"micro_batch_tokens": budget, "shared_prompts": False})
+    total = batch.sequences.prompt_lengths + batch.sequences.lengths
+    chunks = [part.index for part in micro_batches(batch.sequences, training, model)]
+    assert sorted(torch.cat(chunks).tolist()) == list(range(8))
+    for chunk in chunks:
+        assert len(chunk) == 1 or len(chunk) * int(total[chunk].max()) <= budget
+    for first, second in itertools.pairwise(chunks):
+        assert (len(first) + 1) * int(total[second].min()) > budget, "none is smaller than it must be"
+
+
+def test_in_bf16_the_weights_and_the_optimizer_stay_in_fp32(model, batch, tmp_path):
+    training = TRAINING.model_copy(update={"precision": "bf16", "updates": 1})
+
+    def work():
+        own, sharded = prepared(copy.deepcopy(model), training, torch.device("cpu"))
+        assert sharded
+        optimizer = torch.optim.AdamW(own.parameters(), lr=1e-6, weight_decay=0.0, fused=True)
+        before = {name: value.clone() for name, value in trainer_weights(own)}
+        found = scored(own, batch.sequences, training)
+        run_updates(own, optimizer, load_method("steer"), batch, training, torch.Generator().manual_seed(0))
+        after = dict(trainer_weights(own))
+        dtypes = {str(v.dtype) for state in optimizer.state.values() for v in state.values()}
+        moved = {name: (after[name] - before[name]).abs().max() for name in after}
+        save_trained(own, character_tokenizer(), "bf16", tmp_path / "model")
+        torch.save({"dtypes": dtypes, "moved": moved, "after": after, "logprob": found.logprob}, tmp_path / "found.pt")
+
+    assert status_of(in_child(work)) == 0
+    found = torch.load(tmp_path / "found.pt", weights_only=True)
+    assert found["dtypes"] == {"torch.float32"}
+    # In bf16 a step of 1e-6 would be lost beside a weight of 0.02.
+    assert all(5e-7 < float(moved) < 2e-6 for moved in found["moved"].values())
+    plain = scored(model, batch.sequences, TRAINING).logprob
+    assert found["logprob"].dtype == torch.float32
+    assert 1e-5 < (found["logprob"] - plain).abs().max() < 0.05
+    saved = load_model(str(tmp_path / "model"), dtype="auto")
+    assert saved.dtype == torch.bfloat16
+    for name, value in saved.named_parameters():
+        assert torch.equal(value, found["after"][name].bfloat16())
+
+
+@pytest.fixture
+def parity(monkeypatch):
+    monkeypatch.setattr("steer.train.loop.Verifier", ParityVerifier)
+
+
+def test_a_sharded_run_is_whole_goes_on_and_writes_once(model, parity, tmp_path):
+    """Two processes: stopped and continued as if it had not been; one line a step; and one process can go on, too."""
+    tokenizer, problems = character_tokenizer(), distinct_problems("sums", "train", 0, 10)
+
+    def sharded(folder, stop=None):
+        def work():
+            run = trainer(model, tokenizer, problems, folder)
+            run.model, _ = prepared(run.model, TRAINING, torch.device("cpu"))
+            run.engine = partial(replica, "fp32")
+            if stop:
+                stopped_after(run, stop)
+            else:
+                metrics = run.run()
+                save_trained(run.model, tokenizer, "fp32", folder / "model")
+                if is_main():
+                    write_jsonl(folder / "metrics.jsonl", metrics)
+
+        return work
+
+    assert together(2, sharded(tmp_path / "whole")) == [0, 0]
+    assert together(2, sharded(tmp_path / "stopped", 4)) == [0, 0]
+    checkpoints = trainer(model, tokenizer, problems, tmp_path / "stopped").checkpoints
+    newest = checkpoints.newest()
+    assert {path.name for path in newest.glob("*.distcp")} == {"__0_0.distcp", "__1_0.distcp"}
+    alone = trainer(model, tokenizer, problems, tmp_path / "alone")
+    shutil.copytree(checkpoints.parent, tmp_path / "alone")
+    assert [line["step"] for line in alone.run()] == [1, 2, 3, 4]
+
+    assert together(2, sharded(tmp_path / "stopped")) == [0, 0]
+    whole, stopped = (comparable(read_jsonl(tmp_path / name / "metrics.jsonl")) for name in ("whole", "stopped"))
+    assert whole == stopped
+    assert whole[-1] != comparable(alone.metrics)[-1], "other processes, other random numbers"
+    assert comparable(alone.metrics)[:3] == whole[:3]
+    assert comparable(read_jsonl(checkpoints.live_metrics)) == whole
+    first, second = (load_model(str(tmp_path / name / "model")) for name in ("whole", "stopped"))
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(a, b)
