@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     check_positions(settings_of_model, *lengths, f"{args.config}: {args.model}", remedy)
     if training.processes > 1 and not parallel.launched():
         # What is wrong so far has been said, once.
-        launch(training.processes)
+        become_torchrun(training.processes)
     model = load_model(args.model, revision)
     engine = for_training(
         config.rollout,
@@ -135,8 +135,8 @@ def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
     return with_wrong_labels(problems, args.seed) if config.reward.kind == "wrong-label" else problems
 
 
-def launch(processes: int) -> NoReturn:
-    """Become `torchrun`, which starts this command `processes` times on this machine."""
+def become_torchrun(processes: int) -> NoReturn:
+    """This process becomes `torchrun`, which starts this command `processes` times on this machine."""
     torchrun = ["-m", "torch.distributed.run", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
     command = [sys.executable, *torchrun, f"--nproc-per-node={processes}", "-m", "--", "steer.cli", *sys.argv[1:]]
     os.execv(sys.executable, command)
