@@ -78,12 +78,12 @@ dry-run: setup
 dry-paper: setup
 	steer dry configs/paper/*.yaml
 
-# Keep the tables and figures of the last `make reproduce` as the ones later runs are compared with.
+# Keep the tables and figures of a finished run as the ones later runs are compared with: make reference PROFILE=dial
+PROFILE ?= tiny
 reference: setup
-	test -f results/tiny/report/index.html
-	rm -rf results/reference/tiny/tables results/reference/tiny/figures
-	mkdir -p results/reference/tiny
-	cp -r results/tiny/config.yaml results/tiny/tables results/tiny/figures results/reference/tiny/
+	test -f results/$(PROFILE)/report/index.html
+	mkdir -p results/reference/$(PROFILE)
+	cd results/reference/$(PROFILE) && rm -rf tables figures && cp -r ../../$(PROFILE)/config.yaml ../../$(PROFILE)/tables ../../$(PROFILE)/figures .
 
 bench-verify: setup
 	python benchmarks/verify_math.py
