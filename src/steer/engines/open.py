@@ -8,6 +8,7 @@ from steer.configs.schema import Rollout
 from steer.engines.limits import check_memory
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Engine
+from steer.models.devices import take_device
 from steer.models.load import load_model
 
 
@@ -20,10 +21,12 @@ def serving(
     tokens with its prompt. `UserError` where that cannot be.
     """
     if settings.engine == "vllm":
+        if settings.tensor_parallel == 1:
+            take_device()
         from steer.engines.vllm import VllmEngine
 
         return VllmEngine(path, tokenizer, settings, samples=samples, tokens=tokens, revision=revision)
-    model = load_model(path, revision)
+    model = load_model(path, revision).to(take_device())
     check_memory(model, batch, tokens, "lower evaluation.batch")
     return LocalEngine(model, tokenizer, plain=not settings.lean)
 

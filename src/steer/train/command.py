@@ -24,6 +24,7 @@ from steer.engines.open import for_training
 from steer.errors import UserError
 from steer.io import atomic_write, link_folder, read_jsonl, write_jsonl
 from steer.methods import load_method
+from steer.models.devices import take_device
 from steer.models.load import load_model, load_settings, load_tokenizer
 from steer.train import parallel
 from steer.train.checkpoint import Checkpoints, disk_errors, fingerprint
@@ -33,8 +34,8 @@ from steer.train.sharding import prepared, replica, save_trained
 
 # What a result of training depends on; a checkpoint made by other code is not continued.
 SOURCES = ("methods", "models", "engines", "verify", "train")
-# Training keys that change what is kept of a run, not what it does: one that stopped may go on with others.
-BOOKKEEPING = ("checkpoint_every", "checkpoints_kept", "checkpoint_metric", "final_model", "tensorboard")
+# Training keys with other values of which a run that stopped may go on: what is kept of it, and on what it computes.
+BOOKKEEPING = ("processes", "checkpoint_every", "checkpoints_kept", "checkpoint_metric", "final_model", "tensorboard")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
         batch=training.prompts * training.rollouts,
         tokens=sum(lengths),
     )
-    model, sharded = prepared(model, training, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    model, sharded = prepared(model, training, take_device(leave=config.rollout.devices or ()))
     if sharded and config.rollout.engine == "local":
         engine = partial(replica, training.precision)
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()

@@ -1,0 +1,91 @@
+"""Which device a process computes on: a free one of the machine's, held by a lock for as long as the process lives.
+
+Jobs that run side by side (Snakemake hands out no devices), and the processes of one run, each take their own. The
+lock is the kernel's: it goes with the process, however that ends. A device pinned from outside is taken as it is.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """`index` as nvidia-smi counts, `uuid`, `free` memory in MiB."""
+
+    index: int
+    uuid: str
+    free: int
+
+
+def installed_gpus() -> list[Gpu]:
+    """The machine's GPUs by nvidia-smi, without touching any: a CUDA context on each would cost memory."""
+    query = ["nvidia-smi", "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        lines = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return []
+    rows = [[field.strip() for field in line.split(",")] for line in lines]
+    # A GPU cut into instances reports no memory of its own.
+    return [Gpu(int(index), uuid, int(free)) for index, uuid, free in rows if free.isdigit()]
+
+
+def visible(gpus: list[Gpu], setting: str | None) -> list[Gpu]:
+    """Those that CUDA_VISIBLE_DEVICES lets a process see, by index or the beginning of the uuid."""
+    if setting is None:
+        return gpus
+    names = [name.strip() for name in setting.split(",") if name.strip()]
+    return [g for g in gpus if any(name == str(g.index) or (name and g.uuid.startswith(name)) for name in names)]
+
+
+def take_device(
+    leave: Collection[int] = (),
+    gpus: Callable[[], list[Gpu]] = installed_gpus,
+    folder: Path | None = None,
+    pause: float = 5.0,
+) -> torch.device:
+    """Lock the free GPU with most free memory and make it the only one this process and its children see.
+
+    Waits while all are taken. The CPU where there is none, or torch is built without. `leave`: indices for others.
+    Call it before CUDA is used.
+    """
+    if torch.version.cuda is None and gpus is installed_gpus:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    setting = os.environ.get("CUDA_VISIBLE_DEVICES")
+    found = [gpu for gpu in visible(gpus(), setting) if gpu.index not in leave]
+    if not found:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if len(found) == 1 and setting is not None:
+        return torch.device("cuda")
+    folder = folder or Path(os.environ.get("XDG_RUNTIME_DIR", tempfile.gettempdir())) / f"steer-devices-{os.getuid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    said = False
+    while (gpu := _locked(found, folder)) is None:
+        if not said:
+            print(f"all {len(found)} GPUs are taken by other runs; waiting for one", file=sys.stderr)
+        said = True
+        time.sleep(pause)
+        found = [gpu for gpu in visible(gpus(), setting) if gpu.index not in leave]
+    os.environ.update(CUDA_VISIBLE_DEVICES=gpu.uuid, CUDA_DEVICE_ORDER="PCI_BUS_ID")
+    return torch.device("cuda")
+
+
+def _locked(gpus: list[Gpu], folder: Path) -> Gpu | None:
+    """The first that could be locked, most free memory first."""
+    for gpu in sorted(gpus, key=lambda gpu: (-gpu.free, gpu.index)):
+        # Never closed: that would give the lock back.
+        file = os.open(folder / f"{gpu.uuid}.lock", os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return gpu
+        except BlockingIOError:
+            os.close(file)
+    return None

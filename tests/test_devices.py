@@ -1,0 +1,96 @@
+"""Processes side by side take devices of their own, by a made-up list of GPUs."""
+
+import os
+import signal
+import time
+
+import pytest
+import torch
+from training import in_child, status_of
+
+from steer.models.devices import Gpu, take_device, visible
+
+TWO = [Gpu(0, "GPU-aa", 1000), Gpu(1, "GPU-bb", 2000)]
+
+
+@pytest.fixture(autouse=True)
+def unpinned(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def taking(folder, name, gpus=TWO, leave=()):
+    """Take a device, tell which, and hold it until killed."""
+
+    def work():
+        device = take_device(leave, lambda: gpus, folder / "locks", pause=0.01)
+        (folder / name).write_text(os.environ["CUDA_VISIBLE_DEVICES"] if device.type == "cuda" else "cpu")
+        time.sleep(60)
+
+    return in_child(work)
+
+
+def told(path) -> str:
+    for _ in range(1000):
+        if path.exists() and path.read_text():
+            return path.read_text()
+        time.sleep(0.01)
+    raise AssertionError(f"{path.name} got no device")
+
+
+def end(*children):
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        assert status_of(child) == -signal.SIGKILL
+
+
+def test_each_process_has_a_device_of_its_own_and_a_killed_one_frees_its(tmp_path):
+    first = taking(tmp_path, "first")
+    assert told(tmp_path / "first") == "GPU-bb", "the one with most free memory"
+    second = taking(tmp_path, "second")
+    assert told(tmp_path / "second") == "GPU-aa"
+    third = taking(tmp_path, "third")
+    time.sleep(0.2)
+    assert not (tmp_path / "third").exists(), "it waits"
+    end(second)
+    assert told(tmp_path / "third") == "GPU-aa"
+    end(first, third)
+
+
+def test_devices_left_to_the_rollouts_are_not_taken(tmp_path):
+    child = taking(tmp_path, "only", leave=(1,))
+    assert told(tmp_path / "only") == "GPU-aa"
+    end(child)
+
+
+def test_a_child_of_the_process_does_not_free_its_device(tmp_path):
+    """Verifiers come and go while a run holds its device."""
+
+    def work():
+        take_device((), lambda: TWO, tmp_path / "locks")
+        assert status_of(in_child(lambda: 0)) == 0
+        (tmp_path / "holder").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+        time.sleep(60)
+
+    holder = in_child(work)
+    assert told(tmp_path / "holder") == "GPU-bb"
+    other = taking(tmp_path, "other")
+    assert told(tmp_path / "other") == "GPU-aa"
+    end(holder, other)
+
+
+def test_what_is_visible_follows_the_environment():
+    assert visible(TWO, None) == TWO
+    assert visible(TWO, "1") == TWO[1:]
+    assert visible(TWO, "GPU-a, 1") == TWO
+    assert visible(TWO, "") == []
+
+
+def test_a_pinned_device_is_taken_as_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert take_device((), lambda: TWO, tmp_path / "locks") == torch.device("cuda")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+    assert not (tmp_path / "locks").exists()
+
+
+def test_without_a_gpu_it_is_what_torch_has():
+    assert take_device(gpus=lambda: []).type == ("cuda" if torch.cuda.is_available() else "cpu")
