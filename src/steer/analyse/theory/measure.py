@@ -104,7 +104,7 @@ class Measurer:
         """
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         factor = rate * (prepared.weight * prepared.advantage * prepared.share)
-        found = torch.zeros(len(chosen))
+        found = factor.new_zeros(len(chosen))
         for row in chosen[:, 0].unique():
             statistics = response_statistics(self.model, batch.sequences.rows(row[None]), self.training.temperature)
             for place in (chosen[:, 0] == row).nonzero().squeeze(1):
@@ -136,7 +136,7 @@ class Measurer:
     @torch.no_grad()
     def _score_norms(self, sequences: Sequences) -> Tensor:
         """(S, T) norm of ∂log π_a/∂z over the vocabulary; 0 outside the mask."""
-        found = torch.zeros(sequences.mask.shape)
+        found = torch.zeros(sequences.mask.shape, device=sequences.tokens.device)
         for index in sequences.by_length(LOGITS_AT_ONCE):
             rows = sequences.rows(index)
             logits = self.model(input_ids=rows.tokens, use_cache=False).logits
@@ -145,7 +145,7 @@ class Measurer:
                 z = logits[place, start : start + length].float() / self.training.temperature
                 score = z.softmax(-1)
                 sampled = rows.tokens[place, start + 1 : start + 1 + length, None]
-                score.scatter_add_(-1, sampled, torch.full(sampled.shape, -1.0))
+                score.scatter_add_(-1, sampled, score.new_full(sampled.shape, -1.0))
                 found[row, :length] = score.norm(dim=-1)
         return found
 
@@ -207,10 +207,11 @@ def measure(
     candidates = (valid & (tokens.advantage != 0)).nonzero()
     if own_tokens and len(candidates):
         generator = torch.Generator().manual_seed(measurer.seed)
-        chosen = candidates[torch.randperm(len(candidates), generator=generator)[:own_tokens].sort().values]
+        drawn = torch.randperm(len(candidates), generator=generator)[:own_tokens].sort().values
+        chosen = candidates[drawn.to(candidates.device)]
         norm = facts["sgd"]["gradient_norm"]
         clipped = min(1.0, measurer.training.gradient_clip / norm) if norm else 1.0
-        full = torch.full(valid.shape, torch.nan)
+        full = tokens.entropy.new_full(valid.shape, torch.nan)
         full[chosen[:, 0], chosen[:, 1]] = measurer.own_change(batch, prepared, clipped * sgd_rate, chosen)
         columns["change_own"] = full[valid]
     return {name: values.tolist() if isinstance(values, Tensor) else values for name, values in columns.items()}, facts

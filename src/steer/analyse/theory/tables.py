@@ -21,6 +21,7 @@ UPDATES = {
     "own": "own part of SGD",
 }
 ESTIMATORS = ("theorem", "released", "tabular", "covariance", "opefo")
+OWN = "own part"  # as an estimate of the whole change
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 BINS = 12  # of the probability, equally many tokens in each
 FEWEST = 8  # tokens in a bin at least
@@ -66,7 +67,8 @@ def _measured(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> I
 def agreements(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]], draws: int) -> pd.DataFrame:
     """AGREEMENT_COLUMNS: one row per model, step, update, tasks (`all`, and each kind) and estimator.
 
-    `own` is a part of SGD's step, so the facts of that step stand beside it.
+    `own` is a part of SGD's step, so the facts of that step stand beside it. As an estimate of the whole change it
+    shows how far a perfect account of a token's own update goes.
     """
     rows = []
     for key, tokens in _measured(measurements):
@@ -76,8 +78,12 @@ def agreements(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]], dra
         kinds = tokens["kind"].unique()
         groups = {"all": tokens} | ({kind: tokens[tokens["kind"] == kind] for kind in kinds} if len(kinds) > 1 else {})
         for tasks, part in groups.items():
-            for name in ESTIMATORS:
-                found = agreement(part[f"omega_{name}"], part["change"], part["response"], draws)
+            sources = {name: part[f"omega_{name}"] for name in ESTIMATORS}
+            if key["update"] != "own" and part["change_own"].notna().any():
+                sources[OWN] = part["change_own"].dropna()
+            for name, estimate in sources.items():
+                known = part.loc[estimate.index]
+                found = agreement(estimate, known["change"], known["response"], draws)
                 rows.append({**key, "tasks": tasks, "estimator": name, "updated_share": share, **found, **about})
     return pd.DataFrame(rows, columns=AGREEMENT_COLUMNS)
 
@@ -197,6 +203,7 @@ def _notes(collected: Collected) -> list[str]:
         "bootstrap interval over responses. The MSE is what the best multiple of the estimate leaves.",
         "SGD's rate is such that the entropy changes by a tenth of what AdamW's step does (root mean square); AdamW "
         "has the rate of training and empty moments. Own part: what a token's own part of SGD's step does to its "
-        "entropy, to first order, on a sample of tokens.",
+        "entropy, to first order, on a sample of tokens; as an estimate of the whole, how far a perfect account "
+        "of a token's own update goes.",
     ]
     return notes + [f"Missing: {line}." for line in collected.missing if "measurement" in line]
