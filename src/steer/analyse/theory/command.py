@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from steer.analyse.render import write_frame
+    from steer.models.devices import take_device
     from steer.verify.responses import Verifier
 
     torch.set_num_threads(args.threads)
@@ -43,9 +44,10 @@ def run(args: argparse.Namespace) -> None:
     frames, facts = [], {}
     reward = config.reward
     limits = reward.code_time_limit_s, reward.code_memory_limit_mb, reward.code_batch_limit_s
+    device = take_device()
     with Verifier(reward.verifier_workers, *limits) as verifier:
         for step in config.measured_steps():
-            columns, about = _measure_step(config, args, problems, step, verifier)
+            columns, about = _measure_step(config, args, problems, step, device, verifier)
             frames.append(pd.DataFrame({"step": step, **columns}))
             facts[str(step)] = about
     write_json(
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _measure_step(
-    config: Config, args: argparse.Namespace, problems: list[Problem], step: int, verifier: Any
+    config: Config, args: argparse.Namespace, problems: list[Problem], step: int, device: Any, verifier: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     from steer.analyse.theory.measure import Measurer, measure
     from steer.engines.limits import stop_tokens
@@ -81,7 +83,7 @@ def _measure_step(
     method.progress = step / training.steps
     known = [config.model, *chosen.models.values()]
     revision = next((model.revision for model in known if model.path == folder), None)
-    model = load_model(folder, revision)
+    model = load_model(folder, revision).to(device)
     tokenizer = load_tokenizer(folder, revision)
     measurer = Measurer(
         model=model,

@@ -19,8 +19,9 @@ from steer.engines.local import LocalEngine
 from steer.methods import Method, Tokens, estimators
 from steer.methods.method import Prepared
 from steer.models.forward import Sequences, response_statistics
-from steer.models.statistics import policy_statistics
+from steer.models.head import TokenStatistics
 from steer.train.rollouts import Rollouts, assemble, choose_prompts, encode_prompts, judge, sampling_of, step_generator
+from steer.train.scoring import scored
 from steer.train.update import Batch, run_updates
 from steer.verify.responses import Verifier
 
@@ -60,6 +61,7 @@ class Measurer:
         rolled = assemble(chosen, prompts, completions, self.tokenizer)
         generator = step_generator(self.seed, step, "measured reward")
         rollouts = judge(chosen, rolled, verifier, self.reward, training.max_response_tokens, generator)
+        rollouts = rollouts.to(self.model.device)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         old = self._statistics(rollouts.sequences)
         return rollouts, Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
@@ -149,9 +151,8 @@ class Measurer:
                 found[row, :length] = score.norm(dim=-1)
         return found
 
-    @torch.no_grad()
-    def _statistics(self, sequences: Sequences):
-        return policy_statistics(self.model, sequences, self.training, NEEDS)
+    def _statistics(self, sequences: Sequences) -> TokenStatistics:
+        return scored(self.model, sequences, self.training, NEEDS)
 
     def _update(self, batch: Batch, optimizer: torch.optim.Optimizer) -> float:
         generator = torch.Generator().manual_seed(self.seed)
