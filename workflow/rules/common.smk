@@ -136,7 +136,7 @@ def run_sections(wildcards):
         "training": CONFIG.training_for(wildcards.run).model_dump(),
         "reward": SECTIONS["reward"],
         "rollout": SECTIONS["rollout"],
-        "model": [CONFIG.model.path, CONFIG.model.revision],
+        "model": [CONFIG.model.path, CONFIG.model.revision, SECTIONS["model"]["lora"]],
         "threads": CONFIG.threads.train,
         "saved": CONFIG.saved_steps(wildcards.run, int(wildcards.seed)),
         **VERL_SECTIONS,

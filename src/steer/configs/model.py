@@ -39,7 +39,19 @@ class WarmStart(Section):
     seed: int = 0
 
 
+class Lora(Section):
+    """Low-rank adapters: W + alpha/rank·B·A is trained, W stands still."""
+
+    rank: Positive = 16
+    alpha: Annotated[float, Field(gt=0)] = 32
+    targets: Annotated[list[str], Field(min_length=1)] = Field(
+        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        description="names of the linear layers that get an adapter",
+    )
+
+
 class Model(Section):
     path: str | None = Field(None, description="hub id or folder of the base model; absent: warm start from scratch")
     revision: str | None = None
     warm_start: WarmStart = WarmStart()
+    lora: Lora | None = Field(None, description="train low-rank adapters; absent: all weights")

@@ -11,22 +11,34 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
+from steer.models.lora import adapter_of, is_adapter
+
 # Elements turned to 64-bit integers at a time.
 _CHUNK = 1 << 22
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def trainer_weights(model: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """(checkpoint name, whole tensor) of every parameter; tied weights come under both names.
+    """(checkpoint name, whole tensor) of every parameter; tied weights come under both names, adapters added to theirs.
 
     A sharded parameter is gathered when its turn comes, so every rank has to iterate.
     """
     for name, parameter in model.named_parameters(remove_duplicate=False):
-        whole = parameter.detach()
-        # DTensor of FSDP2.
-        if hasattr(whole, "full_tensor"):
-            whole = whole.full_tensor()
-        yield name, whole
+        if is_adapter(name):
+            continue
+        adapted = adapter_of(model, name)
+        if adapted is None:
+            # An adapted layer's bias stands still.
+            yield name.replace(".base_layer.", "."), _whole(parameter)
+        else:
+            checkpoint_name, up, down, scale = adapted
+            yield checkpoint_name, _whole(parameter) + scale * (_whole(up) @ _whole(down))
+
+
+def _whole(parameter: Tensor) -> Tensor:
+    detached = parameter.detach()
+    # DTensor of FSDP2.
+    return detached.full_tensor() if hasattr(detached, "full_tensor") else detached
 
 
 def share(part: Tensor, row: int = 0, column: int = 0) -> int:

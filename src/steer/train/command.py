@@ -26,10 +26,12 @@ from steer.io import atomic_write, link_folder, read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.devices import take_device
 from steer.models.load import load_model, load_settings, load_tokenizer
+from steer.models.lora import add_lora
 from steer.train import parallel
 from steer.train.checkpoint import Checkpoints, disk_errors, fingerprint
 from steer.train.controls import with_wrong_labels
 from steer.train.loop import Trainer
+from steer.train.rollouts import step_seed
 from steer.train.sharding import prepared, replica, save_trained
 
 # What a result of training depends on; a checkpoint made by other code is not continued.
@@ -78,6 +80,8 @@ def run(args: argparse.Namespace) -> None:
         # What is wrong so far has been said, once.
         become_torchrun(training.processes)
     model = load_model(args.model, revision)
+    if config.model.lora:
+        model = add_lora(model, config.model.lora, step_seed(args.seed, 0, "lora"))
     engine = for_training(
         config.rollout,
         args.model,
@@ -156,6 +160,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
         "training": config.training_for(name).model_dump(),
         "reward": config.reward.model_dump(),
         "rollout": config.rollout.model_dump(),
+        "lora": config.model.lora and config.model.lora.model_dump(),
     }
 
 

@@ -20,6 +20,7 @@ from steer.engines.weights import trainer_weights
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL
 from steer.models.load import empty_model, save_model
+from steer.models.lora import is_adapter
 from steer.models.statistics import policy_statistics
 from steer.train.parallel import gather, is_main, launched, start, world
 
@@ -90,7 +91,7 @@ def replica(precision: str, model: Any, tokenizer: Any) -> Replica:
 
 def save_trained(model: Any, tokenizer: Any, precision: str, folder: Path) -> None:
     """The trained model in transformers' format, in the precision of the computation. Every process must call it."""
-    if not isinstance(model, FSDPModule):
+    if not isinstance(model, FSDPModule) and all(not is_adapter(name) for name, _ in model.named_parameters()):
         save_model(model, tokenizer, folder)
         return
     # Gathered parameter by parameter: all processes take part, one keeps them.
