@@ -7,15 +7,9 @@ transformers' modules is spent between the products: per-module dispatch, masks 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear, rms_norm, silu
-from transformers import DynamicCache, LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM
-from transformers.activations import SiLUActivation
+from transformers import DynamicCache, PreTrainedModel
 
-# Modules that `LeanDecoder` reproduces. Anything else (an adapter, a quantised or sharded layer) is not among them.
-_FAMILIES = (Qwen2ForCausalLM, LlamaForCausalLM)
-_PARTS = {"Model", "DecoderLayer", "Attention", "MLP", "RMSNorm", "RotaryEmbedding"}
-_SHARED_PARTS = {nn.Linear, nn.Embedding, nn.ModuleList, nn.SiLU, SiLUActivation}
-# Rotary embeddings whose angles depend on the position alone.
-_STATIC_ROPE = {"default", "linear", "llama3", "yarn"}
+from steer.models.family import is_plain
 
 
 class ModuleDecoder:
@@ -80,17 +74,7 @@ class LeanDecoder:
     @staticmethod
     def fits(model: PreTrainedModel) -> bool:
         """Whether this class computes what the model's modules do."""
-        family = type(model)
-        if family not in _FAMILIES:
-            return False
-        stem = family.__name__.removesuffix("ForCausalLM")
-        known = {f"{stem}{part}" for part in _PARTS} | {family.__name__}
-        parts = {type(module) for module in model.modules()} - _SHARED_PARTS
-        config = model.config
-        full = set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
-        static = config.rope_parameters["rope_type"] in _STATIC_ROPE
-        ours = all(p.__name__ in known and p.__module__ == family.__module__ for p in parts)
-        return ours and full and static and config.hidden_act == "silu"
+        return is_plain(model)
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows (indices) only."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from steer.configs.schema import Training
-from steer.models import shared
+from steer.models import lean, shared
 from steer.models.forward import Sequences, bucketed_statistics, together
 from steer.models.head import TokenStatistics, token_statistics
 
@@ -36,7 +36,8 @@ def shared_statistics(
 ) -> TokenStatistics:
     """The same from one forward pass in which equal prompts are one (`steer.models.shared`)."""
     layout = shared.layout_of(sequences)
-    hidden = shared.last_hidden(model, layout)[layout.before]
+    last_hidden = lean.last_hidden if lean.fits(model) else shared.last_hidden
+    hidden = last_hidden(model, layout)[layout.before]
     found = token_statistics(model.lm_head(hidden), layout.targets, temperature, needs)
     mask = sequences.mask
     return found.map(lambda values: values.new_zeros(mask.shape).masked_scatter(mask, values))

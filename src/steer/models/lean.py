@@ -1,0 +1,172 @@
+"""Decoder layers of Qwen2- and Llama-type models as one autograd function each, for models that train on a CPU.
+
+The same mathematics as transformers' modules over the row of `steer.models.shared`, with the derivative written out:
+at a hidden size of a hundred, autograd's many small steps between the products take longer than the products.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, rms_norm, silu
+from transformers import PreTrainedModel
+
+from steer.models.family import is_plain
+from steer.models.shared import Layout
+
+
+def fits(model: PreTrainedModel) -> bool:
+    """Whether `last_hidden` computes what the model's modules do, and is made for it."""
+    if not is_plain(model) or model.device.type != "cpu" or model.dtype not in (torch.float32, torch.float64):
+        return False
+    free = all(layer.mlp.gate_proj.bias is None and not layer.mlp.down_proj.bias for layer in model.model.layers)
+    return free and not model.is_gradient_checkpointing and not (model.training and model.config.attention_dropout)
+
+
+def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
+    """(N, hidden) states of all tokens in the row, with gradient where autograd is on."""
+    body = model.model
+    x = embedding(layout.tokens, body.embed_tokens.weight, body.embed_tokens.padding_idx)
+    cosine, sine = (part[0][:, None] for part in body.rotary_emb(x, layout.positions[None]))
+    # The sign of the rotated half goes into the sine, so that the rotation is a roll.
+    half = sine.shape[-1] // 2
+    rotation = cosine, torch.cat([-sine[..., :half], sine[..., half:]], dim=-1)
+    masks = _masks(layout, x.dtype)
+    for layer in body.layers:
+        attention, mlp = layer.self_attn, layer.mlp
+        linears = attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj
+        weights = [tensor for linear in linears for tensor in (linear.weight, linear.bias)]
+        weights += [mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight]
+        norms = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
+        fixed = layout, rotation, masks, attention.scaling, layer.input_layernorm.variance_epsilon
+        x = _Layer.apply(x, fixed, *norms, *weights)
+    return rms_norm(x, x.shape[-1:], body.norm.weight, body.norm.variance_epsilon)
+
+
+def _masks(layout: Layout, dtype: torch.dtype) -> list[Tensor]:
+    """What is added to the scores of each block: 0 where attended."""
+    width = layout.prompts[1]
+    causal = torch.ones(width, width, dtype=torch.bool).tril()
+    allowed = [causal, *(mask for *_, mask in layout.blocks)]
+    return [torch.zeros(m.shape, dtype=dtype).masked_fill_(~m, torch.finfo(dtype).min) for m in allowed]
+
+
+class _Layer(torch.autograd.Function):
+    """x + attention(norm(x)), then + mlp(norm(·)). (N, hidden) → (N, hidden)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, fixed: tuple, norm1: Tensor, norm2: Tensor, *weights: Tensor | None) -> Tensor:
+        layout, rotation, masks, scale, epsilon = fixed
+        wq, bq, wk, bk, wv, bv, wo, bo, gate, up, down = weights
+        size = rotation[0].shape[-1]
+        n1, r1 = _normalised(x, epsilon)
+        h = n1 * norm1
+        query, key, value = (_linear(h, w, b).view(len(x), -1, size) for w, b in ((wq, bq), (wk, bk), (wv, bv)))
+        heads = [_rotated(query, *rotation), _rotated(key, *rotation), value]
+        blocks = [_blocks(states.index_select(0, layout.row_of_slot), layout) for states in heads]
+        kept, mixed = [], []
+        for i, mask in enumerate(masks):
+            q, k, v = (block[i] for block in blocks)
+            if i > 0:
+                owner = layout.blocks[i - 1][1]
+                k, v = (torch.cat([b[0].index_select(0, owner), own], 2) for b, own in ((blocks[1], k), (blocks[2], v)))
+            k, v = (_repeated(states, q.shape[1]) for states in (k, v))
+            p = torch.softmax(torch.matmul(q, k.transpose(2, 3)).mul_(scale).add_(mask), dim=-1)
+            kept.append((q, k, v, p))
+            mixed.append(torch.matmul(p, v))
+        o = _slots(mixed).index_select(0, layout.slot_of_row).view(len(x), -1)
+        x2 = torch.addmm(x if bo is None else x + bo, o, wo.t())
+        n2, r2 = _normalised(x2, epsilon)
+        h = n2 * norm2
+        g, u = h @ gate.t(), h @ up.t()
+        ctx.kept = (fixed, norm1, norm2, weights, n1, r1, kept, o, n2, r2, g, u)
+        return torch.addmm(x2, silu(g).mul_(u), down.t())
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor):
+        fixed, norm1, norm2, weights, n1, r1, kept, o, n2, r2, g, u = ctx.kept
+        layout, rotation, _, scale, _ = fixed
+        wq, bq, wk, bk, wv, bv, wo, bo, gate, up, down = weights
+        gated = silu(g)
+        da = dy @ down
+        d_down = dy.t() @ (gated * u)
+        du, dg = da * gated, torch.ops.aten.silu_backward(da * u, g)
+        h = n2 * norm2
+        dx2, d_norm2 = _normalised_backward(torch.addmm(dg @ gate, du, up), n2, r2, norm2)
+        dx2 += dy
+        d_gate, d_up = dg.t() @ h, du.t() @ h
+        # Attention, block by block; what responses ask of their prompt's keys and values adds up there.
+        d_wo, d_bo = dx2.t() @ o, None if bo is None else dx2.sum(0)
+        spread = (dx2 @ wo).view(len(dy), -1, rotation[0].shape[-1]).index_select(0, layout.row_of_slot)
+        d_mixed = _blocks(spread.index_fill_(0, layout.padding, 0.0), layout)
+        found: list[list[Tensor]] = []
+        for i, ((q, k, v, p), do) in enumerate(zip(kept, d_mixed, strict=True)):
+            dp = torch.matmul(do, v.transpose(2, 3))
+            ds = torch.ops.aten._softmax_backward_data(dp, p, -1, p.dtype).mul_(scale)
+            dk, dv = torch.matmul(ds.transpose(2, 3), q), torch.matmul(p.transpose(2, 3), do)
+            pairs = [_summed(states, wk.shape[0] // q.shape[-1]) for states in (dk, dv)]
+            if i > 0:
+                width, owner = layout.prompts[1], layout.blocks[i - 1][1]
+                for total, states in zip(found[0][1:], pairs, strict=True):
+                    total.index_add_(0, owner, states[:, :, :width])
+                pairs = [states[:, :, width:] for states in pairs]
+            found.append([torch.matmul(ds, k), *pairs])
+        dq, dk, dv = (_slots(list(parts)).index_select(0, layout.slot_of_row) for parts in zip(*found, strict=True))
+        dq, dk, dv = (d.reshape(len(dy), -1) for d in (_unrotated(dq, *rotation), _unrotated(dk, *rotation), dv))
+        dh = torch.addmm(torch.addmm(dq @ wq, dk, wk), dv, wv)
+        dx, d_norm1 = _normalised_backward(dh, n1, r1, norm1)
+        dx += dx2
+        h = n1 * norm1
+        d_in = [d for g, b in ((dq, bq), (dk, bk), (dv, bv)) for d in (g.t() @ h, None if b is None else g.sum(0))]
+        return dx, None, d_norm1, d_norm2, *d_in, d_wo, d_bo, d_gate, d_up, d_down
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return nn.functional.linear(x, weight, bias)
+
+
+def _normalised(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """x over its root mean square, and the inverse of that (N, 1)."""
+    inverse = torch.rsqrt(torch.linalg.vector_norm(x, dim=1, keepdim=True).square_() / x.shape[1] + epsilon)
+    return x * inverse, inverse
+
+
+def _normalised_backward(dh: Tensor, n: Tensor, inverse: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """From the gradient of n·weight: those of x and of the weight."""
+    product = dh * n
+    along = (product @ weight)[:, None] / n.shape[1]
+    return torch.addcmul(dh * weight, n, along, value=-1).mul_(inverse), product.sum(0)
+
+
+def _rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, dims=-1), sine)
+
+
+def _unrotated(d: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """The derivative of `_rotated`: its transpose."""
+    return torch.addcmul((d * sine).roll(-(d.shape[-1] // 2), dims=-1), d, cosine)
+
+
+def _blocks(slots: Tensor, layout: Layout) -> list[Tensor]:
+    """(M, heads, size) → (sequences, heads, width, size) of each block."""
+    shapes = [layout.prompts, *(shape for shape, *_ in layout.blocks)]
+    parts = slots.split([n * width for n, width in shapes])
+    return [part.view(*shape, *slots.shape[1:]).transpose(1, 2) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _slots(blocks: list[Tensor]) -> Tensor:
+    """The way back."""
+    return torch.cat([block.transpose(1, 2).flatten(0, 1) for block in blocks])
+
+
+def _repeated(states: Tensor, heads: int) -> Tensor:
+    """Keys or values for every query head."""
+    times = heads // states.shape[1]
+    return states if times == 1 else states.repeat_interleave(times, 1)
+
+
+def _summed(states: Tensor, heads: int) -> Tensor:
+    """The derivative of `_repeated`."""
+    if states.shape[1] == heads:
+        return states
+    return states.view(len(states), heads, -1, *states.shape[2:]).sum(2)
