@@ -9,9 +9,13 @@ import json
 import math
 import random
 import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from steer.configs.load import add_config_argument, config_from
@@ -25,6 +29,7 @@ from steer.errors import UserError
 from steer.io import atomic_directory, write_json
 from steer.models.forward import Sequences, response_statistics
 from steer.models.load import new_model
+from steer.models.statistics import shared_statistics
 from steer.models.tokenizer import character_tokenizer, render_prompt
 from steer.verify.responses import Verifier
 
@@ -32,7 +37,7 @@ from steer.verify.responses import Verifier
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where the model and its tokenizer go")
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="torch threads (default 2)")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="shares of each batch at once (default 2)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -44,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     tokenizer, settings = character_tokenizer(), config.model.warm_start
     model = new_model(settings.architecture, tokenizer, settings.seed)
     started = time.perf_counter()
-    loss = train(model, tokenizer, families, settings)
+    loss = train(model, tokenizer, families, settings, args.threads)
     seconds = time.perf_counter() - started
     summary = {"steps": settings.steps, "loss": loss, "seconds": round(seconds, 1)}
     length = config.training.max_response_tokens if config.training else config.evaluation.max_response_tokens
@@ -63,10 +68,11 @@ def synthetic_families(benchmarks: list[str]) -> list[str]:
     return [name for name in benchmarks if name in FAMILIES] or list(FAMILIES)
 
 
-def train(model, tokenizer, families: list[str], settings: WarmStart) -> float:
-    """Maximum likelihood on noisy solutions; returns the mean loss of the last tenth of the steps."""
-    rng = random.Random(f"warm-start/{settings.seed}")
-    streams = {name: make_problems(name, "train", settings.seed) for name in families}
+def train(model, tokenizer, families: list[str], settings: WarmStart, threads: int) -> float:
+    """Maximum likelihood on noisy solutions; returns the mean loss of the last tenth of the steps.
+
+    Each of `threads` takes a share of the batch: products this small gain little from being split themselves.
+    """
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True
     )
@@ -76,36 +82,64 @@ def train(model, tokenizer, families: list[str], settings: WarmStart) -> float:
         return min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / settings.steps)))
 
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
-    losses = []
-    for _ in tqdm(range(settings.steps), desc="warm start", mininterval=2):
-        problems = [next(streams[rng.choice(families)]) for _ in range(settings.batch)]
-        solutions = [noisy_solution(p, rng, noise=settings.noise, direct=settings.direct) for p in problems]
-        sequences = encode(tokenizer, problems, solutions)
-        optimizer.zero_grad()
-        losses.append(backward(model, sequences, chunk=settings.batch // 2))
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        scheduler.step()
+    batches, losses = _batches(tokenizer, families, settings), []
+    # One thread more makes the next batch in the meantime.
+    with _one_torch_thread(), ThreadPoolExecutor(threads + 1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        upcoming = pool.submit(next, batches)
+        for _ in tqdm(range(settings.steps), desc="warm start", mininterval=2):
+            sequences = upcoming.result()
+            upcoming = pool.submit(next, batches)
+            losses.append(set_gradients(model, sequences, threads, pool))
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            scheduler.step()
     tail = losses[-max(1, len(losses) // 10) :]
     return round(sum(tail) / len(tail), 4)
 
 
-def backward(model, sequences: Sequences, chunk: int) -> float:
-    """The gradient of the mean token loss, in length-sorted chunks that add up to it; returns the loss."""
-    total = sequences.lengths.sum()
-    loss = 0.0
-    for index in sequences.by_length(max(chunk, 1)):
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _batches(tokenizer, families: list[str], settings: WarmStart) -> Iterator[Sequences]:
+    """One batch after another, the same for the same seed."""
+    rng = random.Random(f"warm-start/{settings.seed}")
+    streams = {name: make_problems(name, "train", settings.seed) for name in families}
+    while True:
+        problems = [next(streams[rng.choice(families)]) for _ in range(settings.batch)]
+        solutions = [noisy_solution(p, rng, noise=settings.noise, direct=settings.direct) for p in problems]
+        yield encode(tokenizer, problems, solutions)
+
+
+def set_gradients(model, sequences: Sequences, shares: int, pool: Executor) -> float:
+    """Give the parameters the gradient of the mean token loss; returns the loss."""
+    parameters, total = list(model.parameters()), sequences.lengths.sum()
+    in_order = sequences.by_length(len(sequences.lengths))[0]
+
+    def share(index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         part = sequences.rows(index)
-        share = -response_statistics(model, part, temperature=1.0).logprob[part.mask].sum() / total
-        share.backward()
-        loss += share.item()
-    return loss
+        loss = -shared_statistics(model, part, temperature=1.0).logprob[part.mask].sum() / total
+        return torch.autograd.grad(loss, parameters), loss.detach()
+
+    # Every share has short and long sequences alike.
+    rows = [in_order[i::shares] for i in range(min(shares, len(in_order)))]
+    gradients, losses = zip(*pool.map(share, rows), strict=True)
+    for parameter, *parts in zip(parameters, *gradients, strict=True):
+        parameter.grad = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
+    return torch.stack(losses).sum().item()
 
 
 def encode(tokenizer, problems: list[Problem], solutions: list[str]) -> Sequences:
     """Prompts as the chat template renders them, solutions with an end-of-sequence token."""
-    prompts = [tokenizer.encode(render_prompt(tokenizer, p.prompt), add_special_tokens=False) for p in problems]
-    responses = [[*tokenizer.encode(s, add_special_tokens=False), tokenizer.eos_token_id] for s in solutions]
+    texts = [*(render_prompt(tokenizer, p.prompt) for p in problems), *solutions]
+    ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    prompts, responses = ids[: len(problems)], [[*row, tokenizer.eos_token_id] for row in ids[len(problems) :]]
     return Sequences.from_lists(prompts, responses, tokenizer.pad_token_id)
 
 
