@@ -46,7 +46,8 @@ def share(part: Tensor, row: int = 0, column: int = 0) -> int:
 
     `part` (R,) or (R, …) begins at `row`, `column` of the checkpoint's tensor. Zeros add nothing.
     """
-    bits = part.detach().reshape(part.shape[0], -1).contiguous()
+    # Adding 0 turns -0 into 0, which a matrix product cannot tell apart.
+    bits = part.detach().reshape(part.shape[0], -1).contiguous() + 0.0
     bits = bits.view(_BITS[bits.element_size()])
     rows = _multipliers(row, bits.shape[0], part.device)
     columns = _multipliers(column, bits.shape[1], part.device)
