@@ -13,7 +13,7 @@ VERL_VENV := .venv-verl
 VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
-.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-slow lint format lock nano dry-run dry-paper bench-verify docs clean
+.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper bench-verify docs clean
 
 setup: $(VENV)/.installed
 
@@ -31,11 +31,25 @@ reproduce: setup
 
 test: setup
 	sh tests/install_browser.sh
-	pytest -m "not slow"
+	pytest -m "not slow and not vllm"
 
 # The DAG as users meet it: what runs again after which change, a killed run, added methods.
 test-dag: setup
 	pytest -m slow tests/test_workflow*.py
+
+# The optional environment with vLLM's CPU build; for a GPU see docs/engines.md.
+vllm-setup: .venv-vllm/.installed
+
+.venv-vllm/.installed: requirements.lock requirements-vllm.lock pyproject.toml
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
+		--requirement requirements.lock --requirement requirements-vllm.lock
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# vLLM as rollout engine, for real; nothing is compiled, which would take longer than the tests.
+test-vllm: vllm-setup
+	TORCHDYNAMO_DISABLE=1 .venv-vllm/bin/python -m pytest -m vllm tests/vllm
 
 # Every reference solution and labelled completion through the sandbox; a quarter of an hour and real benchmark rows.
 test-slow: setup

@@ -154,7 +154,6 @@ def _start(path: str, revision: str | None, config, settings: Rollout, tokens: i
     """vLLM's `LLM` for sequences of at most `tokens` tokens."""
     own = settings.placement == "own"
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if own else "0"
-    os.environ["VLLM_WORKER_MULTIPROCESSING_METHOD"] = "spawn"
     # Standard output is the command's own; nothing about a run leaves the machine.
     for name, value in (("LOGGING_LEVEL", "ERROR"), ("LOGGING_STREAM", "ext://sys.stderr"), ("NO_USAGE_STATS", "1")):
         os.environ.setdefault(f"VLLM_{name}", value)
