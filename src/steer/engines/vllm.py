@@ -1,10 +1,13 @@
 """Rollouts with vLLM, in the trainer's process or in processes of its own. An optional environment: docs/engines.md."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -37,7 +40,10 @@ class VllmEngine:
         if settings.kv_cache_gib is not None:
             held = settings.kv_cache_gib * 2**30 * settings.tensor_parallel
             _check_room(int(held / kv_bytes_per_token(config, self.dtype.itemsize)), samples, tokens)
+        before = set(psutil.Process().children(recursive=True))
         self.llm = _start(path, revision, config, settings, tokens, load)
+        started = [p for p in psutil.Process().children(recursive=True) if p not in before]
+        self.processes = started if settings.placement == "own" else []
         self.fresh = load
         cache = self.llm.llm_engine.vllm_config.cache_config
         _check_room(cache.num_gpu_blocks * cache.block_size, samples, tokens)
@@ -141,13 +147,26 @@ class VllmEngine:
         return self._call(self.llm.collective_rpc, method, kwargs=arguments)
 
     def _call(self, function: Callable, *arguments: Any, **named: Any) -> Any:
-        from vllm.v1.engine.exceptions import EngineDeadError
-
-        try:
+        """The call's result; `UserError` where vLLM's processes are gone. vLLM itself may wait for them for ever."""
+        if not self.processes:
             return function(*arguments, **named)
-        except EngineDeadError:
+        answer: Future = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(function(*arguments, **named))
+            except Exception as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        while not answer.done():
+            wait([answer], timeout=1)
+            if not answer.done() and not all(p.is_running() and p.status() != "zombie" for p in self.processes):
+                break
+        if not answer.done() or type(answer.exception()).__name__ == "EngineDeadError":
             self.fresh = False
-            raise UserError(DIED) from None
+            raise UserError(DIED)
+        return answer.result()
 
 
 def _start(path: str, revision: str | None, config, settings: Rollout, tokens: int, load: bool):
