@@ -23,6 +23,7 @@ COMMANDS = {
     "tabulate": ("steer.analyse.command", "make the tables from runs and verdicts"),
     "plot": ("steer.figures.command", "draw one figure from tables"),
     "report": ("steer.report.command", "write the self-contained HTML report"),
+    "watch": ("steer.report.watch", "show the runs of a results folder as they train"),
     "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),
     "dry": ("steer.plan.dry", "two training steps of configurations, with small random models on the CPU"),
     "verl-command": ("steer.engines.verl.command", "show what a run with `engine: verl` gives to verl"),

@@ -57,7 +57,9 @@ class Training(Section):
     keep_models_every: Positive | None = Field(
         None, description="steps between the models kept for `evaluation.select_by`; absent: the last one alone"
     )
-    tensorboard: bool = False
+    tensorboard: bool = Field(False, description="TensorBoard files in the run folder")
+    wandb: str | None = Field(None, description="project of Weights & Biases that gets the curves")
+    trackio: str | None = Field(None, description="project of Trackio that gets the curves")
 
     @model_validator(mode="after")
     def _divides(self) -> "Training":

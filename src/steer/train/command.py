@@ -33,11 +33,12 @@ from steer.train.controls import with_wrong_labels
 from steer.train.loop import Trainer
 from steer.train.rollouts import step_seed
 from steer.train.sharding import prepared, replica, save_trained
+from steer.train.trackers import TRACKERS, tracked
 
 # What a result of training depends on; a checkpoint made by other code is not continued.
 SOURCES = ("methods", "models", "engines", "verify", "train")
 # Training keys with other values of which a run that stopped may go on: what is kept of it, and on what it computes.
-BOOKKEEPING = ("processes", "checkpoint_every", "checkpoints_kept", "checkpoint_metric", "final_model", "tensorboard")
+BOOKKEEPING = ("processes", "checkpoint_every", "checkpoints_kept", "checkpoint_metric", "final_model", *TRACKERS)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -106,13 +107,12 @@ def run(args: argparse.Namespace) -> None:
         engine=engine,
         stop=stop_tokens(generation, tokenizer, config.rollout.stop),
     )
-    if training.tensorboard and parallel.is_main():
-        trainer.on_step = _tensorboard(out / "tensorboard")
     kept = checkpoints.folder / "models"
     save = partial(save_trained, model, tokenizer, training.precision)
     trainer.keep_model = lambda step: save(kept / f"step{step}")
     with disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
-        metrics = trainer.run()
+        with tracked(training, settings, out, checkpoints.fingerprint[:16]) as trainer.on_step:
+            metrics = trainer.run()
         seconds = round(time.perf_counter() - clock, 1)
         provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds}
         save(out / "model")
@@ -188,18 +188,3 @@ def _yaml(value: dict) -> str:
     import yaml
 
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
-
-
-def _tensorboard(folder: Path):
-    """A function that writes a step's metrics as TensorBoard scalars."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    writer = SummaryWriter(folder)
-
-    def on_step(metrics: dict) -> None:
-        for name, value in metrics.items():
-            if name != "step" and value is not None:
-                writer.add_scalar(name, value, metrics["step"])
-        writer.flush()
-
-    return on_step

@@ -1,0 +1,143 @@
+"""`steer watch`: the runs of a results folder as they train, in the terminal.
+
+It only reads: `config.yaml` says which runs there will be, a finished run has its `metrics.jsonl`, and one under way
+adds a line a step to the `metrics.jsonl` beside its checkpoints.
+"""
+
+import argparse
+import datetime
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from steer.configs.load import load_config
+from steer.configs.schema import Config
+from steer.errors import UserError
+
+# A run that was silent for so many of its steps (and at least so many seconds) is under way no more.
+SILENT_STEPS, SILENT_SECONDS = 20, 60.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One run of one seed. `last`: its newest line of metrics; `seconds_left`: at the pace of its last ten steps."""
+
+    run: str
+    seed: int
+    state: Literal["waiting", "running", "stopped", "trained", "evaluated"]
+    step: int
+    steps: int
+    last: dict[str, Any]
+    seconds_left: float | None
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", metavar="DIR", help="the profile's folder, results/<name>")
+    parser.add_argument("--once", action="store_true", help="print the table once instead of keeping it up to date")
+    parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between updates (default 2)")
+
+
+def run(args: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.live import Live
+
+    results = Path(args.results)
+    if not (results / "config.yaml").is_file():
+        raise UserError(f"{results}: no config.yaml there; start the experiment first or correct the folder")
+    config = load_config(results / "config.yaml")
+    console = Console()
+    if args.once:
+        console.print(_table(config, progress(config, results, time.time())))
+        return
+    try:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                found = progress(config, results, time.time())
+                live.update(_table(config, found), refresh=True)
+                if (results / "report" / "index.html").is_file() and all(p.state == "evaluated" for p in found):
+                    return
+                time.sleep(args.every)
+    except KeyboardInterrupt:
+        return
+
+
+def progress(config: Config, results: Path, now: float) -> list[Progress]:
+    """Every trained run and seed of the configuration, in its order; `now` in seconds since the epoch."""
+    return [_progress(config, results, run, seed, now) for run in config.runs for seed in config.seeds]
+
+
+def _progress(config: Config, results: Path, run: str, seed: int, now: float) -> Progress:
+    place = Path(run) / f"seed{seed}"
+    total = config.training_for(run).steps
+    finished = results / "runs" / place / "metrics.jsonl"
+    if finished.is_file():
+        lines = _lines(finished)
+        graded = any((results / "verdicts" / place).glob("*"))
+        return Progress(run, seed, "evaluated" if graded else "trained", len(lines), total, _last(lines), None)
+    # A changed configuration or code has a folder of checkpoints of its own: the newest is the one under way.
+    live = max((results / "checkpoints" / place).glob("*/metrics.jsonl"), key=_modified, default=None)
+    lines = _lines(live) if live else []
+    if not lines:
+        return Progress(run, seed, "waiting", 0, total, {}, None)
+    recent = [line["seconds"] for line in lines[-10:] if line.get("seconds")]
+    pace = sum(recent) / len(recent) if recent else 0.0
+    silent = now - _modified(live) > max(SILENT_SECONDS, SILENT_STEPS * pace)
+    left = None if silent else pace * (total - len(lines))
+    return Progress(run, seed, "stopped" if silent else "running", len(lines), total, _last(lines), left)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # the run has just finished
+        return 0.0
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a file that may be written to, or taken away, at this moment."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in text.splitlines():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return found
+
+
+def _last(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    return lines[-1] if lines else {}
+
+
+def _table(config: Config, found: list[Progress]):
+    from rich import box
+    from rich.table import Table
+
+    done = sum(p.state in ("trained", "evaluated") for p in found)
+    left = [p.seconds_left for p in found if p.seconds_left is not None]
+    title = f"{config.name}: {done} of {len(found)} runs trained"
+    title += f", those under way done in {_duration(max(left))}" if left else ""
+    table = Table(title=title, box=box.SIMPLE_HEAD, caption="entropy in nats; time left in h:mm:ss", pad_edge=False)
+    table.add_column("run", overflow="fold")
+    for name in ("seed", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("step", "reward", "accuracy", "entropy", "left"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for p in found:
+        values = [_number(p.last.get(name)) for name in ("reward", "accuracy", "entropy")]
+        left = "" if p.seconds_left is None else _duration(p.seconds_left)
+        table.add_row(p.run, str(p.seed), p.state, f"{p.step}/{p.steps}", *values, left)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _duration(seconds: float) -> str:
+    return str(datetime.timedelta(seconds=round(seconds)))

@@ -1,0 +1,81 @@
+"""Training curves as they come: TensorBoard, Weights & Biases and Trackio, each one key of `training`.
+
+The last two are not among the project's dependencies: they are imported when asked for.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from steer.configs.schema import Training
+from steer.errors import UserError
+from steer.train import parallel
+
+TRACKERS = ("tensorboard", "wandb", "trackio")  # keys of `training`
+
+OnStep = Callable[[dict[str, Any]], None]
+
+
+@contextmanager
+def tracked(training: Training, settings: dict[str, Any], folder: Path, identity: str) -> Iterator[OnStep]:
+    """Yield a function that takes a step's metrics to every tracker that `training` names.
+
+    `settings`: the run's resolved configuration; `identity`: the same for a run and its continuation after a kill.
+    """
+    open_ones = []
+    if not parallel.is_main():
+        training = training.model_copy(update=dict.fromkeys(TRACKERS))
+    if training.tensorboard:
+        open_ones.append(_tensorboard(folder / "tensorboard"))
+    name, group = f"{settings['run']}/seed{settings['seed']}", settings["run"]
+    if training.wandb:
+        wandb = _package("wandb")
+        given = {"project": training.wandb, "name": name, "group": group, "config": settings}
+        open_ones.append(_service(wandb.init(**given, id=identity, resume="allow")))
+    if training.trackio:
+        trackio = _package("trackio")
+        # It finds the run to go on with by its name.
+        given = {"project": training.trackio, "group": group, "config": settings}
+        open_ones.append(_service(trackio.init(**given, name=f"{name}-{identity[:6]}", resume="allow")))
+    try:
+        yield lambda metrics: [log(metrics) for log, _ in open_ones]
+    finally:
+        for _, close in open_ones:
+            close()
+
+
+def _package(name: str):
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UserError(
+            f"key `training.{name}`: {name} is not installed; pip install {name}, or leave it out"
+        ) from None
+
+
+def _service(run) -> tuple[OnStep, Callable[[], None]]:
+    """Weights & Biases' interface, which Trackio has too."""
+
+    def log(metrics: dict[str, Any]) -> None:
+        values = {name: value for name, value in metrics.items() if name != "step" and value is not None}
+        run.log(values, step=metrics["step"])
+
+    return log, run.finish
+
+
+def _tensorboard(folder: Path) -> tuple[OnStep, Callable[[], None]]:
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(folder)
+
+    def log(metrics: dict[str, Any]) -> None:
+        for name, value in metrics.items():
+            if name != "step" and value is not None:
+                writer.add_scalar(name, value, metrics["step"])
+        writer.flush()
+
+    return log, writer.close

@@ -1,0 +1,71 @@
+"""`steer watch`: what it says of runs that wait, train, stopped or are done."""
+
+import json
+import os
+import time
+
+import pytest
+import yaml
+from fake_results import write_fake_results
+
+from steer.cli import main
+from steer.report.watch import progress
+
+
+def live(folder, run, lines, age=0.0, cut=""):
+    path = folder / "checkpoints" / run / "seed0" / "0123456789abcdef" / "metrics.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + cut)
+    os.utime(path, (time.time() - age,) * 2)
+
+
+def line(step, seconds=2.0):
+    return {"step": step, "reward": -0.5, "accuracy": 0.25, "entropy": 0.3125, "seconds": seconds}
+
+
+@pytest.fixture
+def results(tmp_path):
+    """One finished run of 30 steps; five more runs are in the configuration."""
+    write_fake_results(tmp_path, methods={"grpo": "GRPO"}, seeds=(0,))
+    tree = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    tree["methods"] |= {name: None for name in ("steer", "clip_higher", "rloo")}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    return tmp_path
+
+
+def states(results, now=None):
+    from steer.configs.load import load_config
+
+    config = load_config(results / "config.yaml")
+    return {p.run: p for p in progress(config, results, now or time.time())}
+
+
+def test_a_run_under_way_has_its_newest_line_and_the_time_left(results):
+    live(results, "steer", [line(1), line(2), line(3, seconds=5.0)], cut='{"step": 4, "rew')
+    found = states(results)["steer"]
+    assert (found.state, found.step, found.steps) == ("running", 3, 30)
+    assert found.last["entropy"] == 0.3125
+    assert found.seconds_left == pytest.approx(27 * 3.0)
+
+
+def test_done_waiting_and_silent_runs_are_told_apart(results):
+    live(results, "clip_higher", [line(1)], age=3600)
+    found = states(results)
+    assert found["grpo"].state == "evaluated"
+    assert found["grpo"].step == 30
+    assert found["rloo"].state == "waiting"
+    assert found["clip_higher"].state == "stopped"
+    assert found["clip_higher"].seconds_left is None
+
+
+def test_once_prints_every_run(results, capsys):
+    live(results, "steer", [line(1)])
+    assert main(["watch", str(results), "--once"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("1 of 4 runs trained", "steer", "running", "1/30", "0.312", "rloo", "waiting"):
+        assert word in printed
+
+
+def test_a_folder_that_holds_no_results_is_one_line(tmp_path, capsys):
+    assert main(["watch", str(tmp_path), "--once"]) == 2
+    assert "no config.yaml" in capsys.readouterr().err
