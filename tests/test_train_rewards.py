@@ -1,6 +1,7 @@
 """Rewards beside the verifier's, and which groups a step trains on."""
 
 import math
+import threading
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from steer.data.tasks import distinct_problems
 from steer.models.forward import Sequences
 from steer.train.controls import with_wrong_labels
 from steer.train.dynamic import collect, group_of, joined
-from steer.train.rollouts import Rollouts, rewards_of
+from steer.train.rollouts import Rollouts, judge, rewards_of
 from steer.verify.responses import Verdict, Verifier
 
 CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0)
@@ -111,3 +112,25 @@ def test_groups_taken_apart_and_joined_are_what_they_were():
     assert again.texts == rollouts.texts
     assert torch.equal(again.sequences.tokens, rollouts.sequences.tokens)
     assert torch.equal(again.engine_logprob, rollouts.engine_logprob)
+
+
+def test_work_goes_on_while_the_verifier_judges_and_its_failure_is_not_lost():
+    """The verifier of this test does not answer before the work beside it is done."""
+    done = threading.Event()
+
+    class Waits:
+        def verify(self, problems, texts):
+            assert done.wait(30)
+            return [Verdict("correct", "1", "", 0.0) for _ in texts]
+
+    class Fails:
+        def verify(self, problems, texts):
+            raise RuntimeError("the verifier died")
+
+    problems = distinct_problems("sums", "train", 0, 2)
+    sequences = Sequences.from_lists([[5]] * 4, [[6, 7]] * 4, 0)
+    rolled = sequences, ["\\boxed{1}"] * 4, torch.zeros(4, dtype=torch.bool), torch.zeros(4, 2)
+    rollouts = judge(problems, rolled, Waits(), Reward(), 6, torch.Generator(), done.set)
+    assert rollouts.rewards.tolist() == [1.0] * 4
+    with pytest.raises(RuntimeError, match="the verifier died"):
+        judge(problems, rolled, Fails(), Reward(), 6, torch.Generator(), done.set)

@@ -18,11 +18,13 @@ from steer.engines.weights import trainer_weights
 from steer.io import write_jsonl
 from steer.methods import Method
 from steer.methods.correction import truncated_importance
+from steer.models.forward import Sequences
+from steer.models.head import TokenStatistics
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect, together
 from steer.train.metrics import rollout_metrics, update_metrics
-from steer.train.parallel import gather, is_main, own_share, rank
+from steer.train.parallel import gather, is_main, own_share, rank, world
 from steer.train.rollouts import (
     Rollouts,
     assemble,
@@ -94,13 +96,22 @@ class Trainer:
 
         checksum = engine.wake(trainer_weights(self.model))
         clock.lap("sync")
+        known: list[TokenStatistics] = []
+
+        def score(sequences: Sequences) -> None:
+            engine.sleep()
+            known.append(scored(self.model, sequences.to(self.model.device), training, self.method.needs))
+
+        # Where one round is all there is, the log-probabilities are had while the verifier works.
+        meanwhile = score if training.dynamic_sampling == 1 and world() == 1 else None
         rollouts = collect(
             training.prompts,
             training.dynamic_sampling,
-            lambda attempt: together(gather(self._roll(step, attempt, engine, verifier, clock))),
+            lambda attempt: together(gather(self._roll(step, attempt, engine, verifier, clock, meanwhile))),
         ).to(self.model.device)
-        engine.sleep()
-        old = scored(self.model, rollouts.sequences, training, self.method.needs)
+        if not known:
+            score(rollouts.sequences)
+        old = known[0]
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
         if training.correction_cap is not None:
@@ -121,9 +132,17 @@ class Trainer:
         clock.lap("update")
         return {**metrics, "lr": lr, **clock.seconds()}
 
-    def _roll(self, step: int, attempt: int, engine: Engine, verifier: Verifier, clock: "_Clock") -> Rollouts:
+    def _roll(
+        self,
+        step: int,
+        attempt: int,
+        engine: Engine,
+        verifier: Verifier,
+        clock: "_Clock",
+        meanwhile: Callable[[Sequences], None] | None,
+    ) -> Rollouts:
         """One round of this process' rollouts with their verdicts; a further attempt draws prompts and responses of
-        its own."""
+        its own. `meanwhile` is given the sequences while they are judged."""
         training, again = self.training, f"/{attempt}" if attempt else ""
         again += f"/process{rank()}" if rank() else ""
         problems = own_share(choose_prompts(self.problems, training, self.seed, step, attempt))
@@ -133,7 +152,14 @@ class Trainer:
         rolled = assemble(problems, prompts, completions, self.tokenizer)
         clock.lap("rollout")
         generator = step_generator(self.seed, step, f"reward{again}")
-        rollouts = judge(problems, rolled, verifier, self.reward, training.max_response_tokens, generator)
+
+        def during() -> None:
+            if meanwhile is not None:
+                meanwhile(rolled[0])
+                clock.lap("logprob")
+
+        limit = training.max_response_tokens
+        rollouts = judge(problems, rolled, verifier, self.reward, limit, generator, during)
         clock.lap("verify")
         return rollouts
 

@@ -1,6 +1,8 @@
 """One step's rollouts: which prompts, what was sampled, how it was judged."""
 
 import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import torch
@@ -126,12 +128,17 @@ def judge(
     reward: Reward,
     limit: int,
     generator: torch.Generator,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Rollouts:
-    """The rollouts with their verdicts and rewards."""
+    """The rollouts with their verdicts and rewards. `meanwhile` is called while the verifier works."""
     sequences, texts, truncated, logprob = rolled
     samples = len(texts) // len(problems)
     repeated = [problem for problem in problems for _ in range(samples)]
-    verdicts = verifier.verify(repeated, texts)
+    with ThreadPoolExecutor(1) as background:
+        judging = background.submit(verifier.verify, repeated, texts)
+        if meanwhile is not None:
+            meanwhile()
+        verdicts = judging.result()
     return Rollouts(
         problems=repeated,
         sequences=sequences,
