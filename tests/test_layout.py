@@ -8,9 +8,12 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def test_no_stage_imports_from_a_later_one():
-    """configs → data → methods → models → engines, verify → train → generate → grade → analyse → figures → report."""
+    """configs → data → methods → models → engines, verify → train → generate → grade → analyse → figures → report.
+
+    `plan` stands after all of them.
+    """
     order = ["configs", "data", "methods", "models", "engines", "verify", "train", "generate", "grade"]
-    order += ["analyse", "figures", "report"]
+    order += ["analyse", "figures", "report", "plan"]
     package = REPOSITORY / "src/steer"
     wrong = []
     for folder in order:
@@ -37,7 +40,19 @@ def test_help_of_every_command_is_quick_to_import_and_complete():
     import sys
 
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for command in ("data", "warm-start", "train", "generate", "grade", "tabulate", "plot", "report", "verify"):
+    for command in (
+        "data",
+        "warm-start",
+        "train",
+        "generate",
+        "grade",
+        "tabulate",
+        "plot",
+        "report",
+        "verify",
+        "plan",
+        "dry",
+    ):
         assert re.search(rf"^    {command}\b", output, re.M), command
     assert output.endswith("False\n")
 

@@ -7,8 +7,8 @@ import pytest
 
 from steer import cli
 from steer.configs.load import load_config
-from steer.models.facts import KNOWN, facts_of
 from steer.plan import dry
+from steer.plan.facts import KNOWN, facts_of
 
 PAPER = sorted(Path("configs/paper").glob("*.yaml"))
 STEER = [path for path in PAPER if not path.name.startswith("decomposing")]
@@ -62,7 +62,7 @@ def test_everything_on_one_model_holds_each_experiments_runs_once():
     )
 
 
-def test_two_steps_at_reduced_width_move_the_model(capsys):
+def test_two_steps_at_reduced_width(capsys):
     """One run of another family than the from-scratch models'; `make dry-paper` runs all of them."""
     assert cli.main(["dry", "configs/paper/llama_3b.yaml", "--run", "clip_cov"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -25,6 +25,7 @@ COMMANDS = {
     "report": ("steer.report.command", "write the self-contained HTML report"),
     "watch": ("steer.report.watch", "show the runs of a results folder as they train"),
     "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),
+    "plan": ("steer.plan.command", "jobs, GPU-hours, memory and disk of a configuration, before anything runs"),
     "dry": ("steer.plan.dry", "two training steps of configurations, with small random models on the CPU"),
     "verl-command": ("steer.engines.verl.command", "show what a run with `engine: verl` gives to verl"),
     "verify": ("steer.verify.command", "verify answers or programs given on standard input"),

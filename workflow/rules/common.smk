@@ -42,6 +42,12 @@ EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
 SELECT_BY = CONFIG.evaluation.select_by
 KEPT = SELECT_BY or CONFIG.measurement
 KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")} if KEPT else {}
+if CONFIG.evaluation.prune:
+    KEPT_MODELS = {name: temp(folder) for name, folder in KEPT_MODELS.items()}
+# Of `evaluation`, what says which models are evaluated and not how.
+CHOICE = ("also", "select_by", "prune")
+# GPUs of a job that samples from a model.
+SAMPLING_GPUS = CONFIG.rollout.tensor_parallel if CONFIG.hardware.gpus else 0
 # With `engine: verl` training depends on verl's section too (not on where Ray runs), and has verl's environment.
 VERL = CONFIG.engine == "verl"
 VERL_SECTIONS = {"verl": {k: v for k, v in SECTIONS["verl"].items() if k != "ray_address"}} if VERL else {}
@@ -141,6 +147,11 @@ def run_sections(wildcards):
         "saved": CONFIG.saved_steps(wildcards.run, int(wildcards.seed)),
         **VERL_SECTIONS,
     }
+
+
+def gpus_of_run(wildcards):
+    """GPUs of a training job: 0 where jobs run on the CPU."""
+    return CONFIG.training_for(wildcards.run).processes if CONFIG.hardware.gpus else 0
 
 
 def measure_code(wildcards):

@@ -15,10 +15,12 @@ rule generate:
     conda:
         "../../environment.yml"
     threads: CONFIG.threads.generate
+    resources:
+        gpu=SAMPLING_GPUS,
     params:
         config=f"{RESULTS}/config.yaml",
         code=code_version("models", "engines", "generate"),
-        evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key not in ("also", "select_by")},
+        evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key not in CHOICE},
         rollout=SECTIONS["rollout"],
         model=model_argument,
         cache="results/cache/generations",
@@ -66,10 +68,12 @@ rule validate:
     conda:
         "../../environment.yml"
     threads: CONFIG.threads.generate
+    resources:
+        gpu=SAMPLING_GPUS,
     params:
         config=f"{RESULTS}/config.yaml",
         code=code_version("models", "engines", "generate", "verify", "grade"),
-        evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key != "also"},
+        evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key not in ("also", "prune")},
         rollout=SECTIONS["rollout"],
         reward=SECTIONS["reward"],
         model=lambda wildcards, input: f"{input.models}/step{wildcards.step}",

@@ -13,6 +13,8 @@ rule warm_start:
     conda:
         "../../environment.yml"
     threads: CONFIG.threads.warm_start
+    resources:
+        gpu=min(CONFIG.hardware.gpus, 1),
     params:
         config=f"{RESULTS}/config.yaml",
         warm_start=SECTIONS["model"]["warm_start"],
@@ -43,6 +45,7 @@ rule train:
     resources:
         # One run of verl at a time has the cluster, where a profile says `resources: verl=1`.
         verl=int(VERL),
+        gpu=gpus_of_run,
     params:
         config=f"{RESULTS}/config.yaml",
         code=run_code,

@@ -98,6 +98,9 @@ class Evaluation(Section):
     select_by: str | None = Field(
         None, description="benchmark on which the best kept model of a run is chosen; absent: the last model"
     )
+    prune: bool = Field(
+        False, description="delete kept models once the best is chosen: less disk, but a changed verifier trains again"
+    )
 
     def samples_for(self, benchmark: str) -> int:
         return self.samples.get(benchmark, self.samples.get("default", 1))
@@ -173,9 +176,9 @@ class Threads(Section):
 
 
 class Hardware(Section):
-    """The machine that jobs run on: how many devices a job is given, and of what kind."""
+    """The machine that jobs run on."""
 
-    gpus: Annotated[int, Field(ge=0)] = Field(0, description="GPUs of one training job; 0: it runs on the CPU")
+    gpus: Annotated[int, Field(ge=0)] = Field(0, description="GPUs that jobs may take; 0: they run on the CPU")
     memory_gb: Annotated[float, Field(gt=0)] = Field(80, description="memory of one GPU, 10^9 bytes")
     tflops: Annotated[float, Field(gt=0)] = Field(400, description="bf16 rate of one GPU, dense, 10^12 operations/s")
 

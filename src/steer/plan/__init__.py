@@ -1,1 +1,1 @@
-"""What can be known before hours are spent: `steer dry` tries two steps of every run."""
+"""What can be known before hours are spent: `steer plan` reckons, `steer dry` tries two steps."""

@@ -27,6 +27,7 @@ from steer.engines.local import LocalEngine
 from steer.engines.sampling import Sampling
 from steer.errors import UserError
 from steer.io import atomic_directory, write_json
+from steer.models.devices import take_device
 from steer.models.forward import Sequences, response_statistics
 from steer.models.load import new_model
 from steer.models.statistics import shared_statistics
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     families = synthetic_families(config.data.benchmarks)
     tokenizer, settings = character_tokenizer(), config.model.warm_start
-    model = new_model(settings.architecture, tokenizer, settings.seed)
+    model = new_model(settings.architecture, tokenizer, settings.seed).to(take_device())
     started = time.perf_counter()
     loss = train(model, tokenizer, families, settings, args.threads)
     seconds = time.perf_counter() - started
@@ -87,7 +88,7 @@ def train(model, tokenizer, families: list[str], settings: WarmStart, threads: i
     with _one_torch_thread(), ThreadPoolExecutor(threads + 1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         upcoming = pool.submit(next, batches)
         for _ in tqdm(range(settings.steps), desc="warm start", mininterval=2):
-            sequences = upcoming.result()
+            sequences = upcoming.result().to(model.device)
             upcoming = pool.submit(next, batches)
             losses.append(set_gradients(model, sequences, threads, pool))
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -154,7 +155,8 @@ def measure(model, tokenizer, families: list[str], max_tokens: int, seed: int) -
     with Verifier() as verifier:
         texts = [tokenizer.decode(c.tokens, skip_special_tokens=True) for _, c in flat]
         verdicts = verifier.verify([problems[i] for i, _ in flat], texts)
-    sequences = Sequences.from_lists([prompts[i] for i, _ in flat], [c.tokens for _, c in flat], tokenizer.pad_token_id)
+    responses = [c.tokens for _, c in flat]
+    sequences = Sequences.from_lists([prompts[i] for i, _ in flat], responses, tokenizer.pad_token_id).to(model.device)
     with torch.no_grad():
         entropy = response_statistics(model, sequences, temperature=1.0).entropy[sequences.mask].mean().item()
     correct = torch.tensor([v.verdict == "correct" for v in verdicts]).view(len(problems), 4).double()

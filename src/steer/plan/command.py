@@ -1,0 +1,128 @@
+"""`steer plan`: jobs, GPU-hours, memory and disk of a configuration, before anything runs.
+
+Ends with status 2 and one line where the configuration cannot work on the machine it names.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+from steer.configs.load import load_config, parse_overrides
+from steer.configs.schema import Config
+from steer.errors import UserError
+from steer.plan import cost
+from steer.plan.checks import problems
+from steer.plan.cost import GB, Assumptions
+from steer.plan.facts import Facts, facts_of
+from steer.plan.jobs import jobs
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--configfile", "--config", dest="config", required=True, metavar="FILE")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one dotted key")
+    parser.add_argument("--json", action="store_true", help="all numbers as JSON, sizes in 10^9 bytes")
+    for field in fields(Assumptions):
+        option = "--" + field.name.replace("_", "-")
+        parser.add_argument(option, type=type(field.default), default=field.default, help=f"default {field.default}")
+
+
+def run(args: argparse.Namespace) -> None:
+    config = load_config(args.config, parse_overrides(args.set))
+    assumed = Assumptions(**{field.name: getattr(args, field.name) for field in fields(Assumptions)})
+    facts = facts_of(config)
+    plan = made(config, facts, assumed)
+    print(json.dumps(plan, indent=2) if args.json else described(config, plan))
+    found = problems(config, facts, assumed)
+    if found:
+        raise UserError(f"{args.config}: " + " | ".join(found))
+
+
+def made(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
+    """All numbers of the plan; hours and memory are None where jobs run on the CPU."""
+    counts = jobs(config)
+    space = cost.disk(config, facts)
+    plan = {
+        "model": config.model.path,
+        "parameters": facts.parameters,
+        "jobs": counts,
+        "total_jobs": sum(counts.values()),
+        "gpu_hours": None,
+        "memory_gb": None,
+        "disk_gb": {field.name: round(getattr(space, field.name) / GB, 3) for field in fields(space)},
+        "assumed": asdict(assumed),
+    }
+    if config.hardware.gpus:
+        plan["gpu_hours"] = {name: round(hours, 2) for name, hours in gpu_hours(config, facts, assumed).items()}
+        plan["memory_gb"] = largest_memory(config, facts, assumed)
+    return plan
+
+
+def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, float]:
+    """Rule → hours of one GPU, over all its jobs."""
+    hours: dict[str, float] = {}
+    seeds, rate = len(config.seeds), config.hardware.tflops * 1e12
+    for run in config.methods:
+        training = config.training_for(run)
+        # Devices share a step's operations: their number cancels from the hours of one.
+        seconds = training.steps * cost.step(training, facts, assumed).seconds(rate, assumed)
+        hours["train"] = hours.get("train", 0.0) + seeds * seconds / 3600
+    counts = jobs(config)
+    asked = {"validate": [config.evaluation.select_by], "generate": config.data.benchmarks}
+    for rule, benchmarks in asked.items():
+        number = counts.get(rule, 0) - (rule == "generate" and "oracle" in config.evaluation.also)
+        if number:
+            responses = cost.evaluation_responses(config, benchmarks)
+            seconds = cost.sampling_seconds(responses, config, facts, assumed)
+            hours[rule] = number * config.rollout.tensor_parallel * seconds / 3600
+    return hours
+
+
+def largest_memory(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, float] | None:
+    """The needs of the run that takes most of a device, by part, with both peaks."""
+    needs = [cost.memory(config, config.training_for(run), facts, assumed) for run in config.methods]
+    if not needs:
+        return None
+    most = max(needs, key=lambda need: max(need.updates, need.rollouts))
+    parts = {**asdict(most), "updates": most.updates, "rollouts": most.rollouts}
+    return {name: round(size / GB, 2) for name, size in parts.items()}
+
+
+def described(config: Config, plan: dict[str, Any]) -> str:
+    """The plan for people."""
+    name, gpus = plan["model"] or "a model from scratch", config.hardware.gpus
+    lines = [
+        f"{config.name}: {len(config.runs)} runs x {len(config.seeds)} seeds of {name}, {size(plan['parameters'])}"
+    ]
+    lines += ["", f"{'rule':12s}{'jobs':>8s}{'GPU-hours':>12s}"]
+    hours = plan["gpu_hours"] or {}
+    for rule, count in plan["jobs"].items():
+        lines.append(f"{rule:12s}{count:8,d}{format(hours[rule], ',.1f') if rule in hours else '':>12s}")
+    total = format(sum(hours.values()), ",.1f") if hours else ""
+    lines.append(f"{'total':12s}{plan['total_jobs']:8,d}{total:>12s}")
+    if hours:
+        days = sum(hours.values()) / gpus / 24
+        lines += [
+            "",
+            f"at least {days:,.1f} days on {gpus} GPUs of {config.hardware.tflops:g} TFLOP/s, all of them busy",
+        ]
+    need = plan["memory_gb"]
+    if need:
+        parts = ", ".join(f"{part} {need[part]:.1f}" for part in ("weights", "gradients", "optimizer", "gathered"))
+        parts += f", activations {need['activations']:.1f}, head {need['head']:.1f}, other {need['overhead']:.1f}"
+        room = config.hardware.memory_gb
+        lines += [f"memory of a GPU in updates: {need['updates']:.1f} GB of {room:g} ({parts})"]
+        lines += [f"memory of a GPU in rollouts: {need['rollouts']:.1f} GB of {room:g} (engine {need['engine']:.1f})"]
+    elif not gpus:
+        lines += ["", "jobs run on the CPU (hardware.gpus is 0): no hours and no memory are reckoned"]
+    space = plan["disk_gb"]
+    lines.append(
+        f"disk: {space['models']:,.1f} GB of models, {space['checkpoints']:,.1f} GB of checkpoints while training, "
+        f"{space['download']:,.1f} GB downloaded"
+    )
+    lines.append("assumed: " + ", ".join(f"{name} {value:g}" for name, value in plan["assumed"].items()))
+    return "\n".join(lines)
+
+
+def size(parameters: int) -> str:
+    return f"{parameters / 1e9:.2f} billion parameters" if parameters >= 1e8 else f"{parameters / 1e6:.2f} million"

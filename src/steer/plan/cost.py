@@ -1,0 +1,211 @@
+"""Time, memory and disk of a configuration from the model's size and the batch. docs/scaling.md has the formulas.
+
+N parameters; all sizes in bytes, rates in operations per second. Estimates for choosing a machine, not measurements:
+whoever has measured a step scales `Assumptions` to it.
+"""
+
+from dataclasses import dataclass
+
+from steer.configs.schema import Config, Training
+from steer.plan.facts import Facts
+
+GB = 1e9
+SYNTHETIC_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What a configuration does not say."""
+
+    prompt_tokens: int = 200  # mean length of a prompt
+    response_share: float = 0.4  # mean length of a response over its limit
+    training_mfu: float = 0.35  # share of the device's rate in forward and backward passes
+    rollout_mfu: float = 0.10  # the same while decoding, which memory bandwidth bounds
+    refills: float = 2.0  # rounds of rollouts under dynamic sampling, if more than one is allowed
+    overhead_gb: float = 3.0  # CUDA context, allocator, communication buffers
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step: tokens sampled and tokens trained on, and the operations for each."""
+
+    sampled_tokens: float
+    trained_tokens: float
+    rollout_flops: float
+    training_flops: float
+
+    def seconds(self, rate: float, assumed: Assumptions) -> float:
+        return self.rollout_flops / (rate * assumed.rollout_mfu) + self.training_flops / (rate * assumed.training_mfu)
+
+
+def step(training: Training, facts: Facts, assumed: Assumptions) -> Step:
+    """2N operations a token of a forward pass, 6N of forward and backward.
+
+    Passes over the trained tokens: the sampling policy's log-probabilities, the batch statistics of an update split
+    into micro-batches, the update, and the recomputation of gradient checkpointing.
+    """
+    rounds = assumed.refills if training.dynamic_sampling > 1 else 1.0
+    prompts = min(assumed.prompt_tokens, training.max_prompt_tokens)
+    sequences = training.prompts * training.rollouts
+    response = assumed.response_share * training.max_response_tokens
+    sampled = rounds * (sequences * response + training.prompts * prompts)
+    trained = sequences * response + (training.prompts if training.shared_prompts else sequences) * prompts
+    split = training.micro_batch is not None or training.micro_batch_tokens is not None
+    passes = 2 + 6 + (2 if split else 0) + (2 if training.gradient_checkpointing else 0)
+    n = matrix_parameters(facts)
+    return Step(sampled, trained, 2 * n * sampled, passes * n * trained)
+
+
+def matrix_parameters(facts: Facts) -> int:
+    """Parameters that each token is multiplied with: the input embedding is looked up."""
+    return facts.parameters - (0 if facts.tied else facts.embedding_parameters)
+
+
+def sampling_seconds(responses: int, config: Config, facts: Facts, assumed: Assumptions) -> float:
+    """Sampling so many evaluation responses on the devices of one job."""
+    tokens = responses * assumed.response_share * config.evaluation.max_response_tokens
+    rate = config.hardware.tflops * 1e12 * config.rollout.tensor_parallel
+    return 2 * matrix_parameters(facts) * tokens / (rate * assumed.rollout_mfu)
+
+
+def evaluation_responses(config: Config, benchmarks: list[str]) -> int:
+    """Responses that one evaluated model gives to these benchmarks."""
+    return sum(_rows(config, name) * config.evaluation.samples_for(name) for name in benchmarks)
+
+
+def _rows(config: Config, benchmark: str) -> int:
+    if config.data.source == "synthetic":
+        return config.data.rows or SYNTHETIC_ROWS
+    from steer.data.benchmarks.load import benchmark_source
+
+    rows = benchmark_source(benchmark).rows
+    return min(rows, config.data.rows or rows)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes on one device of a training job, by what they are for. `updates` and `rollouts` are its two peaks."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    gathered: float
+    activations: float
+    head: float
+    engine: float
+    overhead: float
+
+    @property
+    def updates(self) -> float:
+        kept = self.weights + self.gradients + self.optimizer
+        return kept + self.gathered + self.activations + self.head + self.overhead
+
+    @property
+    def rollouts(self) -> float:
+        """While sampling; gradients are freed then, what vLLM takes is given back after."""
+        return self.weights + self.optimizer + self.engine + self.overhead
+
+
+def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions) -> Memory:
+    """Weights, gradients and AdamW's two moments in fp32, one share per process; activations of one micro-batch."""
+    n, shares = facts.parameters, training.processes
+    width = value_bytes(training)
+    tokens = pass_tokens(training)
+    # FSDP gathers what is not a layer at once, and layers one ahead; gradients of a group appear whole before they
+    # are added up over processes in fp32.
+    rest = facts.embedding_parameters * (1 if facts.tied else 2)
+    sharded = shares > 1 or training.precision == "bf16"
+    gathered = width * (rest + 2 * facts.layer_parameters) + (width + 4) * rest if sharded else 0
+    layer = width * tokens * layer_values(facts)
+    if training.gradient_checkpointing:
+        activations = width * tokens * facts.hidden * facts.layers + 2 * layer
+    else:
+        activations = layer * facts.layers
+    return Memory(
+        weights=4 * n / shares,
+        gradients=4 * n / shares,
+        optimizer=8 * n / shares,
+        gathered=gathered,
+        activations=activations,
+        head=tokens * facts.vocabulary * (width + 16),
+        engine=engine_bytes(config, training, facts),
+        overhead=assumed.overhead_gb * GB,
+    )
+
+
+def value_bytes(training: Training) -> int:
+    return 2 if training.precision == "bf16" else 4
+
+
+def pass_tokens(training: Training) -> int:
+    """Tokens of one forward and backward pass at most, on one process."""
+    sequence = training.max_prompt_tokens + training.max_response_tokens
+    if training.micro_batch_tokens is not None:
+        return max(training.micro_batch_tokens, sequence)
+    update = training.prompts * training.rollouts // training.updates // training.processes
+    return max(1, min(training.micro_batch or update, update)) * sequence
+
+
+def layer_values(facts: Facts) -> int:
+    """Numbers that one decoder layer keeps of one token for its backward pass."""
+    query, key = facts.heads * facts.head_size, facts.kv_heads * facts.head_size
+    return 6 * facts.hidden + 2 * query + 2 * key + 4 * facts.intermediate
+
+
+def engine_bytes(config: Config, training: Training, facts: Facts) -> float:
+    """What the rollout engine takes of a training device while it samples."""
+    rollout = config.rollout
+    if rollout.engine == "vllm":
+        colocated = rollout.placement == "colocated"
+        return rollout.gpu_memory_utilization * config.hardware.memory_gb * GB if colocated else 0.0
+    width = value_bytes(training)
+    copied = training.processes > 1 or training.precision == "bf16"
+    sequences = training.prompts * training.rollouts / training.processes
+    length = training.max_prompt_tokens + training.max_response_tokens
+    return (width * facts.parameters if copied else 0) + sequences * length * cache_bytes(config, facts, width)
+
+
+def cache_bytes(config: Config, facts: Facts, width: int | None = None) -> int:
+    """Key-value cache of one token."""
+    if width is None:
+        width = 4 if config.rollout.dtype == "float32" else 2
+    return width * facts.cached_values
+
+
+def cached_tokens(config: Config, facts: Facts, assumed: Assumptions) -> float:
+    """Tokens for which vLLM has room on the devices of one engine."""
+    rollout, width = config.rollout, 4 if config.rollout.dtype == "float32" else 2
+    if rollout.kv_cache_gib is not None:
+        room = rollout.kv_cache_gib * 2**30
+    else:
+        share = rollout.gpu_memory_utilization * config.hardware.memory_gb - assumed.overhead_gb
+        room = share * GB * rollout.tensor_parallel - width * facts.parameters
+    return max(0.0, room) / cache_bytes(config, facts)
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes: what stays when all is done, and what is there besides while runs are training."""
+
+    models: float
+    checkpoints: float
+    download: float
+
+
+def disk(config: Config, facts: Facts) -> Disk:
+    """Models in the precision of the computation, checkpoints of weights and two moments in fp32."""
+    if not config.methods:
+        return Disk(0.0, 0.0, 2.0 * facts.parameters if config.model.path else 0.0)
+    models = checkpoints = 0.0
+    at_once = max(1, config.hardware.gpus // max(config.training.processes, 1))
+    for run in config.methods:
+        training = config.training_for(run)
+        # The last model, and the kept ones; the best is a hard link of one of them.
+        kept = 1 + (1 if config.evaluation.prune else len(config.kept_steps(run)))
+        models += len(config.seeds) * kept * value_bytes(training) * facts.parameters
+        # The newest ones, the best, and the one being written.
+        state = (training.checkpoints_kept + 2) * 12.0 * facts.parameters
+        if config.evaluation.prune:
+            state += len(config.kept_steps(run)) * value_bytes(training) * facts.parameters
+        checkpoints = max(checkpoints, at_once * state)
+    return Disk(models, checkpoints, 2.0 * facts.parameters if config.model.path else 0.0)

@@ -1,0 +1,36 @@
+"""How many jobs each rule of the workflow has under a configuration, from scratch. A test holds it to a dry run."""
+
+from steer.configs.schema import Config
+from steer.figures.command import figure_ids
+
+
+def jobs(config: Config) -> dict[str, int]:
+    """Rule → jobs, in the order of the stages; rules without jobs are left out.
+
+    The rules of baselines with a trainer of their own count together, one job a seed, as `baselines`.
+    """
+    seeds = len(config.seeds)
+    trained = len(config.methods) * seeds
+    chosen = config.evaluation.select_by is not None
+    evaluated = len(config.evaluation.also) + len(config.runs) * seeds
+    measured = config.measurement
+    further = measured.models.values() if measured else []
+    from_scratch = config.model.path is None and (config.methods or "base" in config.evaluation.also)
+    counts = {
+        "data": 1,
+        "warm_start": 1 if from_scratch else 0,
+        "train": trained,
+        "baselines": len(config.external) * seeds,
+        "validate": sum(len(config.kept_steps(run)) for run in config.methods) * seeds if chosen else 0,
+        "select": trained if chosen else 0,
+        "measured_base": sum(model.path is None for model in further),
+        "measured_train": len(further),
+        "measure": 1 + len(further) if measured else 0,
+        "generate": evaluated,
+        "grade": evaluated,
+        "tabulate": 1,
+        "plot": len(figure_ids()),
+        "report": 1,
+        "all": 1,
+    }
+    return {rule: count for rule, count in counts.items() if count}
