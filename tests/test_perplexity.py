@@ -8,7 +8,12 @@ from fake_results import write_fake_results
 from steer.analyse.accuracy import cells
 from steer.analyse.collect import collect
 from steer.analyse.perplexity import GROUPS, grouped_questions, perplexity_table
+from steer.configs.schema import Evaluation
+from steer.data.tasks import distinct_problems
+from steer.engines.sampling import Completion
+from steer.generate.sample import model_rows
 from steer.io import read_jsonl, write_jsonl
+from steer.models.tokenizer import character_tokenizer
 
 
 def questions(logprobs, run="base"):
@@ -73,3 +78,19 @@ def test_responses_of_an_older_format_give_no_groups(results):
         write_jsonl(path, rows)
     collected = collect(config, folder)
     assert perplexity_table(collected, cells(collected)).empty
+
+
+def test_a_generated_response_carries_the_mean_log_probability_of_its_tokens():
+    tokenizer = character_tokenizer()
+
+    class Engine:
+        """Two responses a prompt, of two tokens and of none."""
+
+        def generate(self, prompts, sampling, generator):
+            return [[Completion([9, 10], [-1.0, -3.5], "length"), Completion([], [], "length")] for _ in prompts]
+
+    engine = Engine()
+    engine.tokenizer = tokenizer
+    problems = distinct_problems("sums", "test", 0, 2)
+    rows = model_rows(engine, problems, "sums", Evaluation(samples={"default": 2}), "model", 64)
+    assert [[response["logprob"] for response in row["responses"]] for row in rows] == [[-2.25, 0.0]] * 2
