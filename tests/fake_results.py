@@ -31,13 +31,13 @@ BENCHMARKS = {
 }
 
 
-def fake_config(methods: dict[str, str], seeds: list[int], **changes: Any) -> Config:
+def fake_config(methods: dict[str, str | dict[str, Any]], seeds: list[int], **changes: Any) -> Config:
     tree = {
         "name": "fake",
         "data": {"benchmarks": list(BENCHMARKS)},
         "training": {"steps": 30, "prompts": 8, "updates": 2},
         "evaluation": {"samples": {"default": 4}},
-        "methods": {name: {"label": label} for name, label in methods.items()},
+        "methods": {name: {"label": run} if isinstance(run, str) else run for name, run in methods.items()},
         "seeds": seeds,
         **changes,
     }
@@ -46,14 +46,17 @@ def fake_config(methods: dict[str, str], seeds: list[int], **changes: Any) -> Co
 
 def write_fake_results(
     folder: str | Path,
-    methods: dict[str, str] | None = None,
+    methods: dict[str, str | dict[str, Any]] | None = None,
     seeds: tuple[int, ...] = (0, 1),
     steps: int = 30,
     questions: int = 12,
     samples: int = 4,
     **changes: Any,
 ) -> Config:
-    """Write config.yaml, data, run folders, generations and verdicts; return the configuration."""
+    """Write config.yaml, data, run folders, generations and verdicts; return the configuration.
+
+    `methods` maps a run to its label, or to an entry as configurations have it.
+    """
     folder, methods = Path(folder), METHODS if methods is None else methods
     config = fake_config(methods, list(seeds), **changes)
     atomic_write(folder / "config.yaml", dump(config))
@@ -64,7 +67,7 @@ def write_fake_results(
     evaluated |= {("oracle", 0): 1.0} if "oracle" in config.evaluation.also else {}
     for index, name in enumerate(config.runs):
         for seed in config.seeds:
-            label = methods.get(name, name)
+            label = (config.methods.get(name) or config.external[name]).label or name
             write_run(folder / "runs" / name / f"seed{seed}", name, label, seed, steps, index)
             evaluated[name, seed] = 0.5 + 0.02 * index % 0.2
     for (run, seed), accuracy in evaluated.items():

@@ -70,7 +70,7 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
     Shares in [0, 1]. An average is given only where the run has every benchmark in it: an average over fewer would
     not compare with its neighbours.
     """
-    rows = []
+    rows, comparable = [], paper.comparable(columns(collected))
     for run, label in collected.labels.items():
         for column, members in columns(collected).items():
             have = [found[run, member] for member in members if (run, member) in found]
@@ -99,7 +99,14 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
                     "seeds": min(len(c.correct) for c in have),
                     "seed_sd": seed_spread(by_seed.tolist()),
                     "unverifiable": int(mine["unverifiable"].sum()),
-                    **paper.beside(collected.config.model.path, label, column, estimate.value, low, high),
+                    **paper.beside(
+                        collected.config.model.path if column in comparable else None,
+                        label,
+                        column,
+                        estimate.value,
+                        low,
+                        high,
+                    ),
                 }
             )
     return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)

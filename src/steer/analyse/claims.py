@@ -19,13 +19,16 @@ def last_steps(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def entropy_by_seed(collected: Collected) -> pd.DataFrame:
-    """run, seed, first (at step 1, before any update), last (mean of the last tenth), change relative to first."""
+    """run, seed, first (at step 1, before any update), last (mean of the last tenth), change relative to first, and
+    second_half (mean over the second half of the steps)."""
     rows = []
     if "entropy" in collected.curves:
         for (run, seed), frame in collected.curves.dropna(subset="entropy").groupby(["run", "seed"], sort=False):
             first, last = frame["entropy"].iloc[0], last_steps(frame)["entropy"].mean()
-            rows.append({"run": run, "seed": seed, "first": first, "last": last, "change": last / first - 1})
-    return pd.DataFrame(rows, columns=["run", "seed", "first", "last", "change"])
+            half = frame["entropy"].tail((len(frame) + 1) // 2).mean()
+            row = {"run": run, "seed": seed, "first": first, "last": last, "change": last / first - 1}
+            rows.append(row | {"second_half": half})
+    return pd.DataFrame(rows, columns=["run", "seed", "first", "last", "change", "second_half"])
 
 
 def weight_summary(collected: Collected) -> pd.DataFrame:

@@ -22,8 +22,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from steer.analyse import accuracy, claims, render, tables
+    from steer.analyse import study_tables as small
     from steer.analyse.collect import collect
     from steer.analyse.perplexity import perplexity_table
+    from steer.analyse.studies import studies
     from steer.analyse.theory import tables as theory
 
     config = config_from(args)
@@ -46,6 +48,16 @@ def run(args: argparse.Namespace) -> None:
         tables.statements(collected, claims.statements(collected, claim_rows)),
         tables.weights(collected, claims.weight_summary(collected)),
     ]
+    main = made[0].name.partition("_")[0]
+    beside = [small.against_paper(collected, f"{main}_against_paper", "Main results", accuracies)]
+    for study, members in studies(config):
+        made.append(small.study_table(collected, study, members, accuracies, comparison))
+        mine = small.with_paper(collected, study, members, accuracies)
+        name = f"{study.name.partition('_')[0]}_against_paper"
+        beside.append(small.against_paper(collected, name, study.title, mine))
+    made += [table for table in beside if table is not None]
+    if config.methods:
+        made.append(small.factor_table(collected))
     if "oracle" in collected.labels:
         made.append(tables.oracle_failures(collected, oracle_rows(collected)))
     agreements = theory.agreements(measurements, config.measurement.draws if config.measurement else 0)

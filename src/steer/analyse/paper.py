@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 COLUMNS = ["paper", "paper_difference", "paper_inside_interval"]
-# Main results of a model; the stress tests and other algorithms have tables of their own.
-MAIN = ("main",)
+MAIN = "main"  # results of a model; the stress test and the other algorithms are settings of their own
+MATH = {"aime24", "aime25", "amc23", "math500", "minerva", "olympiadbench"}  # what its averages are over
 CODE_COLUMNS = {"LiveCodeBench-v5 avg@4": "LiveCodeBench"}
 
 
@@ -24,30 +24,41 @@ def _key(name: str) -> str:
 
 @cache
 def reported() -> pd.DataFrame:
-    """Long frame: table, model, method, column (benchmark or `math`), value in [0, 1]."""
+    """Long frame: table, model, setting, method, column (benchmark or `math`), value in [0, 1]."""
     folder = Path(__file__).parent
     math = pd.read_csv(folder / "paper_results.csv", dtype={"table": str})
-    math = math[math["setting"].isin(MAIN)].drop(columns="setting").rename(columns={"average": "math"})
-    code = pd.read_csv(folder / "paper_results_code.csv", dtype={"table": str}).rename(columns=CODE_COLUMNS)
-    long = [frame.melt(["table", "model", "method"], var_name="column") for frame in (math, code)]
+    math = math.rename(columns={"average": "math"})
+    code = (
+        pd.read_csv(folder / "paper_results_code.csv", dtype={"table": str})
+        .rename(columns=CODE_COLUMNS)
+        .assign(setting=MAIN)
+    )
+    long = [frame.melt(["table", "model", "setting", "method"], var_name="column") for frame in (math, code)]
     return pd.concat(long, ignore_index=True).dropna().assign(value=lambda f: f["value"] / 100)
 
 
-def table_of(model: str | None) -> str | None:
+def table_of(model: str | None, setting: str = MAIN) -> str | None:
     """The paper's table for a model path or hub id; None for a model that the paper does not have."""
-    rows = _rows(model)
+    rows = _rows(model, setting)
     return rows["table"].iloc[0] if len(rows) else None
 
 
-def _rows(model: str | None) -> pd.DataFrame:
+def _rows(model: str | None, setting: str) -> pd.DataFrame:
     name = _key(Path(model).name) if model else ""
-    return reported()[reported()["model"].map(_key) == name]
+    return reported()[(reported()["model"].map(_key) == name) & (reported()["setting"] == setting)]
 
 
-def beside(model: str | None, label: str, column: str, mean: float, low: float, high: float) -> dict[str, Any]:
+def comparable(columns: dict[str, list[str]]) -> set[str]:
+    """Columns that mean the same in the paper: the average over mathematics only where it is over the paper's six."""
+    return {name for name, members in columns.items() if name != "math" or {_key(m) for m in members} == MATH}
+
+
+def beside(
+    model: str | None, row: str, column: str, mean: float, low: float, high: float, setting: str = MAIN
+) -> dict[str, Any]:
     """The paper's value for a cell, how far ours is from it, and whether our interval covers it; None where none."""
-    rows = _rows(model)
-    rows = rows[(rows["method"].map(_key) == _key(label)) & (rows["column"].map(_key) == _key(column))]
+    rows = _rows(model, setting)
+    rows = rows[(rows["method"].map(_key) == _key(row)) & (rows["column"].map(_key) == _key(column))]
     if rows.empty:
         return dict.fromkeys(COLUMNS)
     value = float(rows["value"].iloc[0])

@@ -27,6 +27,9 @@ LATEX_ESCAPES = {
     "≤": r"$\le$",
     "≥": r"$\ge$",
     "λ": r"$\lambda$",
+    "ε": r"$\epsilon$",
+    "ω": r"$\omega$",
+    "•": r"$\bullet$",
     "–": "--",
     "<": r"$<$",
     ">": r"$>$",
@@ -44,7 +47,7 @@ class Cell:
 class Table:
     """`frame` is the CSV; `header` and `rows` the same numbers as people read them; `notes` go underneath.
 
-    `name` is the file's name without suffix and begins with the table's id.
+    `name` is the file's name without suffix and begins with the table's id. `runs`: those it is about; absent: all.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Table:
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = field(default_factory=tuple)
+    runs: frozenset[str] | None = None
 
 
 def write(table: Table, folder: str | Path, provenance: dict[str, Any]) -> None:
@@ -61,6 +65,12 @@ def write(table: Table, folder: str | Path, provenance: dict[str, Any]) -> None:
     write_frame(table.frame, folder / f"{table.name}.csv")
     atomic_write(folder / f"{table.name}.md", markdown(table))
     atomic_write(folder / f"{table.name}.tex", latex(table))
+    if table.runs is not None:
+        chosen = {
+            kind: [path for path in provenance[kind] if path.split("/")[1] in table.runs]
+            for kind in ("run_folders", "verdict_folders")
+        }
+        provenance = {**provenance, **chosen}
     about = {"table": table.name, "caption": table.caption, "notes": list(table.notes), **provenance}
     write_json(folder / f"{table.name}.json", about)
 

@@ -31,15 +31,12 @@ def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.Da
     best = supported_best(accuracy, comparison)
     columns = list(accuracy["column"].unique())
     at = {(row["run"], row["column"]): row for row in accuracy.to_dict("records")}
-    header = ["method", "seeds"]
-    for column in columns:
-        size = next(row for (_, name), row in at.items() if name == column)
-        header.append(f"{AVERAGES.get(column, column)} (n={size['questions']} × k={size['samples']})")
+    header = ["method", "seeds", *(sized(at, column) for column in columns)]
     rows, wide = [], []
     for run, label in collected.labels.items():
         mine = [at.get((run, column)) for column in columns]
         seeds = max((row["seeds"] for row in mine if row), default=0)
-        rows.append([Cell(label), Cell(str(seeds)), *(_accuracy_cell(row, best) for row in mine)])
+        rows.append([Cell(label), Cell(str(seeds)), *(accuracy_cell(row, best) for row in mine)])
         flat = {"run": run, "label": label, "seeds": seeds}
         for column, row in zip(columns, mine, strict=True):
             for name, key in (("", "mean"), (" low", "low"), (" high", "high"), (" n", "questions"), (" k", "samples")):
@@ -57,10 +54,18 @@ def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.Da
     if unverifiable := int(accuracy[accuracy["column"] == "overall"]["unverifiable"].sum()):
         notes.append(f"{unverifiable} samples were unverifiable; E_rates has them by run and benchmark.")
     caption = f"Main results.{beside} {scale_note(collected)}"
-    return Table("T3_main_results", caption, pd.DataFrame(wide), header, rows, [*notes, *missing_notes(collected)])
+    return Table(
+        f"T{table or 3}_main_results", caption, pd.DataFrame(wide), header, rows, [*notes, *missing_notes(collected)]
+    )
 
 
-def _accuracy_cell(row: dict | None, best: set[tuple[str, str]]) -> Cell:
+def sized(at: dict[tuple[str, str], dict], column: str) -> str:
+    """The column's heading with its numbers of questions and samples."""
+    size = next(row for (_, name), row in at.items() if name == column)
+    return f"{AVERAGES.get(column, column)} (n={size['questions']} × k={size['samples']})"
+
+
+def accuracy_cell(row: dict | None, best: set[tuple[str, str]]) -> Cell:
     if row is None:
         return Cell("–")
     text = with_interval(row["mean"], row["low"], row["high"])
@@ -126,6 +131,7 @@ def statements(collected: Collected, rows: list[dict[str, str]]) -> Table:
 
 def comparisons(collected: Collected, frame: pd.DataFrame) -> Table:
     """Paired differences; people see those against the base and against the first trained run."""
+    table = paper.table_of(collected.config.model.path) or 3
     references = [run for run in ["base", *collected.trained[:1]] if run in collected.labels]
     shown = frame[frame["against"].isin(references) & frame["column"].isin(AVERAGES)]
     header = ["method", "against", "average", "difference, points", "p", "p (Holm)"]
@@ -145,7 +151,7 @@ def comparisons(collected: Collected, frame: pd.DataFrame) -> Table:
         "in a column. The CSV file has every pair and benchmark.",
         *missing_notes(collected),
     ]
-    return Table("T3_differences", f"Paired differences. {scale_note(collected)}", frame, header, rows, notes)
+    return Table(f"T{table}_differences", f"Paired differences. {scale_note(collected)}", frame, header, rows, notes)
 
 
 def rates(collected: Collected, frame: pd.DataFrame) -> Table:

@@ -93,9 +93,9 @@ def _shown(value: Any) -> str:
     return "null" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def factors(name: str) -> set[str]:
-    """Those of `FACTORS` that the method touches."""
-    method, grpo = load_method(name), load_method("grpo")
+def factors(name: str, overrides: dict[str, Any] | None = None) -> set[str]:
+    """Those of `FACTORS` that the method, with dotted overrides, touches."""
+    method, grpo = load_method(name, overrides), load_method("grpo")
     differs = {slot for slot in SLOTS if method.settings[slot] != grpo.settings[slot]}
     touched = {"clip"} & differs
     touched |= {"advantage"} if {"advantage", "shaping"} & differs else set()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from steer.errors import UserError
 
-TABLE = "T3_main_results.csv"
+TABLE = "T*_main_results.csv"
 COLUMNS = ("math average", "code average", "average")
 
 
@@ -21,9 +21,9 @@ def run(args: argparse.Namespace) -> None:
 
 def read(folder: str) -> dict[str, dict[str, str]]:
     """Rows of the folder's main table by run."""
-    path = Path(folder) / "tables" / TABLE
-    if not path.is_file():
-        raise UserError(f"{path}: no such table; run the experiment or `steer tabulate` first")
+    path = next(Path(folder, "tables").glob(TABLE), None)
+    if path is None:
+        raise UserError(f"{folder}/tables/{TABLE}: no such table; run the experiment or `steer tabulate` first")
     with open(path, newline="", encoding="utf-8") as file:
         return {row["run"]: row for row in csv.DictReader(file)}
 

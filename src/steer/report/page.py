@@ -94,7 +94,7 @@ def _by_section(tables: list[Table]) -> dict[str, list[Table]]:
     """`summary` (claims and main results), `estimators`, and the `rest`."""
     sections: dict[str, list[Table]] = {"summary": [], "estimators": [], "rest": []}
     for table in tables:
-        if table.id == "T0" or table.file.startswith("T3_main"):
+        if table.id == "T0" or "_main_results" in table.file:
             sections["summary"].append(table)
         else:
             sections["estimators" if table.id == "T1" else "rest"].append(table)

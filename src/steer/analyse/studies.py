@@ -1,0 +1,201 @@
+"""The papers' smaller studies, found among the runs of a configuration by what their methods are set to.
+
+A sweep over λ_min is there when two runs differ from STEER in `weight.minimum` alone, whatever they are called: no
+configuration has to say which tables it is for, and none is made of runs that are not there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from steer.configs.schema import Config
+from steer.methods.load import method_settings
+
+EXTREME = {"low": 0.9, "high": 2.0}  # clips at least this wide are the stress test
+MAPPINGS = {
+    "clip_higher": "none",
+    "steer": "exponential",
+    "steer_linear": "linear",
+    "steer_binary": "binary",
+    "steer_signed": "signed",
+}
+ALGORITHMS = {"rloo": ("RLOO", False), "rloo_steer": ("RLOO", True), "opo": ("OPO", False), "opo_steer": ("OPO", True)}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run of a study: the values it stands for, and the run it is compared with."""
+
+    run: str
+    values: dict[str, Any] = field(default_factory=dict)
+    against: str | None = None
+    paper: str | None = None  # the row of the paper's table that it stands for
+
+
+@dataclass(frozen=True)
+class Study:
+    """`name` is the table's file and begins with its id; `headers` names the members' values for people.
+
+    `members` is empty where the configuration has too few runs of this kind. `wide`: a column for every benchmark.
+    """
+
+    name: str
+    figure: str
+    title: str
+    members: Callable[[Config], list[Member]]
+    headers: dict[str, str] = field(default_factory=dict)
+    setting: str | None = None  # in the paper's reported values
+    wide: bool = False
+
+
+def _runs(config: Config) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Run → (its method, the slots with every value written out)."""
+    return {
+        name: (run.method or name, method_settings(run.method or name, run.set)[0])
+        for name, run in config.methods.items()
+    }
+
+
+def _like(config: Config, method: str, free: str | None = None) -> dict[str, Any]:
+    """Runs whose slots are those of `method`, but for the one value `free` (`clip.high`) → that value."""
+    wanted = method_settings(method)[0]
+    slot, _, parameter = (free or ".").partition(".")
+    found = {}
+    for name, (_, settings) in _runs(config).items():
+        values = {key: dict(choice) for key, choice in settings.items()}
+        value = values.get(slot, {}).get(parameter)
+        if value is not None:
+            values[slot][parameter] = wanted[slot].get(parameter)
+        if values == wanted:
+            found[name] = value
+    return found
+
+
+def _first(runs: dict[str, Any]) -> str | None:
+    return next(iter(runs), None)
+
+
+def _extreme_clipping(config: Config) -> list[Member]:
+    rows = {
+        "extreme_clipping": "GRPO",
+        "extreme_clipping_steer": "STEER",
+        "entropy_advantage": "Entropy-aware advantage",
+    }
+    rows |= {"entropy_regularisation": "Entropy loss", "clip_cov": "Clip-Cov"}
+    wide = {
+        name: (method, settings["clip"])
+        for name, (method, settings) in _runs(config).items()
+        if all((settings["clip"].get(end) or 0) >= least for end, least in EXTREME.items())
+    }
+    plain = _first(_like(config, "extreme_clipping"))
+    members = [
+        Member(
+            name,
+            {"clip_low": clip["low"], "clip_high": clip["high"]},
+            None if name == plain else plain,
+            rows.get(method),
+        )
+        for name, (method, clip) in wide.items()
+    ]
+    return members if len(members) > 1 else []
+
+
+def _clip_range(config: Config) -> list[Member]:
+    plain, steered = (_like(config, method, "clip.high") for method in ("clip_higher", "steer"))
+    at = {value: name for name, value in plain.items()}
+    members = [Member(name, {"clip_high": value, "steer": False}) for name, value in plain.items()]
+    members += [Member(name, {"clip_high": value, "steer": True}, at.get(value)) for name, value in steered.items()]
+    return members if len({member.values["clip_high"] for member in members}) > 1 else []
+
+
+def _mapping(config: Config) -> list[Member]:
+    found = {method: _first(_like(config, method)) for method in MAPPINGS}
+    plain = found["clip_higher"]
+    members = [
+        Member(run, {"mapping": MAPPINGS[method]}, None if run == plain else plain)
+        for method, run in found.items()
+        if run is not None
+    ]
+    return members if len([member for member in members if member.run != plain]) > 1 else []
+
+
+def _lambda_min(config: Config) -> list[Member]:
+    plain, steered = _first(_like(config, "clip_higher")), _like(config, "steer", "weight.minimum")
+    if len(set(steered.values())) < 2:
+        return []
+    members = [Member(plain, {"weight_minimum": 1.0})] if plain else []
+    order = sorted(steered, key=lambda name: -steered[name])
+    return members + [Member(name, {"weight_minimum": steered[name]}, plain) for name in order]
+
+
+def _algorithms(config: Config) -> list[Member]:
+    found = {method: _first(_like(config, method)) for method in ALGORITHMS}
+    members = []
+    for method, (algorithm, steered) in ALGORITHMS.items():
+        plain = found[method.removesuffix("_steer")]
+        if found[method] and plain and found[f"{method.removesuffix('_steer')}_steer"]:
+            row = algorithm + (" + STEER" if steered else "")
+            values = {"algorithm": algorithm, "steer": steered}
+            members.append(Member(found[method], values, plain if steered else None, row))
+    return members
+
+
+def _dial(config: Config) -> list[Member]:
+    plain = _first(_like(config, "clip_higher"))
+    signed, held = _like(config, "steer_signed", "weight.minimum"), _like(config, "steer_target", "weight.target")
+    if len(signed) + len(held) < 2:
+        return []
+    members = [Member(plain, {"kind": "none", "weight_minimum": None, "target": None})] if plain else []
+    for name, value in signed.items():
+        members.append(Member(name, {"kind": "signed", "weight_minimum": value, "target": None}, plain))
+    least = {name: settings["weight"].get("minimum") for name, (_, settings) in _runs(config).items()}
+    for name, value in held.items():
+        members.append(Member(name, {"kind": "target", "weight_minimum": least[name], "target": value}, plain))
+    return members
+
+
+def _controls(config: Config) -> list[Member]:
+    if config.reward.kind == "verified" or not config.methods:
+        return []
+    beside = [Member("base")] if "base" in config.evaluation.also else []
+    return beside + [Member(name, against="base" if beside else None) for name in config.methods]
+
+
+WITH = {"steer": "STEER"}
+STUDIES = (
+    Study(
+        "T6_extreme_clipping",
+        "F8_extreme_clipping",
+        "Extreme clipping",
+        _extreme_clipping,
+        {"clip_low": "ε_low", "clip_high": "ε_high"},
+        setting="extreme clipping",
+        wide=True,
+    ),
+    Study("T10_clip_range", "T10_clip_range", "Upper end of the clip", _clip_range, {"clip_high": "ε_high", **WITH}),
+    Study("T11_mapping", "T11_mapping", "From the estimate to the weight", _mapping, {"mapping": "mapping"}),
+    Study("F18_F19_lambda_min", "F18_F19_lambda_min", "Least weight", _lambda_min, {"weight_minimum": "λ_min"}),
+    Study(
+        "F22_algorithms",
+        "F22_algorithms",
+        "RLOO and OPO with and without STEER",
+        _algorithms,
+        {"algorithm": "algorithm", **WITH},
+        setting="other algorithms",
+        wide=True,
+    ),
+    Study(
+        "E_dial",
+        "E_dial",
+        "Entropy as a dial",
+        _dial,
+        {"kind": "weights", "weight_minimum": "λ_min", "target": "target, nats"},
+    ),
+    Study("E_controls", "E_controls", "Control", _controls),
+)
+
+
+def studies(config: Config) -> list[tuple[Study, list[Member]]]:
+    """The studies that the configuration has runs for."""
+    found = [(study, study.members(config)) for study in STUDIES]
+    return [(study, members) for study, members in found if members]

@@ -1,0 +1,199 @@
+"""Tables of the papers' smaller studies, of the factors that each method touches, and of our values beside theirs."""
+
+import math
+
+import pandas as pd
+
+from steer.analyse import paper
+from steer.analyse.accuracy import AVERAGES, COMPARISON_COLUMNS, columns, supported_best
+from steer.analyse.claims import entropy_by_seed
+from steer.analyse.collect import Collected
+from steer.analyse.render import Cell, Table, number, p_value, with_interval
+from steer.analyse.statistics import holm
+from steer.analyse.studies import Member, Study
+from steer.analyse.tables import accuracy_cell, missing_notes, scale_note, sized
+from steer.methods.catalogue import FACTORS, factors
+from steer.methods.load import method_settings
+
+NUMBERS = ["mean", "low", "high", "questions", "samples", "seeds"]
+
+
+def study_table(
+    collected: Collected, study: Study, members: list[Member], accuracy: pd.DataFrame, comparison: pd.DataFrame
+) -> Table:
+    """One row per member: its values, accuracy with interval, difference from the run it is compared with, entropy.
+
+    Shares in [0, 1], entropies in nats. Holm's correction runs over the pairs of the study's own members.
+    """
+    model = collected.config.model.path
+    runs = [member.run for member in members]
+    mine = with_paper(collected, study, members, accuracy)
+    tests = among(comparison, runs)
+    best = supported_best(mine, tests)
+    at = {(row["run"], row["column"]): row for row in mine.to_dict("records")}
+    shown = [name for name in mine["column"].unique() if study.wide or name == "overall"]
+    entropy = _entropy(collected)
+    compared = [member for member in members if member.against]
+    header = ["method", *study.headers.values(), "seeds", *(sized(at, column) for column in shown)]
+    header += ["against", "difference, points", "p (Holm)"] if compared else []
+    header += ["final entropy, nats"] + (["second half, nats"] if "target" in study.headers else [])
+    cells, rows = [], []
+    for member in members:
+        overall = at.get((member.run, "overall"), {})
+        found = _difference(tests, member.run, member.against)
+        row = {"run": member.run, "label": collected.labels[member.run], **member.values}
+        row |= {name: overall.get(name) for name in NUMBERS}
+        if study.wide:
+            for column in shown:
+                cell = at.get((member.run, column), {})
+                row |= {f"{AVERAGES.get(column, column)}{end}": cell.get(f"{key}") for end, key in ENDS.items()}
+        row |= {"against": member.against, **found, **entropy.get(member.run, {})}
+        rows.append(row)
+        line = [collected.labels[member.run], *(_shown(member.values[name]) for name in study.headers)]
+        line = [Cell(text) for text in [*line, str(overall.get("seeds", "–"))]]
+        line += [accuracy_cell(at.get((member.run, column)), best) for column in shown]
+        if compared:
+            against = collected.labels.get(member.against, "–") if member.against else "–"
+            difference = with_interval(*(found[f"difference{end}"] for end in ("", "_low", "_high")), "+.1f")
+            line += [Cell(against), Cell(difference), Cell(p_value(found["p_holm"]))]
+        line += [Cell(_over_seeds(row, "entropy_last"))]
+        line += [Cell(_over_seeds(row, "entropy_second_half"))] if "target" in study.headers else []
+        cells.append(line)
+    caption = f"{study.title}.{_reward(collected, study)}{_beside(model, study)} {scale_note(collected)}"
+    notes = [*_notes(collected, study, members), *missing_notes(collected)]
+    return Table(study.name, caption, pd.DataFrame(rows), header, cells, notes, frozenset(runs))
+
+
+ENDS = {"": "mean", " low": "low", " high": "high"}
+
+
+def with_paper(collected: Collected, study: Study, members: list[Member], accuracy: pd.DataFrame) -> pd.DataFrame:
+    """The members' accuracies with the paper's values of the study's own table; none where it reports none."""
+    names = {member.run: member.paper for member in members if member.paper and study.setting}
+    comparable, model = paper.comparable(columns(collected)), collected.config.model.path
+    rows = []
+    for row in accuracy[accuracy["run"].isin([member.run for member in members])].to_dict("records"):
+        found = dict.fromkeys(paper.COLUMNS)
+        if row["run"] in names and row["column"] in comparable:
+            interval = (row["mean"], row["low"], row["high"])
+            found = paper.beside(model, names[row["run"]], row["column"], *interval, setting=study.setting)
+        rows.append(row | found)
+    return pd.DataFrame(rows, columns=accuracy.columns)
+
+
+def among(comparison: pd.DataFrame, runs: list[str]) -> pd.DataFrame:
+    """The comparisons between `runs` alone, with Holm's correction over these."""
+    mine = comparison[comparison["run"].isin(runs) & comparison["against"].isin(runs)]
+    parts = [part.assign(p_holm=holm(part["p"].tolist())) for _, part in mine.groupby("column", sort=False)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COMPARISON_COLUMNS)
+
+
+def _difference(tests: pd.DataFrame, run: str, against: str | None) -> dict[str, float]:
+    """run - against on the average, whichever way round the pair was compared."""
+    names = ("difference", "difference_low", "difference_high", "p_holm")
+    tests = tests[tests["column"] == "overall"]
+    for first, second, sign in ((run, against, 1), (against, run, -1)):
+        rows = tests[(tests["run"] == first) & (tests["against"] == second)]
+        if len(rows):
+            row = rows.iloc[0]
+            ends = sorted((sign * row["low"], sign * row["high"]))
+            return dict(zip(names, (sign * row["difference"], *ends, row["p_holm"]), strict=True))
+    return dict.fromkeys(names, math.nan)
+
+
+def _entropy(collected: Collected) -> dict[str, dict[str, float]]:
+    """Run → final entropy and its mean over the second half of the steps: mean over seeds, lowest, highest."""
+    found: dict[str, dict[str, float]] = {}
+    for run, rows in entropy_by_seed(collected).groupby("run"):
+        found[run] = _spread("entropy_last", rows["last"]) | _spread("entropy_second_half", rows["second_half"])
+    return found
+
+
+def _spread(name: str, values: pd.Series) -> dict[str, float]:
+    return {name: values.mean(), f"{name}_low": values.min(), f"{name}_high": values.max()}
+
+
+def _over_seeds(row: dict, name: str) -> str:
+    """Mean, and the lowest and highest seed where they differ."""
+    if name not in row:
+        return "–"
+    ends = [number(row[f"{name}{end}"], ".3f") for end in ("_low", "_high")]
+    return number(row[name], ".3f") + ("" if ends[0] == ends[1] else f" ({ends[0]} to {ends[1]})")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "with" if value else "without"
+    return number(value, "g") if isinstance(value, float | None) else str(value)
+
+
+def _reward(collected: Collected, study: Study) -> str:
+    return f" The reward is `{collected.config.reward.kind}`." if study.name == "E_controls" else ""
+
+
+def _beside(model: str | None, study: Study) -> str:
+    table = paper.table_of(model, study.setting) if study.setting else None
+    return f" In brackets the paper's value (its table {table})." if table else ""
+
+
+def _notes(collected: Collected, study: Study, members: list[Member]) -> list[str]:
+    notes = [
+        "Mean accuracy in percent over n questions × k samples × seeds, average over benchmarks, with the 95 % "
+        "interval clustered by question; differences are paired by question.",
+        f"p and bold: Holm-corrected over the pairs of these {len(members)} rows. Final entropy: mean of the last "
+        "tenth of the steps; in brackets the lowest and the highest seed.",
+    ]
+    if any(member.values.get("steer") is True for member in members):
+        notes.append("STEER: with its weights and without, at the same value of everything else.")
+    if "target" in study.headers:
+        notes.append("Target: the entropy that the controller steers to; second half: the mean over it, as achieved.")
+    if len(collected.config.seeds) == 1:
+        notes.append("One seed per run: how far retraining moves a number is not measured.")
+    return notes
+
+
+def factor_table(collected: Collected) -> Table:
+    """Trained method × the four factors, found by changing each factor in a batch (`steer.methods.catalogue`)."""
+    rows, cells, seen = [], [], []
+    for run, entry in collected.config.methods.items():
+        name = entry.method or run
+        settings = method_settings(name, entry.set)[0]
+        touched = factors(name, entry.set) if settings not in seen else None
+        if touched is None:
+            continue
+        seen.append(settings)
+        rows.append({"run": run, "label": collected.labels[run], **{factor: factor in touched for factor in FACTORS}})
+        cells.append([Cell(collected.labels[run]), *(Cell("•" if factor in touched else "–") for factor in FACTORS)])
+    frame = pd.DataFrame(rows, columns=["run", "label", *FACTORS])
+    notes = [
+        "Found by experiment: a method touches the clip or the advantage if its function there is not GRPO's, and any "
+        "factor on which its shaping, weight or penalty depends."
+    ]
+    caption = "Which of the four factors of the entropy change each method touches."
+    return Table("T2_factors", caption, frame, ["method", *FACTORS], cells, notes, frozenset(frame["run"]))
+
+
+def against_paper(collected: Collected, name: str, title: str, accuracy: pd.DataFrame) -> Table | None:
+    """Ours beside the paper's value, cell by cell: difference, and whether our interval covers it; None without any."""
+    rows = accuracy.dropna(subset="paper")
+    if rows.empty:
+        return None
+    frame = rows[["run", "label", "column", *NUMBERS, *paper.COLUMNS]]
+    cells = [
+        [
+            Cell(r["label"]),
+            Cell(AVERAGES.get(r["column"], r["column"])),
+            Cell(f"{r['questions']} × {r['samples']} × {r['seeds']}"),
+            Cell(with_interval(r["mean"], r["low"], r["high"])),
+            Cell(number(float(r["paper"]), ".1f", 100)),
+            Cell(number(float(r["paper_difference"]), "+.1f", 100)),
+            Cell("yes" if r["paper_inside_interval"] else "no"),
+        ]
+        for r in frame.to_dict("records")
+    ]
+    header = ["method", "benchmark", "questions × samples × seeds", "ours, %", "paper, %", "difference, points"]
+    header.append("our interval covers it")
+    caption = f"{title}: ours beside what arXiv 2510.10150 reports. {scale_note(collected)}"
+    notes = ["The paper's values carry no interval; ours speaks of new questions, for the models that were trained."]
+    notes += missing_notes(collected)
+    return Table(name, caption, frame, header, cells, notes, frozenset(frame["run"]))
