@@ -114,7 +114,7 @@ def test_gradient_checkpointing_keeps_no_activations_of_a_layer(model, batch):
     """Counted are the tensors that autograd keeps for the backward pass."""
 
     def kept(checkpointing):
-        training = TRAINING.model_copy(update={"gradient_checkpointing": checkpointing})
+        training = TRAINING.model_copy(update={"gradient_checkpointing": checkpointing, "shared_prompts": False})
         own, _ = prepared(copy.deepcopy(model), training, torch.device("cpu"))
         count = 0
 

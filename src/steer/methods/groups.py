@@ -1,5 +1,7 @@
 """Statistics over the responses to one prompt. Values (S,) and group ids (S,) in, (S,) out; NaN values are left out."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -55,5 +57,5 @@ def has_spread(values: Tensor, group: Tensor) -> Tensor:
 
 def lower_quantile(values: Tensor, q: float) -> Tensor:
     """Scalar: the smallest of the values (n,) that at least a share q of them does not exceed."""
-    rank = torch.tensor(q * len(values), dtype=torch.float64).ceil().clamp(min=1, max=len(values))
-    return values.kthvalue(int(rank)).values
+    rank = min(max(math.ceil(q * len(values)), 1), len(values))
+    return values.kthvalue(rank).values

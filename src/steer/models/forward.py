@@ -49,6 +49,11 @@ class Sequences:
         offset = torch.arange(int(self.lengths.max()), device=self.tokens.device)
         return (self.prompt_lengths[:, None] + offset + shift).clamp(max=self.tokens.shape[1] - 1)
 
+    @property
+    def index(self) -> Tensor:
+        """(S,) the number of each row."""
+        return torch.arange(len(self.lengths), device=self.lengths.device)
+
     def rows(self, index: slice | Tensor) -> "Sequences":
         """Some of the sequences, with the padding that all of them share cut off."""
         prompt_lengths, lengths = self.prompt_lengths[index], self.lengths[index]

@@ -46,9 +46,9 @@ def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
 def _masks(layout: Layout, dtype: torch.dtype) -> list[Tensor]:
     """What is added to the scores of each block: 0 where attended."""
     width = layout.prompts[1]
-    causal = torch.ones(width, width, dtype=torch.bool).tril()
+    causal = torch.ones(width, width, dtype=torch.bool, device=layout.tokens.device).tril()
     allowed = [causal, *(mask for *_, mask in layout.blocks)]
-    return [torch.zeros(m.shape, dtype=dtype).masked_fill_(~m, torch.finfo(dtype).min) for m in allowed]
+    return [torch.zeros_like(m, dtype=dtype).masked_fill_(~m, torch.finfo(dtype).min) for m in allowed]
 
 
 class _Layer(torch.autograd.Function):

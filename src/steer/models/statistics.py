@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from steer.configs.schema import Training
@@ -26,7 +25,7 @@ def policy_statistics(
     temperature, tokens = training.temperature, training.micro_batch_tokens
     if not training.shared_prompts or not shared.fits(model):
         return bucketed_statistics(model, sequences, temperature, min(rows or BUCKET, BUCKET), needs, tokens)
-    index = sequences.chunks(torch.arange(len(sequences.lengths)), rows or WHOLE, tokens)
+    index = sequences.chunks(sequences.index, rows or WHOLE, tokens)
     parts = [shared_statistics(model, sequences.rows(part), temperature, needs) for part in index]
     return together(parts, index, sequences.mask)
 
@@ -46,5 +45,5 @@ def shared_statistics(
 def update_chunks(sequences: Sequences, training: Training, size: int) -> list[Tensor]:
     """Row indices of micro-batches of at most `size`: sequences of like length, or those to one prompt, together."""
     if training.shared_prompts:
-        return sequences.chunks(torch.arange(len(sequences.lengths)), size, training.micro_batch_tokens)
+        return sequences.chunks(sequences.index, size, training.micro_batch_tokens)
     return sequences.by_length(size, training.micro_batch_tokens)

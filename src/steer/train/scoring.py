@@ -34,7 +34,7 @@ def micro_batches(sequences: Sequences, training: Training, model) -> list[Micro
     count = len(sequences.lengths)
     if not isinstance(model, FSDPModule):
         chunks = update_chunks(sequences, training, training.micro_batch or count)
-        return [MicroBatch(chunk) for chunk in chunks] if len(chunks) > 1 else [MicroBatch(torch.arange(count))]
+        return [MicroBatch(chunk) for chunk in chunks] if len(chunks) > 1 else [MicroBatch(sequences.index)]
     # One forward pass each, and something to do for every process.
     size = min(training.micro_batch or BUCKET, BUCKET, -(-count // world()))
     chunks = update_chunks(sequences, training, size)

@@ -70,7 +70,7 @@ def run_updates(
 ) -> list[UpdateRecord]:
     """All updates of a step, over the groups in a random order."""
     order = batch.group.unique()
-    order = order[torch.randperm(len(order), generator=generator)]
+    order = order[torch.randperm(len(order), generator=generator, device=generator.device)]
     records = []
     for groups in order.chunk(training.updates):
         index = torch.isin(batch.group, groups).nonzero().squeeze(1)
@@ -98,7 +98,7 @@ def _update(
         whole = scored(model, sequences, training, needs)
     prepared = method.prepare(batch.tokens(whole), generator)
     optimizer.zero_grad()
-    totals = torch.zeros(3, dtype=torch.float64)
+    totals = torch.zeros(3, dtype=torch.float64, device="cpu")
     count = int((mask & batch.judged[:, None]).sum())
     weights, ratios = [], []
     for i, part in enumerate(parts):
@@ -109,7 +109,7 @@ def _update(
         if part.counts:
             share = int(tokens.valid.sum()) / count
             low, high = (output.metrics[f"clip_fraction_{side}"] * share for side in ("low", "high"))
-            totals += torch.tensor([output.metrics["loss"], low, high], dtype=torch.float64)
+            totals += torch.tensor([output.metrics["loss"], low, high], dtype=torch.float64, device="cpu")
         weights.append((part, output.weight))
         ratios.append((part, tokens.ratio))
     norm = _whole(torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip))
