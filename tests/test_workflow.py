@@ -65,7 +65,7 @@ class Project:
 
     def run(self, *arguments: str, fails: bool = False) -> str:
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=240)
+        output, _ = process.communicate(timeout=900)
         assert (process.returncode != 0) == fails, output
         return output
 

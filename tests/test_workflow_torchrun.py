@@ -28,7 +28,7 @@ def test_the_command_starts_its_processes_and_writes_one_run_folder(tmp_path):
     command = [sys.executable, "-m", "steer.cli", "train", "--run", "steer", "--seed", "0", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(Path("src").resolve())}
     # The methods' files are found from the sources, as in any folder that has none of its own.
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
     assert [line["step"] for line in read_jsonl(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3, 4]
