@@ -21,6 +21,9 @@ REDUCTIONS = {
 }
 
 
+LOGGERS = ("tensorboard", "wandb", "trackio")  # the same names here and in verl
+
+
 @dataclass(frozen=True)
 class Paths:
     """Folders and files of a run as verl is told them; all nodes must see them under the same names."""
@@ -52,12 +55,18 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "data.shuffle": True,
         "data.seed": seed,
         "actor_rollout_ref.model.path": paths.model,
+        "actor_rollout_ref.model.enable_gradient_checkpointing": training.gradient_checkpointing,
+        f"+{actor}.fsdp_config.mixed_precision": {
+            "param_dtype": training.precision,
+            "reduce_dtype": "fp32",
+            "buffer_dtype": "fp32",
+        },
         f"{actor}.strategy": config.verl.strategy,
         f"{actor}.ppo_mini_batch_size": training.prompts // training.updates,
         f"{actor}.ppo_epochs": 1,
         f"{actor}.shuffle": False,
         f"{actor}.use_dynamic_bsz": True,
-        f"{actor}.ppo_max_token_len_per_gpu": config.verl.tokens_per_gpu or 2 * length,
+        f"{actor}.ppo_max_token_len_per_gpu": config.verl.tokens_per_gpu or training.micro_batch_tokens or 2 * length,
         f"{actor}.calculate_entropy": True,
         f"{actor}.entropy_coeff": 0,
         f"{actor}.use_kl_loss": False,
@@ -95,9 +104,9 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "trainer.default_local_dir": paths.checkpoints,
         "trainer.val_before_train": False,
         "trainer.test_freq": -1,
-        "trainer.project_name": config.name,
+        "trainer.project_name": training.wandb or training.trackio or config.name,
         "trainer.experiment_name": f"{run}-seed{seed}",
-        "trainer.logger": ["console", *(["tensorboard"] if training.tensorboard else [])],
+        "trainer.logger": ["console", *(name for name in LOGGERS if getattr(training, name))],
         "+steer": run_node(config, run, seed, method),
     }
     if config.verl.ray_address is not None:

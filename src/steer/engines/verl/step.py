@@ -41,13 +41,13 @@ class Responses:
         responses = data["responses"]
         lengths = responses.offsets().diff()
         last = torch.stack([row[-1] for row in responses.unbind()])
-        names = data["uid"].tolist()
+        names = list(data["uid"])
         numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
-        extra = [fields.get("reward_extra_info", {}) for fields in data["extra_fields"].tolist()]
+        extra = [fields.get("reward_extra_info", {}) for fields in data["extra_fields"]]
         rollout = data.get("rollout_log_probs", None)
         return cls(
             verdicts=[info.get("verdict", "unverifiable") for info in extra],
-            sources=[str(source) for source in data["data_source"].tolist()],
+            sources=[str(source) for source in data["data_source"]],
             scores=data["rm_scores"].to_padded_tensor(0.0).sum(1).float(),
             group=torch.tensor([numbers[name] for name in names]),
             lengths=lengths,

@@ -1,0 +1,122 @@
+"""`steer train` with `engine: verl` on this machine: two real steps of verl, a killed run that goes on, the run folder.
+
+verl's own trainer, workers (FSDP2 over gloo, two processes), transfer queue, reward loop, checkpoints and merger run as
+they are; `cpu_verl` has the platform and the rollout engine that verl lacks for the CPU.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from steer.cli import main
+from steer.configs.schema import Architecture
+from steer.io import read_jsonl
+from steer.models.load import load_model, load_tokenizer, new_model, save_model
+from steer.models.tokenizer import character_tokenizer
+
+ROOT = Path(__file__).parents[2]
+OVERRIDES = {
+    "trainer.device": "cpu",
+    "actor_rollout_ref.rollout.name": "cpu",
+    "actor_rollout_ref.rollout.agent.num_workers": 1,
+    "actor_rollout_ref.model.use_remove_padding": False,  # needs flash attention
+    "+actor_rollout_ref.model.override_config.attn_implementation": "sdpa",
+    "actor_rollout_ref.actor.fsdp_config.use_torch_compile": False,
+    "data.dataloader_num_workers": 0,
+    "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
+    "ray_kwargs.ray_init.num_cpus": 32,  # Ray's count, of which most of verl's actors ask for one
+    "+ray_kwargs.ray_init.num_gpus": 2,
+    "+ray_kwargs.ray_init.include_dashboard": False,
+    "+ray_kwargs.ray_init.object_store_memory": 200_000_000,
+}
+
+
+def base_model(folder: Path) -> None:
+    """Random and tiny. verl asks of every model of the type qwen2 that its tokenizer knows <|im_end|>."""
+    tokenizer = character_tokenizer()
+    tokenizer.add_tokens(["<|im_end|>"], special_tokens=True)
+    architecture = Architecture(hidden_size=64, layers=2, intermediate_size=128, max_positions=512)
+    save_model(new_model(architecture, tokenizer, 0), tokenizer, folder)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """(folder, the run that was killed after its first step, the same command again)."""
+    folder = tmp_path_factory.mktemp("verl")
+    base_model(folder / "base")
+    settings = {
+        "extends": str(ROOT / "configs/nano.yaml"),
+        "engine": "verl",
+        "training": {"steps": 2, "checkpoint_every": 1, "max_response_tokens": 24, "correction_cap": 2.0},
+        # A random model answers nothing right; a coin gives it something to learn. The verifiers run all the same.
+        "reward": {"kind": "random", "verifier_workers": 1},
+        "methods": {"steer": None},
+        "verl": {"gpus_per_node": 2, "reward_workers": 1, "overrides": OVERRIDES},
+    }
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    assert main(["data", "--config", str(config), "--out", str(folder / "data")]) == 0
+    arguments = ["--config", config, "--run", "steer", "--seed", "0", "--model", folder / "base"]
+    arguments += ["--data", folder / "data/train.jsonl", "--out", folder / "run", "--checkpoints", folder / "kept"]
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests/verl")])
+    here = {"PYTHONPATH": path, "VERL_USE_EXTERNAL_MODULES": "cpu_verl", "CPU_VERL_DIE_ONCE": str(folder / "died")}
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "OMP_NUM_THREADS": "1"}
+    line = [sys.executable, "-m", "steer.cli", "train", *map(str, arguments)]
+    environment = {**os.environ, **here, **quiet, "WANDB_MODE": "disabled", "TOKENIZERS_PARALLELISM": "false"}
+    results = [subprocess.run(line, env=environment, capture_output=True, text=True, timeout=900) for _ in range(2)]
+    return folder, *results
+
+
+def test_a_killed_run_says_so_and_goes_on_from_its_checkpoint(runs):
+    _, killed, again = runs
+    assert killed.returncode == 2
+    last = killed.stderr.strip().splitlines()[-1]
+    assert last.startswith("steer train: verl ended with status 1;")
+    assert "goes on from its last checkpoint" in last
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert "setting global step to 1" in again.stdout + again.stderr
+
+
+def test_the_metrics_are_those_of_our_own_trainer(runs):
+    folder = runs[0]
+    rows = read_jsonl(folder / "run/metrics.jsonl")
+    assert [row["step"] for row in rows] == [1, 2]
+    for row in rows:
+        numbers = {name: value for name, value in row.items() if value is not None}
+        assert all(math.isfinite(value) for value in numbers.values()), numbers
+        assert row["gradient_norm"] > 0
+        assert row["unverifiable"] == 0
+        assert row["lr"] == 2.5e-4
+        assert 0.7 <= row["weight_min"] < row["weight_max"] == 1.0
+        assert row["entropy"] == pytest.approx(-row["logprob"], rel=0.1)
+        assert sum(row[f"quadrant_share/{q}"] for q in ("exploitation", "exploration", "release", "pruning")) > 0.5
+        # The rollout engine serves the weights that the trainer has, after the first step and after the resume.
+        assert row["rollout_mismatch_max"] < 1e-3
+        assert row["correction_mean"] == pytest.approx(1.0, abs=1e-3)
+    # The first of two updates is on-policy, the second is not.
+    assert rows[0]["ratio_p50"] == pytest.approx(1.0, abs=1e-3)
+    assert rows[0]["ratio_max"] > 1.0
+    documented = (ROOT / "docs/metrics.md").read_text()
+    unknown = [name for name in rows[0] if name.split("/")[0].rsplit("_", 1)[0] not in documented]
+    assert unknown == []
+
+
+def test_the_run_folder_is_whole(runs):
+    folder = runs[0]
+    tokenizer, trained = load_tokenizer(str(folder / "run/model")), load_model(str(folder / "run/model"))
+    base = load_model(str(folder / "base"))
+    assert len(tokenizer) == base.config.vocab_size
+    moved = [(a - b).abs().max().item() for a, b in zip(trained.parameters(), base.parameters(), strict=True)]
+    # Four updates of AdamW: each moves a weight by at most its learning rate and a little.
+    assert 1e-4 < max(moved) < 4 * 2.5e-4 * 1.1
+    record = yaml.safe_load((folder / "run/config.yaml").read_text())
+    assert record["versions"]["verl"] == "0.9.1"
+    assert record["slots"]["weight"]["name"] == "steer"
+    assert json.dumps(record["command"]).count("trainer_mode=steer") == 1
+    assert not (folder / "kept").exists()
