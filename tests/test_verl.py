@@ -36,6 +36,7 @@ def test_what_needs_more_than_the_tokens_of_an_update_batch_is_refused_and_nothi
         ({"methods": {"steer": {"set": {"weight.estimator": "tabular"}}}}, "needs the sum of π² log π"),
         ({"training.dynamic_sampling": 3}, "training.dynamic_sampling has rounds"),
         ({"training.final_model": "best"}, "training.final_model is `best`"),
+        ({"model.lora": {}}, "model.lora is not carried"),
         ({"rollout.stop": ["<end>"]}, "rollout.stop has no counterpart"),
         ({"verl.gpus_per_node": 3}, "16 responses .* cannot be dealt to 3 GPUs"),
         ({"verl.gpus_per_node": 4, "verl.tensor_parallel": 3}, "verl.tensor_parallel 3 does not divide 4 GPUs"),

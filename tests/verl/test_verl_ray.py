@@ -48,7 +48,7 @@ RESPONSES = [
 
 def item(tokenizer, problem: Problem, response: str) -> DataProto:
     ids = torch.tensor([[*tokenizer.encode(response, add_special_tokens=False), tokenizer.eos_token_id]])
-    mask = torch.ones(1, ids.shape[1] + 1)
+    mask = torch.ones(1, ids.shape[1] + 1, dtype=torch.long)
     tensors = TensorDict({"responses": ids, "prompts": ids[:, :1], "attention_mask": mask}, 1)
     plain = {
         "data_source": problem.benchmark,

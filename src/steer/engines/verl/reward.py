@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import threading
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,8 @@ from steer.configs.schema import Reward
 from steer.data.problem import Problem
 from steer.train.rollouts import rewards_of
 from steer.verify.responses import Verifier
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def compute_score(
@@ -29,7 +32,9 @@ def compute_score(
     """
     problem = Problem.from_json(json.loads(extra_info["problem"]))
     settings = Reward.model_validate({**dict(reward), "overlong_buffer": None})
-    verdict = _verifier(settings).verify([problem], [solution_str])[0]
+    with _ONE_AT_A_TIME:
+        verifier = _verifier(settings)
+    verdict = verifier.verify([problem], [solution_str])[0]
     known = settings.model_copy(update={"kind": "verified"}) if settings.kind == "random" else settings
     length = torch.zeros(1)
     score = rewards_of([problem], [solution_str], [verdict], length, known, 0, torch.Generator()).nan_to_num(0.0).item()
