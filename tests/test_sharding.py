@@ -24,6 +24,7 @@ from steer.data.tasks import distinct_problems
 from steer.engines.weights import trainer_weights
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import load_method
+from steer.models.head import logits_of
 from steer.models.load import load_model, new_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train import parallel
@@ -170,6 +171,16 @@ def test_in_bf16_the_weights_and_the_optimizer_stay_in_fp32(model, batch, tmp_pa
     assert saved.dtype == torch.bfloat16
     for name, value in saved.named_parameters():
         assert torch.equal(value, found["after"][name].bfloat16())
+
+
+def test_logits_of_a_bf16_model_are_not_rounded_to_bf16(model):
+    half = copy.deepcopy(model).bfloat16()
+    hidden = torch.randn(50, SMALL.hidden_size, generator=torch.Generator().manual_seed(0)).bfloat16() * 20
+    exact = hidden.double() @ half.lm_head.weight.double().T
+    assert logits_of(half, hidden).dtype == torch.float32
+    assert (logits_of(half, hidden) - exact).abs().max() < 1e-5
+    assert (half.lm_head(hidden) - exact).abs().max() > 1e-3
+    assert torch.equal(logits_of(model, hidden.float()), model.lm_head(hidden.float()))
 
 
 @pytest.fixture

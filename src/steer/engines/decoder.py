@@ -10,6 +10,7 @@ from torch.nn.functional import embedding, linear, rms_norm, silu
 from transformers import DynamicCache, PreTrainedModel
 
 from steer.models.family import is_plain
+from steer.models.head import logits_of
 
 
 class ModuleDecoder:
@@ -37,7 +38,7 @@ class ModuleDecoder:
             position_ids=self.position[:, None],
             past_key_values=self.cache,
         ).last_hidden_state
-        self.logits = self.model.lm_head(hidden[:, -1])
+        self.logits = logits_of(self.model, hidden[:, -1])
         self.position = self.position + 1
 
 
@@ -97,7 +98,7 @@ class LeanDecoder:
             h = _norm(layer.post_attention_layernorm, x)
             gated = silu(_project(layer.mlp.gate_proj, h)).mul_(_project(layer.mlp.up_proj, h))
             x = x + _project(layer.mlp.down_proj, gated)
-        self.logits = _project(self.model.lm_head, _norm(body.norm, x))
+        self.logits = logits_of(self.model, _norm(body.norm, x))
         self.width += 1
         self.position = self.position + 1
 
@@ -125,7 +126,7 @@ def _prefill(model: PreTrainedModel, tokens: Tensor, mask: Tensor) -> tuple[Dyna
     hidden = model.model(
         input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=cache
     ).last_hidden_state
-    return cache, model.lm_head(hidden[:, -1])
+    return cache, logits_of(model, hidden[:, -1])
 
 
 def _project(layer: nn.Linear, x: Tensor) -> Tensor:

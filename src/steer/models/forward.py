@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from steer.models.head import OPTIONAL, TokenStatistics, token_statistics
+from steer.models.head import OPTIONAL, TokenStatistics, logits_of, token_statistics
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def response_statistics(
     hidden = model.model(input_ids=sequences.tokens, use_cache=False).last_hidden_state
     # The state before a token predicts it.
     before = sequences._positions(-1)[..., None].expand(-1, -1, hidden.shape[-1])
-    logits = model.lm_head(hidden.gather(1, before))
+    logits = logits_of(model, hidden.gather(1, before))
     return token_statistics(logits, sequences.responses, temperature, needs)
 
 

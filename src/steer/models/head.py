@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,6 +29,18 @@ class TokenStatistics:
 
 
 OPTIONAL = ("reduction", "proxy_logprob")
+
+
+def logits_of(model: Any, hidden: Tensor) -> Tensor:
+    """(…, H) last hidden states → (…, V) logits, in fp32 also where the model computes in less.
+
+    Products of two bf16 numbers are exact in fp32; a logit of 20 rounded to bf16 would be off by up to 0.06.
+    """
+    head = model.lm_head
+    if hidden.dtype.itemsize >= 4:
+        return head(hidden)
+    bias = None if head.bias is None else head.bias.float()
+    return torch.nn.functional.linear(hidden.float(), head.weight.float(), bias)
 
 
 def token_statistics(

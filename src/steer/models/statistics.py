@@ -7,7 +7,7 @@ from torch import Tensor
 from steer.configs.schema import Training
 from steer.models import lean, shared
 from steer.models.forward import Sequences, bucketed_statistics, together
-from steer.models.head import TokenStatistics, token_statistics
+from steer.models.head import TokenStatistics, logits_of, token_statistics
 
 # Sequences in one forward pass without gradient, and in one padded pass: few enough to be of like length.
 BUCKET = 32
@@ -37,7 +37,7 @@ def shared_statistics(
     layout = shared.layout_of(sequences)
     last_hidden = lean.last_hidden if lean.fits(model) else shared.last_hidden
     hidden = last_hidden(model, layout)[layout.before]
-    found = token_statistics(model.lm_head(hidden), layout.targets, temperature, needs)
+    found = token_statistics(logits_of(model, hidden), layout.targets, temperature, needs)
     mask = sequences.mask
     return found.map(lambda values: values.new_zeros(mask.shape).masked_scatter(mask, values))
 

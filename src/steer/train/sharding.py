@@ -42,6 +42,8 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
                 module.p = 0.0
     if training.precision == "fp32" and not launched():
         return model, False
+    # The head's product is the only one in fp32: its factors are bf16 numbers, which TF32 holds exactly.
+    torch.set_float32_matmul_precision("high" if training.precision == "bf16" else "highest")
     start(device)
     return shard(model, training.precision), True
 
