@@ -41,6 +41,9 @@ class Training(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_prompt_tokens: Positive = 1024
     max_response_tokens: Positive = 3072
+    head: Literal["plain", "fused", "auto"] = Field(
+        "auto", description="fused: never the logits of the whole vocabulary; auto: from 16,384 tokens on"
+    )
     shared_prompts: bool = Field(True, description="a prompt enters a forward pass once for all its responses")
     micro_batch: Positive | None = Field(None, description="sequences per forward pass; absent: the update batch")
     micro_batch_tokens: Positive | None = Field(None, description="tokens per forward pass at most, padding included")

@@ -5,8 +5,10 @@ import math
 import torch
 from torch import Tensor
 
+THRESHOLD = 0.02
 
-def proxy_logprob(logits: Tensor, chosen: Tensor, threshold: float = 0.02) -> Tensor:
+
+def proxy_logprob(logits: Tensor, chosen: Tensor, threshold: float = THRESHOLD) -> Tensor:
     """Log-probability of the token `chosen` (…,) after tokens under `threshold`·max π are removed; -inf if it was one.
 
     `logits` (…, V), already divided by the temperature. Lp-Reg's proxy, arXiv 2510.03222; threshold 0.02.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from steer.models.head import OPTIONAL, TokenStatistics, logits_of, token_statistics
+from steer.models.head import OPTIONAL, TokenStatistics, head_statistics
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,17 @@ class Sequences:
 
 
 def response_statistics(
-    model: PreTrainedModel, sequences: Sequences, temperature: float, needs: frozenset[str] = frozenset()
+    model: PreTrainedModel,
+    sequences: Sequences,
+    temperature: float,
+    needs: frozenset[str] = frozenset(),
+    head: str = "auto",
 ) -> TokenStatistics:
     """Log-probability and entropy of every response token, (S, T); with gradient where autograd is on."""
     hidden = model.model(input_ids=sequences.tokens, use_cache=False).last_hidden_state
     # The state before a token predicts it.
     before = sequences._positions(-1)[..., None].expand(-1, -1, hidden.shape[-1])
-    logits = logits_of(model, hidden.gather(1, before))
-    return token_statistics(logits, sequences.responses, temperature, needs)
+    return head_statistics(model, hidden.gather(1, before), sequences.responses, temperature, needs, head)
 
 
 def bucketed_statistics(
@@ -97,12 +100,13 @@ def bucketed_statistics(
     bucket: int,
     needs: frozenset[str] = frozenset(),
     tokens: int | None = None,
+    head: str = "auto",
 ) -> TokenStatistics:
     """`response_statistics`, in forward passes of `bucket` sequences of like length (and at most `tokens` tokens, where
     given), which waste little on padding. The same values and gradients; 0 outside the mask.
     """
     index = sequences.by_length(bucket, tokens)
-    parts = [response_statistics(model, sequences.rows(rows), temperature, needs) for rows in index]
+    parts = [response_statistics(model, sequences.rows(rows), temperature, needs, head) for rows in index]
     return together(parts, index, sequences.mask)
 
 

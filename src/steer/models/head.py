@@ -1,13 +1,17 @@
-"""Logits → what methods need of each token: log-probability, entropy, and what a few ask for beside."""
+"""Hidden states or logits → what methods need of each token: log-probability, entropy, and what a few ask for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from steer.methods.vocabulary import proxy_logprob
+from steer.models.fused_head import fused_proxy_logprob, fused_statistics
+
+# `auto` never makes the logits of a vocabulary this large.
+LARGE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,30 @@ def logits_of(model: Any, hidden: Tensor) -> Tensor:
         return head(hidden)
     bias = None if head.bias is None else head.bias.float()
     return torch.nn.functional.linear(hidden.float(), head.weight.float(), bias)
+
+
+def head_statistics(
+    model: Any,
+    hidden: Tensor,
+    tokens: Tensor,
+    temperature: float,
+    needs: frozenset[str] = frozenset(),
+    kind: str = "auto",
+) -> TokenStatistics:
+    """Statistics at hidden states (…, h) of the `tokens` (…) sampled there.
+
+    `kind`: `plain` makes all logits, `fused` none (`steer.models.fused_head`), `auto` chooses by the vocabulary. A head
+    that is more than one matrix is always plain.
+    """
+    head = model.lm_head
+    matrix = type(head) is nn.Linear and head.bias is None and type(head.weight) in (nn.Parameter, Tensor)
+    if not matrix or kind == "plain" or (kind == "auto" and head.out_features < LARGE):
+        return token_statistics(logits_of(model, hidden), tokens, temperature, needs)
+    given = hidden.reshape(-1, hidden.shape[-1]), head.weight, tokens.reshape(-1), temperature
+    logprob, entropy, reduction, largest = fused_statistics(*given)
+    proxy = fused_proxy_logprob(*given, largest) if "proxy_logprob" in needs else None
+    found = TokenStatistics(logprob, entropy, reduction if "reduction" in needs else None, proxy)
+    return found.map(lambda values: values.view(tokens.shape))
 
 
 def token_statistics(

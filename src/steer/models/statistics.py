@@ -7,7 +7,7 @@ from torch import Tensor
 from steer.configs.schema import Training
 from steer.models import lean, shared
 from steer.models.forward import Sequences, bucketed_statistics, together
-from steer.models.head import TokenStatistics, logits_of, token_statistics
+from steer.models.head import TokenStatistics, head_statistics
 
 # Sequences in one forward pass without gradient, and in one padded pass: few enough to be of like length.
 BUCKET = 32
@@ -24,20 +24,21 @@ def policy_statistics(
     """
     temperature, tokens = training.temperature, training.micro_batch_tokens
     if not training.shared_prompts or not shared.fits(model):
-        return bucketed_statistics(model, sequences, temperature, min(rows or BUCKET, BUCKET), needs, tokens)
+        bucket = min(rows or BUCKET, BUCKET)
+        return bucketed_statistics(model, sequences, temperature, bucket, needs, tokens, training.head)
     index = sequences.chunks(sequences.index, rows or WHOLE, tokens)
-    parts = [shared_statistics(model, sequences.rows(part), temperature, needs) for part in index]
+    parts = [shared_statistics(model, sequences.rows(part), temperature, needs, training.head) for part in index]
     return together(parts, index, sequences.mask)
 
 
 def shared_statistics(
-    model: Any, sequences: Sequences, temperature: float, needs: frozenset[str] = frozenset()
+    model: Any, sequences: Sequences, temperature: float, needs: frozenset[str] = frozenset(), head: str = "auto"
 ) -> TokenStatistics:
     """The same from one forward pass in which equal prompts are one (`steer.models.shared`)."""
     layout = shared.layout_of(sequences)
     last_hidden = lean.last_hidden if lean.fits(model) else shared.last_hidden
     hidden = last_hidden(model, layout)[layout.before]
-    found = token_statistics(logits_of(model, hidden), layout.targets, temperature, needs)
+    found = head_statistics(model, hidden, layout.targets, temperature, needs, head)
     mask = sequences.mask
     return found.map(lambda values: values.new_zeros(mask.shape).masked_scatter(mask, values))
 

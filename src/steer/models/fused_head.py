@@ -1,0 +1,149 @@
+"""From hidden states to log-probability, entropy and the tabular reduction without the logits of the whole vocabulary.
+
+One pass over the vocabulary in blocks keeps per token the largest logit m, and with x = z - m the sums
+s = Σeˣ, t = Σeˣx, u = Σe²ˣ, v = Σe²ˣx; all three statistics follow from them. Backward computes each block's logits
+again. Sums are fp32 or wider whatever the model's type. A rank may hold a part of the vocabulary.
+"""
+
+import importlib.util
+import math
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from steer.methods.vocabulary import THRESHOLD
+from steer.models import fused_head_torch
+
+# Logits in one block: they stay in the cache of a processor, and fill a GPU.
+_ELEMENTS = 1 << 22
+_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Shard:
+    """This rank's part of the vocabulary: `weight` holds its rows from `first` on; `group` holds all of them."""
+
+    first: int
+    group: Any
+
+
+def fused_statistics(
+    hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, shard: Shard | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(log-probability of `tokens`, entropy, Σ_b π_b²(log π_b + H), largest logit), each (R,), temperature applied.
+
+    `hidden` (R, h), `weight` (V, h): the head's. Gradients flow through the first two to `hidden` and `weight`.
+    """
+    return _FusedHead.apply(hidden, weight, tokens, temperature, shard)
+
+
+@torch.no_grad()
+def fused_proxy_logprob(
+    hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, largest: Tensor, shard: Shard | None = None
+) -> Tensor:
+    """`steer.methods.vocabulary.proxy_logprob` in a second pass, `largest` (R,) from the first."""
+    scaled, cut = _wide(hidden) / temperature, math.log(THRESHOLD)
+    total, chosen = torch.zeros_like(largest), torch.zeros_like(largest)
+    for rows, columns, part in _blocks(scaled, weight):
+        x = (scaled[rows] @ part.t()).sub_(largest[rows, None])
+        where, local = _in_block(tokens[rows], columns, shard)
+        chosen[rows][where] = x[where, local]
+        total[rows] += x.exp_().masked_fill_(x < math.exp(cut), 0.0).sum(1)
+    total, chosen = _summed(torch.stack([total, chosen]), shard)
+    return torch.where(chosen < cut, -torch.inf, chosen - total.log())
+
+
+class _FusedHead(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, shard: Shard | None):
+        ops, scaled = _ops(hidden), _wide(hidden) / temperature
+        m = torch.full((len(hidden),), torch.finfo(scaled.dtype).min / 4, dtype=scaled.dtype, device=hidden.device)
+        sums = m.new_zeros(4, len(hidden))
+        chosen = torch.zeros_like(m)
+        for rows, columns, part in _blocks(scaled, weight):
+            z = scaled[rows] @ part.t()
+            where, local = _in_block(tokens[rows], columns, shard)
+            chosen[rows][where] = z[where, local]
+            ops.accumulate(z, m[rows], sums[:, rows])
+        m, sums, chosen = _over_ranks(m, sums, chosen, shard)
+        s, t, u, v = sums
+        log_s, mean = s.log(), t / s
+        entropy = log_s - mean
+        # log π = x - log s, so Σπ²(log π + H) = (v - (log s - H)·u) / s².
+        reduction = (v + (entropy - log_s) * u) / s.square()
+        total = m + log_s
+        ctx.save_for_backward(hidden, weight, tokens, total, entropy)
+        ctx.temperature, ctx.shard = temperature, shard
+        ctx.mark_non_differentiable(reduction, m)
+        return chosen - total, entropy, reduction, m
+
+    @staticmethod
+    def backward(ctx: Any, d_logprob: Tensor | None, d_entropy: Tensor | None, *_: Any):
+        hidden, weight, tokens, total, entropy = ctx.saved_tensors
+        ops, scaled = _ops(hidden), _wide(hidden) / ctx.temperature
+        want_hidden, want_weight = ctx.needs_input_grad[:2]
+        d_hidden = torch.zeros_like(scaled) if want_hidden else None
+        d_weight = torch.zeros(weight.shape, dtype=scaled.dtype, device=weight.device) if want_weight else None
+        for rows, columns, part in _blocks(scaled, weight):
+            z = scaled[rows] @ part.t()
+            ops.gradient_(z, total[rows], entropy[rows], d_logprob[rows], d_entropy[rows])
+            where, local = _in_block(tokens[rows], columns, ctx.shard)
+            z[where, local] += d_logprob[rows][where]
+            if want_hidden:
+                d_hidden[rows].addmm_(z, part)
+            if want_weight:
+                d_weight[columns].addmm_(z.t(), scaled[rows])
+        if want_hidden:
+            d_hidden = _summed(d_hidden.div_(ctx.temperature), ctx.shard).to(hidden.dtype)
+        return d_hidden, None if d_weight is None else d_weight.to(weight.dtype), None, None, None
+
+
+def _wide(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _blocks(scaled: Tensor, weight: Tensor):
+    """(rows, columns, the head's rows for those columns) of every block."""
+    count = min(len(scaled), _ROWS)
+    width = max(256, _ELEMENTS // max(count, 1))
+    for first in range(0, len(weight), width):
+        columns = slice(first, min(first + width, len(weight)))
+        part = weight[columns].to(scaled.dtype)
+        for row in range(0, len(scaled), _ROWS):
+            yield slice(row, row + _ROWS), columns, part
+
+
+def _in_block(tokens: Tensor, columns: slice, shard: Shard | None) -> tuple[Tensor, Tensor]:
+    """Rows whose token lies in the block, and its column there."""
+    local = tokens - columns.start - (shard.first if shard else 0)
+    where = ((local >= 0) & (local < columns.stop - columns.start)).nonzero().squeeze(1)
+    return where, local[where]
+
+
+def _over_ranks(m: Tensor, sums: Tensor, chosen: Tensor, shard: Shard | None) -> tuple[Tensor, Tensor, Tensor]:
+    """The sums of the whole vocabulary from those of its parts, taken relative to the largest logit of all."""
+    if shard is None:
+        return m, sums, chosen
+    largest = m.clone()
+    dist.all_reduce(largest, dist.ReduceOp.MAX, group=shard.group)
+    whole = _summed(torch.cat([fused_head_torch.moved(sums, m - largest), chosen[None]]), shard)
+    return largest, whole[:4], whole[4]
+
+
+def _summed(values: Tensor, shard: Shard | None) -> Tensor:
+    if shard is not None:
+        dist.all_reduce(values, group=shard.group)
+    return values
+
+
+def _ops(hidden: Tensor) -> ModuleType:
+    """The arithmetic of a block: by Triton's kernels on a GPU that has them, else by torch."""
+    if hidden.is_cuda and hidden.dtype != torch.float64 and importlib.util.find_spec("triton"):
+        from steer.models import fused_head_triton
+
+        return fused_head_triton
+    return fused_head_torch

@@ -1,0 +1,126 @@
+"""The head without whole logits gives what full logits give, in blocks, in half precision, over ranks."""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from steer.models import fused_head
+from steer.models.fused_head import Shard, fused_proxy_logprob, fused_statistics
+from steer.models.head import head_statistics
+
+EVERYTHING = frozenset({"reduction", "proxy_logprob"})
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Several blocks in both directions also for few tokens and a small vocabulary."""
+    monkeypatch.setattr(fused_head, "_ELEMENTS", 256)
+    monkeypatch.setattr(fused_head, "_ROWS", 7)
+
+
+def given(rows=17, hidden=8, vocabulary=700, dtype=torch.float32, scale=2.0):
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(rows, hidden, generator=generator, dtype=torch.float64) * scale
+    weight = torch.randn(vocabulary, hidden, generator=generator, dtype=torch.float64)
+    tokens = torch.randint(0, vocabulary, (rows,), generator=generator)
+    tokens[::2] = (states @ weight.t()).argmax(1)[::2]
+    return states.to(dtype).requires_grad_(), weight.to(dtype).requires_grad_(), tokens
+
+
+def outcome(kind, states, weight, tokens, temperature):
+    """Every statistic, and the gradients of a mixture of the two that have one."""
+    head = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    head.weight = torch.nn.Parameter(weight.detach())
+    found = head_statistics(SimpleNamespace(lm_head=head), states, tokens, temperature, EVERYTHING, kind)
+    mixture = (found.logprob * torch.linspace(-1, 2, len(tokens)) + 0.3 * found.entropy**2).sum()
+    gradients = torch.autograd.grad(mixture, (states, head.weight))
+    return [found.logprob, found.entropy, found.reduction, found.proxy_logprob, *gradients]
+
+
+def same(plain, fused):
+    """Equal within 1e-5 of the largest value, and infinite at the same places."""
+    for expected, value in zip(plain, fused, strict=True):
+        finite = expected.isfinite()
+        assert finite.any() and torch.equal(finite, value.isfinite())
+        assert (value - expected)[finite].abs().max() <= 1e-5 * max(1.0, expected[finite].abs().max().item())
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+@pytest.mark.parametrize("scale", [0.1, 2.0, 30.0])
+def test_it_equals_the_plain_head(small_blocks, temperature, scale):
+    plain, fused = (outcome(kind, *given(scale=scale), temperature) for kind in ("plain", "fused"))
+    same(plain, fused)
+
+
+def test_its_derivative_is_that_of_finite_differences(small_blocks):
+    states, weight, tokens = given(9, 5, 300, torch.float64)
+
+    def both(states, weight):
+        return fused_statistics(states, weight, tokens, 0.7)[:2]
+
+    assert torch.autograd.gradcheck(both, (states, weight), fast_mode=True)
+    assert torch.autograd.gradcheck(lambda s: both(s, weight.detach())[1], (states,), fast_mode=True)
+
+
+def test_sums_are_wide_whatever_the_models_type(small_blocks):
+    states, weight, tokens = given(dtype=torch.bfloat16)
+    found = fused_statistics(states, weight, tokens, 1.0)
+    exact = fused_statistics(states.detach().double(), weight.detach().double(), tokens, 1.0)
+    for value, expected in zip(found, exact, strict=True):
+        assert value.dtype == torch.float32
+        assert torch.allclose(value.double(), expected, atol=2e-5)
+    found[0].sum().backward()
+    assert states.grad.dtype == weight.grad.dtype == torch.bfloat16
+
+
+def test_a_distribution_known_by_hand():
+    """Two equal logits among others 50 nats below: log-probability -ln 2, entropy ln 2, reduction 0."""
+    weight = torch.full((64, 1), -50.0)
+    weight[[3, 40]] = 0.0
+    logprob, entropy, reduction, largest = fused_statistics(torch.ones(1, 1), weight, torch.tensor([40]), 1.0)
+    assert (logprob.item(), entropy.item()) == pytest.approx((-math.log(2), math.log(2)))
+    assert (reduction.item(), largest.item()) == pytest.approx((0.0, 0.0), abs=1e-6)
+
+
+def _rank(rank: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    states, weight, tokens = given(vocabulary=701)
+    whole_states, whole_weight, _ = given(vocabulary=701)
+    first, part = (0, weight[:300]) if rank == 0 else (300, weight[300:])
+    part = part.detach().requires_grad_()
+    shard = Shard(first, dist.group.WORLD)
+    mine = fused_statistics(states, part, tokens, 0.8, shard)
+    whole = fused_statistics(whole_states, whole_weight, tokens, 0.8)
+    for value, expected in zip(mine, whole, strict=True):
+        assert torch.allclose(value, expected, atol=1e-5)
+    proxies = [
+        fused_proxy_logprob(s, w, tokens, 0.8, r[3], at)
+        for s, w, r, at in ((states, part, mine, shard), (whole_states, whole_weight, whole, None))
+    ]
+    assert torch.allclose(*proxies, atol=1e-5)
+    for found in (mine, whole):
+        (found[0] + 0.3 * found[1]).sum().backward()
+    assert torch.allclose(states.grad, whole_states.grad, atol=1e-5)
+    assert torch.allclose(part.grad, whole_weight.grad[first : first + len(part)], atol=1e-5)
+    dist.destroy_process_group()
+    Path(folder, f"done{rank}").touch()
+
+
+def test_two_ranks_with_a_part_of_the_vocabulary_each_find_the_same(tmp_path):
+    mp.spawn(_rank, (str(tmp_path),), nprocs=2)
+    assert {path.name for path in tmp_path.glob("done*")} == {"done0", "done1"}
+
+
+@pytest.mark.slow
+def test_it_equals_the_plain_head_at_a_real_vocabulary():
+    plain, fused = (outcome(kind, *given(64, 256, 151_936, scale=0.2), 1.0) for kind in ("plain", "fused"))
+    for expected, value in zip(plain, fused, strict=True):
+        finite = expected.isfinite()
+        assert torch.allclose(
+            value[finite], expected[finite], atol=1e-5 * max(1.0, expected[finite].abs().max().item())
+        )
