@@ -118,9 +118,6 @@ def test_two_ranks_with_a_part_of_the_vocabulary_each_find_the_same(tmp_path):
 
 @pytest.mark.slow
 def test_it_equals_the_plain_head_at_a_real_vocabulary():
-    plain, fused = (outcome(kind, *given(64, 256, 151_936, scale=0.2), 1.0) for kind in ("plain", "fused"))
-    for expected, value in zip(plain, fused, strict=True):
-        finite = expected.isfinite()
-        assert torch.allclose(
-            value[finite], expected[finite], atol=1e-5 * max(1.0, expected[finite].abs().max().item())
-        )
+    """Against the plain head in float64: in fp32 that one's own sums over 152k logits are off by more."""
+    sizes = {"rows": 64, "hidden": 256, "vocabulary": 151_936, "scale": 0.2}
+    same(outcome("plain", *given(**sizes, dtype=torch.float64), 1.0), outcome("fused", *given(**sizes), 1.0))
