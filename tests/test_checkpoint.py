@@ -174,6 +174,12 @@ def test_the_final_model_can_be_that_of_the_best_checkpoint(model, tokenizer, pr
         assert torch.equal(a, b)
 
 
+def test_a_metric_that_does_not_exist_is_said_at_the_first_checkpoint(model, tokenizer, problems, tmp_path):
+    training = TRAINING.model_copy(update={"checkpoint_metric": "acuracy"})
+    with pytest.raises(UserError, match=r"training\.checkpoint_metric.*did you mean 'accuracy'"):
+        trainer(model, tokenizer, problems, tmp_path, training=training).run()
+
+
 def test_an_index_that_is_more_than_an_index_is_not_unpickled(tmp_path):
     class Hostile:
         def __reduce__(self):

@@ -51,9 +51,8 @@ def updated(model, batch):
 def test_it_begins_as_the_base_model_and_trains_only_the_adapters(base, batch):
     model = adapted(base)
     before = {name: value.clone() for name, value in model.named_parameters()}
-    assert torch.equal(
-        scored(model, batch.sequences, TRAINING).logprob, scored(base, batch.sequences, TRAINING).logprob
-    )
+    own, expected = (scored(m, batch.sequences, TRAINING).logprob for m in (model, base))
+    assert (own - expected).abs().max() < 1e-5
     updated(model, batch)
     moved = {name for name, value in model.named_parameters() if not torch.equal(value, before[name])}
     assert moved == {name for name in before if ".lora_" in name}
@@ -99,7 +98,7 @@ def test_a_checkpoint_holds_the_adapters_alone_and_brings_them_back(base, batch,
 def test_on_two_processes_the_merged_weights_are_those_of_one(base, batch, tmp_path):
     def work():
         parallel.start(torch.device("cpu"))
-        model, _ = updated(shard(adapted(base), "fp32"), batch)
+        model, _ = updated(shard(adapted(base), "fp32", torch.device("cpu")), batch)
         weights = dict(trainer_weights(model))
         if is_main():
             torch.save(weights, tmp_path / "weights.pt")

@@ -72,7 +72,9 @@ def of_two_processes(model, batch, tmp_path_factory):
         results = {}
         for method in METHODS:
             for size in MICRO_BATCHES:
-                results[method, size] = three_updates(shard(copy.deepcopy(model), "fp32"), batch, method, size)
+                results[method, size] = three_updates(
+                    shard(copy.deepcopy(model), "fp32", torch.device("cpu")), batch, method, size
+                )
         if is_main():
             torch.save(results, path)
 

@@ -194,7 +194,7 @@ def test_a_run_killed_again_and_again_ends_the_same(project):
     for _ in range(3):
         process = project.start("--rerun-incomplete", f"{run}/metrics.jsonl")
         wanted = reached + draw.randint(2, 5)
-        for _ in range(600):
+        for _ in range(3000):
             if last_checkpoint(checkpoints) >= wanted:
                 break
             assert process.poll() is None, process.communicate()[0]

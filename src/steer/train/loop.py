@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from steer.configs.load import nearest
 from steer.configs.schema import Reward, Training
 from steer.data.problem import Problem
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Engine
 from steer.engines.weights import trainer_weights
+from steer.errors import UserError
 from steer.io import write_jsonl
 from steer.methods import Method
 from steer.methods.correction import truncated_importance
@@ -188,6 +190,9 @@ class Trainer:
             "metrics": self.metrics,
             "token_rows": self.token_rows,
         }
+        if not any(self.training.checkpoint_metric in line for line in self.metrics):
+            wrong = f"key `training.checkpoint_metric`: no metric {self.training.checkpoint_metric!r}"
+            raise UserError(wrong + nearest(self.training.checkpoint_metric, self.metrics[-1]))
         recent = [line.get(self.training.checkpoint_metric) for line in self.metrics[-self.training.checkpoint_every :]]
         known = [value for value in recent if value is not None]
         score = sum(known) / len(known) if known else None

@@ -32,7 +32,6 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
 
     One process in fp32 trains the model as it is. Anything else goes by FSDP, on one process too.
     """
-    model.to(device)
     if training.gradient_checkpointing:
         # Only a model in training mode recomputes; dropout, which that mode switches on, stays off.
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -41,16 +40,19 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
     if training.precision == "fp32" and not launched():
-        return model, False
+        return model.to(device), False
     # The head's product is the only one in fp32: its factors are bf16 numbers, which TF32 holds exactly.
     torch.set_float32_matmul_precision("high" if training.precision == "bf16" else "highest")
     start(device)
-    return shard(model, training.precision), True
+    return shard(model, training.precision, device), True
 
 
-def shard(model: Any, precision: str) -> Any:
-    """The fp32 model with each process' share of its parameters, in place. All processes must hold the same weights."""
-    mesh = init_device_mesh(model.device.type, (world(),))
+def shard(model: Any, precision: str, device: torch.device) -> Any:
+    """The fp32 model with each process' share of its parameters, in place. All processes must hold the same weights.
+
+    It may still be on the host: layer by layer its share comes to the device, which never holds all of it.
+    """
+    mesh = init_device_mesh(device.type, (world(),))
     policy = MixedPrecisionPolicy(param_dtype=PRECISION[precision], reduce_dtype=torch.float32)
     for layer in model.model.layers:
         fully_shard(layer, mesh=mesh, mp_policy=policy)
