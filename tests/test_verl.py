@@ -143,3 +143,16 @@ def test_a_step_done_again_counts_once_and_a_missing_one_is_named(tmp_path):
     assert [(row["step"], row["loss"]) for row in launch.metrics_of(file, 2)] == [(1, 1), (2, 5)]
     with pytest.raises(UserError, match="without the metrics of step 3"):
         launch.metrics_of(file, 4)
+
+
+def test_the_plan_shows_the_command_and_refuses_what_verl_cannot_carry(capsys):
+    from steer.cli import main
+
+    paper = ["plan", "--configfile", "configs/paper/math_7b.yaml", "--set", "engine=verl"]
+    only = ["--set", "methods={grpo: {}, steer: {}}", "--set", "external={}"]
+    assert main([*paper, *only, "--run", "steer"]) == 0
+    shown = capsys.readouterr().out
+    assert "python -m verl.trainer.main_ppo \\\n" in shown
+    assert "trainer.experiment_name=steer-seed0" in shown
+    assert main(paper) == 2
+    assert "cannot run 'steer_tabular'" in capsys.readouterr().err

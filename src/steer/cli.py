@@ -27,7 +27,6 @@ COMMANDS = {
     "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),
     "plan": ("steer.plan.command", "jobs, GPU-hours, memory and disk of a configuration, before anything runs"),
     "dry": ("steer.plan.dry", "two training steps of configurations, with small random models on the CPU"),
-    "verl-command": ("steer.engines.verl.command", "show what a run with `engine: verl` gives to verl"),
     "verify": ("steer.verify.command", "verify answers or programs given on standard input"),
 }
 

@@ -5,10 +5,11 @@ Ends with status 2 and one line where the configuration cannot work on the machi
 
 import argparse
 import json
+import shlex
 from dataclasses import asdict, fields
 from typing import Any
 
-from steer.configs.load import load_config, parse_overrides
+from steer.configs.load import load_config, nearest, parse_overrides
 from steer.configs.schema import Config
 from steer.errors import UserError
 from steer.plan import cost
@@ -21,6 +22,7 @@ from steer.plan.jobs import jobs
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--configfile", "--config", dest="config", required=True, metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one dotted key")
+    parser.add_argument("--run", metavar="NAME", help="with `engine: verl`: show this run's command, not the first's")
     parser.add_argument("--json", action="store_true", help="all numbers as JSON, sizes in 10^9 bytes")
     for field in fields(Assumptions):
         option = "--" + field.name.replace("_", "-")
@@ -32,6 +34,8 @@ def run(args: argparse.Namespace) -> None:
     assumed = Assumptions(**{field.name: getattr(args, field.name) for field in fields(Assumptions)})
     facts = facts_of(config)
     plan = made(config, facts, assumed)
+    if config.engine == "verl" and config.methods:
+        plan["verl_command"] = verl_command(config, args.config, args.run)
     print(json.dumps(plan, indent=2) if args.json else described(config, plan))
     found = problems(config, facts, assumed)
     if found:
@@ -56,6 +60,16 @@ def made(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
         plan["gpu_hours"] = {name: round(hours, 2) for name, hours in gpu_hours(config, facts, assumed).items()}
         plan["memory_gb"] = largest_memory(config, facts, assumed)
     return plan
+
+
+def verl_command(config: Config, source: str, run: str | None) -> list[str]:
+    """What the first run, or the named one, gives to verl. `UserError` for any run that verl cannot carry."""
+    from steer.engines.verl.overrides import planned_command
+
+    commands = {name: planned_command(config, source, name, config.seeds[0]) for name in config.methods}
+    if run is not None and run not in commands:
+        raise UserError(f"{source}: no run {run!r} in `methods`{nearest(run, commands)}")
+    return commands[run or next(iter(commands))]
 
 
 def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, float]:
@@ -121,6 +135,9 @@ def described(config: Config, plan: dict[str, Any]) -> str:
         f"{space['download']:,.1f} GB downloaded"
     )
     lines.append("assumed: " + ", ".join(f"{name} {value:g}" for name, value in plan["assumed"].items()))
+    if "verl_command" in plan:
+        command = plan["verl_command"]
+        lines += ["", " \\\n  ".join([shlex.join(command[:3]), *map(shlex.quote, command[3:])])]
     return "\n".join(lines)
 
 
