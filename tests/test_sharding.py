@@ -33,10 +33,9 @@ from steer.train.scoring import micro_batches, passed, scored
 from steer.train.sharding import prepared, replica, save_trained, shard
 from steer.train.update import run_updates
 
-METHODS = ["steer", "clip_cov", "kl_cov", "gspo", "rlrt"]
 TWO_LAYERS = SMALL.model_copy(update={"layers": 2})
-# A micro-batch of 3 leaves an odd number of them: one process has a stand-in.
-MICRO_BATCHES = [None, 3]
+# Method and micro-batch. One of 3 leaves an odd number of them: one process has a stand-in.
+CASES = [("steer", None), *((method, 3) for method in ("steer", "clip_cov", "kl_cov", "gspo", "rlrt"))]
 
 
 def three_updates(model, batch, method, micro_batch):
@@ -70,11 +69,9 @@ def of_two_processes(model, batch, tmp_path_factory):
     def work():
         parallel.start(torch.device("cpu"))
         results = {}
-        for method in METHODS:
-            for size in MICRO_BATCHES:
-                results[method, size] = three_updates(
-                    shard(copy.deepcopy(model), "fp32", torch.device("cpu")), batch, method, size
-                )
+        for method, size in CASES:
+            own = shard(copy.deepcopy(model), "fp32", torch.device("cpu"))
+            results[method, size] = three_updates(own, batch, method, size)
         if is_main():
             torch.save(results, path)
 
@@ -82,8 +79,7 @@ def of_two_processes(model, batch, tmp_path_factory):
     return torch.load(path, weights_only=True)
 
 
-@pytest.mark.parametrize("size", MICRO_BATCHES)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "size"), CASES)
 def test_three_steps_on_two_processes_are_those_of_one(model, batch, of_two_processes, method, size):
     found, expected = of_two_processes[method, size], three_updates(copy.deepcopy(model), batch, method, size)
     for a, b in zip(found[0], expected[0], strict=True):
