@@ -65,7 +65,7 @@ class Checkpoints:
         """Write `step-<n>`; `state` is plain data. Where the disk is full, a `UserError` that names what is left."""
         target, temporary = self.folder / f"step-{step:06d}", self.folder / f".step-{step:06d}.tmp"
         if is_main():
-            for leftover in self.folder.glob(".*.tmp"):
+            for leftover in self.folder.glob(".step-*.tmp"):
                 shutil.rmtree(leftover)
             temporary.mkdir(parents=True)
         gather(None)
