@@ -13,7 +13,7 @@ VERL_VENV := .venv-verl
 VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
-.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper bench-verify docs clean
+.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench-verify docs clean
 
 setup: $(VENV)/.installed
 
@@ -91,6 +91,10 @@ dry-run: setup
 # Two training steps of every run of the papers' configurations, with small random models.
 dry-paper: setup
 	steer dry configs/paper/*.yaml
+
+# One go of nine minutes on one GPU; see the script for machines that lack packages.
+gpu-evidence: setup
+	python benchmarks/gpu_evidence.py --out results/gpu_evidence.json
 
 # Keep the tables and figures of a finished run as the ones later runs are compared with: make reference PROFILE=dial
 PROFILE ?= tiny

@@ -207,17 +207,24 @@ class Trainer:
 
 
 class _Clock:
-    """Wall time of consecutive phases; a phase that comes again adds up."""
+    """Wall time of consecutive phases, where a phase that comes again adds up, and on a GPU each one's peak memory."""
 
     def __init__(self) -> None:
         self.started = self.last = time.perf_counter()
         self.laps: dict[str, float] = {}
+        self.peaks: dict[str, float] = {}
 
     def lap(self, name: str) -> None:
+        if torch.cuda.is_initialized():
+            # What a phase has queued on the device belongs to it.
+            torch.cuda.synchronize()
+            peak = round(torch.cuda.max_memory_allocated() / 1e9, 3)
+            self.peaks[f"memory_gb_{name}"] = max(peak, self.peaks.get(f"memory_gb_{name}", 0.0))
+            torch.cuda.reset_peak_memory_stats()
         now = time.perf_counter()
         self.laps[f"seconds_{name}"] = self.laps.get(f"seconds_{name}", 0.0) + now - self.last
         self.last = now
 
     def seconds(self) -> dict[str, float]:
         total = self.last - self.started
-        return {name: round(value, 4) for name, value in {**self.laps, "seconds": total}.items()}
+        return {name: round(value, 4) for name, value in {**self.laps, "seconds": total}.items()} | self.peaks

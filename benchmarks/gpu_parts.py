@@ -1,0 +1,201 @@
+"""The parts of `gpu_evidence.py`. Each gets a folder, whether it runs on the CPU, about how many seconds it has, and a
+mapping for its results, which is kept at every entry: a part that is stopped has told what it knew."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from steer import cli
+from steer.configs.load import load_config
+from steer.io import read_jsonl
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+METHODS = ("grpo", "steer", "clip_higher", "entropy_regularisation", "perplexity_shaping", "position_shaping")
+PHASES = ("rollout", "verify", "logprob", "update")
+
+
+def project(folder: Path, name: str, cpu: bool, **changes: dict[str, Any]) -> Path:
+    """A configuration file like gpu-small, cut down; its base model and problems beside it."""
+    size = {"hidden_size": 32, "layers": 2, "heads": 4, "kv_heads": 4, "intermediate_size": 64} if cpu else {}
+    data = {"rows": 4, "train_size": 64, "benchmarks": ["sums"]} if cpu else {"rows": 32, "train_size": 4096}
+    training = {"prompts": 4, "rollouts": 2, "updates": 2, "max_response_tokens": 6} if cpu else {}
+    tree = {
+        "extends": str(REPOSITORY / "configs/gpu-small.yaml"),
+        "name": name,
+        "data": data,
+        "model": {"warm_start": {"architecture": size, "steps": 10 if cpu else 400, "batch": 16 if cpu else 128}},
+        "training": training,
+        "evaluation": {"max_response_tokens": 12 if cpu else 40, "also": ["base"]},
+        "reward": {"verifier_workers": 1 if cpu else 8},
+        "hardware": {"gpus": 0 if cpu else 1},
+    }
+    for section, values in changes.items():
+        tree[section] = {**tree[section], **values}
+    place = folder / name
+    place.mkdir()
+    (place / "config.yaml").write_text(yaml.safe_dump(tree))
+    steer("data", place, "--out", place / "data")
+    return place
+
+
+def steer(command: str, place: Path, *arguments: Any) -> float:
+    """One command of the workflow, in this process; its seconds."""
+    started = time.perf_counter()
+    threads = () if command in ("data", "grade") else ("--threads", "2")
+    given = [command, "--config", place / "config.yaml", *arguments, *threads]
+    if cli.main([str(word) for word in given]):
+        raise RuntimeError(f"steer {command} failed; its message is above")
+    return time.perf_counter() - started
+
+
+def train(place: Path, out: str, run: str = "grpo", *changes: str) -> list[dict[str, Any]]:
+    """Metrics of one training run."""
+    overrides = [word for change in changes for word in ("--set", change)]
+    where = ["--model", place / "base", "--data", place / "data/train.jsonl", "--out", place / out]
+    steer("train", place, "--run", run, "--seed", "0", *where, *overrides)
+    return read_jsonl(place / out / "metrics.jsonl")
+
+
+def agreement(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> None:
+    """The first step on the GPU beside the CPU's, in fp32 and in bf16.
+
+    Sampling draws its random numbers on the CPU: the same responses are expected but where rounding tips one.
+    """
+    place = project(folder, "agreement", cpu, model={"warm_start": small_start(cpu)})
+    result["warm_start_seconds"] = round(steer("warm-start", place, "--out", place / "base"), 1)
+    size = ("training.steps=1", "training.prompts=4", "training.updates=1")
+    found = {"fp32": train(place, "fp32", "steer", *size)[0]}
+    saving = ("training.gradient_checkpointing=true", "training.micro_batch_tokens=1024")
+    found["bf16"] = train(place, "bf16", "steer", *size, "training.precision=bf16")[0]
+    found["bf16_saving"] = train(place, "saving", "steer", *size, "training.precision=bf16", *saving)[0]
+    where = ["--model", place / "base", "--data", place / "data/train.jsonl", "--out", place / "cpu", "--threads", "2"]
+    given = ["--config", place / "config.yaml", "--run", "steer", "--seed", "0", *where]
+    given += [word for change in size for word in ("--set", change)]
+    command = [sys.executable, "-m", "steer.cli", "train", *map(str, given)]
+    subprocess.run(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, check=True, capture_output=True)
+    reference = read_jsonl(place / "cpu" / "metrics.jsonl")[0]
+    for name, metrics in found.items():
+        apart = {key: relative(metrics[key], reference[key]) for key in ("entropy", "logprob", "gradient_norm")}
+        bound = 1e-2 if name == "fp32" else 0.2
+        result[name] = {**apart, "passed": all(value is not None and value < bound for value in apart.values())}
+
+
+def small_start(cpu: bool) -> dict[str, Any]:
+    size = {"hidden_size": 64, "layers": 2, "heads": 4, "kv_heads": 4, "intermediate_size": 128}
+    return {"architecture": size, "steps": 10 if cpu else 60, "batch": 16}
+
+
+def relative(value: float | None, reference: float | None) -> float | None:
+    if value is None or reference is None:
+        return None
+    return round(abs(value - reference) / max(abs(reference), 1e-6), 6)
+
+
+def small(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> None:
+    """gpu-small cut to the time: its base model, as many of its six methods as fit, one evaluation with verdicts."""
+    started = time.monotonic()
+    place = project(folder, "small", cpu)
+    result["warm_start_seconds"] = round(steer("warm-start", place, "--out", place / "base"), 1)
+    result["base"] = json.loads((place / "base/warm_start.json").read_text())
+    steps, longest = 2 if cpu else 12, 0.0
+    for method in METHODS:
+        if time.monotonic() - started + 1.2 * longest > 0.7 * seconds:
+            result[method] = "left out: no time"
+            continue
+        began = time.monotonic()
+        result[method] = rates(train(place, f"runs/{method}", method, f"training.steps={steps}"), place)
+        longest = max(longest, time.monotonic() - began)
+    result["full_profile_hours"] = None
+    timed = [
+        value["seconds_a_step"] for value in result.values() if isinstance(value, dict) and "seconds_a_step" in value
+    ]
+    if timed:
+        result["full_profile_hours"] = round(18 * 100 * sum(timed) / len(timed) / 3600, 2)
+    if time.monotonic() - started < 0.8 * seconds:
+        given = ["--model", place / "runs/grpo/model", "--data", place / "data", "--out", place / "generations"]
+        took = steer("generate", place, *given)
+        given = ["--data", place / "data", "--generations", place / "generations", "--out", place / "verdicts"]
+        result["evaluation"] = {
+            "generate_seconds": round(took, 1),
+            "grade_seconds": round(steer("grade", place, *given), 1),
+        }
+
+
+def large(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> None:
+    """Rates and memory of a model of 100 million parameters with responses of 512 tokens, in fp32 and in bf16."""
+    shape = {"hidden_size": 768, "layers": 12, "heads": 12, "kv_heads": 4, "intermediate_size": 2560}
+    start = small_start(True) if cpu else {"architecture": shape, "steps": 20, "batch": 64}
+    length = 12 if cpu else 512
+    batch = {
+        "max_response_tokens": length,
+        "prompts": 4 if cpu else 32,
+        "steps": 2 if cpu else 3,
+        "micro_batch_tokens": 16384,
+    }
+    began = time.monotonic()
+    place = project(folder, "large", cpu, model={"warm_start": start}, training=batch)
+    steer("warm-start", place, "--out", place / "base")
+    for name, changes in {"fp32": (), "bf16": ("training.precision=bf16",)}.items():
+        if time.monotonic() - began > 0.6 * seconds:
+            result[name] = "left out: no time"
+            continue
+        result[name] = rates(train(place, name, "steer", *changes), place)
+
+
+def rates(metrics: list[dict[str, Any]], place: Path) -> dict[str, Any]:
+    """Of the steps after the first: tokens a second and seconds of each phase, peak memory, entropy at both ends."""
+    later = metrics[1:] or metrics
+    training = load_config(place / "config.yaml").training
+    tokens = sum(m["response_length"] for m in later) * training.prompts * training.rollouts
+    told: dict[str, Any] = {
+        "steps": len(metrics),
+        "seconds_a_step": round(sum(m["seconds"] for m in later) / len(later), 4),
+    }
+    for phase in PHASES:
+        took = sum(m.get(f"seconds_{phase}") or 0.0 for m in later)
+        told[phase] = {
+            "seconds": round(took / len(later), 4),
+            "tokens_per_second": round(tokens / took) if took else None,
+        }
+        peaks = [m[f"memory_gb_{phase}"] for m in metrics if f"memory_gb_{phase}" in m]
+        if peaks:
+            told[phase]["memory_gb"] = max(peaks)
+    return {**told, "entropy": [round(metrics[0]["entropy"], 4), round(metrics[-1]["entropy"], 4)]}
+
+
+def resume(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> None:
+    """A run killed between its checkpoints and started again, beside one that was left alone."""
+    place = project(folder, "resume", cpu, model={"warm_start": small_start(cpu)})
+    steer("warm-start", place, "--out", place / "base")
+    steps = 4 if cpu else 8
+    changes = (f"training.steps={steps}", "training.checkpoint_every=1", "training.prompts=4", "training.updates=1")
+    whole = train(place, "whole", "steer", *changes)
+    out, kept = place / "killed", place / "checkpoints"
+    where = ["--model", place / "base", "--data", place / "data/train.jsonl", "--out", out, "--checkpoints", kept]
+    given = ["--config", place / "config.yaml", "--run", "steer", "--seed", "0", *where, "--threads", "2"]
+    given += [word for change in changes for word in ("--set", change)]
+    command = [sys.executable, "-m", "steer.cli", "train", *map(str, given)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    while len(list(kept.glob("*/step-*"))) < (1 if cpu else 2) and process.poll() is None:
+        time.sleep(0.02)
+    if process.poll() is not None:
+        result.update(passed=False, error="the run ended before it could be killed")
+        return
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    reached = max(int(path.name.removeprefix("step-")) for path in kept.glob("*/step-*"))
+    unfinished = not (out / "metrics.jsonl").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    lines = read_jsonl(out / "metrics.jsonl")
+    apart = [relative(a["entropy"], b["entropy"]) for a, b in zip(lines, whole, strict=True)]
+    right = [line["step"] for line in lines] == list(range(1, steps + 1))
+    # On a GPU sums are added in no fixed order: within numerical noise, and sampling may tip on it.
+    passed = unfinished and right and max(apart) < (1e-9 if cpu else 0.05)
+    result.update(passed=passed, killed_after_step=reached, largest_difference_of_entropy=max(apart))

@@ -1,0 +1,68 @@
+"""The script that gathers evidence on a GPU: its limits and what it says, without a GPU."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu_evidence.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("gpu_evidence", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_part_that_hangs_is_ended_with_its_children(script, tmp_path):
+    code = (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(60)"
+    )
+    started = time.monotonic()
+    assert script.limited([sys.executable, "-c", code], 2, dict(os.environ)) == "not done after 2 s"
+    assert time.monotonic() - started < 30
+    child = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
+    for _ in range(100):
+        if not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    raise AssertionError("the child is still running")
+
+
+def test_a_part_that_fails_says_its_last_line(script):
+    assert script.limited([sys.executable, "-c", "raise ValueError('the reason')"], 30, dict(os.environ)) == (
+        "ValueError: the reason"
+    )
+
+
+def test_what_a_part_found_before_it_was_stopped_is_kept(script, tmp_path):
+    result = script.Result(tmp_path / "part.json")
+    result["first"] = 1
+    result.update(second=[2])
+    assert json.loads((tmp_path / "part.json").read_text()) == {"first": 1, "second": [2]}
+
+
+def test_without_a_gpu_it_says_so_with_versions():
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, env=environment)
+    summary = json.loads(done.stdout)
+    assert summary["error"] == "no GPU that torch can use; --cpu tries the script itself"
+    assert summary["environment"]["torch"]
+
+
+def test_the_parts_time_is_the_whole_time(script):
+    assert sum(script.PARTS.values()) == pytest.approx(1)
+    parts = importlib.util.spec_from_file_location("gpu_parts", SCRIPT.with_name("gpu_parts.py"))
+    module = importlib.util.module_from_spec(parts)
+    parts.loader.exec_module(module)
+    assert all(callable(getattr(module, part)) for part in script.PARTS)
