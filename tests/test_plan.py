@@ -108,6 +108,23 @@ def test_memory_of_the_optimizer_is_shared_by_the_processes(tmp_path):
     )
 
 
+def test_constants_of_the_head_are_those_it_uses():
+    from steer.models import fused_head, head
+
+    assert (cost.FUSED_FROM, cost.FUSED_BLOCK) == (head.LARGE, fused_head._ELEMENTS)
+
+
+def test_adapters_alone_need_gradients_and_moments(tmp_path):
+    """Rank 2 on q (4 → 4) and down (8 → 4), in two layers."""
+    lora = {"rank": 2, "targets": ["q_proj", "down_proj"]}
+    config = load_config(config_of(tmp_path, model={"path": "Qwen/Qwen2.5-Math-7B", "lora": lora}))
+    trained = 2 * 2 * (8 + 12)
+    assert cost.trained_parameters(config, SMALL) == trained
+    need = cost.memory(config, config.training, SMALL, Assumptions())
+    assert (need.gradients, need.optimizer) == (4 * trained, 8 * trained)
+    assert need.weights == 4 * (SMALL.parameters + trained)
+
+
 def plan(path, *more):
     return cli.main(["plan", "--configfile", str(path), *more])
 

@@ -11,6 +11,9 @@ from steer.plan.facts import Facts
 
 GB = 1e9
 SYNTHETIC_ROWS = 64
+# Of `steer.models.head` and `steer.models.fused_head`, which import torch.
+FUSED_FROM = 1 << 14
+FUSED_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Memory:
 
 def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions) -> Memory:
     """Weights, gradients and AdamW's two moments in fp32, one share per process; activations of one micro-batch."""
-    n, shares = facts.parameters, training.processes
+    n, trained, shares = facts.parameters, trained_parameters(config, facts), training.processes
     width = value_bytes(training)
     tokens = pass_tokens(training)
     # FSDP gathers what is not a layer at once, and layers one ahead; gradients of a group appear whole before they
@@ -122,15 +125,38 @@ def memory(config: Config, training: Training, facts: Facts, assumed: Assumption
     else:
         activations = layer * facts.layers
     return Memory(
-        weights=4 * n / shares,
-        gradients=4 * n / shares,
-        optimizer=8 * n / shares,
+        weights=4 * (n if trained == n else n + trained) / shares,
+        gradients=4 * trained / shares,
+        optimizer=8 * trained / shares,
         gathered=gathered,
         activations=activations,
-        head=tokens * facts.vocabulary * (width + 16),
+        head=head_bytes(training, facts, tokens),
         engine=engine_bytes(config, training, facts),
         overhead=assumed.overhead_gb * GB,
     )
+
+
+def trained_parameters(config: Config, facts: Facts) -> int:
+    """All of them, or those of the adapters: rank numbers for each input and each output of an adapted layer."""
+    lora = config.model.lora
+    if lora is None:
+        return facts.parameters
+    h, query, key, mlp = (
+        facts.hidden,
+        facts.heads * facts.head_size,
+        facts.kv_heads * facts.head_size,
+        facts.intermediate,
+    )
+    sides = {"q_proj": h + query, "k_proj": h + key, "v_proj": h + key, "o_proj": query + h}
+    sides |= {"gate_proj": h + mlp, "up_proj": h + mlp, "down_proj": mlp + h}
+    return facts.layers * lora.rank * sum(sides.get(name, 0) for name in lora.targets)
+
+
+def head_bytes(training: Training, facts: Facts, tokens: int) -> int:
+    """The plain head keeps logits, log-probabilities, probabilities and their product in fp32; the fused one a block of
+    logits, and the gradient of the hidden states."""
+    fused = training.head == "fused" or (training.head == "auto" and facts.vocabulary >= FUSED_FROM)
+    return 4 * (FUSED_BLOCK + tokens * facts.hidden) if fused else 16 * tokens * facts.vocabulary
 
 
 def value_bytes(training: Training) -> int:
@@ -204,7 +230,7 @@ def disk(config: Config, facts: Facts) -> Disk:
         kept = 1 + (1 if config.evaluation.prune else len(config.kept_steps(run)))
         models += len(config.seeds) * kept * value_bytes(training) * facts.parameters
         # The newest ones, the best, and the one being written.
-        state = (training.checkpoints_kept + 2) * 12.0 * facts.parameters
+        state = (training.checkpoints_kept + 2) * (4.0 * facts.parameters + 8.0 * trained_parameters(config, facts))
         if config.evaluation.prune:
             state += len(config.kept_steps(run)) * value_bytes(training) * facts.parameters
         checkpoints = max(checkpoints, at_once * state)
