@@ -13,7 +13,7 @@ VERL_VENV := .venv-verl
 VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
-.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench-verify docs clean
+.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
 
 setup: $(VENV)/.installed
 
@@ -102,6 +102,25 @@ reference: setup
 	test -f results/$(PROFILE)/report/index.html
 	mkdir -p results/reference/$(PROFILE)
 	cd results/reference/$(PROFILE) && rm -rf tables figures && cp -r ../../$(PROFILE)/config.yaml ../../$(PROFILE)/tables ../../$(PROFILE)/figures .
+
+# Peers (TRL) in an environment of their own.
+bench-setup: .venv-bench/.installed
+
+.venv-bench/.installed: requirements.lock benchmarks/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--requirement benchmarks/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Speed beside peers, tables for people and JSON below benchmarks/; alone on the machine, or the numbers mean little.
+bench: bench-setup
+	.venv-bench/bin/python benchmarks/bench.py
+
+# The Triton kernels through Triton's interpreter.
+bench-test: bench-setup
+	.venv-bench/bin/python -m pytest benchmarks/test_triton.py
 
 bench-verify: setup
 	python benchmarks/verify_math.py
