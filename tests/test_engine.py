@@ -281,3 +281,20 @@ def test_a_folder_without_what_is_needed_is_named(tmp_path, files, said):
 def test_a_folder_without_a_model_is_named(tmp_path):
     with pytest.raises(UserError, match=r"holds no config\.json"):
         load_model(str(tmp_path))
+
+
+def test_a_bf16_model_is_decoded_as_its_modules_do_it():
+    """Its logits are fp32; the cache, the mask and the rotation are of its own type."""
+    tokenizer = character_tokenizer()
+    shape = Architecture(hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=32, max_positions=64)
+    model = new_model(shape, tokenizer, seed=0).to(torch.bfloat16)
+    drawn = [
+        LocalEngine(model, tokenizer, plain=plain).generate(
+            [[10, 11, 12], [20, 21]], Sampling(samples=3, max_tokens=8), torch.Generator().manual_seed(0)
+        )
+        for plain in (False, True)
+    ]
+    lean, plain = ([completion for group in groups for completion in group] for groups in drawn)
+    assert [c.tokens for c in lean] == [c.tokens for c in plain]
+    for a, b in zip(lean, plain, strict=True):
+        assert a.logprobs == pytest.approx(b.logprobs, abs=0.02)

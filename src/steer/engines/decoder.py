@@ -61,13 +61,15 @@ class LeanDecoder:
                 pair.append(whole)
             self.caches.append(pair)
         # Only the left padding of prompts is masked: every token of a response follows the ones before it.
-        hidden = torch.zeros(prompts, total, dtype=logits.dtype, device=tokens.device)
-        hidden[:, : self.width].masked_fill_(~mask, torch.finfo(logits.dtype).min)
+        # In the model's own type: logits are fp32 whatever it is.
+        keys = self.caches[0][0]
+        hidden = torch.zeros(prompts, total, dtype=keys.dtype, device=tokens.device)
+        hidden[:, : self.width].masked_fill_(~mask, torch.finfo(keys.dtype).min)
         self.mask = hidden.repeat_interleave(samples, dim=0)[:, None, None]
         self.position = mask.sum(1).repeat_interleave(samples)
         self.logits = logits.repeat_interleave(samples, dim=0)
         angles = torch.arange(int(mask.sum(1).max()) + max_tokens, device=tokens.device)
-        cosine, sine = (part[0] for part in model.model.rotary_emb(logits, angles[None]))
+        cosine, sine = (part[0] for part in model.model.rotary_emb(keys, angles[None]))
         # The sign of the rotated half goes into the sine, so that the rotation is a roll.
         half = sine.shape[-1] // 2
         self.rotation = cosine, torch.cat([-sine[:, :half], sine[:, half:]], dim=1)

@@ -14,6 +14,7 @@ import json
 import math
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +34,7 @@ from steer.models.load import load_model, save_model
 from steer.models.tokenizer import character_tokenizer
 from steer.plan.facts import Facts, facts_of
 from steer.train import command as train
+from steer.verify.responses import Verifier
 
 HEAD_SIZE = 8
 POSITIONS = 512
@@ -66,20 +68,24 @@ def run(args: argparse.Namespace) -> None:
     logging.disable_progress_bar()
     seen: set[str] = set()
     total = done = 0
-    for file in args.configs:
-        config = load_config(file)
-        names = [name for name in config.methods if args.run in (None, name)]
-        if args.run is not None and not names:
-            raise UserError(f"{file}: no run {args.run!r} in `methods`; it has {', '.join(config.methods) or 'none'}")
-        total += len(names)
-        with tempfile.TemporaryDirectory() as folder:
-            project = Project(Path(folder), file, config, args.threads) if names else None
-            for number, name in enumerate(names):
-                essence = project.essence(name)
-                if number == 0 or essence not in seen:
-                    seen.add(essence)
-                    done += 1
-                    print(f"{file}: {name}: {project.train(name)}", flush=True)
+    # One verifier for all runs: its processes take longer to start than two small steps.
+    with Verifier() as verifier:
+        for file in args.configs:
+            config = load_config(file)
+            names = [name for name in config.methods if args.run in (None, name)]
+            if args.run is not None and not names:
+                raise UserError(
+                    f"{file}: no run {args.run!r} in `methods`; it has {', '.join(config.methods) or 'none'}"
+                )
+            total += len(names)
+            with tempfile.TemporaryDirectory() as folder:
+                project = Project(Path(folder), file, config, args.threads, verifier) if names else None
+                for number, name in enumerate(names):
+                    essence = project.essence(name)
+                    if number == 0 or essence not in seen:
+                        seen.add(essence)
+                        done += 1
+                        print(f"{file}: {name}: {project.train(name)}", flush=True)
     seconds = round(time.perf_counter() - started, 1)
     print(json.dumps({"configurations": len(args.configs), "runs": total, "run": done, "seconds": seconds}))
 
@@ -87,7 +93,8 @@ def run(args: argparse.Namespace) -> None:
 class Project:
     """One configuration, reduced, with its model and problems in a folder."""
 
-    def __init__(self, folder: Path, file: str, config: Config, threads: int):
+    def __init__(self, folder: Path, file: str, config: Config, threads: int, verifier: Verifier):
+        self.verifier = verifier
         self.folder, self.file, self.threads = folder, folder / "config.yaml", str(threads)
         self.shape = shape(facts_of(config))
         self.config = reduced(config, str(folder / "model"), file)
@@ -115,7 +122,11 @@ class Project:
         common = ["--config", str(self.file), "--threads", self.threads]
         data = str(self.folder / "train.jsonl")
         base = self.config.model.path
-        _call(train, *common, "--run", name, "--seed", "0", "--model", base, "--data", data, "--out", str(out))
+        given = _parsed(
+            train, *common, "--run", name, "--seed", "0", "--model", base, "--data", data, "--out", str(out)
+        )
+        with _silent():
+            train.run(given, lambda *limits: contextlib.nullcontext(self.verifier))
         metrics = read_jsonl(out / "metrics.jsonl")[-1]
         load_model(str(out / "model"))
         norm = metrics["gradient_norm"]
@@ -140,10 +151,20 @@ class Project:
 
 def _call(command: ModuleType, *arguments: str) -> None:
     """A command as its command line has it, without its output."""
+    with _silent():
+        command.run(_parsed(command, *arguments))
+
+
+def _parsed(command: ModuleType, *arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     command.configure(parser)
+    return parser.parse_args(arguments)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        command.run(parser.parse_args(arguments))
+        yield
 
 
 def shape(facts: Facts) -> dict[str, Any]:

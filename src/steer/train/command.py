@@ -8,6 +8,8 @@ import platform
 import shutil
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -34,6 +36,7 @@ from steer.train.loop import Trainer
 from steer.train.rollouts import step_seed
 from steer.train.sharding import prepared, replica, save_trained
 from steer.train.trackers import TRACKERS, tracked
+from steer.verify.responses import Verifier
 
 # What a result of training depends on; a checkpoint made by other code is not continued.
 SOURCES = ("methods", "models", "engines", "verify", "train")
@@ -52,7 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager[Verifier]] | None = None) -> None:
+    """`verifier`: what makes the one that judges; several runs in one process may share theirs."""
     config = config_from(args)
     if args.run not in config.methods:
         raise UserError(f"{args.config}: no run {args.run!r} in `methods`{nearest(args.run, config.methods)}")
@@ -105,6 +109,7 @@ def run(args: argparse.Namespace) -> None:
         checkpoints=checkpoints,
         keep_steps=saved,
         engine=engine,
+        verifier=verifier,
         stop=stop_tokens(generation, tokenizer, config.rollout.stop),
     )
     kept = checkpoints.folder / "models"

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Collection
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,6 +58,7 @@ class Trainer:
     checkpoints: Checkpoints
     engine: Callable[[Any, Any], Engine] = LocalEngine
     stop: tuple[int, ...] = ()
+    verifier: Callable[..., AbstractContextManager[Verifier]] | None = None
     on_step: Callable[[dict[str, Any]], None] = lambda metrics: None
     keep_model: Callable[[int], None] = lambda step: None
     keep_steps: Collection[int] = ()
@@ -74,7 +75,7 @@ class Trainer:
         limits = given.code_time_limit_s, given.code_memory_limit_mb, given.code_batch_limit_s
         with (
             closing(self.engine(self.model, self.tokenizer)) as engine,
-            Verifier(given.verifier_workers, *limits) as verifier,
+            (self.verifier or Verifier)(given.verifier_workers, *limits) as verifier,
         ):
             steps = range(first, training.steps + 1)
             shown = {"desc": self.method.name, "mininterval": 5, "disable": not is_main()}
