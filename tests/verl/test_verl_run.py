@@ -66,7 +66,13 @@ def runs(tmp_path_factory):
     arguments += ["--data", folder / "data/train.jsonl", "--out", folder / "run", "--checkpoints", folder / "kept"]
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests/verl")])
     here = {"PYTHONPATH": path, "VERL_USE_EXTERNAL_MODULES": "cpu_verl", "CPU_VERL_DIE_ONCE": str(folder / "died")}
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "OMP_NUM_THREADS": "1"}
+    # A busy machine is slow to start Ray.
+    quiet = {
+        "RAY_agent_register_timeout_ms": "120000",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "OMP_NUM_THREADS": "1",
+    }
     line = [sys.executable, "-m", "steer.cli", "train", *map(str, arguments)]
     environment = {**os.environ, **here, **quiet, "WANDB_MODE": "disabled", "TOKENIZERS_PARALLELISM": "false"}
     results = [subprocess.run(line, env=environment, capture_output=True, text=True, timeout=900) for _ in range(2)]
@@ -93,7 +99,7 @@ def test_the_metrics_are_those_of_our_own_trainer(runs):
         assert row["gradient_norm"] > 0
         assert row["unverifiable"] == 0
         assert row["lr"] == 2.5e-4
-        assert 0.7 <= row["weight_min"] < row["weight_max"] == 1.0
+        assert 0.7 - 1e-6 <= row["weight_min"] < row["weight_max"] == 1.0
         assert row["entropy"] == pytest.approx(-row["logprob"], rel=0.1)
         assert sum(row[f"quadrant_share/{q}"] for q in ("exploitation", "exploration", "release", "pruning")) > 0.5
         # The rollout engine serves the weights that the trainer has, after the first step and after the resume.
@@ -113,8 +119,8 @@ def test_the_run_folder_is_whole(runs):
     base = load_model(str(folder / "base"))
     assert len(tokenizer) == base.config.vocab_size
     moved = [(a - b).abs().max().item() for a, b in zip(trained.parameters(), base.parameters(), strict=True)]
-    # Four updates of AdamW: each moves a weight by at most its learning rate and a little.
-    assert 1e-4 < max(moved) < 4 * 2.5e-4 * 1.1
+    # Four updates of AdamW, of 2.5e-4 each and a little, and the rounding to bf16 by verl's merger.
+    assert 1e-4 < max(moved) < 1.5e-3
     record = yaml.safe_load((folder / "run/config.yaml").read_text())
     assert record["versions"]["verl"] == "0.9.1"
     assert record["slots"]["weight"]["name"] == "steer"

@@ -107,9 +107,13 @@ class SteerTrainer(PPOTrainerSync):
 
     def _compute_metrics(self, batch: KVBatchMeta, metrics: dict, timing_raw: dict, global_steps: int, epoch: int):
         super()._compute_metrics(batch, metrics, timing_raw, global_steps=global_steps, epoch=epoch)
-        seconds = {f"seconds_{ours}": round(timing_raw[name], 4) for name, ours in PHASES.items() if name in timing_raw}
-        row = {"step": global_steps, **self.line, **seconds, "seconds": round(timing_raw["step"], 4)}
-        folder = Path(self.config.trainer.default_local_dir)
+        self._record(timing_raw["step"])
+
+    def _record(self, seconds: float) -> None:
+        """Append the step's line; of several for one step the last counts."""
+        folder, timing = Path(self.config.trainer.default_local_dir), self.timing_raw
+        phases = {f"seconds_{ours}": round(timing[name], 4) for name, ours in PHASES.items() if name in timing}
+        row = {"step": self.global_steps, **self.line, **phases, "seconds": round(seconds, 4)}
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / METRICS_FILE, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -117,10 +121,14 @@ class SteerTrainer(PPOTrainerSync):
             os.fsync(file.fileno())
 
     def _save_checkpoint(self) -> None:
-        """The method's state first: verl's own marker, written last, then stands for a whole checkpoint."""
+        """The method's state and the step's line first: verl's own marker, written last, stands for a whole checkpoint.
+
+        A run that is killed between the marker and the end of the step is not to miss the line.
+        """
         folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / METHOD_FILE).write_text(json.dumps(self.method.state_dict()))
+        self._record(sum(self.timing_raw.get(name, 0.0) for name in PHASES))
         super()._save_checkpoint()
 
     def _load_checkpoint(self) -> None:
