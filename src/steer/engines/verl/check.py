@@ -68,7 +68,8 @@ def compose(overrides: list[str]) -> Any:
 
     try:
         with initialize_config_module("verl.trainer.config", version_base=None):
-            config = compose("ppo_trainer", overrides=overrides)
+            # Hydra's own keys are for its program, not for the configuration.
+            config = compose("ppo_trainer", overrides=[o for o in overrides if not o.startswith("hydra.")])
         for section in (config.actor_rollout_ref.rollout, config.actor_rollout_ref.model, config.algorithm):
             if section is not config.actor_rollout_ref.model:  # that one reads the model's folder
                 omega_conf_to_dataclass(section)

@@ -109,6 +109,8 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "trainer.logger": ["console", *(name for name in LOGGERS if getattr(training, name))],
         "+steer": run_node(config, run, seed, method),
     }
+    # Hydra's own log and record of the configuration, beside the checkpoints.
+    settings |= {"hydra.run.dir": paths.checkpoints, "hydra.output_subdir": "hydra"}
     if config.verl.ray_address is not None:
         settings["+ray_kwargs.ray_init.address"] = config.verl.ray_address
     return settings | config.verl.overrides
