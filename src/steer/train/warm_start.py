@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 
 import torch
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     config = config_from(args)
     if config.data.train != "synthetic":
         raise UserError(f"{args.config}: a warm start needs `data.train: synthetic`; else name a model in `model.path`")
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
     families = synthetic_families(config.data.benchmarks)
     tokenizer, settings = character_tokenizer(), config.model.warm_start
     model = new_model(settings.architecture, tokenizer, settings.seed).to(take_device())
@@ -85,7 +84,7 @@ def train(model, tokenizer, families: list[str], settings: WarmStart, threads: i
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
     batches, losses = _batches(tokenizer, families, settings), []
     # One thread more makes the next batch in the meantime.
-    with _one_torch_thread(), ThreadPoolExecutor(threads + 1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(threads + 1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         upcoming = pool.submit(next, batches)
         for _ in tqdm(range(settings.steps), desc="warm start", mininterval=2):
             sequences = upcoming.result().to(model.device)
@@ -96,16 +95,6 @@ def train(model, tokenizer, families: list[str], settings: WarmStart, threads: i
             scheduler.step()
     tail = losses[-max(1, len(losses) // 10) :]
     return round(sum(tail) / len(tail), 4)
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _batches(tokenizer, families: list[str], settings: WarmStart) -> Iterator[Sequences]:
