@@ -2,6 +2,7 @@
 
 import copy
 import math
+import sys
 
 import pytest
 import torch
@@ -11,12 +12,14 @@ from transformers import GenerationConfig
 from steer.configs.schema import Architecture, Rollout
 from steer.engines.limits import check_memory, check_positions, kv_bytes_per_token, stop_tokens
 from steer.engines.local import LocalEngine
+from steer.engines.open import for_training
 from steer.engines.sampling import Sampling
+from steer.engines.vllm_nccl import buckets
 from steer.engines.weights import combine, share, tensor_sums, trainer_weights
 from steer.errors import UserError
 from steer.methods import load_method
 from steer.methods.correction import mismatch_metrics, truncated_importance
-from steer.models.load import new_model
+from steer.models.load import load_tokenizer, new_model, save_model
 from steer.models.tokenizer import character_tokenizer
 
 SMALL = Architecture(hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, max_positions=128)
@@ -169,3 +172,27 @@ def test_what_cannot_fit_is_said_in_one_line(model):
 def test_tensor_parallel_vllm_has_devices_of_its_own():
     with pytest.raises(ValueError, match="placement: own"):
         Rollout(engine="vllm", tensor_parallel=2)
+
+
+def test_without_vllm_the_line_names_the_target_that_installs_it(model, tokenizer, tmp_path, monkeypatch):
+    save_model(model, tokenizer, tmp_path / "m")
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    for name in ("VLLM_ENABLE_V1_MULTIPROCESSING", "VLLM_LOGGING_LEVEL", "VLLM_LOGGING_STREAM", "VLLM_NO_USAGE_STATS"):
+        monkeypatch.setenv(name, "")
+    with pytest.raises(UserError, match=r"vLLM is not installed here.*`make vllm-setup`") as error:
+        for_training(Rollout(engine="vllm"), str(tmp_path / "m"), samples=2, batch=4, tokens=64)(model, tokenizer)
+    assert "\n" not in str(error.value)
+
+
+def test_weights_are_announced_in_buckets_of_a_bounded_size():
+    weights = [(str(n), torch.zeros(n)) for n in (1, 2, 3, 9, 1, 1)]
+    found = list(buckets(weights, size=12))
+    assert [[name for name, _ in bucket] for bucket in found] == [["1", "2"], ["3"], ["9"], ["1", "1"]]
+
+
+def test_a_tokenizer_without_a_chat_template_is_said_at_once(model, tokenizer, tmp_path):
+    bare = copy.deepcopy(tokenizer)
+    bare.chat_template = None
+    save_model(model, bare, tmp_path / "m")
+    with pytest.raises(UserError, match=r"has no chat template; add `chat_template`"):
+        load_tokenizer(str(tmp_path / "m"))

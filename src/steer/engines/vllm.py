@@ -1,10 +1,8 @@
 """Rollouts with vLLM, in the trainer's process or in processes of its own. An optional environment: docs/engines.md."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 from typing import Any
 
 import psutil
@@ -14,6 +12,7 @@ from torch import Tensor
 from steer.configs.schema import Rollout
 from steer.engines.limits import kv_bytes_per_token
 from steer.engines.sampling import Completion, Sampling
+from steer.engines.vllm_start import check_room, start
 from steer.engines.weights import combine, share
 from steer.errors import UserError
 from steer.models.load import load_settings
@@ -39,14 +38,19 @@ class VllmEngine:
         config, _ = load_settings(path, revision)
         if settings.kv_cache_gib is not None:
             held = settings.kv_cache_gib * 2**30 * settings.tensor_parallel
-            _check_room(int(held / kv_bytes_per_token(config, self.dtype.itemsize)), samples, tokens)
+            check_room(int(held / kv_bytes_per_token(config, self.dtype.itemsize)), samples, tokens)
         before = set(psutil.Process().children(recursive=True))
-        self.llm = _start(path, revision, config, settings, tokens, load)
+        self.llm = start(path, revision, config, settings, tokens, load)
         started = [p for p in psutil.Process().children(recursive=True) if p not in before]
         self.processes = started if settings.placement == "own" else []
         self.fresh = load
+        self.sender = None
+        if not load and self.llm.llm_engine.vllm_config.weight_transfer_config is not None:
+            from steer.engines.vllm_nccl import Sender
+
+            self.sender = Sender(self._rpc, settings.tensor_parallel)
         cache = self.llm.llm_engine.vllm_config.cache_config
-        _check_room(cache.num_gpu_blocks * cache.block_size, samples, tokens)
+        check_room(cache.num_gpu_blocks * cache.block_size, samples, tokens)
 
     def generate(
         self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator
@@ -137,7 +141,10 @@ class VllmEngine:
         return self.llm.llm_engine.vllm_config.model_config.enable_sleep_mode
 
     def _send(self, weights: Iterable[tuple[str, Tensor]]) -> None:
-        """Weights to engines in other processes, as bytes through their socket."""
+        """Weights to engines in other processes: by NCCL between GPUs, else as bytes through the engine's socket."""
+        if self.sender is not None:
+            self.sender.send(weights)
+            return
         rows = [(name, list(t.shape), t.cpu().contiguous().view(torch.uint8).numpy().tobytes()) for name, t in weights]
         names, shapes, data = map(list, zip(*rows, strict=True))
         self._rpc("receive_weights", names=names, shapes=shapes, dtype=self.settings.dtype, data=data)
@@ -167,103 +174,6 @@ class VllmEngine:
             self.fresh = False
             raise UserError(DIED)
         return answer.result()
-
-
-def _start(path: str, revision: str | None, config, settings: Rollout, tokens: int, load: bool):
-    """vLLM's `LLM` for sequences of at most `tokens` tokens."""
-    own = settings.placement == "own"
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if own else "0"
-    # Standard output is the command's own; nothing about a run leaves the machine.
-    for name, value in (("LOGGING_LEVEL", "ERROR"), ("LOGGING_STREAM", "ext://sys.stderr"), ("NO_USAGE_STATS", "1")):
-        os.environ.setdefault(f"VLLM_{name}", value)
-    try:
-        from vllm import LLM
-        from vllm.platforms import current_platform
-    except ImportError as error:
-        raise UserError(
-            f"key `rollout.engine`: vLLM is not installed here ({error}); run `make vllm-setup` and use the `steer` of "
-            ".venv-vllm"
-        ) from None
-    if current_platform.is_cpu():
-        _check_head_size(config)
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    with _devices(settings), _says_why(path):
-        return LLM(
-            model=path,
-            revision=revision,
-            dtype=settings.dtype,
-            max_model_len=tokens,
-            skip_tokenizer_init=True,
-            generation_config="vllm",
-            # At the sampling temperature, as the trainer computes them.
-            logprobs_mode="processed_logprobs",
-            load_format="auto" if load else "dummy",
-            tensor_parallel_size=settings.tensor_parallel,
-            gpu_memory_utilization=settings.gpu_memory_utilization,
-            kv_cache_memory_bytes=None if settings.kv_cache_gib is None else int(settings.kv_cache_gib * 2**30),
-            enforce_eager=settings.enforce_eager,
-            enable_sleep_mode=not own and current_platform.is_sleep_mode_available(),
-            # One engine in each of the launcher's processes, instead of processes that vLLM starts.
-            distributed_executor_backend="external_launcher" if distributed and not own else None,
-            worker_extension_cls="steer.engines.vllm_worker.Worker",
-            disable_log_stats=True,
-        )
-
-
-@contextmanager
-def _devices(settings: Rollout):
-    """`rollout.devices` alone are visible to the processes started here; each training process takes its own share."""
-    if settings.devices is None:
-        yield
-        return
-    first = int(os.environ.get("LOCAL_RANK", "0")) * settings.tensor_parallel
-    chosen = settings.devices[first : first + settings.tensor_parallel]
-    if len(chosen) < settings.tensor_parallel:
-        raise UserError(
-            f"key `rollout.devices`: {len(settings.devices)} devices are too few; name tensor_parallel "
-            f"({settings.tensor_parallel}) of them for each training process"
-        )
-    before = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, chosen))
-    try:
-        yield
-    finally:
-        del os.environ["CUDA_VISIBLE_DEVICES"]
-        if before is not None:
-            os.environ["CUDA_VISIBLE_DEVICES"] = before
-
-
-@contextmanager
-def _says_why(path: str):
-    """What vLLM refuses, in one line: too little memory, an unknown architecture, an impossible setting."""
-    try:
-        yield
-    except (ValueError, RuntimeError, NotImplementedError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise UserError(f"rollout: vLLM does not start with {path}: {' '.join(lines)[:500]}") from None
-
-
-def _check_head_size(config) -> None:
-    """The CPU kernels know a few head sizes only, and would fail at the first prompt."""
-    from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
-
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    sizes = CPUAttentionBackend.get_supported_head_sizes()
-    if size not in sizes:
-        raise UserError(
-            f"key `rollout.engine`: vLLM on a CPU has no attention for heads of size {size}; use `local`, or a model "
-            f"with one of {', '.join(map(str, sizes))}"
-        )
-
-
-def _check_room(held: int, samples: int, tokens: int) -> None:
-    """The cache holds one prompt's samples at full length; with less, vLLM would drop and repeat work without end."""
-    if held < samples * tokens:
-        raise UserError(
-            f"rollout: vLLM's cache holds {held} tokens, but the {samples} samples of one prompt take up to "
-            f"{samples * tokens}; raise rollout.kv_cache_gib or rollout.gpu_memory_utilization, or lower the samples "
-            "or max_response_tokens"
-        )
 
 
 def _completion(output) -> Completion:
