@@ -36,6 +36,8 @@ CONFIG = {
         "correction_cap": 2.0,
     },
     "rollout": {"engine": "vllm", "dtype": "float32", "kv_cache_gib": 0.03, "enforce_eager": True},
+    # A coin for each response: a model that knows nothing has a gradient too.
+    "reward": {"kind": "random"},
     "evaluation": {"samples": {"default": 2, "lists": 3}, "max_response_tokens": 8, "batch": 16},
     "methods": {"grpo": None},
     "seeds": [0],
@@ -60,16 +62,20 @@ def train(folder, *more):
     return cli.main(["train", "--config", f"{folder}/config.yaml", "--run", "grpo", "--seed", "0", *arguments, *more])
 
 
-def test_training_and_evaluation_with_vllm(folder, capsys):
-    """Two steps; what the engine served at each step is the trainer's model then; its final model is evaluated."""
-    assert train(folder) == 0
+def trained_metrics(folder, *more, dtype=torch.float32):
+    """Two steps; what the engine served at each step is the trainer's model then."""
+    assert train(folder, *more) == 0
     metrics = read_jsonl(folder / "run" / "metrics.jsonl")
     assert [line["step"] for line in metrics] == [1, 2]
-    start, end = load_model(f"{folder}/model"), load_model(f"{folder}/run/model")
+    start, end = load_model(f"{folder}/model", dtype=dtype), load_model(f"{folder}/run/model", dtype=dtype)
     assert metrics[0]["rollout_weights"] == combine(tensor_sums(trainer_weights(start)))
     seen = {line["rollout_weights"] for line in metrics} | {combine(tensor_sums(trainer_weights(end)))}
     assert len(seen) == 3, "each step's updates changed the weights, and the engine served the change"
-    for line in metrics:
+    return metrics
+
+
+def test_training_and_evaluation_with_vllm(folder, capsys):
+    for line in trained_metrics(folder):
         assert 0 < line["rollout_mismatch_mean"] <= line["rollout_mismatch_max"] < 1e-3
         assert 0 <= line["rollout_kl_k3"] < 1e-6
         assert line["correction_mean"] == pytest.approx(1, abs=1e-3)
@@ -88,6 +94,13 @@ def test_training_and_evaluation_with_vllm(folder, capsys):
             assert len(row["responses"]) == row["sampling"]["samples"] == samples
             assert all(0 < r["tokens"] <= 8 and r["finish_reason"] in ("stop", "length") for r in row["responses"])
     assert cli.main(command) == 0, "all of it from the cache: no engine starts"
+
+
+def test_a_sharded_trainer_in_bf16_hands_its_weights_over_and_keeps_its_process_group(folder):
+    """fp32 weights by FSDP, bf16 in both forward passes; the model is saved, gathered, after vLLM has ended."""
+    settings = ("--set", "training.precision=bf16", "--set", "rollout.dtype=bfloat16", "--set", "training.lr=0.01")
+    for line in trained_metrics(folder, *settings, dtype=torch.bfloat16):
+        assert 0 < line["rollout_mismatch_mean"] < 0.05
 
 
 def test_too_many_samples_end_training_before_it_begins(folder, capsys):

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
+from contextlib import nullcontext
 from typing import Any
 
 import psutil
@@ -12,7 +13,7 @@ from torch import Tensor
 from steer.configs.schema import Rollout
 from steer.engines.limits import kv_bytes_per_token
 from steer.engines.sampling import Completion, Sampling
-from steer.engines.vllm_start import check_room, start
+from steer.engines.vllm_start import check_room, process_group_kept, start
 from steer.engines.weights import combine, share
 from steer.errors import UserError
 from steer.models.load import load_settings
@@ -39,6 +40,8 @@ class VllmEngine:
         if settings.kv_cache_gib is not None:
             held = settings.kv_cache_gib * 2**30 * settings.tensor_parallel
             check_room(int(held / kv_bytes_per_token(config, self.dtype.itemsize)), samples, tokens)
+        # A sharded trainer's, which vLLM uses and would take along when it ends.
+        self.borrowed = torch.distributed.is_initialized()
         before = set(psutil.Process().children(recursive=True))
         self.llm = start(path, revision, config, settings, tokens, load)
         started = [p for p in psutil.Process().children(recursive=True) if p not in before]
@@ -135,7 +138,8 @@ class VllmEngine:
     def close(self) -> None:
         """End vLLM's processes; the engine cannot be used again."""
         self.fresh = False
-        self.llm.llm_engine.engine_core.shutdown()
+        with process_group_kept() if self.borrowed else nullcontext():
+            self.llm.llm_engine.engine_core.shutdown()
 
     def _can_sleep(self) -> bool:
         return self.llm.llm_engine.vllm_config.model_config.enable_sleep_mode

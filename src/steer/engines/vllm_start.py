@@ -55,6 +55,22 @@ def start(path: str, revision: str | None, config, settings: Rollout, tokens: in
 
 
 @contextmanager
+def process_group_kept():
+    """Whatever ends in here, the default process group outlives it."""
+    destroy = torch.distributed.destroy_process_group
+
+    def others(group=None) -> None:
+        if group is not None:
+            destroy(group)
+
+    torch.distributed.destroy_process_group = others
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group = destroy
+
+
+@contextmanager
 def _environment(settings: Rollout, own: bool):
     """What vLLM reads from the environment as it starts, put back afterwards."""
     changed = {}
