@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 from methods_batch import two_tokens
+from training import TRAINING
 from transformers import GenerationConfig
 
 from steer.configs.schema import Architecture, Rollout
@@ -180,8 +181,15 @@ def test_without_vllm_the_line_names_the_target_that_installs_it(model, tokenize
     for name in ("VLLM_ENABLE_V1_MULTIPROCESSING", "VLLM_LOGGING_LEVEL", "VLLM_LOGGING_STREAM", "VLLM_NO_USAGE_STATS"):
         monkeypatch.setenv(name, "")
     with pytest.raises(UserError, match=r"vLLM is not installed here.*`make vllm-setup`") as error:
-        for_training(Rollout(engine="vllm"), str(tmp_path / "m"), samples=2, batch=4, tokens=64)(model, tokenizer)
+        for_training(Rollout(engine="vllm"), str(tmp_path / "m"), TRAINING)(model, tokenizer)
     assert "\n" not in str(error.value)
+
+
+def test_training_with_vllm_needs_log_probabilities_before_top_p():
+    odd = TRAINING.model_copy(update={"temperature": 0.6, "top_p": 0.9})
+    with pytest.raises(UserError, match=r"key `training\.top_p`: at temperature 0\.6 vLLM tells no log-probabilities"):
+        for_training(Rollout(engine="vllm"), "model", odd)
+    assert for_training(Rollout(engine="vllm"), "model", odd.model_copy(update={"temperature": 1.0}))
 
 
 def test_weights_are_announced_in_buckets_of_a_bounded_size():

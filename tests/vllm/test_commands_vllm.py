@@ -1,6 +1,7 @@
 """vLLM through the commands that users type, and in a process of its own that may die."""
 
 import json
+from contextlib import closing
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ from steer.engines.vllm import VllmEngine
 from steer.engines.weights import combine, tensor_sums, trainer_weights
 from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
+from steer.models.forward import Sequences, response_statistics
 from steer.models.load import load_model, new_model, save_model
 from steer.models.tokenizer import character_tokenizer
 
@@ -93,6 +95,7 @@ def test_training_and_evaluation_with_vllm(folder, capsys):
         for row in rows:
             assert len(row["responses"]) == row["sampling"]["samples"] == samples
             assert all(0 < r["tokens"] <= 8 and r["finish_reason"] in ("stop", "length") for r in row["responses"])
+            assert all(r["logprob"] < 0 for r in row["responses"])
     assert cli.main(command) == 0, "all of it from the cache: no engine starts"
 
 
@@ -110,11 +113,24 @@ def test_too_many_samples_end_training_before_it_begins(folder, capsys):
     assert not (folder / "run").exists()
 
 
+def test_at_temperature_1_logprobs_are_those_before_top_p(folder):
+    tokenizer, model = character_tokenizer(), load_model(f"{folder}/model")
+    settings, prompt = Rollout.model_validate(CONFIG["rollout"]), tokenizer.encode("1+1=?\n", add_special_tokens=False)
+    with closing(VllmEngine(f"{folder}/model", tokenizer, settings, samples=8, tokens=64, temperature=1)) as engine:
+        found = engine.generate([prompt], Sampling(samples=8, top_p=0.5, max_tokens=20), torch.Generator())[0]
+        with pytest.raises(ValueError, match="started for temperature 1"):
+            engine.generate([prompt], Sampling(temperature=0.7), torch.Generator())
+    sequences = Sequences.from_lists([prompt] * 8, [c.tokens for c in found], 0)
+    with torch.no_grad():
+        whole = response_statistics(model, sequences, 1.0).logprob[sequences.mask]
+    assert (torch.tensor([value for c in found for value in c.logprobs]) - whole).abs().max() < 1e-3
+
+
 def test_an_engine_of_its_own_follows_updates_and_its_death_is_one_line(folder):
     tokenizer, model = character_tokenizer(), load_model(f"{folder}/model")
     settings = Rollout.model_validate({**CONFIG["rollout"], "placement": "own"})
     before = set(psutil.Process().children(recursive=True))
-    engine = VllmEngine(f"{folder}/model", tokenizer, settings, samples=2, tokens=64, load=False)
+    engine = VllmEngine(f"{folder}/model", tokenizer, settings, samples=2, tokens=64, temperature=1, load=False)
     prompts, greedy = [tokenizer.encode("1+1=?\n", add_special_tokens=False)], Sampling(temperature=0, max_tokens=12)
     with pytest.raises(RuntimeError, match="no fresh weights"):
         engine.generate(prompts, greedy, torch.Generator())

@@ -52,7 +52,7 @@ def folder(trained, tokenizer, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def engine(folder, tokenizer):
-    made = VllmEngine(folder, tokenizer, SETTINGS, samples=8, tokens=100)
+    made = VllmEngine(folder, tokenizer, SETTINGS, samples=8, tokens=100, temperature=0.6)
     yield made
     made.close()
 
@@ -132,6 +132,9 @@ def test_temperature_sharpens_and_top_p_cuts_the_tail(served, trained, prompts):
         return trainer_logprobs(trained, prompts, found)
 
     plain, cold, cut = likely(), likely(temperature=0.3), likely(top_p=0.3)
+    assert not served.generate(prompts, Sampling(temperature=0.6, top_p=0.5), seeded())[0][0].logprobs, (
+        "no such numbers"
+    )
     assert plain.mean() < cold.mean() and plain.mean() < cut.mean()
     greedy = served.generate(prompts, Sampling(temperature=0, max_tokens=20), seeded())
     assert served.generate(prompts, Sampling(top_p=1e-6, max_tokens=20), seeded())[0][0].tokens == greedy[0][0].tokens
@@ -209,13 +212,13 @@ def test_more_than_fits_is_one_line_before_vllm_starts(folder, tokenizer):
     small = SETTINGS.model_copy(update={"kv_cache_gib": 0.001})
     # 2 (keys, values) · 2 layers · 2 heads · 32 wide · 4 bytes = 1 KiB a token
     with pytest.raises(UserError, match=r"holds 1048 tokens, but the 11 samples of one prompt take up to 1100; raise"):
-        VllmEngine(folder, tokenizer, small, samples=11, tokens=100)
+        VllmEngine(folder, tokenizer, small, samples=11, tokens=100, temperature=1)
     with pytest.raises(UserError, match=r"vLLM does not start with .*max_model_len.*\(?1000\)?"):
-        VllmEngine(folder, tokenizer, SETTINGS, samples=1, tokens=1000)
+        VllmEngine(folder, tokenizer, SETTINGS, samples=1, tokens=1000, temperature=1)
 
 
 def test_heads_without_cpu_kernels_are_said_at_once(tokenizer, tmp_path):
     narrow = Architecture(hidden_size=96, layers=1, heads=4, kv_heads=4, intermediate_size=32, max_positions=64)
     save_model(new_model(narrow, tokenizer, 0), tokenizer, tmp_path / "m")
     with pytest.raises(UserError, match="no attention for heads of size 24; use `local`"):
-        VllmEngine(str(tmp_path / "m"), tokenizer, SETTINGS, samples=1, tokens=64)
+        VllmEngine(str(tmp_path / "m"), tokenizer, SETTINGS, samples=1, tokens=64, temperature=1)

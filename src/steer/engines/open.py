@@ -4,47 +4,62 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from steer.configs.schema import Rollout
+from steer.configs.schema import Rollout, Training
 from steer.engines.limits import check_memory
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Engine
+from steer.errors import UserError
 from steer.models.devices import take_device
 from steer.models.load import load_model
 
 
 def serving(
-    settings: Rollout, path: str, revision: str | None, tokenizer, *, samples: int, batch: int, tokens: int
+    settings: Rollout,
+    path: str,
+    revision: str | None,
+    tokenizer,
+    *,
+    samples: int,
+    batch: int,
+    tokens: int,
+    temperature: float,
 ) -> Engine:
     """An engine that serves the model of a folder or hub id as it is.
 
     `samples` responses per prompt and `batch` sequences at once are going to be asked of it, each of at most `tokens`
-    tokens with its prompt. `UserError` where that cannot be.
+    tokens with its prompt, at that temperature. `UserError` where that cannot be.
     """
     if settings.engine == "vllm":
         if settings.tensor_parallel == 1:
             take_device()
         from steer.engines.vllm import VllmEngine
 
-        return VllmEngine(path, tokenizer, settings, samples=samples, tokens=tokens, revision=revision)
+        asked = {"samples": samples, "tokens": tokens, "temperature": temperature}
+        return VllmEngine(path, tokenizer, settings, **asked, revision=revision)
     model = load_model(path, revision).to(take_device())
     check_memory(model, batch, tokens, "lower evaluation.batch")
     return LocalEngine(model, tokenizer, plain=not settings.lean)
 
 
-def for_training(
-    settings: Rollout, path: str, *, samples: int, batch: int, tokens: int
-) -> Callable[[Any, Any], Engine]:
+def for_training(settings: Rollout, path: str, training: Training) -> Callable[[Any, Any], Engine]:
     """What makes the engine from the trainer's model and tokenizer. vLLM reads `path` for the architecture alone: its
     weights come from the trainer."""
-    if settings.engine == "vllm":
-        return partial(_vllm, settings, path, samples, tokens)
-    return partial(_local, settings, batch, tokens)
+    tokens = training.max_prompt_tokens + training.max_response_tokens
+    if settings.engine == "local":
+        return partial(_local, settings, training.prompts * training.rollouts, tokens)
+    if training.top_p < 1 and training.temperature != 1:
+        raise UserError(
+            f"key `training.top_p`: at temperature {training.temperature} vLLM tells no log-probabilities before "
+            "top-p; set one of the two to 1"
+        )
+    return partial(_vllm, settings, path, training.rollouts, tokens, training.temperature)
 
 
-def _vllm(settings: Rollout, path: str, samples: int, tokens: int, model, tokenizer) -> Engine:
+def _vllm(settings: Rollout, path: str, samples: int, tokens: int, temperature: float, model, tokenizer) -> Engine:
     from steer.engines.vllm import VllmEngine
 
-    return VllmEngine(path, tokenizer, settings, samples=samples, tokens=tokens, load=False)
+    asked = {"samples": samples, "tokens": tokens, "temperature": temperature}
+    return VllmEngine(path, tokenizer, settings, **asked, load=False)
 
 
 def _local(settings: Rollout, batch: int, tokens: int, model, tokenizer) -> Engine:

@@ -27,8 +27,8 @@ class Completion:
     """One response: its tokens (the one that ended it included), the log-probability of each, and `stop` or `length`
     for how it ended.
 
-    Log-probabilities are those of the distribution at the sampling temperature; with top-p below 1 the local engine
-    reports them before the tail is cut, vLLM after.
+    Log-probabilities are those of the distribution at the sampling temperature before top-p cuts its tail. There are
+    none where the engine cannot tell: vLLM at a temperature other than 1 together with a top-p below 1.
     """
 
     tokens: list[int]

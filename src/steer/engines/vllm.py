@@ -26,14 +26,26 @@ DIED = (
 
 class VllmEngine:
     """`path`: model folder or hub id. `samples` responses per prompt are going to be asked for, each of at most
-    `tokens` tokens with its prompt. `load` false: the weights come by `update_weights`, and there are none before.
+    `tokens` tokens with its prompt; `temperature` 1: at no other (but 0). `load` false: the weights come by
+    `update_weights`, and there are none before.
 
     `UserError` where vLLM is not installed or does not start, cannot hold that many tokens, or its process dies.
     """
 
     def __init__(
-        self, path: str, tokenizer, settings: Rollout, *, samples: int, tokens: int, revision=None, load: bool = True
+        self,
+        path: str,
+        tokenizer,
+        settings: Rollout,
+        *,
+        samples: int,
+        tokens: int,
+        temperature: float,
+        revision: str | None = None,
+        load: bool = True,
     ):
+        # Before temperature and top-p, or after both: the first is what is asked for where the temperature is 1.
+        self.logprobs = "raw_logprobs" if temperature == 1 else "processed_logprobs"
         self.tokenizer, self.settings, self.tokens = tokenizer, settings, tokens
         self.dtype = getattr(torch, settings.dtype)
         config, _ = load_settings(path, revision)
@@ -43,7 +55,7 @@ class VllmEngine:
         # A sharded trainer's, which vLLM uses and would take along when it ends.
         self.borrowed = torch.distributed.is_initialized()
         before = set(psutil.Process().children(recursive=True))
-        self.llm = start(path, revision, config, settings, tokens, load)
+        self.llm = start(path, revision, config, settings, tokens, load, self.logprobs)
         started = [p for p in psutil.Process().children(recursive=True) if p not in before]
         self.processes = started if settings.placement == "own" else []
         self.fresh = load
@@ -66,6 +78,10 @@ class VllmEngine:
             raise RuntimeError("the rollout engine has no fresh weights: it sleeps, or an update did not end; wake it")
         if max(map(len, prompts)) + sampling.max_tokens > self.tokens:
             raise ValueError(f"a prompt with {sampling.max_tokens} tokens is longer than the engine's {self.tokens}")
+        raw = self.logprobs == "raw_logprobs"
+        if raw and sampling.temperature not in (0, 1):
+            raise ValueError(f"the engine was started for temperature 1, not {sampling.temperature}")
+        told = raw or sampling.top_p == 1 or sampling.temperature == 0
         seeds = torch.randint(2**62, (len(prompts),), generator=generator).tolist()
         # Greedy samples are all the same, and vLLM takes no more than one.
         greedy = sampling.temperature == 0
@@ -76,7 +92,7 @@ class VllmEngine:
                 top_p=1.0 if greedy else sampling.top_p,
                 max_tokens=sampling.max_tokens,
                 seed=seed,
-                logprobs=0,
+                logprobs=0 if told else None,
                 # What ends a response is said in full; vLLM adds nothing of its own.
                 ignore_eos=True,
                 stop_token_ids=[self.tokenizer.eos_token_id, *sampling.stop],
@@ -183,7 +199,7 @@ class VllmEngine:
 def _completion(output) -> Completion:
     """vLLM's answer as ours. Its log-probabilities come as one mapping from token per position."""
     tokens = list(output.token_ids)
-    logprobs = [at[token].logprob for token, at in zip(tokens, output.logprobs, strict=True)]
+    logprobs = [at[token].logprob for token, at in zip(tokens, output.logprobs or [], strict=bool(output.logprobs))]
     if output.finish_reason not in ("stop", "length"):
         raise RuntimeError(f"vLLM ended a response with {output.finish_reason!r}")
     return Completion(tokens, logprobs, output.finish_reason)

@@ -9,7 +9,7 @@ from steer.configs.schema import Rollout
 from steer.errors import UserError
 
 
-def start(path: str, revision: str | None, config, settings: Rollout, tokens: int, load: bool):
+def start(path: str, revision: str | None, config, settings: Rollout, tokens: int, load: bool, logprobs: str):
     """vLLM's `LLM` for sequences of at most `tokens` tokens."""
     own = settings.placement == "own"
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if own else "0"
@@ -38,8 +38,7 @@ def start(path: str, revision: str | None, config, settings: Rollout, tokens: in
             max_model_len=tokens,
             skip_tokenizer_init=True,
             generation_config="vllm",
-            # At the sampling temperature, as the trainer computes them.
-            logprobs_mode="processed_logprobs",
+            logprobs_mode=logprobs,
             load_format="auto" if load else "dummy",
             tensor_parallel_size=settings.tensor_parallel,
             gpu_memory_utilization=settings.gpu_memory_utilization,

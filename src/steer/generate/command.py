@@ -93,6 +93,7 @@ def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, 
                 samples=most,
                 batch=max(evaluation.batch, most),
                 tokens=longest + evaluation.max_response_tokens,
+                temperature=evaluation.temperature,
             )
             return stack.enter_context(closing(made))
 

@@ -75,9 +75,7 @@ def _chunks(problems: list[Problem], size: int, name: str) -> Iterator[list[Prob
 
 def _response(engine: Engine, completion: Completion) -> dict[str, Any]:
     text = engine.tokenizer.decode(completion.tokens, skip_special_tokens=True)
-    return {
-        "text": text,
-        "tokens": len(completion.tokens),
-        "finish_reason": completion.finish_reason,
-        "logprob": round(sum(completion.logprobs) / max(len(completion.logprobs), 1), 6),
-    }
+    told = {"text": text, "tokens": len(completion.tokens), "finish_reason": completion.finish_reason}
+    if not completion.logprobs:
+        return told
+    return {**told, "logprob": round(sum(completion.logprobs) / len(completion.logprobs), 6)}

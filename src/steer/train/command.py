@@ -87,13 +87,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     model = load_model(args.model, revision)
     if config.model.lora:
         model = add_lora(model, config.model.lora, step_seed(args.seed, 0, "lora"))
-    engine = for_training(
-        config.rollout,
-        args.model,
-        samples=training.rollouts,
-        batch=training.prompts * training.rollouts,
-        tokens=sum(lengths),
-    )
+    engine = for_training(config.rollout, args.model, training)
     model, sharded = prepared(model, training, take_device(leave=config.rollout.devices or ()))
     if sharded and config.rollout.engine == "local":
         engine = partial(replica, training.precision)
