@@ -119,7 +119,7 @@ def test_at_temperature_1_logprobs_are_those_before_top_p(folder):
     with closing(VllmEngine(f"{folder}/model", tokenizer, settings, samples=8, tokens=64, temperature=1)) as engine:
         found = engine.generate([prompt], Sampling(samples=8, top_p=0.5, max_tokens=20), torch.Generator())[0]
         with pytest.raises(ValueError, match="started for temperature 1"):
-            engine.generate([prompt], Sampling(temperature=0.7), torch.Generator())
+            engine.generate([prompt], Sampling(temperature=0.7, max_tokens=5), torch.Generator())
     sequences = Sequences.from_lists([prompt] * 8, [c.tokens for c in found], 0)
     with torch.no_grad():
         whole = response_statistics(model, sequences, 1.0).logprob[sequences.mask]
