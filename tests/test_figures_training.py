@@ -1,16 +1,14 @@
 """Figures over training steps: every curve, entry and label is there, for one run or twenty, whatever they lack."""
 
-import importlib
+import shutil
 from functools import cache
-from itertools import pairwise
-from operator import methodcaller
 
+import pandas as pd
 import pytest
 from fake_results import METHODS, write_fake_results
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from pictures import GENERAL, assert_tidy, drawn, words
 
 from steer import cli
-from steer.configs.load import load_config
 from steer.figures.command import figure_ids, summaries
 from steer.figures.looks import look
 from steer.io import read_jsonl, write_jsonl
@@ -26,37 +24,21 @@ TRAINING = [
 QUADRANTS = ["exploitation", "exploration", "release", "pruning"]
 
 
-def results(folder, methods, seeds=(0, 1), steps=40):
-    write_fake_results(
-        folder, methods, seeds, steps=steps, questions=3, training={"steps": steps, "prompts": 8, "updates": 2}
-    )
+def results(folder, methods, seeds=(0, 1), steps=40, changed=None):
+    """A folder with tables; `changed(row)` alters each line of the metrics before they are made."""
+    changes = {"training": {"steps": steps, "prompts": 8, "updates": 2}}
+    changes["data"] = {"benchmarks": ["synthetic-sum", "synthetic-list-code"]}
+    write_fake_results(folder, methods, seeds, steps=steps, questions=3, **changes)
     for path in folder.glob("runs/*/seed*/metrics.jsonl"):
         added = {f"quadrant_{kind}/{name}": 0.25 for kind in ("share", "change") for name in QUADRANTS}
-        write_jsonl(path, [row | added for row in read_jsonl(path)])
+        write_jsonl(path, [row | added | (changed(row) if changed else {}) for row in read_jsonl(path)])
     place = ["--config", f"{folder}/config.yaml", "--results", str(folder), "--out", f"{folder}/tables"]
     assert cli.main(["tabulate", *place]) == 0
     return folder
 
 
-def drawn(folder, name):
-    from matplotlib import pyplot as plt
-
-    from steer.figures import page
-    from steer.figures.sources import Sources
-
-    sources = Sources(folder / "tables", load_config(folder / "config.yaml"))
-    with plt.style.context(page.STYLE):
-        figure = importlib.import_module(f"steer.figures.{name}").draw(sources)
-    plt.close(figure)
-    return figure
-
-
 # Figures of the fixtures' folders, which no test changes: drawn once.
 drawn_once = cache(drawn)
-
-
-def words(figure):
-    return [text.get_text() for text in figure.texts] + [text.get_text() for ax in figure.axes for text in ax.texts]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +49,11 @@ def six(tmp_path_factory):
 @pytest.fixture(scope="module")
 def twenty(tmp_path_factory):
     return results(tmp_path_factory.mktemp("twenty"), {f"variant_{i}": f"variant {i}" for i in range(20)}, (0,), 12)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    return results(tmp_path_factory.mktemp("two"), {"grpo": "GRPO", "steer": "STEER"}, (0,), 24)
 
 
 @pytest.mark.parametrize("name", ["F7_accuracy", "FE_policy_entropy", "L_response_length", "Q_quadrants"])
@@ -107,15 +94,11 @@ def test_each_run_has_a_panel_with_both_kinds_of_response(six):
 
 
 def test_the_transition_is_marked_where_both_curves_bend(tmp_path):
-    folder = results(tmp_path, {"grpo": "GRPO"}, seeds=(0,))
-    path = folder / "runs" / "grpo" / "seed0" / "metrics.jsonl"
-    rows = read_jsonl(path)
-    for row in rows:
+    def bent(row):
         rising = min(row["step"], 15)
-        row |= {"entropy": 1 - 0.05 * rising, "accuracy": 0.03 * rising}
-    write_jsonl(path, rows)
-    results_again = ["--config", f"{folder}/config.yaml", "--results", str(folder), "--out", f"{folder}/tables"]
-    assert cli.main(["tabulate", *results_again]) == 0
+        return {"entropy": 1 - 0.05 * rising, "accuracy": 0.03 * rising}
+
+    folder = results(tmp_path, {"grpo": "GRPO"}, seeds=(0,), changed=bent)
     figure = drawn(folder, "D1_stages")
     (entropy, accuracy) = figure.axes
     marks = [line.get_xdata()[0] for ax in (entropy, accuracy) for line in ax.lines if len(line.get_xdata()) == 2]
@@ -133,25 +116,10 @@ def test_a_straight_run_has_no_transition(six):
     )
 
 
-@pytest.mark.parametrize("name", figure_ids())
+@pytest.mark.parametrize("name", GENERAL)
 @pytest.mark.parametrize("which", ["six", "twenty"])
 def test_nothing_overlaps_nor_leaves_the_paper(request, name, which):
-    figure = drawn_once(request.getfixturevalue(which), name)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    extent = methodcaller("get_window_extent", canvas.get_renderer())
-    labels = []
-    width, height = figure.get_size_inches()
-    assert 3 <= width <= 14
-    assert 2 <= height <= 26
-    for ax in figure.axes:
-        for axis, side in ((ax.xaxis, "x"), (ax.yaxis, "y")):
-            shown = [extent(t) for t in axis.get_ticklabels() if t.get_visible() and t.get_text()]
-            labels += shown
-            ends = sorted((box.x0, box.x1) if side == "x" else (box.y0, box.y1) for box in shown)
-            assert all(a[1] <= b[0] + 1 for a, b in pairwise(ends)), f"{side} tick labels overlap"
-    titles = [extent(ax.title) for ax in figure.axes if ax.get_title()]
-    assert not any(a.overlaps(b) for i, a in enumerate(titles) for b in [*titles[i + 1 :], *labels])
+    assert_tidy(drawn_once(request.getfixturevalue(which), name))
 
 
 @pytest.mark.parametrize("name", TRAINING)
@@ -172,11 +140,9 @@ def test_steps_are_whole_numbers(twenty, name):
         ("Q_quadrants", "quadrant_share/release"),
     ],
 )
-def test_a_metric_that_one_run_or_all_lack_is_said_under_the_figure(tmp_path, name, metric):
-    folder = results(tmp_path, {"grpo": "GRPO", "steer": "STEER"}, seeds=(0,), steps=24)
+def test_a_metric_that_one_run_or_all_lack_is_said_under_the_figure(two, tmp_path, name, metric):
+    folder = shutil.copytree(two, tmp_path / "two", ignore=shutil.ignore_patterns("runs", "generations", "verdicts"))
     table = folder / "tables" / "training_curves.csv"
-    import pandas as pd
-
     frame = pd.read_csv(table)
     frame.loc[frame["run"] == "grpo", metric] = None
     frame.to_csv(table, index=False)

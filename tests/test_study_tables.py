@@ -32,7 +32,9 @@ def members(config, name):
 
 
 def fake(folder, methods, **changes):
-    write_fake_results(folder, methods, steps=20, training={"steps": 20, "prompts": 8, "updates": 2}, **changes)
+    changes = {"data": {"benchmarks": ["synthetic-sum", "synthetic-list-code"]}, **changes}
+    changes["training"] = {"steps": 20, "prompts": 8, "updates": 2}
+    write_fake_results(folder, methods, steps=20, questions=8, **changes)
     place = ["--config", f"{folder}/config.yaml", "--results", str(folder), "--out", f"{folder}/tables"]
     assert cli.main(["tabulate", *place]) == 0
     return folder / "tables"
@@ -114,7 +116,7 @@ def test_a_study_corrects_over_its_own_pairs_and_compares_with_its_own_reference
 def test_the_tables_of_the_sweep_name_values_sizes_and_seeds(tmp_path):
     tables = fake(tmp_path, sweep(), seeds=(0,))
     text = (tables / "F18_F19_lambda_min.md").read_text()
-    assert "(n=60 × k=4)" in text and "| λ\\_min |" in text
+    assert "(n=16 × k=4)" in text and "| λ\\_min |" in text
     assert "One seed per run" in text
     assert "|      1 |" in text, "λ_min 1 is a number, no yes"
     assert "\\toprule" in (tables / "F18_F19_lambda_min.tex").read_text()

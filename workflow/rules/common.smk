@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 
 from steer.configs.load import dump, flatten, load_config
 from steer.errors import UserError
-from steer.figures.command import summaries
+from steer.figures.command import summaries, wanted
 from steer.io import atomic_write
 from steer.methods.load import SLOTS, method_settings, slot_files
 
@@ -31,7 +31,7 @@ except UserError as error:
 
 # What the captions of Snakemake's own report say.
 config["figures"] = summaries()
-FIGURES = list(config["figures"])
+FIGURES = wanted(CONFIG)
 RESULTS = f"results/{CONFIG.name}"
 BENCHMARKS = CONFIG.data.benchmarks
 SECTIONS = CONFIG.model_dump(mode="json")

@@ -27,6 +27,8 @@ rule tabulate:
                 "data",
                 "evaluation",
                 "measurement",
+                "model",
+                "reward",
             )
         },
         results=subpath(output[0], parent=True),

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -33,11 +34,11 @@ class Cells:
     correct: pd.DataFrame
     verified: pd.DataFrame
 
-    @property
+    @cached_property
     def share(self) -> pd.DataFrame:
         return pd.DataFrame(shares(self.correct, self.verified), self.correct.index, self.correct.columns)
 
-    @property
+    @cached_property
     def scores(self) -> pd.Series:
         """Per question, averaged over seeds."""
         return pd.Series(question_scores(self.share), self.correct.columns)

@@ -42,13 +42,16 @@ class Study:
     name: str
     figure: str
     title: str
-    members: Callable[[Config], list[Member]]
+    members: Callable[["Runs", Config], list[Member]]
     headers: dict[str, str] = field(default_factory=dict)
     setting: str | None = None  # in the paper's reported values
     wide: bool = False
 
 
-def _runs(config: Config) -> dict[str, tuple[str, dict[str, Any]]]:
+Runs = dict[str, tuple[str, dict[str, Any]]]
+
+
+def _runs(config: Config) -> Runs:
     """Run → (its method, the slots with every value written out)."""
     return {
         name: (run.method or name, method_settings(run.method or name, run.set)[0])
@@ -56,12 +59,12 @@ def _runs(config: Config) -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def _like(config: Config, method: str, free: str | None = None) -> dict[str, Any]:
+def _like(runs: Runs, method: str, free: str | None = None) -> dict[str, Any]:
     """Runs whose slots are those of `method`, but for the one value `free` (`clip.high`) → that value."""
     wanted = method_settings(method)[0]
     slot, _, parameter = (free or ".").partition(".")
     found = {}
-    for name, (_, settings) in _runs(config).items():
+    for name, (_, settings) in runs.items():
         values = {key: dict(choice) for key, choice in settings.items()}
         value = values.get(slot, {}).get(parameter)
         if value is not None:
@@ -71,11 +74,11 @@ def _like(config: Config, method: str, free: str | None = None) -> dict[str, Any
     return found
 
 
-def _first(runs: dict[str, Any]) -> str | None:
-    return next(iter(runs), None)
+def _first(found: dict[str, Any]) -> str | None:
+    return next(iter(found), None)
 
 
-def _extreme_clipping(config: Config) -> list[Member]:
+def _extreme_clipping(runs: Runs, config: Config) -> list[Member]:
     rows = {
         "extreme_clipping": "GRPO",
         "extreme_clipping_steer": "STEER",
@@ -84,10 +87,10 @@ def _extreme_clipping(config: Config) -> list[Member]:
     rows |= {"entropy_regularisation": "Entropy loss", "clip_cov": "Clip-Cov"}
     wide = {
         name: (method, settings["clip"])
-        for name, (method, settings) in _runs(config).items()
+        for name, (method, settings) in runs.items()
         if all((settings["clip"].get(end) or 0) >= least for end, least in EXTREME.items())
     }
-    plain = _first(_like(config, "extreme_clipping"))
+    plain = _first(_like(runs, "extreme_clipping"))
     members = [
         Member(
             name,
@@ -100,16 +103,16 @@ def _extreme_clipping(config: Config) -> list[Member]:
     return members if len(members) > 1 else []
 
 
-def _clip_range(config: Config) -> list[Member]:
-    plain, steered = (_like(config, method, "clip.high") for method in ("clip_higher", "steer"))
+def _clip_range(runs: Runs, config: Config) -> list[Member]:
+    plain, steered = (_like(runs, method, "clip.high") for method in ("clip_higher", "steer"))
     at = {value: name for name, value in plain.items()}
     members = [Member(name, {"clip_high": value, "steer": False}) for name, value in plain.items()]
     members += [Member(name, {"clip_high": value, "steer": True}, at.get(value)) for name, value in steered.items()]
     return members if len({member.values["clip_high"] for member in members}) > 1 else []
 
 
-def _mapping(config: Config) -> list[Member]:
-    found = {method: _first(_like(config, method)) for method in MAPPINGS}
+def _mapping(runs: Runs, config: Config) -> list[Member]:
+    found = {method: _first(_like(runs, method)) for method in MAPPINGS}
     plain = found["clip_higher"]
     members = [
         Member(run, {"mapping": MAPPINGS[method]}, None if run == plain else plain)
@@ -119,8 +122,8 @@ def _mapping(config: Config) -> list[Member]:
     return members if len([member for member in members if member.run != plain]) > 1 else []
 
 
-def _lambda_min(config: Config) -> list[Member]:
-    plain, steered = _first(_like(config, "clip_higher")), _like(config, "steer", "weight.minimum")
+def _lambda_min(runs: Runs, config: Config) -> list[Member]:
+    plain, steered = _first(_like(runs, "clip_higher")), _like(runs, "steer", "weight.minimum")
     if len(set(steered.values())) < 2:
         return []
     members = [Member(plain, {"weight_minimum": 1.0})] if plain else []
@@ -128,8 +131,8 @@ def _lambda_min(config: Config) -> list[Member]:
     return members + [Member(name, {"weight_minimum": steered[name]}, plain) for name in order]
 
 
-def _algorithms(config: Config) -> list[Member]:
-    found = {method: _first(_like(config, method)) for method in ALGORITHMS}
+def _algorithms(runs: Runs, config: Config) -> list[Member]:
+    found = {method: _first(_like(runs, method)) for method in ALGORITHMS}
     members = []
     for method, (algorithm, steered) in ALGORITHMS.items():
         plain = found[method.removesuffix("_steer")]
@@ -140,21 +143,21 @@ def _algorithms(config: Config) -> list[Member]:
     return members
 
 
-def _dial(config: Config) -> list[Member]:
-    plain = _first(_like(config, "clip_higher"))
-    signed, held = _like(config, "steer_signed", "weight.minimum"), _like(config, "steer_target", "weight.target")
+def _dial(runs: Runs, config: Config) -> list[Member]:
+    plain = _first(_like(runs, "clip_higher"))
+    signed, held = _like(runs, "steer_signed", "weight.minimum"), _like(runs, "steer_target", "weight.target")
     if len(signed) + len(held) < 2:
         return []
     members = [Member(plain, {"kind": "none", "weight_minimum": None, "target": None})] if plain else []
     for name, value in signed.items():
         members.append(Member(name, {"kind": "signed", "weight_minimum": value, "target": None}, plain))
-    least = {name: settings["weight"].get("minimum") for name, (_, settings) in _runs(config).items()}
+    least = {name: settings["weight"].get("minimum") for name, (_, settings) in runs.items()}
     for name, value in held.items():
         members.append(Member(name, {"kind": "target", "weight_minimum": least[name], "target": value}, plain))
     return members
 
 
-def _controls(config: Config) -> list[Member]:
+def _controls(runs: Runs, config: Config) -> list[Member]:
     if config.reward.kind == "verified" or not config.methods:
         return []
     beside = [Member("base")] if "base" in config.evaluation.also else []
@@ -197,5 +200,6 @@ STUDIES = (
 
 def studies(config: Config) -> list[tuple[Study, list[Member]]]:
     """The studies that the configuration has runs for."""
-    found = [(study, study.members(config)) for study in STUDIES]
+    runs = _runs(config)
+    found = [(study, study.members(runs, config)) for study in STUDIES]
     return [(study, members) for study, members in found if members]

@@ -8,7 +8,11 @@ import pkgutil
 from pathlib import Path
 
 from steer.configs.load import add_config_argument, config_from, nearest
+from steer.configs.schema import Config
 from steer.errors import UserError
+
+MEASURED = {"F1_entropy_change", "F2_estimates", "D4_positions"}
+MAIN_MODEL = "Qwen2.5-Math-7B"  # of arXiv 2510.10150; its figure 20 is about others
 
 
 def figure_ids() -> list[str]:
@@ -21,6 +25,19 @@ def summaries() -> dict[str, str]:
     folder = Path(__file__).parent
     trees = {name: ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")) for name in figure_ids()}
     return {name: ast.get_docstring(tree).splitlines()[0] for name, tree in trees.items()}
+
+
+def wanted(config: Config) -> list[str]:
+    """The figures that the configuration has runs, a measurement or a model for: no other would show anything."""
+    from steer.analyse.studies import STUDIES, studies  # imports torch
+
+    has = {study.figure for study, _ in studies(config)}
+    absent = {study.figure for study in STUDIES} - has
+    if config.measurement is None:
+        absent |= MEASURED
+    if config.model.path is None or Path(config.model.path).name == MAIN_MODEL:
+        absent.add("F20_other_models")
+    return [name for name in figure_ids() if name not in absent]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from steer.io import atomic_write
 
 STYLE = Path(__file__).with_name("steer.mplstyle")
 NOTE_SIZE = 7
+LEGEND_LETTERS = 28  # longer names are broken, so that they leave room for the panels
 SHOWN_MISSING = 6
 
 
@@ -36,6 +37,7 @@ def legend(figure: Figure, ax: Axes) -> None:
     """The panel's legend entries, once each, right of all panels."""
     handles, names = ax.get_legend_handles_labels()
     if handles:
+        names = [textwrap.fill(name, LEGEND_LETTERS) for name in names]
         figure.legend(handles, names, loc="outside right upper", ncols=1 if len(names) <= 24 else 2)
 
 

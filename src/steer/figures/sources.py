@@ -23,7 +23,10 @@ class Sources:
         """A table as written by `steer tabulate`; a `UserError` names a file that is not there."""
         path = self.folder / name
         if not path.is_file():
-            raise UserError(f"{path}: no such table; run `steer tabulate` first or correct --tables")
+            raise UserError(
+                f"{path}: no such table; run `steer tabulate` first, correct --tables, or take a configuration with "
+                "runs for it (docs/tables.md)"
+            )
         return pd.read_csv(path, dtype={"run": str, "label": str, "column": str})
 
     @property
@@ -43,14 +46,17 @@ class Sources:
     def trained(self) -> list[str]:
         return self.config.runs
 
-    def curves(self, *metrics: str) -> pd.DataFrame:
-        """run, seed, step and the metrics (NaN where a run did not log one), rows without any of them left out.
+    def curves(self, *metrics: str, runs: list[str] | None = None) -> pd.DataFrame:
+        """run, seed, step and the metrics (NaN where a run did not log one), rows without any of them left out;
+        of `runs`, or of all.
 
         Notes the runs and seeds that lack them, and those that ended before the planned steps.
         """
         table = self.frame("training_curves.csv")
         table = table.reindex(columns=["run", "seed", "step", *metrics])
-        for run in self.trained:
+        chosen = self.trained if runs is None else runs
+        table = table[table["run"].isin(chosen)]
+        for run in chosen:
             for metric in metrics:
                 lacking = self._seeds_without(table, run, metric)
                 if len(lacking) == len(self.config.seeds):

@@ -1,0 +1,37 @@
+"""Under a control reward: final accuracy beside the base model, and entropy and accuracy over training."""
+
+from matplotlib.figure import Figure
+
+from steer.figures import page
+from steer.figures.lines import draw_runs, headroom, seeds_note, smoothing_window
+from steer.figures.points import draw_list, study
+from steer.figures.sources import Sources
+
+CURVES = {"reward": ("reward of the rollouts", 1.0), "entropy": ("entropy (nats per token)", 1.0)}
+
+
+def draw(sources: Sources) -> Figure:
+    table = study(sources, "E_controls")
+    curves = sources.curves(*CURVES)
+    figure, (final, *axes) = page.panels(3, 3, 3.0, 2.6)
+    draw_list(final, table, "accuracy")
+    labels = {run: label for run, label in sources.labels.items() if run in set(table["run"])}
+    window = smoothing_window(int(curves["step"].max())) if len(curves) else 1
+    for (metric, (label, scale)), ax in zip(CURVES.items(), axes, strict=True):
+        mine = curves.dropna(subset=metric)
+        if mine.empty:
+            page.say(ax, f"No training run with {metric}.")
+            continue
+        draw_runs(ax, mine, metric, labels, scale=scale, window=window, faint=False)
+        ax.set(xlabel="training step", ylabel=label)
+        headroom([ax], zero=metric == "entropy")
+    page.legend(figure, axes[0])
+    page.notes(
+        figure,
+        sources,
+        f"The reward is `{sources.config.reward.kind}`. Accuracy: final, average over benchmarks, judged by the right "
+        "answers; bars: 95 % interval over questions.",
+        seeds_note(curves),
+        f"Curves: moving average over {window} steps." if window > 1 else "",
+    )
+    return figure

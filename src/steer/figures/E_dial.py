@@ -1,0 +1,44 @@
+"""Entropy as a dial: achieved against target entropy, and accuracy against achieved entropy."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from steer.figures import page
+from steer.figures.points import bars, study, style
+from steer.figures.sources import Sources
+
+ACHIEVED = ("entropy_second_half", "entropy_second_half_low", "entropy_second_half_high")
+
+
+def draw(sources: Sources) -> Figure:
+    table = study(sources, "E_dial")
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *ACHIEVED])))
+    figure, (achieved, accuracy) = page.panels(2, 2, 3.4, 3.0)
+    for _, row in table.iterrows():
+        value, low, high = (float(row[name]) for name in ACHIEVED)
+        if pd.isna(value):
+            continue
+        across = [[value - low], [high - value]]
+        if not pd.isna(row["target"]):
+            achieved.errorbar(row["target"], value, yerr=across, label=row["label"], **style(row["run"]))
+        mean, error = bars(row, "accuracy")
+        accuracy.errorbar(value, mean, xerr=across, yerr=error, label=row["label"], **style(row["run"]))
+    held = table.dropna(subset=["target", "entropy_second_half"])
+    if held.empty:
+        page.say(achieved, "No run that is held at a target entropy.")
+    else:
+        both = pd.concat([held["target"], *(held[name] for name in ACHIEVED)])
+        room = 0.08 * (both.max() - both.min()) or 0.05
+        ends = (both.min() - room, both.max() + room)
+        achieved.plot(ends, ends, color="#888888", linewidth=0.9, zorder=1, label="as targeted")
+        achieved.set(xlim=ends, ylim=ends, xlabel="target entropy (nats per token)")
+        achieved.set_ylabel("achieved entropy (nats per token)")
+    accuracy.set(xlabel="achieved entropy (nats per token)", ylabel="accuracy (%)")
+    page.legend(figure, accuracy)
+    page.notes(
+        figure,
+        sources,
+        "Achieved: mean over the second half of the steps, bars: range of the seeds; grey line: as targeted. Accuracy: "
+        "average over benchmarks, bars: 95 % interval over questions.",
+    )
+    return figure

@@ -1,0 +1,16 @@
+"""Accuracy and final entropy under each mapping from the estimate to the weight, beside no weights."""
+
+from matplotlib.figure import Figure
+
+from steer.figures import page
+from steer.figures.points import NOTE, QUANTITIES, draw_list, study
+from steer.figures.sources import Sources
+
+
+def draw(sources: Sources) -> Figure:
+    table = study(sources, "T11_mapping")
+    figure, axes = page.panels(2, 2, 3.2, max(2.2, 1.1 + 0.26 * len(table)), sharey=True)
+    for quantity, ax in zip(QUANTITIES, axes, strict=True):
+        draw_list(ax, table, quantity)
+    page.notes(figure, sources, NOTE)
+    return figure

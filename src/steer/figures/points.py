@@ -1,0 +1,77 @@
+"""What the figures of the smaller studies share: accuracy and final entropy of a row of a study's table, with bars."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from steer.figures.looks import look
+from steer.figures.sources import Sources
+
+# Quantity → columns of mean, low and high, scale, axis label.
+QUANTITIES = {
+    "accuracy": (("mean", "low", "high"), 100.0, "accuracy (%)"),
+    "entropy": (("entropy_last", "entropy_last_low", "entropy_last_high"), 1.0, "final entropy (nats per token)"),
+}
+NOTE = (
+    "Accuracy: average over benchmarks, bars: 95 % interval over questions. Final entropy: mean of the last tenth of "
+)
+NOTE += "the steps, mean over seeds, bars: their range."
+
+
+def study(sources: Sources, name: str) -> pd.DataFrame:
+    """The table of a study; members that were not evaluated or did not log their entropy go to `missing`."""
+    table = sources.frame(f"{name}.csv")
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *QUANTITIES["entropy"][0]])))
+    for row in table.to_dict("records"):
+        if pd.isna(row["mean"]):
+            sources.missing.append(f"{row['label']}: not evaluated on every benchmark")
+        if pd.isna(row["entropy_last"]) and row["run"] != "base":
+            sources.missing.append(f"{row['label']}: no entropy")
+    return table
+
+
+def bars(row: pd.Series, quantity: str) -> tuple[float, list[list[float]] | None]:
+    """The value as drawn, and the lengths of its error bar down and up; None where there is no interval."""
+    names, scale, _ = QUANTITIES[quantity]
+    mean, low, high = (scale * float(row[name]) for name in names)
+    return mean, None if pd.isna(low) or pd.isna(high) else [[mean - low], [high - mean]]
+
+
+def style(run: str, **changes: Any) -> dict[str, Any]:
+    """The run's colour and marker, for points that no line joins."""
+    return {**look(run), "linestyle": "none", "elinewidth": 1.2, "capsize": 2.0, **changes}
+
+
+def draw_sweep(ax: Axes, rows: pd.DataFrame, value: str, quantity: str, run: str, label: str, shift: float = 0) -> None:
+    """A line through the rows over `value` with error bars, in the look of `run`; rows without a number left out."""
+    rows = rows.dropna(subset=QUANTITIES[quantity][0][0]).sort_values(value)
+    points = [bars(row, quantity) for _, row in rows.iterrows()]
+    if not points:
+        return
+    means = [mean for mean, _ in points]
+    ends = [[error[end][0] if error else 0.0 for _, error in points] for end in (0, 1)]
+    ax.errorbar(rows[value] + shift, means, yerr=ends, label=label, **style(run, linestyle=look(run)["linestyle"]))
+
+
+def draw_reference(ax: Axes, row: pd.Series, quantity: str) -> None:
+    """A run that has no value on the x axis: a line across, with its bar as a band."""
+    mean, error = bars(row, quantity)
+    if pd.isna(mean):
+        return
+    colour, dash = look(row["run"])["color"], look(row["run"])["linestyle"]
+    ax.axhline(mean, color=colour, linestyle=dash, linewidth=1.2, label=row["label"], zorder=1)
+    if error:
+        ax.axhspan(mean - error[0][0], mean + error[1][0], color=colour, alpha=0.1, linewidth=0)
+
+
+def draw_list(ax: Axes, rows: pd.DataFrame, quantity: str) -> None:
+    """One point a row with its bar, from top to bottom; the rows' labels are written by the first panel."""
+    for place, (_, row) in enumerate(rows.iterrows()):
+        mean, error = bars(row, quantity)
+        if not pd.isna(mean):
+            ax.errorbar(mean, place, xerr=error, label=row["label"], **style(row["run"]))
+    ax.set_xlabel(QUANTITIES[quantity][2])
+    ax.set_yticks(range(len(rows)), rows["label"])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.grid(axis="y", visible=False)

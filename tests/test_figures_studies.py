@@ -1,0 +1,180 @@
+"""Figures of the papers' smaller studies: which are made, and that all their points, entries and labels are there."""
+
+import shutil
+from functools import cache
+
+import pandas as pd
+import pytest
+from fake_results import write_fake_results
+from matplotlib.container import BarContainer, ErrorbarContainer
+from pictures import LOW_DPI, OF_STUDIES, assert_tidy, drawn, entries, words
+
+from steer import cli
+from steer.configs.load import load_config, read_tree
+from steer.figures import page
+from steer.figures.command import wanted
+from steer.figures.looks import look
+
+METHODS = {
+    "clip_higher": {"label": "clip-higher"},
+    "steer": {"label": "STEER"},
+    "steer_0.5": {"method": "steer", "label": "STEER, λ_min 0.5", "set": {"weight.minimum": 0.5}},
+    "high_0.50": {"method": "clip_higher", "label": "ε_high 0.50", "set": {"clip.high": 0.5}},
+    "steer_high_0.50": {"method": "steer", "label": "STEER, ε_high 0.50", "set": {"clip.high": 0.5}},
+    "steer_linear": {"label": "STEER (linear)"},
+    "rloo": {"label": "RLOO"},
+    "rloo_steer": {"label": "RLOO + STEER"},
+    "extreme_clipping": {"label": "extreme clipping"},
+    "extreme_clip_cov": {
+        "method": "clip_cov",
+        "label": "extreme clipping with the covariance clip",
+        "set": {"clip.low": 0.99, "clip.high": 5},
+    },
+    "target_0.20": {"method": "steer_target", "label": "target 0.20", "set": {"weight.target": 0.2}},
+    "target_0.30": {"method": "steer_target", "label": "target 0.30"},
+}
+ACCURACY, ENTROPY = "accuracy (%)", "final entropy (nats per token)"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Every study in one folder, under a control's reward, on another model than the paper's main one."""
+    path = tmp_path_factory.mktemp("studies")
+    changes = {"model": {"path": "meta-llama/Llama-3.2-3B-Instruct"}, "reward": {"kind": "random"}}
+    changes |= {"training": {"steps": 20, "prompts": 8, "updates": 2}}
+    changes["data"] = {"benchmarks": ["synthetic-sum", "synthetic-list-code"]}
+    write_fake_results(path, METHODS, steps=20, questions=5, **changes)
+    place = ["--config", f"{path}/config.yaml", "--results", str(path), "--out", f"{path}/tables"]
+    assert cli.main(["tabulate", *place]) == 0
+    return path
+
+
+drawn_once = cache(drawn)
+
+
+def points(figure, kind=ErrorbarContainer):
+    return [sum(isinstance(container, kind) for container in ax.containers) for ax in figure.axes]
+
+
+def test_a_figure_is_made_where_there_is_something_to_show(folder):
+    assert {*OF_STUDIES, "F20_other_models"} <= set(wanted(load_config(folder / "config.yaml")))
+    assert not {*OF_STUDIES, "F20_other_models"} & set(wanted(load_config("configs/tiny.yaml")))
+    assert "F1_entropy_change" in wanted(load_config("configs/tiny.yaml"))
+    dial = set(wanted(load_config("configs/experiments/dial.yaml")))
+    assert "E_dial" in dial and "F1_entropy_change" not in dial and "F22_algorithms" not in dial
+    assert "F20_other_models" in wanted(load_config("configs/paper/llama_3b.yaml"))
+    assert "F20_other_models" not in wanted(load_config("configs/paper/math_7b.yaml"))
+
+
+def test_a_figure_without_its_runs_is_refused_in_one_line(folder, tmp_path, capsys):
+    place = ["--config", "configs/tiny.yaml", "--tables", str(tmp_path), "--out", str(tmp_path)]
+    assert cli.main(["plot", "F22_algorithms", *place]) != 0
+    said = capsys.readouterr().err.strip()
+    assert "F22_algorithms.csv" in said and "\n" not in said
+
+
+@pytest.mark.parametrize("name", [*OF_STUDIES, "F20_other_models"])
+def test_nothing_overlaps_and_each_picture_is_saved(folder, tmp_path, name):
+    figure = drawn(folder, name)
+    assert_tidy(figure)
+    import matplotlib
+
+    with matplotlib.rc_context({"savefig.dpi": LOW_DPI, "savefig.bbox": "tight"}):
+        pdf, png = page.save(figure, tmp_path / name)
+    pixels = matplotlib.image.imread(png)
+    assert min(pixels.shape[:2]) > 90
+    assert pixels.std() > 0.02, "not an empty page"
+    assert pdf.read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    "name, x, y, legend",
+    [
+        ("F18_F19_lambda_min", {"least weight λ_min"}, {ACCURACY, ENTROPY}, {"STEER", "clip-higher"}),
+        ("T10_clip_range", {"upper end of the clip, ε_high"}, {ACCURACY, ENTROPY}, {"without STEER", "with STEER"}),
+        ("F22_algorithms", {""}, {ACCURACY, ENTROPY}, {"without STEER", "with STEER"}),
+        (
+            "F8_extreme_clipping",
+            {"training step"},
+            {"policy entropy (nats per token)"},
+            {"extreme clipping", "extreme clipping with the covariance clip"},
+        ),
+    ],
+)
+def test_axes_have_units_and_the_legend_every_entry(folder, name, x, y, legend):
+    figure = drawn_once(folder, name)
+    assert {ax.get_xlabel() for ax in figure.axes} == x
+    assert {ax.get_ylabel() for ax in figure.axes} == y
+    assert set(entries(figure)) == legend
+
+
+def test_the_sweeps_draw_every_value_with_a_bar(folder):
+    for name, values in (("F18_F19_lambda_min", [[0.5, 0.7]]), ("T10_clip_range", [[0.28, 0.5], [0.28, 0.5]])):
+        for ax in drawn_once(folder, name).axes:
+            lines = [container for container in ax.containers if isinstance(container, ErrorbarContainer)]
+            assert [[round(float(x), 2) for x in line[0].get_xdata()] for line in lines] == values
+            assert all(line.has_yerr for line in lines)
+    assert len(drawn_once(folder, "F18_F19_lambda_min").axes[0].patches) == 1, "the band of the run without weights"
+
+
+def test_lists_and_bars_hold_every_run(folder):
+    mapping = drawn_once(folder, "T11_mapping")
+    assert points(mapping) == [3, 3]
+    assert [t.get_text() for t in mapping.axes[0].get_yticklabels()] == ["clip-higher", "STEER", "STEER (linear)"]
+    assert points(drawn_once(folder, "F22_algorithms"), BarContainer) == [2, 2]
+    others = drawn_once(folder, "F20_other_models")
+    assert points(others, BarContainer) == [len(METHODS) + 1] * 3
+    assert [ax.get_title() for ax in others.axes] == ["math benchmarks", "code benchmarks", "all benchmarks"]
+
+
+def test_the_dial_draws_targets_beside_the_identity_and_every_run_by_accuracy(folder):
+    figure = drawn_once(folder, "E_dial")
+    achieved, accuracy = figure.axes
+    assert points(figure) == [2, 3]
+    assert any((line.get_xdata() == line.get_ydata()).all() for line in achieved.lines if len(line.get_xdata()) == 2)
+    targets = {container[0].get_xdata()[0] for container in achieved.containers}
+    assert targets == {0.2, 0.3}
+    assert accuracy.get_xlabel() == "achieved entropy (nats per token)"
+    assert entries(figure) == ["clip-higher", "target 0.20", "target 0.30"]
+
+
+def test_the_control_says_its_reward_and_shows_the_base_model(folder):
+    figure = drawn_once(folder, "E_controls")
+    assert any("`random`" in text for text in words(figure))
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "base"
+    assert len([line for line in figure.axes[2].lines if not line.get_label().startswith("_")]) == len(METHODS)
+
+
+@pytest.mark.parametrize("name", ["F18_F19_lambda_min", "T10_clip_range", "T11_mapping", "F22_algorithms", "E_dial"])
+def test_what_a_run_lacks_is_said_and_the_rest_is_drawn(folder, tmp_path, name):
+    tables = shutil.copytree(folder / "tables", tmp_path / "tables")
+    shutil.copy(folder / "config.yaml", tmp_path)
+    frame = pd.read_csv(tables / f"{name}.csv")
+    last, before = frame.index[-1], frame.index[-2]
+    frame.loc[last, [c for c in frame if c.startswith("entropy_")]] = None
+    frame.loc[before, ["mean", "low", "high"]] = None
+    frame.to_csv(tables / f"{name}.csv", index=False)
+    figure = drawn(tmp_path, name)
+    said = " ".join(words(figure)).replace("\n", " ")
+    assert f"{frame.loc[last, 'label']}: no entropy" in said
+    assert f"{frame.loc[before, 'label']}: not evaluated on every benchmark" in said
+    assert any(ax.containers for ax in figure.axes)
+    assert_tidy(figure)
+
+
+def test_runs_that_shipped_configurations_name_look_unlike_one_another():
+    from pathlib import Path
+
+    for path in [*Path("configs/experiments").glob("*.yaml"), *Path("configs/paper").glob("*.yaml")]:
+        runs = list(read_tree(path).get("methods", {}))
+        looks = {run: tuple(map(str, look(run).values())) for run in runs}
+        assert len(set(looks.values())) == len(runs), path
+
+
+def test_a_swept_method_is_darker_the_further_it_is_taken():
+    def light(run):
+        return sum(int(look(run)["color"][place : place + 2], 16) for place in (1, 3, 5))
+
+    for runs in (("steer_0.9", "steer_0.7", "steer_0.5", "steer_0.1"), ("high_0.20", "high_0.28", "high_0.50")):
+        shades = [light(run) for run in runs]
+        assert shades == sorted(shades, reverse=True)
