@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from steer.configs.schema import Config
-from steer.methods.load import method_settings
+from steer.methods.load import method_names, method_settings
 
 EXTREME = {"low": 0.9, "high": 2.0}  # clips at least this wide are the stress test
 MAPPINGS = {
@@ -52,10 +52,12 @@ Runs = dict[str, tuple[str, dict[str, Any]]]
 
 
 def _runs(config: Config) -> Runs:
-    """Run → (its method, the slots with every value written out)."""
+    """Run → (its method, the slots with every value written out); without methods whose file is gone since."""
+    known = set(method_names())
     return {
         name: (run.method or name, method_settings(run.method or name, run.set)[0])
         for name, run in config.methods.items()
+        if (run.method or name) in known
     }
 
 

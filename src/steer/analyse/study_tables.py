@@ -13,7 +13,7 @@ from steer.analyse.statistics import holm
 from steer.analyse.studies import Member, Study
 from steer.analyse.tables import accuracy_cell, missing_notes, scale_note, sized
 from steer.methods.catalogue import FACTORS, factors
-from steer.methods.load import method_settings
+from steer.methods.load import method_names, method_settings
 
 NUMBERS = ["mean", "low", "high", "questions", "samples", "seeds"]
 
@@ -154,9 +154,12 @@ def _notes(collected: Collected, study: Study, members: list[Member]) -> list[st
 
 def factor_table(collected: Collected) -> Table:
     """Trained method × the four factors, found by changing each factor in a batch (`steer.methods.catalogue`)."""
-    rows, cells, seen = [], [], []
+    rows, cells, seen, known = [], [], [], set(method_names())
     for run, entry in collected.config.methods.items():
         name = entry.method or run
+        if name not in known:
+            collected.missing.append(f"run {run}: no method file {name}.yaml any more, so its factors are not known")
+            continue
         settings = method_settings(name, entry.set)[0]
         touched = factors(name, entry.set) if settings not in seen else None
         if touched is None:
@@ -170,6 +173,7 @@ def factor_table(collected: Collected) -> Table:
         "factor on which its shaping, weight or penalty depends."
     ]
     caption = "Which of the four factors of the entropy change each method touches."
+    notes += missing_notes(collected)
     return Table("T2_factors", caption, frame, ["method", *FACTORS], cells, notes, frozenset(frame["run"]))
 
 
