@@ -56,8 +56,9 @@ def run(args: argparse.Namespace) -> None:
         name = f"{study.name.partition('_')[0]}_against_paper"
         beside.append(small.against_paper(collected, name, study.title, mine))
     made += [table for table in beside if table is not None]
-    if config.methods:
-        made.append(small.factor_table(collected))
+    touched = small.factor_table(collected)
+    if len(touched.frame):
+        made.append(touched)
     if "oracle" in collected.labels:
         made.append(tables.oracle_failures(collected, oracle_rows(collected)))
     agreements = theory.agreements(measurements, config.measurement.draws if config.measurement else 0)
