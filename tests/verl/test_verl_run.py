@@ -99,7 +99,8 @@ def test_the_metrics_are_those_of_our_own_trainer(runs):
         assert row["gradient_norm"] > 0
         assert row["unverifiable"] == 0
         assert row["lr"] == 2.5e-4
-        assert 0.7 - 1e-6 <= row["weight_min"] < row["weight_max"] == 1.0
+        # λ is 1 only where the estimate is 0, which a small batch need not have.
+        assert 0.7 - 1e-6 <= row["weight_min"] < 0.999 < row["weight_max"] <= 1.0
         assert row["entropy"] == pytest.approx(-row["logprob"], rel=0.1)
         assert sum(row[f"quadrant_share/{q}"] for q in ("exploitation", "exploration", "release", "pruning")) > 0.5
         # The rollout engine serves the weights that the trainer has, after the first step and after the resume.
