@@ -1,7 +1,7 @@
 """How many jobs each rule of the workflow has under a configuration, from scratch. A test holds it to a dry run."""
 
 from steer.configs.schema import Config
-from steer.figures.command import figure_ids
+from steer.figures.command import wanted
 
 
 def jobs(config: Config) -> dict[str, int]:
@@ -29,7 +29,7 @@ def jobs(config: Config) -> dict[str, int]:
         "generate": evaluated,
         "grade": evaluated,
         "tabulate": 1,
-        "plot": len(figure_ids()),
+        "plot": len(wanted(config)),
         "report": 1,
         "all": 1,
     }
