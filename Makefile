@@ -13,7 +13,7 @@ VERL_VENV := .venv-verl
 VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
-.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
+.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
 
 setup: $(VENV)/.installed
 
@@ -50,6 +50,11 @@ vllm-setup: .venv-vllm/.installed
 # vLLM as rollout engine, for real; nothing is compiled, which would take longer than the tests.
 test-vllm: vllm-setup
 	TORCHDYNAMO_DISABLE=1 .venv-vllm/bin/python -m pytest -m vllm tests/vllm
+
+# What takes its time by nature: a loaded machine, endless programs, killed workers, whole runs in several processes.
+LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan
+test-long: setup
+	pytest -m slow $(LONG:%=tests/test_%.py)
 
 # Every reference solution and labelled completion through the sandbox; a quarter of an hour and real benchmark rows.
 test-slow: setup

@@ -186,6 +186,7 @@ def parity(monkeypatch):
     monkeypatch.setattr("steer.train.loop.Verifier", ParityVerifier)
 
 
+@pytest.mark.slow
 def test_a_sharded_run_is_whole_goes_on_and_writes_once(model, parity, tmp_path):
     """Two processes: stopped and continued as if it had not been; one line a step; and one process can go on, too."""
     tokenizer, problems = character_tokenizer(), distinct_problems("sums", "train", 0, 10)

@@ -180,6 +180,7 @@ def measured(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_kept_model_is_the_one_a_shorter_run_ends_with(measured, tmp_path):
     shorter = CONFIG | {"training": CONFIG["training"] | {"steps": 1}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(shorter))
@@ -189,6 +190,7 @@ def test_the_kept_model_is_the_one_a_shorter_run_ends_with(measured, tmp_path):
     assert all(torch.equal(kept[name], ended[name]) for name in ended)
 
 
+@pytest.mark.slow
 def test_tables_hold_every_estimate_at_every_stage_and_agree_with_the_tokens(measured):
     table = pd.read_csv(measured / "tables/T1_estimators.csv")
     keys = table[["step", "update", "estimator"]].itertuples(index=False, name=None)
@@ -206,12 +208,14 @@ def test_tables_hold_every_estimate_at_every_stage_and_agree_with_the_tokens(mea
     assert sizes["adamw"] == pytest.approx((tokens[tokens["step"] == 1]["change_adamw"] ** 2).mean() ** 0.5, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_shares_of_the_gradient_add_up(measured):
     table = pd.read_csv(measured / "tables/D4_positions.csv")
     assert table.groupby("step")["gradient"].sum().tolist() == pytest.approx([1, 1, 1], abs=1e-4)
 
 
 @pytest.mark.parametrize(("name", "panels"), [("F1_entropy_change", 12), ("F2_estimates", 6), ("D4_positions", 2)])
+@pytest.mark.slow
 def test_figures_draw_from_the_tables_alone(measured, name, panels):
     from matplotlib import pyplot as plt
 
@@ -236,6 +240,7 @@ def test_figures_draw_from_the_tables_alone(measured, name, panels):
          "models/step1: no such model"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_mistake_is_one_line(measured, tmp_path, change, said, capsys):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({**CONFIG, **change}))
     where = ["--model", str(measured / "base"), "--run", str(tmp_path), "--data", str(measured / "data/train.jsonl")]

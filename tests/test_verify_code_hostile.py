@@ -79,6 +79,7 @@ LONG = {"sleep", "deadlock", "waits for itself", "threads without end", "endless
 IDLE = [case for case in resources.CASES if case.name in LONG]
 
 
+@pytest.mark.slow
 def test_endless_programs(sandbox):
     started = time.monotonic()
     assert wrong(judge(sandbox, [case for case in resources.CASES if case not in IDLE])) == {}

@@ -85,6 +85,7 @@ def spin():
         pass
 
 
+@pytest.mark.slow
 def test_verdicts_do_not_depend_on_the_load_of_the_machine():
     """The same 200 programs, some near the limit of their CPU time, with and without both cores taken."""
     near = "import time\ndef f(x):\n    while time.process_time() < {}: pass\n    return x * x  # {}"

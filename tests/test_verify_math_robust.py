@@ -103,6 +103,7 @@ def pool(tmp_path, monkeypatch):
     pool.stop()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_no_other_pair(pool):
     golds = [f"g{n}" for n in range(30)]
     for place, bad in ((3, "spin"), (8, "die"), (11, "eat"), (17, "raise"), (21, "sleep"), (29, "spin")):
