@@ -73,7 +73,8 @@ def plain_steer(xs, clip=HIGHER):
 
 
 def released(x):
-    return -(x.a / x.old) * x.pi * (1 - x.pi) * (x.now + x.h0)
+    pi = min(max(x.pi, 1e-8), 1 - 1e-8)
+    return -(x.a / max(x.old, 1e-8)) * pi * (1 - pi) * (math.log(pi) + x.h0)
 
 
 def plain_steer_tabular(xs):
@@ -188,7 +189,17 @@ def plain_lp_reg(xs):
     chosen = [x for x in bad[: int(0.9 * len(bad))] if x.plp > x.now]
     assert 0 < len(chosen) < len(bad)
     penalty = sum(torch.exp(x.plp - x.lp) - (x.plp - x.lp) - 1 for x in chosen)
-    return plain_grpo(xs, low=1.0, high=9.0, dual=10.0) + penalty / len(xs)
+    return plain_grpo(xs, low=1.0, high=9.0) + penalty / len(xs)
+
+
+def plain_ce_gppo(xs):
+    def term(x):
+        if clipped(x, 0.2, 0.2):
+            bound = 1.0 * 1.2 if x.a > 0 else 0.75 * 0.8
+            return bound * torch.exp(x.lp - x.now) * x.a
+        return surrogate(x, 1.0, math.inf, 10.0)
+
+    return -mean([term(x) for x in xs])
 
 
 def plain_gspo(xs):
@@ -222,6 +233,7 @@ FORMULAS = {
     "position_shaping": plain_position,
     "position_shaping_plateau": plain_position,
     "entropy_advantage": lambda xs: -mean([surrogate(x, a=x.a + min(0.4 * x.hh, abs(x.a) / 2)) for x in xs]),
+    "advantage_reweighting": lambda xs: -mean([surrogate(x, a=x.a * (0.2 * x.old + 0.8)) for x in xs]),
     "rlrt": plain_rlrt,
     "fork_tokens": plain_fork,
     "clip_cov": plain_clip_cov,
@@ -231,6 +243,7 @@ FORMULAS = {
     "stare": plain_stare,
     "lp_reg": plain_lp_reg,
     "cispo": lambda xs: -mean([min(x.r, 1.2) * x.a * x.lp for x in xs]),
+    "ce_gppo": plain_ce_gppo,
     "gspo": plain_gspo,
     **dict.fromkeys(["steer", "rloo_steer", "opo_steer"], plain_steer),
     "steer_released": lambda xs: weighted(xs, exponential([released(x) for x in xs], 0.8, 0.02), **HIGHER),

@@ -52,6 +52,12 @@ LOSSES = {
     "steer_tabular": ({}, {}, -(0.7 - 0.7 ** ((0.2 - D / 2) / (D / 2 - 0.1))) / 2),
     # the smaller |ω| gets 1.2, the larger 0.8
     "steer_linear": ({}, {}, -(1.2 - 0.8) / 2),
+    # the same |ω| twice: λ = (0.6 + 1.2)/2 on both
+    "steer_linear same": (
+        {"probability": [0.5, 0.5], "old": [0.5, 0.5], "entropy": [1.0, 1.0], "advantage": [1.0, 1.0]},
+        {"weight.minimum": 0.6},
+        -0.9,
+    ),
     # only the larger |ω| exceeds the median
     "steer_binary": ({}, {"weight.quantile": 0.5}, -(1 - 0.7) / 2),
     # ω = (-2/3, 1)·m
@@ -70,11 +76,18 @@ LOSSES = {
     "kl_cov": (CLIPPED, {"penalty.share": 1}, -0.25 + math.log(2) / 2),
     # d = ln 2 on the wrong token: 2 - ln 2 - 1
     "lp_reg": ({}, {"penalty.share": 1}, D / 2),
+    # d = ln 500, where the estimate of the divergence is bounded
+    "lp_reg bound": ({"probability": [0.5, 0.001], "old": [0.5, 0.001]}, {"penalty.share": 1}, 5.0),
     "lp_reg below": ({"proxy": [0.5, 0.2]}, {"penalty.share": 1}, 0.0),
     # λ = (1.1, 1) with the gate open at mean H = 1.5, shut at 0.3
     "stare": ({}, {"weight.share": 1, "weight.target": 2}, -0.05),
     "stare gate": ({}, {"weight.share": 1}, 0.0),
     "stare two-sided": ({}, {"weight.share": 1, "weight.target": 2, "weight.attenuate": 0.9}, -0.1),
+    # π_old = (1/2, 1/4): A′ = (0.9, -0.85)
+    "advantage_reweighting": ({}, {}, -0.025),
+    # u = (1, -0.75·0.8): the clipped token keeps a gradient
+    "ce_gppo": (CLIPPED, {}, -0.2),
+    "ce_gppo above": ({"old": [0.25, 0.25]}, {"clip.above": 0.5}, 0.2),
     # u = (ln 1/2, -1/2·ln 1/4)
     "cispo": (CLIPPED, {}, 0.0),
     # one token a response: s = r; u = (1, -0.9997)

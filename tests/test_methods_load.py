@@ -109,7 +109,7 @@ def test_files_with_mistakes(own_methods):
 
 
 def test_slot_functions_are_those_the_slots_define():
-    assert set(slot_functions("clip")) == {"none", "ppo", "gspo", "cispo"}
+    assert set(slot_functions("clip")) == {"none", "ppo", "gspo", "cispo", "ce_gppo"}
     assert set(slot_functions("weight")) == {
         *("none", "steer", "fork", "stare", "opefo", "quadrant", "clip_cov", "covariance_kernel")
     }

@@ -8,7 +8,7 @@ import pytest
 import torch
 from methods_batch import active, batch
 
-from steer.methods import Tokens, load_method
+from steer.methods import Tokens, load_method, method_names
 from steer.methods.groups import group_mean, group_quantile, group_std, has_spread, lower_quantile
 from steer.methods.stages import transition
 
@@ -17,6 +17,16 @@ STATEFUL = {
     "steer_target": {"weight.target": 0.5},
     "position_shaping_plateau": {},
 }
+
+
+def test_every_method_with_state_is_tested_below():
+    """A slot function that keeps anything of a step must survive a checkpoint."""
+    kept = set()
+    for name in method_names():
+        method = load_method(name)
+        method.after_step({"entropy": 0.1, "accuracy": 0.5})
+        kept |= {name} if any(method.state_dict()["memory"].values()) else set()
+    assert kept == set(STATEFUL)
 
 
 def curves(knot, length=100, noise=0.0, seed=0):

@@ -57,6 +57,21 @@ def test_it_equals_the_plain_head(small_blocks, temperature, scale):
     same(plain, fused)
 
 
+@pytest.mark.parametrize("kind", ["plain", "fused"])
+def test_the_optional_statistics_carry_no_gradient(small_blocks, kind):
+    """Asking for them changes neither the others nor their gradients."""
+    gradients = []
+    for needs in (EVERYTHING, frozenset()):
+        states, weight, tokens = given()
+        head = SimpleNamespace(lm_head=torch.nn.Linear(8, 700, bias=False))
+        head.lm_head.weight = torch.nn.Parameter(weight.detach())
+        found = head_statistics(head, states, tokens, 1.0, needs, kind)
+        gradients.append(torch.autograd.grad((found.logprob + found.entropy).sum(), (states, head.lm_head.weight)))
+        if needs:
+            assert not found.reduction.requires_grad and not found.proxy_logprob.requires_grad
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
 def test_its_derivative_is_that_of_finite_differences(small_blocks):
     states, weight, tokens = given(9, 5, 300, torch.float64)
 

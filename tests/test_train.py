@@ -47,22 +47,30 @@ def batch(model):
     return ragged_batch(model)
 
 
-def weights_after_updates(model, batch, method, micro_batch):
+def updated(model, batch, method, **training):
+    """(losses of a step's updates, weights after them)."""
     model = copy.deepcopy(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    training = TRAINING.model_copy(update={"micro_batch": micro_batch})
-    run_updates(model, optimizer, load_method(method), batch, training, torch.Generator().manual_seed(1))
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
+    given, draw = TRAINING.model_copy(update=training), torch.Generator().manual_seed(1)
+    records = run_updates(model, optimizer, load_method(method), batch, given, draw)
+    weights = torch.cat([p.detach().flatten() for p in model.parameters()])
+    return torch.tensor([record.metrics["loss"] for record in records]), weights
+
+
+def weights_after_updates(model, batch, method, micro_batch):
+    return updated(model, batch, method, micro_batch=micro_batch)[1]
 
 
 @pytest.mark.parametrize("method", method_names())
 def test_the_update_does_not_depend_on_the_micro_batch(model, batch, method):
-    whole = weights_after_updates(model, batch, method, None)
+    """Loss and weights, through the head with whole logits and, for single sequences, the one without."""
+    losses, whole = updated(model, batch, method, head="plain")
     before = torch.cat([p.detach().flatten() for p in model.parameters()])
     assert (whole - before).abs().max() > 1e-4
-    for size in (1, 2, 4):
-        parts = weights_after_updates(model, batch, method, size)
-        assert (parts - whole).abs().max() < 2e-5, f"micro-batch {size}"
+    for size, head in ((1, "plain"), (2, "plain"), (4, "plain"), (None, "fused"), (1, "fused")):
+        found, parts = updated(model, batch, method, micro_batch=size, head=head)
+        assert (parts - whole).abs().max() < 2e-5, f"micro-batch {size}, {head} head"
+        torch.testing.assert_close(found, losses, rtol=0, atol=1e-5)
 
 
 def test_a_response_without_a_verdict_changes_nothing(model, batch):

@@ -77,11 +77,32 @@ def cispo(tokens: Tokens, *, low: Low | None = None, high: High | None = 0.2) ->
     return Surrogate(ratio * tokens.advantage * tokens.logprob, bounded.low, bounded.high, cuts=False)
 
 
+def ce_gppo(
+    tokens: Tokens,
+    *,
+    low: Low = 0.2,
+    high: High = 0.2,
+    below: High = 0.75,
+    above: High = 1.0,
+    dual: Annotated[float, Field(gt=1)] | None = 10.0,
+) -> Surrogate:
+    """u = β₁·(1 - ε_low)·r/sg[r]·A where PPO clips from below, β₂·(1 + ε_high)·r/sg[r]·A from above, else r·A.
+
+    CE-GPPO, arXiv 2509.20712: a clipped token keeps a gradient of bounded size. β₁ (`below`) is 0.75 for its 7B model,
+    0.5 for 1.5B, β₂ (`above`) 1, ε 0.2/0.2 and dual clip 10, as in the released code and scripts.
+    """
+    ratio = tokens.ratio.detach()
+    clipped = _clipped(tokens, ratio, low, high, None)
+    size = torch.where(clipped.low, below * (1 - low), torch.where(clipped.high, above * (1 + high), ratio))
+    logprob = tokens.logprob.masked_fill(~tokens.valid, 0.0)
+    objective = size * (logprob - logprob.detach()).exp() * tokens.advantage
+    return Surrogate(_dual(objective, tokens.advantage, dual), clipped.low, clipped.high, cuts=False)
+
+
 def _clipped(tokens: Tokens, ratio: Tensor, low: float | None, high: float | None, dual: float | None) -> Surrogate:
     advantage, valid = tokens.advantage, tokens.valid
     objective = torch.minimum(ratio * advantage, _bounded(ratio, low, high) * advantage)
-    if dual is not None:
-        objective = torch.where(advantage < 0, torch.maximum(objective, dual * advantage), objective)
+    objective = _dual(objective, advantage, dual)
     never = torch.zeros_like(valid)
     return Surrogate(
         objective,
@@ -92,3 +113,10 @@ def _clipped(tokens: Tokens, ratio: Tensor, low: float | None, high: float | Non
 
 def _bounded(ratio: Tensor, low: float | None, high: float | None) -> Tensor:
     return ratio.clamp(-torch.inf if low is None else 1 - low, torch.inf if high is None else 1 + high)
+
+
+def _dual(objective: Tensor, advantage: Tensor, dual: float | None) -> Tensor:
+    """Where A < 0: max(u, c·A)."""
+    if dual is None:
+        return objective
+    return torch.where(advantage < 0, torch.maximum(objective, dual * advantage), objective)

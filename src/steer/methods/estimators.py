@@ -26,11 +26,12 @@ def theorem(tokens: Tokens) -> Tensor:
 def released(tokens: Tokens) -> Tensor:
     """ω = -(A/π_old)·π(1 - π)(log π + H): the authors' released code.
 
-    No I_clip; π clamped to [1e-8, 1 - 1e-8]; log π is the current policy's, H that of the policy that sampled.
+    No I_clip; π clamped to [1e-8, 1 - 1e-8], also in its logarithm, and π_old to at least 1e-8; π is the current
+    policy's, H that of the policy that sampled.
     """
     probability = tokens.logprob.exp().clamp(1e-8, 1 - 1e-8)
     scale = tokens.advantage / tokens.old_logprob.exp().clamp(min=1e-8)
-    change = -scale * probability * (1 - probability) * (tokens.logprob + tokens.old_entropy)
+    change = -scale * probability * (1 - probability) * (probability.log() + tokens.old_entropy)
     return change.masked_fill(~tokens.valid, 0.0)
 
 
@@ -51,7 +52,7 @@ def covariance(tokens: Tokens) -> Tensor:
 
 
 def opefo(tokens: Tokens) -> Tensor:
-    """ω = -A·(1 - π)²·(log π + H). OPEFO, arXiv 2605.11491."""
+    """ω = -A·(1 - π)²·(log π + H). OPEFO, arXiv 2605.11491; this form is our reading of it, not confirmed."""
     change = -tokens.advantage * (1 - tokens.logprob.exp()) ** 2 * (tokens.logprob + tokens.entropy)
     return change.masked_fill(~tokens.valid, 0.0)
 

@@ -74,8 +74,7 @@ class Method:
     @property
     def needs(self) -> frozenset[str]:
         """Optional fields of `Tokens` that this method cannot do without."""
-        values = [value for choice in self.settings.values() for value in choice.values() if isinstance(value, str)]
-        return frozenset(NEEDS[value] for value in values if value in NEEDS)
+        return frozenset(NEEDS[word] for choice in self.settings.values() for word in _words(choice) if word in NEEDS)
 
     def advantages(self, rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
         """(S,) rewards, group ids and lengths in tokens → (S,) advantages. A NaN reward (unverifiable) gives 0."""
@@ -114,6 +113,8 @@ class Method:
         """
         if prepared is None:
             prepared = self.prepare(tokens, generator)
+        else:
+            self._check_shapes(tokens, prepared.weight)
         tokens = tokens.blank_padding().with_(advantage=prepared.advantage)
         surrogate = self.clip(tokens)
         weight = prepared.weight
@@ -130,6 +131,11 @@ class Method:
         loss = (per_token * prepared.share).sum()
         if not loss.isfinite():
             self._check_finite(tokens)
+            apart = (tokens.logprob - tokens.old_logprob).abs().max().item()
+            raise ValueError(
+                f"method {self.name}, slot clip: the loss is {loss.item()}: `logprob` and `old_logprob` are up to "
+                f"{apart:.4g} nats apart"
+            )
         clipped = torch.stack([surrogate.low, surrogate.high]).to(loss.dtype)
         low, high = (masked_mean(part, tokens.valid) for part in clipped)
         names = ("loss", "clip_fraction_low", "clip_fraction_high")
@@ -175,27 +181,45 @@ class Method:
         return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
 
     def _check(self, tokens: Tokens) -> None:
-        optional = [name for name in (*NEEDS.values(), "correction") if getattr(tokens, name) is not None]
-        self._same_shape({name: getattr(tokens, name) for name in (*REQUIRED, *optional)}, "clip")
-        for name in self.needs - set(optional):
-            slot = next(s for s, choice in self.settings.items() if name in {NEEDS.get(v) for v in choice.values()})
-            raise ValueError(f"method {self.name}, slot {slot}: needs `Tokens.{name}`, which is absent")
+        self._check_shapes(tokens)
+        for name in sorted(self.needs):
+            if getattr(tokens, name) is None:
+                raise ValueError(
+                    f"method {self.name}, slot {self._reader(name)}: needs `Tokens.{name}`, which is absent"
+                )
         if tokens.group is not None and tokens.group.shape != tokens.mask.shape[:1]:
             self._same_shape({"group": tokens.group, "responses": tokens.mask[:, 0]}, "shaping")
         if not tokens.valid.any():
             raise ValueError(f"method {self.name}, slot reduction: all tokens masked (N = 0); drop such a batch")
         self._check_finite(tokens)
 
+    def _check_shapes(self, tokens: Tokens, weight: Tensor | None = None) -> None:
+        """`weight`: λ of what was prepared for these rows."""
+        given = {name: getattr(tokens, name) for name in (*REQUIRED, *NEEDS.values(), "correction")}
+        self._same_shape({k: v for k, v in {**given, "prepared": weight}.items() if v is not None}, "clip")
+
     def _check_finite(self, tokens: Tokens) -> None:
-        for name in REQUIRED[:-1]:
+        for name in (*REQUIRED[:-1], *sorted(self.needs), *(["correction"] if tokens.correction is not None else [])):
             values = getattr(tokens, name).detach()[tokens.valid]
-            if not values.isfinite().all():
-                bad = values[~values.isfinite()][0].item()
+            # Lp-Reg's proxy has no mass on what it filters out.
+            fine = values.isfinite() | (values == -torch.inf) if name == "proxy_logprob" else values.isfinite()
+            if not fine.all():
                 raise ValueError(
-                    f"method {self.name}, slot clip: `{name}` holds {bad} at a response token; it must be finite"
+                    f"method {self.name}, slot {self._reader(name)}: `{name}` holds {values[~fine][0].item()} at a "
+                    "response token; it must be finite"
                 )
+
+    def _reader(self, field: str) -> str:
+        """The slot whose choice reads the field; `clip` for what every method reads."""
+        readers = [slot for slot, choice in self.settings.items() if field in {NEEDS.get(v) for v in _words(choice)}]
+        return readers[0] if readers else "clip"
 
     def _same_shape(self, tensors: dict[str, Tensor], slot: str) -> None:
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         if len(set(shapes.values())) > 1:
             raise ValueError(f"method {self.name}, slot {slot}: tensors of unequal shape: {shapes}")
+
+
+def _words(choice: Mapping[str, Any]) -> list[str]:
+    """A slot's function and those of its parameters that are words."""
+    return [value for value in choice.values() if isinstance(value, str)]

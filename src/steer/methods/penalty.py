@@ -19,6 +19,8 @@ from steer.methods.tokens import Context, Tokens, largest, masked_mean
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+LARGEST_DIVERGENCE = 10.0  # of a token in Lp-Reg's penalty
+
 
 @dataclass(frozen=True)
 class Penalty:
@@ -88,11 +90,12 @@ def kl_cov(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, 
 
 
 def lp_reg(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, share: Share = 0.01) -> Penalty:
-    """+ β·(e^d - d - 1), d = plp - lp, on the int(ρ·N₋) least likely of the N₋ tokens with A < 0, where d > 0.
+    """+ β·min(e^d - d - 1, 10), d = plp - lp, on the int(ρ·N₋) least likely of the N₋ tokens with A < 0, where d > 0.
 
     Lp-Reg, arXiv 2510.03222: rare tokens are not pushed below the proxy, the sampling policy without the tokens
-    under `threshold` times its maximum, renormalised. plp is -inf for a token that was filtered out: noise, which no
-    penalty protects. β 1, ρ 1 %; the estimate of the KL divergence from the sampled token alone is their code's.
+    under 0.02 times its maximum, renormalised. plp is -inf for a token that was filtered out: noise, which no
+    penalty protects. β 1, ρ 1 %; the estimate of the KL divergence from the sampled token alone, its bound of 10
+    (no gradient beyond) and a surrogate without dual clip are the released code's.
     """
     negative = tokens.valid & (tokens.advantage < 0)
     chosen = largest(-tokens.logprob, negative, int(share * int(negative.sum())))
@@ -100,6 +103,6 @@ def lp_reg(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, 
 
     def divergence(batch: Tokens) -> Tensor:
         difference = batch.proxy_logprob - batch.logprob
-        return difference.exp() - difference - 1
+        return (difference.exp() - difference - 1).clamp(max=LARGEST_DIVERGENCE)
 
     return Penalty(coefficient * chosen.to(tokens.logprob.dtype), divergence)

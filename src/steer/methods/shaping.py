@@ -104,6 +104,14 @@ def entropy_advantage(tokens: Tokens, context: Context, *, alpha: NonNegative = 
     return tokens.advantage + torch.minimum(alpha * tokens.entropy, tokens.advantage.abs() / kappa)
 
 
+def reweighting(tokens: Tokens, context: Context, *, alpha: Share = 0.2) -> Tensor:
+    """A′ = A·(α·π_old + 1 - α): improbable tokens count less. Advantage reweighting (AR), arXiv 2505.12929.
+
+    π_old is the sampling policy's probability of the token, as in the released code, where α is 0.2 for logic puzzles.
+    """
+    return tokens.advantage * (alpha * tokens.old_logprob.exp() + 1 - alpha)
+
+
 def rlrt(tokens: Tokens, context: Context, *, mix: Share = 0.5, epsilon: Share = 1.0) -> Tensor:
     """A′ = A·[(1 - λ) + λ·clip(w, 1 - ε, 1 + ε)] where A > 0, w = exp(lp - tlp); else A′ = A. λ is `mix`.
 

@@ -42,29 +42,31 @@ def steer(
 
     - `exponential` (default): λ = exp(-α·|ω|/m), α = -ln λ_min: what moves the entropy most is damped most;
       λ ∈ [λ_min, 1], and clipped tokens have ω = 0, so λ = 1.
-    - `linear`: λ = λ_max - (|ω| - min|ω|)·(λ_max - λ_min)/(m - min|ω|); λ_max is `maximum`, 1.2 if null. The authors'
-      code has it with [0.8, 1.2].
+    - `linear`: λ = λ_max - (|ω| - min|ω|)·(λ_max - λ_min)/(m - min|ω|); λ_max is `maximum`, 1.2 if null. Where all
+      |ω| are the same, λ is (λ_min + λ_max)/2. The authors' code has it with [0.8, 1.2].
     - `binary`: λ_min where |ω| exceeds its `quantile`, else 1. The paper's own rule is not known.
     - `signed`: λ = clamp(exp(α·ω/m), λ_min, λ_max), unbounded above if `maximum` is null: only tokens that lower the
       entropy are damped. The authors' later asymmetric mode.
     - `target`: this project's addition. λ = clamp(exp(k·α·ω/mean|ω|), λ_min, λ_max), λ_max = 1/λ_min if null; a
       controller sets k after each step so that the entropy H settles at `target` nats (`_control`); k < 0 lowers it.
 
-    m is at least `floor`; null means 0, with the `released` estimator 0.02, as in the authors' code. `scope`: m over
-    the update batch, or, as in that code, over each micro-batch, which makes the result depend on its size.
+    m is at least `floor`; null means 0, but 0.02 with the `released` estimator under the `exponential` and `signed`
+    mappings, as in the authors' code. `scope`: m over the update batch, or, as in that code, over each micro-batch,
+    which makes the result depend on its size.
     """
     omega = getattr(estimators, estimator)(tokens)
     valid, size = tokens.valid, omega.abs()
     if floor is None:
-        floor = RELEASED_FLOOR if estimator == "released" else 0.0
+        floor = RELEASED_FLOOR if estimator == "released" and mapping in ("exponential", "signed") else 0.0
     largest = size.max().clamp(min=max(floor, torch.finfo(size.dtype).tiny))
     if mapping == "exponential":
         weight = minimum ** (size / largest)
     elif mapping == "linear":
         maximum = 1.2 if maximum is None else maximum
         smallest = size[valid].min()
-        span = (largest - smallest).clamp(min=torch.finfo(size.dtype).tiny)
-        weight = maximum - (size - smallest) * (maximum - minimum) / span
+        span = largest - smallest
+        falling = maximum - (size - smallest) * (maximum - minimum) / span
+        weight = torch.where(span > torch.finfo(size.dtype).tiny, falling, (minimum + maximum) / 2)
     elif mapping == "binary":
         above = size > lower_quantile(size[valid], quantile)
         weight = torch.ones_like(size).masked_fill(above, minimum)
