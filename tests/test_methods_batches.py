@@ -170,6 +170,41 @@ def test_a_log_probability_that_breaks_after_prepare_is_named():
         method.loss(broken.rows(slice(0, 2)), prepared.rows(slice(0, 2)))
 
 
+def test_a_micro_batch_of_another_shape_is_named():
+    """Broadcasting would hide it."""
+    method, tokens = load_method("steer"), batch()
+    prepared, rows = method.prepare(tokens), slice(0, 2)
+    message = r"steer, slot clip: tensors of unequal shape: .*'{}': \(1, 7\)"
+    with pytest.raises(ValueError, match=message.format("prepared")):
+        method.loss(tokens.rows(rows), prepared.rows(slice(0, 1)))
+    with pytest.raises(ValueError, match=message.format("old_logprob")):
+        method.loss(tokens.rows(rows).with_(old_logprob=tokens.old_logprob[:1]), prepared.rows(rows))
+
+
+@pytest.mark.parametrize(
+    "name, slot, field",
+    [
+        ("rlrt", "shaping", "teacher_logprob"),
+        ("steer_tabular", "weight", "reduction"),
+        ("lp_reg", "penalty", "proxy_logprob"),
+    ],
+)
+def test_a_broken_optional_field_is_named_with_the_slot_that_reads_it(name, slot, field):
+    broken = getattr(batch(), field).clone()
+    broken[0, 0] = math.nan
+    with pytest.raises(ValueError, match=f"{name}, slot {slot}: `{field}` holds nan at a response token"):
+        load_method(name).loss(batch().with_(**{field: broken}))
+    assert load_method("grpo").loss(batch().with_(**{field: broken})).loss.isfinite()
+
+
+def test_a_ratio_too_large_for_its_type_is_named():
+    tokens = batch().map(lambda t: t.float() if t.is_floating_point() else t)
+    low = tokens.old_logprob.clone()
+    low[1] = -200.0
+    with pytest.raises(ValueError, match=r"opefo, slot clip: the loss is (inf|-inf|nan): .* up to 199.* nats apart"):
+        load_method("opefo").loss(tokens.with_(old_logprob=low))
+
+
 def test_bad_rewards_are_named():
     method, two = load_method("grpo"), torch.ones(2)
     with pytest.raises(ValueError, match=r"grpo, slot advantage: tensors of unequal shape: .*\(3,\)"):

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from steer import cli
 from steer.errors import UserError
 from steer.methods import load_method, method_names
 from steer.methods.load import method_settings, slot_functions
@@ -27,6 +28,19 @@ MISTAKES = {
     "infinite": (("grpo", {"clip.high": float("inf")}), r"grpo, slot clip: `clip.high`: .*finite.*got inf"),
     "wrong word": (("steer", {"weight.mapping": "exp"}), r"slot weight: `weight.mapping`: .*'exponential'.*got 'exp'"),
     "parameter of another function": (("kl_cov", {"clip.low": 0.1}), r"slot clip: `clip.low`: unknown parameter"),
+    "function is no word": (("grpo", {"weight": ["steer"]}), r"grpo, slot weight: no function `\['steer'\]`"),
+    "bounds crossed": (
+        ("clip_cov", {"weight.low": 6}),
+        r"clip_cov, slot weight: `weight.low` must be less than `weight.high` \(got 6.0 and 5.0\)",
+    ),
+    "window crossed": (
+        ("position_shaping", {"shaping.start": 0.6}),
+        r"slot shaping: `shaping.start` must be less than `shaping.stop` \(got 0.6 and 0.5\)",
+    ),
+    "factors crossed": (
+        ("perplexity_shaping", {"shaping.low": 1.3}),
+        r"`shaping.low` must be less than `shaping.high`",
+    ),
     "missing": (("grpo", {"reduction": "constant_length"}), r"slot reduction: `reduction.length`: Field required"),
 }
 
@@ -37,6 +51,15 @@ def test_mistakes_are_named(case):
     with pytest.raises(UserError, match=message) as caught:
         load_method(*arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("changes", ["weight.minimum: 0", "clip.low: 1", "weight: stear", "weight.minimum: .nan"])
+def test_a_configuration_is_checked_with_its_methods(changes, capsys):
+    assert cli.main(["config", "--config", "configs/nano.yaml", "--set", f"methods.steer.set={{{changes}}}"]) == 2
+    said = capsys.readouterr().err.strip()
+    slot, value = changes.split(".")[0].split(":")[0], changes.split(": ")[1].lstrip(".")
+    assert said.startswith(f"steer config: configs/nano.yaml: key `methods.steer`: method steer, slot {slot}: ")
+    assert value in said and "\n" not in said
 
 
 @pytest.mark.parametrize("name", method_names())
@@ -99,10 +122,12 @@ def test_files_with_mistakes(own_methods):
     own_methods("round", "extends: circle\n")
     own_methods("typo", "wieght: steer\n")
     own_methods("orphan", "extends: nobody\n")
+    own_methods("several", "extends: [typo, orphan]\n")
     for name, message in {
         "circle": "goes in a circle: circle → round → circle",
         "typo": "typo: unknown slot `wieght`; did you mean 'weight'",
         "orphan": "'nobody' does not exist",
+        "several": r"several: `extends` must be text \(got \['typo', 'orphan'\]\)",
     }.items():
         with pytest.raises(UserError, match=message):
             load_method(name)

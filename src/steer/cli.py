@@ -11,7 +11,7 @@ import sys
 from steer.errors import UserError
 
 COMMANDS = {
-    "config": ("steer.configs.command", "check a configuration and write it out, fully resolved"),
+    "config": ("steer.plan.resolve", "check a configuration and write it out, fully resolved"),
     "data": ("steer.data.command", "write the training and evaluation problems"),
     "warm-start": ("steer.train.warm_start", "train a small base model from scratch on noisy solutions"),
     "train": ("steer.train.command", "train one method with one seed"),

@@ -1,4 +1,7 @@
-"""configs/methods/<name>.yaml → `Method`. The signature of a slot function is the schema of its parameters."""
+"""configs/methods/<name>.yaml → `Method`. The signature of a slot function is the schema of its parameters.
+
+A function's attribute `ordered` names pairs of them of which the first must be the smaller.
+"""
 
 import importlib
 import inspect
@@ -80,6 +83,8 @@ def _read(name: str, below: tuple[str, ...] = ()) -> dict[str, Any]:
     for key in tree:
         if key not in SLOTS and key not in ABOUT:
             raise UserError(f"method {name}: unknown slot `{key}`{nearest(key, [*SLOTS, *ABOUT])}")
+        if key in ABOUT and not isinstance(tree[key], str):
+            raise UserError(f"method {name}: `{key}` must be text (got {tree[key]!r})")
     base = _read(tree["extends"], (*below, name)) if "extends" in tree else {}
     about = {key: value for key, value in tree.items() if key in ABOUT}
     return about | {slot: _over(base.get(slot, {"name": DEFAULTS[slot]}), tree.get(slot, {})) for slot in SLOTS}
@@ -104,7 +109,7 @@ def _over(base: dict[str, Any], choice: Any) -> dict[str, Any]:
 def _validated(method: str, slot: str, choice: dict[str, Any]) -> dict[str, Any]:
     function_name = choice.pop("name")
     functions = slot_functions(slot)
-    if function_name not in functions:
+    if not isinstance(function_name, str) or function_name not in functions:
         raise UserError(
             f"method {method}, slot {slot}: no function `{function_name}`{nearest(function_name, functions)}"
         )
@@ -119,6 +124,12 @@ def _validated(method: str, slot: str, choice: dict[str, Any]) -> dict[str, Any]
         else:
             problem = f"{item['msg']} (got {item['input']!r})"
         raise UserError(f"method {method}, slot {slot}: `{slot}.{key}`: {problem}") from None
+    for low, high in getattr(functions[function_name], "ordered", ()):
+        if values[low] >= values[high]:
+            raise UserError(
+                f"method {method}, slot {slot}: `{slot}.{low}` must be less than `{slot}.{high}` "
+                f"(got {values[low]} and {values[high]})"
+            )
     return {"name": function_name, **values}
 
 

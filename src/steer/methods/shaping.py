@@ -58,6 +58,9 @@ def perplexity(
     return tokens.advantage * factor[:, None]
 
 
+perplexity.ordered = (("low", "high"),)
+
+
 def position(
     tokens: Tokens,
     context: Context,
@@ -97,6 +100,7 @@ def _watch_for_plateau(
 
 
 position.after_step = _watch_for_plateau
+position.ordered = (("start", "stop"),)
 
 
 def entropy_advantage(tokens: Tokens, context: Context, *, alpha: NonNegative = 0.4, kappa: Positive = 2.0) -> Tensor:

@@ -35,6 +35,9 @@ def clip_cov(
     return weight
 
 
+clip_cov.ordered = (("low", "high"),)
+
+
 def covariance_kernel(tokens: Tokens, context: Context) -> Tensor:
     """λ = w·N/Σw, w = exp(-c²/(2σ²)), σ = std(c) (population): tokens of unusual covariance are damped, the sum kept.
 

@@ -3,6 +3,7 @@
 import argparse
 
 from steer.configs.load import add_config_argument, config_from, dump
+from steer.errors import UserError
 from steer.io import atomic_write
 
 
@@ -12,7 +13,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    text = dump(config_from(args))
+    from steer.methods.load import method_settings
+
+    config = config_from(args)
+    for name, entry in config.methods.items():
+        try:
+            method_settings(entry.method or name, entry.set)
+        except UserError as error:
+            raise UserError(f"{args.config}: key `methods.{name}`: {error}") from None
+    text = dump(config)
     if args.out:
         atomic_write(args.out, text)
     else:
