@@ -26,6 +26,16 @@ def test_every_method_and_its_sources_are_on_the_page():
         assert (ROOT / path).read_text(encoding="utf-8").splitlines()[int(line) - 1].startswith(f"def {function}(")
 
 
+def test_a_method_that_says_nothing_about_itself_is_on_the_page_too(tmp_path, monkeypatch):
+    (tmp_path / "configs/methods").mkdir(parents=True)
+    for name, text in {"grpo": "advantage: grpo\n", "bare": "weight: {name: fork, share: 0.5}\n"}.items():
+        (tmp_path / f"configs/methods/{name}.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    page = render()
+    assert re.search(r"^\| bare \| \[`bare`\].* \| – \| – \| .*weight: \[`fork`\].*\(share 0.5\) \|$", page, re.M)
+    assert "| bare |  |  |  | ✓ |" in page
+
+
 CLIP, ADVANTAGE, PROBABILITY, ENTROPY = "clip", "advantage", "token probability", "conditional entropy"
 
 
@@ -44,6 +54,8 @@ CLIP, ADVANTAGE, PROBABILITY, ENTROPY = "clip", "advantage", "token probability"
         "clip_cov": {CLIP, ADVANTAGE, PROBABILITY},
         "kl_cov": {CLIP, ADVANTAGE, PROBABILITY},
         "rlrt": {ADVANTAGE, PROBABILITY},
+        "advantage_reweighting": {ADVANTAGE, PROBABILITY},
+        "ce_gppo": {CLIP},
         "steer": {CLIP, ADVANTAGE, PROBABILITY, ENTROPY},
     }.items(),
 )

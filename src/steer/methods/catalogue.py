@@ -48,7 +48,8 @@ def render() -> str:
     for name in names:
         _, about = method_settings(name)
         config = f"[`{name}`](../configs/methods/{name}.yaml)"
-        lines.append(f"| {about['label']} | {config} | {about['paper']} | {about['equation']} | {_choices(name)} |")
+        label, paper, equation = about.get("label", name), about.get("paper", "–"), about.get("equation", "–")
+        lines.append(f"| {label} | {config} | {paper} | {equation} | {_choices(name)} |")
     lines += [FACTOR_HEAD.rstrip(), "", "| method | " + " | ".join(FACTORS) + " |", "|---" * 5 + "|"]
     for name in names:
         touched = factors(name)
