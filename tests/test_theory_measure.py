@@ -3,12 +3,14 @@
 import copy
 import importlib
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
 import yaml
+from training import ragged_batch
 
 from steer import cli
 from steer.analyse.agreement import agreement
@@ -121,6 +123,37 @@ def test_warm_moments_are_those_of_updates_that_do_not_move(exact):
     assert state["step"] == 3
     torch.testing.assert_close(state["exp_avg"], (1 - 0.9**3) * gradient)
     torch.testing.assert_close(state["exp_avg_sq"], (1 - 0.999**3) * gradient**2)
+
+
+def entropies(model, sequences):
+    """Every response token's entropy, from the model's own logits, one sequence at a time."""
+    found = []
+    for tokens, start, length in zip(sequences.tokens, sequences.prompt_lengths, sequences.lengths, strict=True):
+        whole = tokens[None, : start + length]
+        logprobs = model(input_ids=whole).logits[0, start - 1 : -1].double().log_softmax(-1)
+        found.append((logprobs.gather(1, whole[0, start:, None])[:, 0], -(logprobs.exp() * logprobs).sum(1)))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_the_change_is_that_of_the_same_step_written_plainly(kind):
+    """On a transformer in float64: policy gradient of the mean over tokens, one step of torch's own optimizer."""
+    model = new_model(SMALL, character_tokenizer(), seed=0).double()
+    measurer = Measurer(model, None, load_method("grpo"), [], TRAINING, Reward(), seed=0)
+    batch = replace(ragged_batch(model), teacher=None, correction=None)
+    batch = replace(batch, old=measurer._statistics(batch.sequences))
+    stepped = copy.deepcopy(model)
+    optimizer = torch.optim.SGD(stepped.parameters(), lr=0.3)
+    if kind == "adamw":
+        optimizer = torch.optim.AdamW(stepped.parameters(), lr=1e-3, weight_decay=TRAINING.weight_decay)
+    parts = zip(entropies(stepped, batch.sequences), batch.advantage, strict=True)
+    (-sum((logprob * advantage).sum() for (logprob, _), advantage in parts) / batch.sequences.mask.sum()).backward()
+    optimizer.step()
+    with torch.no_grad():
+        before, after = (torch.cat([h for _, h in entropies(m, batch.sequences)]) for m in (model, stepped))
+    found, _ = measurer.change(batch, measurer.sgd(0.3) if kind == "sgd" else measurer.adamw(1e-3, []))
+    assert (after - before).abs().max() > 1e-5
+    torch.testing.assert_close(found[batch.sequences.mask].double(), after - before, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("wanted", [1e-5, 1e-2])
