@@ -13,7 +13,7 @@ NAMES = ("theorem", "released", "tabular", "covariance", "opefo")
 
 
 def theorem(tokens: Tokens) -> Tensor:
-    """ω = -I_clip·r·A·π(1 - π)(log π + H). Theorem 1 of arXiv 2510.10150, the importance-corrected reading.
+    """ω = -I_clip·r·A·π(1 - π)(log π + H). Theorem 1 of arXiv 2510.10150, the importance-corrected reading (ours).
 
     Assumes an independent softmax per state and a step that moves the sampled token's logit alone; the error is
     O(η²). π and H are the current policy's.

@@ -41,7 +41,7 @@ clip_cov.ordered = (("low", "high"),)
 def covariance_kernel(tokens: Tokens, context: Context) -> Tensor:
     """λ = w·N/Σw, w = exp(-c²/(2σ²)), σ = std(c) (population): tokens of unusual covariance are damped, the sum kept.
 
-    Covariance kernel, arXiv 2605.11538. λ = 1 where c is the same on all tokens.
+    Covariance kernel, arXiv 2605.11538; the divisor of σ is ours. λ = 1 where c is the same on all tokens.
     """
     valid = tokens.valid
     covariance = token_covariance(tokens)
