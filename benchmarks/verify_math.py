@@ -194,7 +194,9 @@ def main() -> None:
     print(f"throughput, two workers    {results['pairs_per_s']:8.0f} pairs/s")
     print(f"slowest hostile answer     {results['slowest_hostile_s']:8.3f} s")
     print(f"largest worker             {results['worker_memory_mib']:8.0f} MiB")
-    print(json.dumps({key: round(value, 4) if isinstance(value, float) else value for key, value in results.items()}))
+    from measure import keep, rounded
+
+    keep("verify_math", rounded(results))
 
 
 if __name__ == "__main__":

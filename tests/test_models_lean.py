@@ -1,6 +1,5 @@
 """Layers with a derivative written by hand, and gradients gathered from shares of a batch."""
 
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from steer.models import lean, shared
 from steer.models.forward import Sequences, response_statistics
 from steer.models.load import new_model
 from steer.models.tokenizer import character_tokenizer
-from steer.train.warm_start import set_gradients
+from steer.train.warm_start import Shares, plain
 
 PROMPTS = [[5] * 3, [5, 6], [5] * 3, [7], [5, 6], [8] * 5]
 RESPONSES = [[7, 8, 9], [6], [30] * 4, [10, 11], [12] * 4, [9]]
@@ -64,7 +63,6 @@ def test_gradients_of_shares_add_up_to_that_of_the_mean_token_loss(shares):
     sequences = Sequences.from_lists(PROMPTS, RESPONSES, 0)
     loss = -response_statistics(model, sequences, 1.0).logprob[sequences.mask].mean()
     expected = torch.autograd.grad(loss, list(model.parameters()))
-    with ThreadPoolExecutor(shares) as pool:
-        assert set_gradients(model, sequences, shares, pool) == pytest.approx(loss.item(), rel=1e-5)
+    assert Shares(model, shares).set_gradients(plain(sequences)) == pytest.approx(loss.item(), rel=1e-5)
     for gradient, parameter in zip(expected, model.parameters(), strict=True):
         assert torch.allclose(parameter.grad, gradient, atol=1e-6)

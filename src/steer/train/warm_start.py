@@ -9,10 +9,14 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -37,7 +41,7 @@ from steer.verify.responses import Verifier
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where the model and its tokenizer go")
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="shares of each batch at once (default 2)")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="processes, a share of each batch each (default 2)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -68,11 +72,15 @@ def synthetic_families(benchmarks: list[str]) -> list[str]:
     return [name for name in benchmarks if name in FAMILIES] or list(FAMILIES)
 
 
-def train(model, tokenizer, families: list[str], settings: WarmStart, threads: int) -> float:
+def train(model, tokenizer, families: list[str], settings: WarmStart, shares: int) -> float:
     """Maximum likelihood on noisy solutions; returns the mean loss of the last tenth of the steps.
 
-    Each of `threads` takes a share of the batch: products this small gain little from being split themselves.
+    Each of `shares` processes takes a share of the batch, since products this small gain little from being split
+    themselves; one more makes the next batch in the meantime.
     """
+    divided = Shares(model, shares)
+    batches = _batches(tokenizer, families, settings)
+    upcoming = _forked(lambda _: plain(next(batches)), divided.connections)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True
     )
@@ -82,17 +90,15 @@ def train(model, tokenizer, families: list[str], settings: WarmStart, threads: i
         return min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / settings.steps)))
 
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
-    batches, losses = _batches(tokenizer, families, settings), []
-    # One thread more makes the next batch in the meantime.
-    with ThreadPoolExecutor(threads + 1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        upcoming = pool.submit(next, batches)
-        for _ in tqdm(range(settings.steps), desc="warm start", mininterval=2):
-            sequences = upcoming.result().to(model.device)
-            upcoming = pool.submit(next, batches)
-            losses.append(set_gradients(model, sequences, threads, pool))
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            scheduler.step()
+    losses = []
+    upcoming.send(None)
+    for _ in tqdm(range(settings.steps), desc="warm start", mininterval=2):
+        batch = upcoming.recv()
+        upcoming.send(None)
+        losses.append(divided.set_gradients(batch))
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        scheduler.step()
     tail = losses[-max(1, len(losses) // 10) :]
     return round(sum(tail) / len(tail), 4)
 
@@ -107,22 +113,80 @@ def _batches(tokenizer, families: list[str], settings: WarmStart) -> Iterator[Se
         yield encode(tokenizer, problems, solutions)
 
 
-def set_gradients(model, sequences: Sequences, shares: int, pool: Executor) -> float:
-    """Give the parameters the gradient of the mean token loss; returns the loss."""
-    parameters, total = list(model.parameters()), sequences.lengths.sum()
-    in_order = sequences.by_length(len(sequences.lengths))[0]
+Plain = tuple[np.ndarray, ...]  # a batch as it travels between processes
 
-    def share(index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+
+def plain(sequences: Sequences) -> Plain:
+    return tuple(part.numpy() for part in (sequences.tokens, sequences.prompt_lengths, sequences.lengths))
+
+
+class Shares:
+    """The gradient of batches in shares, each computed by a process of its own, the first by this one.
+
+    The processes share the memory of parameters and gradients. A model on a GPU takes its shares in turn.
+    """
+
+    def __init__(self, model, count: int):
+        self.model, self.count = model, count
+        self.parameters = list(model.parameters())
+        self.connections: list[Connection] = []
+        self.gradients: list[list[Tensor]] = []
+        if model.device.type == "cpu":
+            model.share_memory()
+            for number in range(1, count):
+                gradients = [torch.empty_like(parameter).share_memory_() for parameter in self.parameters]
+
+                def answer(batch: Plain, number=number, gradients=gradients) -> float:
+                    found, loss = self._share(batch, number)
+                    for kept, gradient in zip(gradients, found, strict=True):
+                        kept.copy_(gradient)
+                    return loss
+
+                self.gradients.append(gradients)
+                self.connections.append(_forked(answer, self.connections))
+
+    def set_gradients(self, batch: Plain) -> float:
+        """Give the parameters the gradient of the mean token loss; returns the loss."""
+        for connection in self.connections:
+            connection.send(batch)
+        here = range(1 if self.connections else self.count)
+        gradients, losses = zip(*(self._share(batch, number) for number in here), strict=True)
+        losses += tuple(connection.recv() for connection in self.connections)
+        for parameter, *parts in zip(self.parameters, *gradients, *self.gradients, strict=True):
+            parameter.grad = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
+        return torch.tensor(losses).sum().item()
+
+    def _share(self, batch: Plain, number: int) -> tuple[tuple[Tensor, ...], float]:
+        """Gradient and loss of every `count`-th sequence: long and short ones alike. Nothing where none is left."""
+        sequences = Sequences(*map(torch.from_numpy, batch)).to(self.model.device)
+        total = sequences.lengths.sum()
+        index = sequences.by_length(len(sequences.lengths))[0][number :: self.count]
+        if not len(index):
+            return tuple(map(torch.zeros_like, self.parameters)), 0.0
         part = sequences.rows(index)
-        loss = -shared_statistics(model, part, temperature=1.0).logprob[part.mask].sum() / total
-        return torch.autograd.grad(loss, parameters), loss.detach()
+        loss = -shared_statistics(self.model, part, temperature=1.0).logprob[part.mask].sum() / total
+        return torch.autograd.grad(loss, self.parameters), loss.item()
 
-    # Every share has short and long sequences alike.
-    rows = [in_order[i::shares] for i in range(min(shares, len(in_order)))]
-    gradients, losses = zip(*pool.map(share, rows), strict=True)
-    for parameter, *parts in zip(parameters, *gradients, strict=True):
-        parameter.grad = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
-    return torch.stack(losses).sum().item()
+
+def _forked(answer: Callable[[Any], Any], others: list[Connection]) -> Connection:
+    """The connection to a process that sends `answer` of all it is sent, and ends with this one.
+
+    `others`: connections to earlier ones, which it must not hold open.
+    """
+    context = get_context("fork")
+    ours, theirs = context.Pipe()
+
+    def serve() -> None:
+        for connection in (ours, *others):
+            connection.close()
+        torch.set_num_threads(1)
+        with suppress(EOFError, ConnectionError, KeyboardInterrupt):
+            while True:
+                theirs.send(answer(theirs.recv()))
+
+    context.Process(target=serve, daemon=True).start()
+    theirs.close()
+    return ours
 
 
 def encode(tokenizer, problems: list[Problem], solutions: list[str]) -> Sequences:
