@@ -6,6 +6,11 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 # Model and tokenizer threads are set by the jobs themselves.
 export TOKENIZERS_PARALLELISM := false
+PIP := -m pip install --quiet --disable-pip-version-check
+# pip would compile all files of all packages; what the commands import is a third of them.
+IMPORTED := snakemake.cli matplotlib.pyplot pandas math_verify steer.verify.math.fallback transformers.models.qwen2.modeling_qwen2
+COMPILE := -c "import sys; from importlib import import_module; from steer.cli import COMMANDS; \
+	[import_module(name) for name in [*sys.argv[1:], *(path for path, _ in COMMANDS.values())]]" $(IMPORTED)
 SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)
 
 # verl has an environment of its own. On GPU nodes: make verl-setup VERL_REQUIREMENTS=requirements-verl-gpu.in
@@ -21,8 +26,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml requirements.in
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python >= 3.11 is needed; set PYTHON to one, e.g. make setup PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python $(PIP) --no-compile --requirement requirements.lock
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python $(COMPILE)
 	touch $@
 
 reproduce: setup
@@ -42,9 +48,9 @@ vllm-setup: .venv-vllm/.installed
 
 .venv-vllm/.installed: requirements.lock requirements-vllm.lock pyproject.toml
 	$(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
-		--requirement requirements.lock --requirement requirements-vllm.lock
-	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	.venv-vllm/bin/python $(PIP) --no-deps --no-compile --requirement requirements.lock \
+		--requirement requirements-vllm.lock
+	.venv-vllm/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 # vLLM as rollout engine, for real; nothing is compiled, which would take longer than the tests.
@@ -113,10 +119,10 @@ bench-setup: .venv-bench/.installed
 
 .venv-bench/.installed: requirements.lock benchmarks/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-		--requirement benchmarks/requirements.txt
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	.venv-bench/bin/python $(PIP) --no-compile --requirement requirements.lock
+	.venv-bench/bin/python $(PIP) --no-deps --no-compile --requirement benchmarks/requirements.txt
+	.venv-bench/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	env -u PYTHONDONTWRITEBYTECODE .venv-bench/bin/python $(COMPILE) trl.trainer.grpo_trainer
 	touch $@
 
 # Speed beside peers, tables for people and JSON below benchmarks/; alone on the machine, or the numbers mean little.

@@ -9,12 +9,14 @@ The verifier's share is that of the tiny experiment's base model, where `make re
 """
 
 import argparse
+import io
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -184,7 +186,12 @@ def peer_trainer(folder: str, tokenizer, texts: list[str]):
     trainer = GRPOTrainer(
         model=str(Path(folder, "model")), reward_funcs=coin, args=config, train_dataset=data, processing_class=tokenizer
     )
-    return trainer.train
+
+    def train() -> None:
+        with redirect_stdout(io.StringIO()):
+            trainer.train()
+
+    return train
 
 
 def operations() -> float:
