@@ -60,10 +60,12 @@ def main() -> None:
         if done.returncode:
             sys.exit(f"{name}: failed with status {done.returncode}")
         found[name] = json.loads(done.stdout.splitlines()[-1])
+    print(f"| {'what':52} | measured | aim     |\n|{'-' * 54}|---------:|---------|")
     for label, keys, wanted in SHOWN:
         shown = value(found, keys)
         if shown is not None:
-            print(f"{label:50} {shown:12.4g}   {wanted}")
+            print(f"| {label:52} | {shown:8.3g} | {wanted:7} |")
+    print()
     for part in found["growth"]["axes"]:
         fits = [shown_fit(part["fits"][kind]) for kind in ("seconds", "peak_mib")]
         print(f"{part['what'] + ' over ' + part['over']:32} time {fits[0]}; memory {fits[1]}")

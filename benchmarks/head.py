@@ -13,9 +13,10 @@ import time
 from types import SimpleNamespace
 
 import torch
-from measure import in_own_process, keep, peak_mib, rounded
+from measure import fit, in_own_process, keep, peak_mib, rounded, shown_fit
 
 KINDS = ("plain", "fused")
+TOKENS, VOCABULARY = 256, 151_936
 
 
 def one(kind: str, tokens: int, hidden: int, vocabulary: int, threads: int) -> dict[str, float]:
@@ -34,25 +35,42 @@ def one(kind: str, tokens: int, hidden: int, vocabulary: int, threads: int) -> d
     return {"seconds": time.perf_counter() - started, "peak_mib": peak_mib() - before}
 
 
+def growth(rows: list[dict]) -> dict[str, dict]:
+    """How seconds and memory grow with tokens, and with the vocabulary, where the other stands still."""
+    groups = {
+        "tokens": [row for row in rows if row["vocabulary"] == VOCABULARY],
+        "vocabulary": [row for row in rows if row["tokens"] == TOKENS],
+    }
+    found = {}
+    for over, mine in groups.items():
+        for kind in KINDS:
+            sizes = [row[over] for row in mine]
+            fits = {f: fit(sizes, [row[kind][f] for row in mine]) for f in ("seconds", "peak_mib")}
+            print(f"{kind} over {over}: time {shown_fit(fits['seconds'])}; memory {shown_fit(fits['peak_mib'])}")
+            found[f"{kind} over {over}"] = fits
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--one", nargs=4, metavar=("KIND", "TOKENS", "HIDDEN", "VOCABULARY"))
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2)
     args = parser.parse_args()
     if args.one:
         kind, *sizes = args.one
         print(json.dumps(one(kind, *map(int, sizes), args.threads)))
         return
-    sizes = [(256, 512, v) for v in (16_384, 32_768, 65_536)] + [(t, 512, 151_936) for t in (128, 256, 512, 1024)]
-    sizes = [(4096, 1536, 151_936)] if args.full else sizes
+    sizes = [(TOKENS, 512, v) for v in (16_384, 32_768, 65_536)] + [(t, 512, VOCABULARY) for t in (128, 256, 512, 1024)]
+    sizes = [(4096, 1536, VOCABULARY)] if args.full else sizes
     print(f"{'tokens':>7} {'hidden':>7} {'vocabulary':>10} {'time plain':>11} {'fused':>8} {'ratio':>6}"
           f" {'MiB plain':>10} {'fused':>8} {'ratio':>6}")  # fmt: skip
     rows = []
     for size in sizes:
         turns = [
             {kind: in_own_process("head.py", "--threads", args.threads, "--one", kind, *size) for kind in KINDS}
-            for _ in range(1 if args.full else 3)
+            for _ in range(args.repeats)
         ]
         best = {k: {f: min(turn[k][f] for turn in turns) for f in ("seconds", "peak_mib")} for k in KINDS}
         ratio = {f: best["fused"][f] / best["plain"][f] for f in ("seconds", "peak_mib")}
@@ -60,7 +78,8 @@ def main() -> None:
         print(f"{size[0]:7} {size[1]:7} {size[2]:10} {best['plain']['seconds']:10.2f}s {best['fused']['seconds']:7.2f}s"
               f" {ratio['seconds']:6.2f} {best['plain']['peak_mib']:10.0f} {best['fused']['peak_mib']:8.0f}"
               f" {ratio['peak_mib']:6.2f}", flush=True)  # fmt: skip
-    keep("head_full" if args.full else "head", {"threads": args.threads, "rows": rounded(rows)})
+    fits = {} if args.full else growth(rows)
+    keep("head_full" if args.full else "head", {"threads": args.threads, "rows": rounded(rows), "fits": rounded(fits)})
 
 
 if __name__ == "__main__":

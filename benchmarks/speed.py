@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py rollout      tokens per second at batch 256: ours, our plain decoder, `generate`
     python benchmarks/speed.py step         32 prompts x 8 x 28 new tokens, 4 updates, beside TRL's GRPOTrainer
-    python benchmarks/speed.py start        `steer --help`, planning the paper-scale DAG, and the verifier's share of a step
+    python benchmarks/speed.py start        `steer --help`, planning the paper-scale DAG, the verifier's share of a step
 
 Models are random: what is compared is the work on equal shapes. All of a section's subjects run in one process in turn.
 The verifier's share is that of the tiny experiment's base model, where `make reproduce` has left one.

@@ -18,9 +18,10 @@ EVERYTHING = frozenset({"reduction", "proxy_logprob"})
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Several blocks in both directions also for few tokens and a small vocabulary."""
+    """Several blocks in both directions also for few tokens and a small vocabulary, some of them kept for backward."""
     monkeypatch.setattr(fused_head, "_ELEMENTS", 256)
     monkeypatch.setattr(fused_head, "_ROWS", 7)
+    monkeypatch.setattr(fused_head, "_KEPT", 4000)
 
 
 def given(rows=17, hidden=8, vocabulary=700, dtype=torch.float32, scale=2.0):
@@ -70,6 +71,16 @@ def test_the_optional_statistics_carry_no_gradient(small_blocks, kind):
         if needs:
             assert not found.reduction.requires_grad and not found.proxy_logprob.requires_grad
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+def test_forward_keeps_no_more_logits_than_it_may_and_none_without_a_backward(small_blocks):
+    def kept(logprob):
+        return sum(value.numel() for value in logprob.grad_fn.saved_tensors if value.shape[-1] > 17)
+
+    states, weight, tokens = given()
+    assert 3000 < kept(fused_statistics(states, weight, tokens, 1.0)[0]) <= 4000
+    with torch.no_grad():
+        assert fused_statistics(states, weight, tokens, 1.0)[0].grad_fn is None
 
 
 def test_its_derivative_is_that_of_finite_differences(small_blocks):

@@ -1,6 +1,5 @@
 """Layers with a derivative written by hand, and gradients gathered from shares of a batch."""
 
-
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM

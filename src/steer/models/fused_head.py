@@ -2,12 +2,14 @@
 
 One pass over the vocabulary in blocks keeps per token the largest logit m, and with x = z - m the sums
 s = Σeˣ, t = Σeˣx, u = Σe²ˣ, v = Σe²ˣx; all three statistics follow from them. Backward computes each block's logits
-again. Sums are fp32 or wider whatever the model's type. A rank may hold a part of the vocabulary.
+again, on a CPU those beyond a fixed number that forward keeps. Sums are fp32 or wider whatever the model's type. A rank
+may hold a part of the vocabulary.
 """
 
 import importlib.util
 import math
 from dataclasses import dataclass
+from itertools import zip_longest
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +23,8 @@ from steer.models import fused_head_torch
 # Logits in one block: they stay in the cache of a processor, and fill a GPU.
 _ELEMENTS = 1 << 22
 _ROWS = 4096
+# Logits that wait for backward where there is one: a gibibyte in fp32. A processor has more room than operations.
+_KEPT = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ def fused_statistics(
 
     `hidden` (R, h), `weight` (V, h): the head's. Gradients flow through the first two to `hidden` and `weight`.
     """
-    return _FusedHead.apply(hidden, weight, tokens, temperature, shard)
+    room = _KEPT if torch.is_grad_enabled() and hidden.device.type == "cpu" else 0
+    return _FusedHead.apply(hidden, weight, tokens, temperature, shard, room)
 
 
 @torch.no_grad()
@@ -59,13 +64,18 @@ def fused_proxy_logprob(
 
 class _FusedHead(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, shard: Shard | None):
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, shard: Shard | None, room: int
+    ):
         ops, scaled = _ops(hidden), _wide(hidden) / temperature
         m = torch.full((len(hidden),), torch.finfo(scaled.dtype).min / 4, dtype=scaled.dtype, device=hidden.device)
         sums = m.new_zeros(4, len(hidden))
-        chosen = torch.zeros_like(m)
+        chosen, kept = torch.zeros_like(m), []
         for rows, columns, part in _blocks(scaled, weight):
             z = scaled[rows] @ part.t()
+            room -= z.numel()
+            if room >= 0:
+                kept.append(z.clone())
             where, local = _in_block(tokens[rows], columns, shard)
             chosen[rows][where] = z[where, local]
             ops.accumulate(z, m[rows], sums[:, rows])
@@ -76,20 +86,20 @@ class _FusedHead(torch.autograd.Function):
         # log π = x - log s, so Σπ²(log π + H) = (v - (log s - H)·u) / s².
         reduction = (v + (entropy - log_s) * u) / s.square()
         total = m + log_s
-        ctx.save_for_backward(hidden, weight, tokens, total, entropy)
+        ctx.save_for_backward(hidden, weight, tokens, total, entropy, *kept)
         ctx.temperature, ctx.shard = temperature, shard
         ctx.mark_non_differentiable(reduction, m)
         return chosen - total, entropy, reduction, m
 
     @staticmethod
     def backward(ctx: Any, d_logprob: Tensor | None, d_entropy: Tensor | None, *_: Any):
-        hidden, weight, tokens, total, entropy = ctx.saved_tensors
+        hidden, weight, tokens, total, entropy, *kept = ctx.saved_tensors
         ops, scaled = _ops(hidden), _wide(hidden) / ctx.temperature
         want_hidden, want_weight = ctx.needs_input_grad[:2]
         d_hidden = torch.zeros_like(scaled) if want_hidden else None
         d_weight = torch.zeros(weight.shape, dtype=scaled.dtype, device=weight.device) if want_weight else None
-        for rows, columns, part in _blocks(scaled, weight):
-            z = scaled[rows] @ part.t()
+        for (rows, columns, part), known in zip_longest(_blocks(scaled, weight), kept):
+            z = scaled[rows] @ part.t() if known is None else known.clone()
             ops.gradient_(z, total[rows], entropy[rows], d_logprob[rows], d_entropy[rows])
             where, local = _in_block(tokens[rows], columns, ctx.shard)
             z[where, local] += d_logprob[rows][where]
@@ -99,7 +109,7 @@ class _FusedHead(torch.autograd.Function):
                 d_weight[columns].addmm_(z.t(), scaled[rows])
         if want_hidden:
             d_hidden = _summed(d_hidden.div_(ctx.temperature), ctx.shard).to(hidden.dtype)
-        return d_hidden, None if d_weight is None else d_weight.to(weight.dtype), None, None, None
+        return d_hidden, None if d_weight is None else d_weight.to(weight.dtype), None, None, None, None
 
 
 def _wide(values: Tensor) -> Tensor:

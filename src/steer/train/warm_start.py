@@ -41,7 +41,9 @@ from steer.verify.responses import Verifier
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where the model and its tokenizer go")
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="processes, a share of each batch each (default 2)")
+    parser.add_argument(
+        "--threads", type=int, default=2, metavar="N", help="processes, a share of each batch each (default 2)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
