@@ -23,8 +23,8 @@ from steer.models import fused_head_torch
 # Logits in one block: they stay in the cache of a processor, and fill a GPU.
 _ELEMENTS = 1 << 22
 _ROWS = 4096
-# Logits that wait for backward where there is one: a gibibyte in fp32. A processor has more room than operations.
-_KEPT = 1 << 28
+# Logits that wait for backward where there is one: half a gibibyte in fp32. A processor has more room than operations.
+_KEPT = 1 << 27
 
 
 @dataclass(frozen=True)

@@ -30,4 +30,5 @@ def gradient_(z: Tensor, total: Tensor, entropy: Tensor, d_logprob: Tensor, d_en
     dz = -π·(d_logprob + d_entropy·(log π + H))."""
     log_pi = z.sub_(total[:, None])
     pi = log_pi.exp()
-    log_pi.add_(entropy[:, None]).mul_(d_entropy[:, None]).add_(d_logprob[:, None]).mul_(pi).neg_()
+    constant = torch.addcmul(d_logprob, d_entropy, entropy).neg_()
+    torch.addcmul(constant[:, None], log_pi, d_entropy.neg()[:, None], out=log_pi).mul_(pi)

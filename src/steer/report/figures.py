@@ -7,14 +7,9 @@ bytes. Where all of them together exceed the budget they are scaled down alike, 
 import base64
 import io
 import json
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
-
-from PIL import Image as Pillow
 
 from steer.report.tables import natural, title_of
 
@@ -80,44 +75,30 @@ def _caption(folder: Path, stem: str) -> str:
 
 def embed(figures: list[Figure], budget: int, missing: list[str]) -> tuple[dict[str, Image], int]:
     """Images by title with all URIs within `budget` bytes if the smallest width allows, and the width used."""
-    width, images = WIDTHS[0], {}
-    # The encoder works without the interpreter's lock.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        sources = list(pool.map(_read, figures))
-        for width in WIDTHS:
-            images, left = {}, budget
-            made = pool.map(partial(_image, width=width), sources)
-            for figure, image in zip(figures, made, strict=True):
-                if image is not None:
-                    images[figure.title] = image
-                    left -= len(image.uri)
-                if left < 0 and width != WIDTHS[-1]:
-                    made.close()  # what has not begun is not made
-                    break
-            else:
-                break
-    missing.extend(source for source in sources if isinstance(source, str))
+    width = WIDTHS[0]
+    images: dict[str, Image] = {}
+    for width in WIDTHS:
+        notes: list[str] = []
+        images = {figure.title: image for figure in figures if (image := _image(figure, width, notes))}
+        if sum(len(image.uri) for image in images.values()) <= budget:
+            break
+    missing.extend(notes)
     return images, width
 
 
-def _read(figure: Figure) -> "Pillow.Image | Image | str | None":
-    """The picture, an image that is ready, or why there is none; None where there is nothing to show."""
+def _image(figure: Figure, width: int, notes: list[str]) -> Image | None:
+    from PIL import Image as Pillow
+
     if figure.path is None:
         return None
     if figure.path.suffix == ".svg":
         return Image(_uri("image/svg+xml", figure.path.read_bytes()), None, None)
     try:
         with Pillow.open(figure.path) as opened:
-            return opened.convert("RGBA" if "A" in opened.getbands() or "transparency" in opened.info else "RGB")
+            picture = opened.convert("RGBA" if "A" in opened.getbands() or "transparency" in opened.info else "RGB")
     except (OSError, SyntaxError) as error:
-        return f"figures/{figure.path.name} is left out: {error}"
-
-
-def _image(source: "Pillow.Image | Image | str | None", width: int) -> Image | None:
-    """What `_read` gave, at most `width` pixels wide; at the last width stored with loss."""
-    if not isinstance(source, Pillow.Image):
-        return source if isinstance(source, Image) else None
-    picture = source
+        notes.append(f"figures/{figure.path.name} is left out: {error}")
+        return None
     if picture.width > width:
         height = round(picture.height * width / picture.width)
         picture = picture.resize((width, height), Pillow.Resampling.LANCZOS)
