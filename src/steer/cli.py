@@ -39,7 +39,6 @@ def _imported(path: str) -> ModuleType:
     try:
         return importlib.import_module(path)
     finally:
-        gc.freeze()
         gc.enable()
 
 
