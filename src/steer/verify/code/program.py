@@ -8,6 +8,7 @@ from steer.errors import UserError
 
 TIME_LIMIT_S = 10.0
 MEMORY_LIMIT_MB = 1024
+MAX_DIGITS = 100_000  # of an integer in a test
 
 REASONS = (
     "wrong_answer",
