@@ -165,7 +165,7 @@ def test_depth_is_bounded():
 )
 def test_hostile_json_raises_only_what_is_caught(message):
     for tag in [*wire._DECODERS, "ndarray"]:
-        with contextlib.suppress(ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
+        with contextlib.suppress(*wire.MALFORMED):
             wire.decoder()(json.dumps({tag: message}).replace("NaN", "0").replace("Infinity", "0").encode())
 
 

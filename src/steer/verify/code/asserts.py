@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+from types import CodeType
 from typing import Any
 
 from steer.verify.code.remote import BadTest, Link, Remote
@@ -52,10 +53,19 @@ def prepare(tests: dict) -> tuple[ast.Module, bool]:
     return tree, has_check and not called and entry_point is not None
 
 
+def compiled(tests: dict) -> tuple[CodeType, bool, set[str]]:
+    """The code of the tests, whether `check` is still to be called, and the names that the program must lend."""
+    try:
+        tree, call_check = prepare(tests)
+        return compile(tree, "<tests>", "exec"), call_check, _free_names(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise BadTest(f"bad input: tests.code is not Python ({error})") from None
+
+
 def run_tests(tests: dict, session: Session) -> None:
     """Run the test code against the candidate; returns on success, raises `Stop` with the reason otherwise."""
     link = Link(session)
-    tree, call_check = prepare(tests)
+    code, call_check, free = compiled(tests)
     entry_point = tests.get("entry_point")
     names = Names(link)
     names["__name__"] = "tests"
@@ -64,15 +74,14 @@ def run_tests(tests: dict, session: Session) -> None:
         names["candidate"] = candidate
         if entry_point.isidentifier():
             names[entry_point] = candidate
-    # Functions defined by the test code read globals through the dictionary itself, which skips __missing__.
-    free = _free_names(tree)
     try:
+        # Functions defined by the test code read globals through the dictionary itself, which skips __missing__.
         for name in sorted(free - set(names)):
             if not hasattr(builtins, name):
                 reply = link.exchange(["lookup", name])
                 if reply[0] != "missing":
                     names[name] = reply[1]
-        exec(compile(tree, "<tests>", "exec"), names)
+        exec(code, names)
         if call_check:
             names["check"](candidate)
     except (Stop, BadTest):
@@ -80,7 +89,7 @@ def run_tests(tests: dict, session: Session) -> None:
     except MemoryError:
         raise link.end or Stop("memory", "the answer is too large to check") from None
     except BaseException as error:  # test code meets answers of any type: whatever it raises is a failure
-        raise link.end or Stop(_reason(error), f"{type(error).__name__}: {error}"[:300]) from None
+        raise link.end or Stop(_reason(error), _said(error)) from None
     if link.end is not None:
         raise link.end
 
@@ -89,6 +98,13 @@ def _reason(error: BaseException) -> str:
     if hasattr(error, "from_candidate"):
         return "runtime_error"
     return "missing_entry_point" if isinstance(error, NameError) else "wrong_answer"
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:300]
+    except ValueError:  # a key error that holds an integer of too many digits
+        return type(error).__name__
 
 
 def _free_names(tree: ast.Module) -> set[str]:

@@ -174,9 +174,9 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
     finally:
         os.close(reader)
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if not data:
-        raise ZygoteLost("cpu_timeout")
+        raise ZygoteLost("cpu_timeout" if status < 0 else "bad input: the test ended its own process")
     report = json.loads(data)
     total.add((report["cpu"], report["wall"]))
     if report["lost"]:
@@ -217,8 +217,6 @@ def _tester(job: dict, zygote: Any, writer: int) -> None:
             report["lost"] = str(error)
         except remote.BadTest as error:
             report["bad_test"] = str(error)
-        except SyntaxError as error:  # the candidate's own is reported by its process
-            report["bad_test"] = f"bad input: tests.code is not Python ({error})"
         os.write(writer, json.dumps(report).encode())
     finally:
         os._exit(0)
