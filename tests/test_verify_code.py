@@ -47,6 +47,10 @@ def test_lines_in_lines_out_in_order():
     assert all(set(v) == {"id", "verdict", "reason", "cpu_seconds", "wall_seconds"} for v in verdicts)
 
 
+def deep_list(depth):
+    return json.loads("[" * depth + "]" * depth)
+
+
 def test_a_bad_line_has_a_verdict_of_its_own():
     good = {"id": "good", "program": SQUARE, "tests": SQUARES}
     bad = [
@@ -63,6 +67,14 @@ def test_a_bad_line_has_a_verdict_of_its_own():
         {**good, "time_limit_s": -1},
         {**good, "time_limit_s": "2"},
         {**good, "time_limit_s": 1e9},
+        {**good, "time_limit_s": 10**400},
+        {**good, "time_limit_s": True},
+        {**good, "time_limit_s": float("nan")},
+        {**good, "memory_limit_mb": True},
+        {**good, "tests": {**SQUARES, "cases": [{"args": deep_list(400), "expected": 1}]}},
+        {**good, "tests": asserts("assert f('\ud800') == 1")},
+        {**good, "tests": asserts("return f(3)")},
+        {**good, "tests": asserts("import os\nos._exit(0)")},
         {**good, "memory_limit_mb": -5},
         {**good, "tests": {**SQUARES, "cases": []}},
         {**good, "tests": {**SQUARES, "cases": [{"args": 3, "expected": 9}]}},
@@ -79,6 +91,19 @@ def test_a_bad_line_has_a_verdict_of_its_own():
     assert [v["verdict"] for v in verdicts[::2]] == ["pass"] * len(bad)
     assert [v["verdict"] for v in verdicts[1::2]] == ["sandbox_error"] * len(bad)
     assert all(v["reason"] for v in verdicts[1::2])
+
+
+def test_integers_of_more_than_4300_digits_can_be_expected():
+    tests = '{"kind": "function", "entry_point": "f", "cases": [{"args": [], "expected": 1%s}]}' % ("0" * 5000)
+    lines = [f'{{"program": "def f(): return 10 ** {power}", "tests": {tests}}}' for power in (5000, 5001)]
+    assert [verdict["verdict"] for verdict in command(lines)[1]] == ["pass", "fail"]
+
+
+def test_the_judge_runs_the_code_of_its_caller():
+    """Not another copy of this package that is installed beside it."""
+    with Sandbox(1) as sandbox:
+        arguments = sandbox._free.queue[0].process.args
+    assert f"sys.path.insert(0, {SOURCE!r})" in arguments[-1]
 
 
 def test_probe_names_every_layer():

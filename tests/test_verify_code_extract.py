@@ -49,6 +49,10 @@ def doubles(program, name="f"):
         "```python\ndef f(x: List[int]):\n    return int(half(4 * x))\n```",
         f"Sure:\n\n{WHOLE}\nThis isn't hard.",
         f"<think>\n```python\ndef f(x): return 0\n```\n</think>\n```python\n{WHOLE}```",
+        "\treturn 2 * x\n",
+        "  y = 2 * x\n  return y\n",
+        "        return 2 * x\n",
+        "    return 2 * x<|endoftext|>def g(",
     ],
 )
 def test_a_continuation_of_a_prompt(response):
@@ -75,6 +79,21 @@ def test_a_continuation_of_a_prompt(response):
         "```python\ndef g(x):\n    return 2 * x\n```\nthen\n```python\ndef f(x):\n    return g(x)\n```",
         "```python\nimport math\n```\n```python\ndef f(x):\n    return math.floor(2 * x)\n```",
         f"```json\n{{}}\n```\n```python\n{WHOLE}```\n```cpp\nint f(int x);\n```",
+        "1. So:\n\n   ```python\n   def f(x):\n       return 2 * x\n   ```\n",
+        "\t```python\n\tdef f(x):\n\t\treturn 2 * x\n\t```\n",
+        "```python\n    def f(x):\n        return 2 * x\n```",
+        'So:\n```python\ndef f(x):\n    """Doc:\n```\nf(2)\n```\n    """\n    return 2 * x\n```\nDone.',
+        "```python\n>>> def f(x):\n...     return 2 * x\n...\n>>> f(2)\n4\n```",
+        f"```{{.python}}\n{WHOLE}```",
+        f"```python\n{WHOLE}````",
+        f"```python\n{WHOLE}```<|im_end|>",
+        f"```python\n{WHOLE}``` That is all.",
+        f"```python\n{WHOLE.rstrip()}```",
+        f"[BEGIN]\n{WHOLE}[DONE]\nYou are",
+        f"```python\n{WHOLE}\ndef main():\n    print(f(",
+        f"```python\n{WHOLE}```\nAgain:\n```python\ndef f(x):\n    return 2 * (x",
+        "```python\ndef f(x):\n\u00a0\u00a0\u00a0\u00a0return 2 * x\n```",
+        f"\ufeff{WHOLE}",
     ],
 )
 def test_a_program_that_stands_alone(response):
@@ -85,6 +104,7 @@ def test_the_last_block_counts_without_an_entry_point():
     assert extract_program("```python\nprint(1)\n```\n```python\nprint(2)\n```") == "print(2)\n"
     assert extract_program("```python\nprint(1)\n```\n```python\nprint(2\n```") == "print(1)\n"
     assert extract_program("n = int(input())\nprint(n)\n") == "n = int(input())\nprint(n)\n"
+    assert extract_program("```python\nprint(1)\n```\nOutput:\n```\n1\n```") == "print(1)\n"
 
 
 def test_a_method_is_found_by_its_last_name():
@@ -112,10 +132,10 @@ def test_a_method_is_found_by_its_last_name():
     ],
 )
 def test_hostile_responses_take_bounded_time(response):
-    started = time.monotonic()
+    started = time.process_time()
     for prefix in ("", PREFIX):
         assert isinstance(extract_program(response, prefix, "f"), str)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @settings(deadline=None, max_examples=100)

@@ -2,15 +2,20 @@
 
 import ctypes
 import os
+from pathlib import Path
 
 import pytest
 
+from steer import cli
+from steer.configs.load import load_config
 from steer.errors import UserError
 from steer.verify.code import Program, Sandbox
 from steer.verify.code.isolate import LAYERS
+from steer.verify.responses import Verifier
 from tests.hostile import CONTAINED
 from tests.hostile.escapes import syscall, tries
 
+NANO = Path(__file__).resolve().parents[1] / "configs/nano.yaml"
 NAMESPACES = ("user_namespace", "mount_namespace", "pid_namespace", "network_namespace", "ipc_namespace")
 ATTEMPTS = {
     "seccomp": [
@@ -93,6 +98,7 @@ def test_a_layer_holds_alone(layer):
 def test_without_the_layer_some_attempt_succeeds(layer):
     """So that the test above tests something."""
     _, judged = verdicts((*OTHERS[layer], layer), ATTEMPTS[layer])
+    Path("/var/tmp/steer-out").unlink(missing_ok=True)  # the attempt on landlock
     assert any(verdict.verdict == "fail" for verdict in judged)
 
 
@@ -122,3 +128,14 @@ def test_a_required_layer_that_is_missing_is_an_error_and_others_are_one_line(ca
     with pytest.raises(UserError, match="no layer is called firewall"):
         Sandbox(1, require=("firewall",))
     assert capfd.readouterr().err == ""
+
+
+def test_the_configuration_can_require_a_layer(tmp_path):
+    """`reward.require` reaches the sandbox of `steer grade`, which stops before it judges anything."""
+    path = tmp_path / "c.yaml"
+    path.write_text(f"extends: {NANO}\nreward: {{require: [firewall]}}\n")
+    reward = load_config(path).reward
+    with pytest.raises(UserError, match="no layer is called firewall"):
+        Verifier(require=reward.require)
+    arguments = ["grade", "--config", str(path), "--data", "no", "--generations", "no", "--out", str(tmp_path / "out")]
+    assert cli.main(arguments) == 2

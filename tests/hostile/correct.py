@@ -108,4 +108,50 @@ RUNNING = [
     Case("check called by the test", "def f(x): return x", asserts("def check(candidate):\n    assert candidate(1) == 1\ncheck(f)")),
     Case("10,000 cases", "def f(x): return x * x", function(*(([i], i * i) for i in range(10_000)))),
 ]  # fmt: skip
-CASES = [*READING, *WRITING, *RUNNING]
+FAST = """
+import os, sys
+from io import BytesIO, IOBase
+class Out(IOBase):
+    def __init__(self, file):
+        self.fd, self.buffer = file.fileno(), BytesIO()
+    def write(self, text): self.buffer.write(text.encode())
+    def flush(self):
+        os.write(self.fd, self.buffer.getvalue()); self.buffer.truncate(0); self.buffer.seek(0)
+sys.stdout = Out(sys.stdout)
+print(int(input()) ** 2)
+"""
+DEEP = "import resource, sys, threading\nresource.setrlimit(resource.RLIMIT_STACK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))\nsys.setrecursionlimit(10 ** 6)\nthreading.stack_size(512 << 20)\ndef d(n): return 0 if n == 0 else 1 + d(n - 1)\nt = threading.Thread(target=lambda: print(d(100_000) - 100_000 + int(input()) ** 2)); t.start(); t.join()"
+STACK = """
+class Stack:
+    def __init__(s): s.a = []
+    def push(s, x): s.a.append(x)
+    def __len__(s): return len(s.a)
+    def __iter__(s): return iter(s.a)
+    def __getitem__(s, i): return s.a[i]
+    def __str__(s): return f'<{s.a}>'
+    def __enter__(s): return s
+    def __exit__(s, *_): s.a.clear()
+"""
+ANSWERS = [
+    Case("output class of its own", FAST, SQUARES_READ),
+    Case("stack beyond the memory limit", DEEP, SQUARES_READ),
+    Case("fifty threads", "from concurrent.futures import ThreadPoolExecutor\nimport time\nwith ThreadPoolExecutor(50) as e: list(e.map(lambda v: time.sleep(0.01), range(50)))\nprint(int(input()) ** 2)", SQUARES_READ, memory_limit_mb=128),
+    Case("fields of a named tuple", "from collections import namedtuple\nP = namedtuple('P', 'a b')\ndef f(x): return P(x, 2)", asserts("r = f(1)\nassert (r.a, r.b) == (1, 2) == r")),
+    Case("counter, default and order", "from collections import Counter, OrderedDict, defaultdict\ndef f(s): return Counter(s), defaultdict(list, a=[1]), OrderedDict(b=1, a=2)", asserts("from collections import Counter, OrderedDict\nc, d, o = f('aab')\nassert c.most_common(1) == [('a', 2)] and c == Counter('aba') and c['z'] == 0\nassert d['z'] == [] and d == {'a': [1], 'z': []}\nassert o != OrderedDict(a=2, b=1) and o.popitem(last=False) == ('b', 1)")),
+    Case("dates", "import datetime\ndef f(a, b): return a - b, a.date()", asserts("from datetime import date, datetime, timedelta\nassert f(datetime(2020, 1, 2), datetime(2020, 1, 1)) == (timedelta(days=1), date(2020, 1, 2))")),
+    Case("types", "def f(x): return [type(v) for v in x]", asserts("assert f([1, 'a', None]) == [int, str, type(None)]")),
+    Case("exception of a class below", "class E(ValueError): pass\ndef f(x): raise E('neg', x)", asserts("try:\n    f(-1)\nexcept ValueError as error:\n    assert error.args == ('neg', -1)\nelse:\n    assert False")),
+    Case("exception class of the program", "class Base(Exception): pass\nclass Low(Base): pass\ndef f(x): raise Low('no')", asserts("for kind in (Low, Base):\n    try:\n        f(-1)\n    except kind as error:\n        assert str(error) == 'no'\n    else:\n        assert False")),
+    Case("text of a key error", "def f(x): return {}[x]", asserts("try:\n    f('a')\nexcept KeyError as error:\n    assert str(error) == \"'a'\"\nelse:\n    assert False")),
+    Case("assertion of the program", "def f(x): assert x > 0, 'positive'", asserts("done = False\ntry:\n    f(-1)\nexcept AssertionError as error:\n    done = str(error) == 'positive'\nassert done")),
+    Case("measured and run through", STACK, asserts("with Stack() as s:\n    s.push(4)\n    s.push(5)\n    assert len(s) == 2 and list(s) == [4, 5] and s[-1] == 5 and str(s) == '<[4, 5]>'\nassert len(s) == 0", "Stack")),
+    Case("class and static methods", "class C:\n    two = 2\n    def __init__(s, r): s.r = r\n    @classmethod\n    def unit(c): return c(1)", asserts("assert C.unit().r == 1 and C.two == 2", "C")),
+    Case("the function as its own argument", "def f(g, x=None): return (lambda v: g(g(v))) if x is None else g(x)", asserts("assert f(lambda v: v + 1)(3) == 5 and f(f(lambda v: v + 1), 3) == 5 and f(f, len) is not None")),
+    Case("coroutine", "async def f(x): return x * x", asserts("import asyncio\nassert asyncio.run(f(3)) == 9")),
+    Case("method of an object made by the test", "class Solution:\n    def f(self, x): return x * x", asserts("assert Solution().f(3) == 9", "Solution.f")),
+    Case("entry point with a call", "class Solution:\n    def f(self, x): return x * x", asserts("def check(candidate):\n    assert candidate(x=3) == 9", "Solution().f")),
+    Case("candidate in plain asserts", "def f(x): return x * x", asserts("assert candidate(3) == 9")),
+    Case("unittest and pytest", "def f(x):\n    if x < 0: raise ValueError('neg')\n    return x * x", asserts("import unittest, pytest\nt = unittest.TestCase()\nt.assertRaises(ValueError, f, -1)\nt.assertEqual(f(3), 9)\nwith pytest.raises(ValueError, match='neg'): f(-1)")),
+    Case("digits of a large answer", "import math\ndef f(n): return math.factorial(n)", asserts("assert len(str(f(2000))) == 5736")),
+]  # fmt: skip
+CASES = [*READING, *WRITING, *RUNNING, *ANSWERS]

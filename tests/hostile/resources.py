@@ -60,4 +60,11 @@ CASES = [
     Case("closes everything", "import os\nos.closerange(0, 100)", SQUARES, fails()),
     Case("closes everything and spins", "import os\nos.closerange(0, 100)\nwhile True: pass", SQUARES_READ, fails("cpu_timeout"), 0.4),
     Case("never reads", "print(9)", stdin(("9" * (1 << 22), "8")), fails("wrong_answer")),
+    Case("endless unread frames", "import os\nd = b'\\0\\x10\\0\\0' + b'x' * (1 << 20)\nwhile True: os.write(3, d)", SQUARES_READ, fails("output_limit", "cpu_timeout"), 5.0),
+    Case("colliding numbers in a frame", "import json, os, struct, time\ndef f(x):\n    d = json.dumps(['ok', {'set': [i * (2 ** 61 - 1) for i in range(400_000)]}]).encode()\n    os.write(3, struct.pack('>I', len(d)) + d)\n    time.sleep(9)", SQUARES, fails("cpu_timeout", "wrong_answer", "wall_timeout")),
+    Case("time of children nobody waits for", "import os, time\nfor _ in range(2):\n    if os.fork() == 0:\n        while time.process_time() < 0.45: pass\n        os._exit(0)\ntime.sleep(1.5)\nprint(int(input()) ** 2)", SQUARES_READ, fails("cpu_timeout"), 0.2),
+    Case("memory for a moment", "a = b'x' * (400 << 20)\ndel a\nprint(int(input()) ** 2)", SQUARES_READ, fails("memory"), 5.0),
+    Case("memory of threads", "import threading, time\ndef g():\n    a = b'x' * (60 << 20); time.sleep(9)\nfor _ in range(8): threading.Thread(target=g).start()", SQUARES_READ, fails("memory"), 5.0),
+    Case("memory of arrays", "import numpy as np\na = [np.ones(1 << 24) for _ in range(100)]", SQUARES_READ, fails("memory"), 5.0),
+    Case("stopped child", "import os, signal\nif os.fork() == 0: os.kill(os.getpid(), signal.SIGSTOP)\nos.wait()", SQUARES_READ, fails("wall_timeout"), 0.2),
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 # ruff: noqa: E501  # a program a line
 
-from tests.hostile import SQUARES, SQUARES_ASSERTED, SQUARES_READ, Case, asserts, fails, stdin
+from tests.hostile import SQUARES, SQUARES_ASSERTED, SQUARES_READ, Case, asserts, fails, function, stdin
 
 ALWAYS_EQUAL = """
 class Any:
@@ -52,6 +52,18 @@ import os, json, struct
 def frame(message):
     data = json.dumps(message).encode()
     return struct.pack('>I', len(data)) + data
+"""
+
+RAISES = asserts("try:\n    f(-1)\nexcept:\n    pass\nelse:\n    assert False")
+# EvalPlus' comparison of numbers, as its data sets on the hub have it.
+ALL_CLOSE = """
+import numpy as np
+def assertion(out, exp, atol):
+    atol = 1e-6
+    if out != exp and atol != 0:
+        assert np.allclose(out, exp, rtol=1e-07, atol=atol)
+    else:
+        assert out == exp
 """
 
 CASES = [
@@ -119,4 +131,21 @@ CASES = [
     Case("endless parentheses", "(" * 100_000 + ")" * 100_000, SQUARES, fails("syntax_error")),
     Case("endless minus", "def f(x): return " + "-" * 100_000 + "1", SQUARES, fails()),
     Case("empty", "", SQUARES_READ, fails("no_output")),
+    Case("number that cannot be compared", "from decimal import Decimal\ndef f(x): return [Decimal('sNaN')]", function(([3], [9])), fails("wrong_answer")),
+    Case("frame of garbage, stdin", "import os\nos.write(3, b'\\0\\0\\0\\7garbage')\nprint(0)", SQUARES_READ, fails()),
+    Case("frame of a number, stdin", FORGED + "os.write(3, frame(7))\nprint(0)", SQUARES_READ, fails()),
+    Case("error of a huge integer", FORGED + "os.write(3, frame(['error', 'X', {'int': '0x' + 'f' * 100000}]))\nos._exit(1)", SQUARES, fails()),
+    Case("slow fraction", FORGED + "def f(x):\n    n = {'int': '0x' + 'fedcba987' * 10 ** 6}\n    os.write(3, frame(['ok', {'fraction': [n, n]}]))\n    os._exit(0)", SQUARES, fails()),
+    Case("half-closed line", FORGED + "import socket, time\nos.write(3, frame(['ready']))\nsocket.socket(fileno=3).shutdown(socket.SHUT_WR)\nos._exit(0)", function((["x" * 900_000], 9), (["y" * 900_000], 9)), fails()),
+    Case("hangs where an exception is expected", "def f(x):\n    while True: pass", RAISES, fails("cpu_timeout"), 0.4),
+    Case("exits where an exception is expected", "import os\ndef f(x): os._exit(0)", RAISES, fails("no_output")),
+    Case("runs out of memory where an exception is expected", "def f(x): return bytearray(20 << 30)", RAISES, fails("memory")),
+    Case("ends the loop of the test", "def f(x): raise StopIteration", asserts("for got, wanted in zip(map(f, [1, 2]), [1, 4]):\n    assert got == wanted"), fails("runtime_error")),
+    Case("ends the loop of the test by a subclass", "class E(StopIteration): pass\ndef f(x): raise E", asserts("for got, wanted in zip(map(f, [1, 2]), [1, 4]):\n    assert got == wanted"), fails("runtime_error")),
+    Case("nothing is close to a number", "def f(x): return []", asserts(ALL_CLOSE + "assertion(f(3), 9.0, 0)"), fails("wrong_answer"), 5.0),
+    Case("a number is close to nothing", "def f(x): return 5.0", asserts(ALL_CLOSE + "assertion(f(3), [], 0)"), fails("wrong_answer"), 5.0),
+    Case("far below the root", "def f(c): return -1e9", asserts("def check(candidate):\n    for inp in [[[1, 1]]]:\n        assert _poly(*candidate(*inp), inp) <= 0.0001\ndef _poly(xs, x): return sum(c * x ** i for i, c in enumerate(xs))"), fails("wrong_answer")),
+    Case("key error of a huge integer", "def f(x): return 1 << (1 << 20)", asserts("assert {9: 1}[f(3)]"), fails("wrong_answer")),
+    Case("claims to be its own sum", "class C:\n    def __sub__(s, o): return 0\n    def __rsub__(s, o): return 0\n    __add__ = __mul__ = __sub__\ndef f(x): return C()", asserts("assert abs(9 - f(3)) < 1e-6"), fails("wrong_answer")),
+    Case("singleton class", "class P:\n    def __new__(c, *a): return ONE\n    def __eq__(s, o): return True\nONE = object.__new__(P)\ndef f(p): return ONE", asserts("assert f(P(1)) == P(2)"), fails("wrong_answer")),
 ]  # fmt: skip

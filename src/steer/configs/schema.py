@@ -86,6 +86,9 @@ class Reward(Section):
     code_batch_limit_s: Annotated[float, Field(gt=0)] | None = Field(
         600, description="wall seconds for the programs of one step; those not reached are masked out"
     )
+    require: tuple[str, ...] = Field(
+        (), description="kernel layers of the code sandbox without which nothing is judged (docs/verifiers-code.md)"
+    )
 
 
 class Evaluation(Section):

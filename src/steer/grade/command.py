@@ -26,7 +26,8 @@ def run(args: argparse.Namespace) -> None:
     config = config_from(args)
     reward = config.reward
     totals = {}
-    with Verifier(args.workers, reward.code_time_limit_s, reward.code_memory_limit_mb) as verifier:
+    limits = reward.code_time_limit_s, reward.code_memory_limit_mb
+    with Verifier(args.workers, *limits, require=reward.require) as verifier:
         for name in tqdm(config.data.benchmarks, desc="grade"):
             problems = [Problem.from_json(row) for row in read_jsonl(Path(args.data) / f"{name}.jsonl")]
             generations = read_jsonl(Path(args.generations) / f"{name}.jsonl.gz")

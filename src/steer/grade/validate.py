@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> None:
     others = config.model_copy(update={"evaluation": evaluation.model_copy(update={"seed": evaluation.seed + 1})})
     with model_answers(args, others, {evaluation.select_by: problems}) as answer:
         rows = answer(evaluation.select_by, problems)
-    with Verifier(args.threads, reward.code_time_limit_s, reward.code_memory_limit_mb) as verifier:
+    limits = reward.code_time_limit_s, reward.code_memory_limit_mb
+    with Verifier(args.threads, *limits, require=reward.require) as verifier:
         verdicts = grade(problems, rows, verifier, args.model)
     write_jsonl(args.out, verdicts)
     print(json.dumps({"model": args.model, **Counter(v["verdict"] for row in verdicts for v in row["verdicts"])}))

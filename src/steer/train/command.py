@@ -157,7 +157,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
         "seed": seed,
         "slots": method.settings,
         "training": config.training_for(name).model_dump(),
-        "reward": config.reward.model_dump(),
+        "reward": config.reward.model_dump(exclude={"require"}),  # of the machine, not of the run
         "rollout": config.rollout.model_dump(),
         "lora": config.model.lora and config.model.lora.model_dump(),
     }

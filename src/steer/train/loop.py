@@ -75,7 +75,7 @@ class Trainer:
         limits = given.code_time_limit_s, given.code_memory_limit_mb, given.code_batch_limit_s
         with (
             closing(self.engine(self.model, self.tokenizer)) as engine,
-            (self.verifier or Verifier)(given.verifier_workers, *limits) as verifier,
+            (self.verifier or Verifier)(given.verifier_workers, *limits, given.require) as verifier,
         ):
             steps = range(first, training.steps + 1)
             shown = {"desc": self.method.name, "mininterval": 5, "disable": not is_main()}

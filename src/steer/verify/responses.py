@@ -26,7 +26,7 @@ class Verifier:
     """Both verifiers with their worker processes, which start when first needed and end with the `with` block.
 
     Limits of one program: CPU seconds and MiB. `batch_limit_s`: wall seconds for all programs of one `verify`; those
-    not reached by then are unverifiable.
+    not reached by then are unverifiable. `require`: kernel layers without which the sandbox is not started.
     """
 
     def __init__(
@@ -35,11 +35,12 @@ class Verifier:
         time_limit_s: float = 2.0,
         memory_limit_mb: int = 512,
         batch_limit_s: float | None = None,
+        require: tuple[str, ...] = (),
     ):
         self.batch_limit_s = batch_limit_s
         self.limits = {"time_limit_s": time_limit_s, "memory_limit_mb": memory_limit_mb}
         self.math = MathVerifier(workers=workers)
-        self.code = Sandbox(workers=workers)
+        self.code = Sandbox(workers=workers, require=require)
 
     def __enter__(self) -> "Verifier":
         self._stack = ExitStack()

@@ -31,7 +31,9 @@ def compute_score(
     over-long penalty are the trainer's (`steer.engines.verl.step.rewards`).
     """
     problem = Problem.from_json(json.loads(extra_info["problem"]))
-    settings = Reward.model_validate({**dict(reward), "overlong_buffer": None})
+    settings = Reward.model_validate(
+        {**dict(reward), "overlong_buffer": None, "require": tuple(reward.get("require", ()))}
+    )
     with _ONE_AT_A_TIME:
         verifier = _verifier(settings)
     verdict = verifier.verify([problem], [solution_str])[0]
@@ -45,7 +47,7 @@ def compute_score(
 def _verifier(settings: Reward) -> Verifier:
     """One for the life of the process; verl calls from several threads, which the verifiers allow."""
     limits = settings.code_time_limit_s, settings.code_memory_limit_mb, settings.code_batch_limit_s
-    verifier = Verifier(settings.verifier_workers, *limits)
+    verifier = Verifier(settings.verifier_workers, *limits, settings.require)
     verifier.__enter__()
     atexit.register(verifier.__exit__)
     return verifier

@@ -7,15 +7,18 @@ values it claims to return. Names are bound early so that programs which patch b
 import _sitebuiltins
 import builtins
 import collections
-import gc
+import itertools
+import operator
 import os
 import sys
-import threading
 import types
 from typing import Any
 
 from steer.verify.code import wire
+from steer.verify.code.child_load import describe, load, ran, stream
+from steer.verify.code.child_stdin import run_stdin
 
+MAX_ARGUMENTS = 10_000  # bytes of an exception's arguments
 CONTROL = 3  # the one descriptor shared with the judge, besides the standard three
 
 
@@ -60,7 +63,15 @@ class Objects:
     def _keep(self, value: Any) -> Any:
         number = len(self.kept)
         self.kept[number] = value
-        return {"iter" if hasattr(type(value), "__next__") else "obj": [number, type(value).__name__]}
+        kind = type(value)
+        tag = "iter" if hasattr(kind, "__next__") else "coroutine" if kind is types.CoroutineType else "obj"
+        return {tag: [number, kind.__name__]}
+
+    def found(self, value: Any) -> Any:
+        """What a test gets for a name of the program."""
+        if isinstance(value, type) and issubclass(value, BaseException):
+            return {"exception": _names(value)}
+        return self._keep(value) if callable(value) else self.encode(value)
 
     def _callback(self, number: int) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -71,7 +82,7 @@ class Objects:
                     return message[1]
                 if message[0] == "error":
                     raise getattr(builtins, message[1], RuntimeError)(message[2])
-                self.line.send(answer(message, self, {}))
+                self.line.send(answer(message, self))
 
         return call
 
@@ -81,30 +92,26 @@ def _builtin(path: str) -> Any:
     return getattr(sys.modules.get(module) or __import__(module), name)
 
 
-def describe(error: BaseException) -> list:
-    """`["error", kind, text]`; kind is the reason `memory`, or the exception's name."""
-    memory = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == 12)
+def describe_fully(error: BaseException) -> list:
+    """As `describe`, with the names of the classes it belongs to and its arguments where they are plain and small."""
+    brief = describe(error)
     try:
-        text = str(error)[:300]
+        args = wire.encode(list(error.args))
+        if len(wire.frame(args)) < MAX_ARGUMENTS:
+            return [*brief, _names(type(error)), args]
     except Exception:
-        text = ""
-    return ["error", "MemoryError" if memory else type(error).__name__, text.encode("utf-8", "replace").decode()]
+        pass
+    return [*brief, _names(type(error)), [brief[2]]]
 
 
-def load(source: str, name: str, path: str) -> types.ModuleType:
-    """Compile and run `source` as module `name`; the module."""
-    module = types.ModuleType(name)
-    module.__file__ = path
-    module.__builtins__ = builtins
-    sys.modules[name] = module
-    code = compile(source.removeprefix("\ufeff"), path, "exec", dont_inherit=True)
-    exec(code, module.__dict__)
-    return module
+def _names(kind: type) -> list[str]:
+    return [each.__name__ for each in kind.__mro__]
 
 
 def find(module: types.ModuleType, entry_point: str) -> Any:
     """The callable `entry_point`: a function, `Class.method`, or a method of `Solution` (made anew for each call)."""
     names = module.__dict__
+    entry_point = entry_point.replace("()", "")  # some sets write `Solution().method`
     if entry_point in names:
         return names[entry_point]
     owner, _, method = entry_point.rpartition(".")
@@ -120,7 +127,7 @@ def serve(job: dict, objects: Objects) -> None:
     try:
         module = load(job["program"], "solution", job["path"])
     except BaseException as error:
-        if isinstance(error, SyntaxError | ValueError | UnicodeError) and not _ran(error):
+        if isinstance(error, SyntaxError | ValueError | UnicodeError) and not ran(error):
             line.send(["syntax_error", str(error)[:300]])
         else:
             line.send(describe(error))
@@ -130,7 +137,7 @@ def serve(job: dict, objects: Objects) -> None:
     if entry_point and not callable(target):
         line.send(["missing_entry_point", entry_point])
         return
-    names = {**({entry_point: target} if entry_point else {})}
+    objects.kept[0] = target
     line.send(["ready"])
     while True:
         message = line.receive()
@@ -138,20 +145,7 @@ def serve(job: dict, objects: Objects) -> None:
             for args in message[1]:
                 line.send(_case(target, args))
         else:
-            line.send(answer(message, objects, names, module.__dict__))
-
-
-def _ran(error: BaseException) -> bool:
-    """Whether `error` comes from running the program and not from compiling it."""
-    trace = error.__traceback__
-    while trace is not None:
-        if (
-            trace.tb_frame.f_globals.get("__name__") == "solution"
-            or trace.tb_frame.f_globals.get("__name__") == "__main__"
-        ):
-            return True
-        trace = trace.tb_next
-    return False
+            line.send(answer(message, objects, module.__dict__))
 
 
 def _case(target: Any, args: list) -> list:
@@ -167,18 +161,16 @@ def _case(target: Any, args: list) -> list:
         return describe(error)
 
 
-def answer(message: list, objects: Objects, names: dict, module: dict | None = None) -> list:
+def answer(message: list, objects: Objects, module: dict | None = None) -> list:
     """The reply to one request of an assert test."""
     action = message[0]
     try:
         if action == "lookup":
             if message[1] not in (module or {}):
                 return ["missing"]
-            value = module[message[1]]
-            return ["ok", objects._keep(value) if callable(value) else objects.encode(value)]
+            return ["ok", objects.found(module[message[1]])]
         if action == "call":
-            target, args, kwargs = message[1], message[2], message[3]
-            function = names[target] if isinstance(target, str) else target
+            function, args, kwargs = message[1], message[2], message[3]
             before = wire.frame(objects.encode(args)) if any(type(a) in _MUTABLE for a in args) else None
             value = function(*args, **kwargs)
             reply = ["ok", objects.encode(value)]
@@ -189,71 +181,40 @@ def answer(message: list, objects: Objects, names: dict, module: dict | None = N
             return reply
         if action == "get":
             return ["ok", objects.encode(getattr(message[1], message[2]))]
-        if action == "bool":
-            return ["ok", bool(message[1])]
         if action == "set":
             setattr(message[1], message[2], message[3])
             return ["ok", None]
-        if action == "next":
-            items = []
-            for item in message[1]:
-                items.append(objects.encode(item))
-                if len(items) == message[2]:
-                    break
-            return ["ok", items]
+        if action == "do":
+            return ["ok", objects.encode(_OPERATIONS[message[1]](message[2], *message[3]))]
         return ["error", "RuntimeError", "unknown request"]
     except BaseException as error:
-        return describe(error)
+        return describe_fully(error)
 
 
+def _wait(coroutine: Any) -> Any:
+    import asyncio
+
+    return asyncio.run(coroutine)
+
+
+_OPERATIONS = {
+    "bool": bool,
+    "len": len,
+    "iter": iter,
+    "next": lambda iterator: list(itertools.islice(iterator, 1)),
+    "str": str,
+    "repr": repr,
+    "float": float,
+    "int": int,
+    "index": operator.index,
+    "getitem": operator.getitem,
+    "setitem": operator.setitem,
+    "delitem": operator.delitem,
+    "enter": lambda manager: manager.__enter__(),
+    "exit": lambda manager: manager.__exit__(None, None, None),
+    "wait": _wait,
+}
 _MUTABLE = frozenset({list, dict, set, bytearray, collections.deque})
-
-
-def _stream(descriptor: int, mode: str = "r", **options: Any) -> Any:
-    return open(descriptor, mode, encoding="utf-8", closefd=False, **options)  # open to the end
-
-
-def run_stdin(job: dict, line: Line) -> None:
-    """A program with standard streams: runs as `__main__`, ends like an interpreter does, reports how it ended."""
-    sys.stdin = _stream(0, errors="surrogateescape")
-    sys.stdout = _stream(1, "w", errors="surrogateescape")
-    sys.stderr = _stream(2, "w", errors="backslashreplace", buffering=1)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
-    status, report = 0, ["ended"]
-    try:
-        load(job["program"], "__main__", job["path"])
-    except SystemExit as error:
-        status = error.code if isinstance(error.code, int) else int(error.code is not None)
-        report = ["ended"] if status == 0 else ["error", "SystemExit", str(error.code)[:300]]
-    except BaseException as error:
-        status, report = 1, describe(error)
-        if isinstance(error, SyntaxError | ValueError | UnicodeError) and not _ran(error):
-            report = ["syntax_error", str(error)[:300]]
-    try:
-        finish()
-    except BaseException as error:
-        if status == 0:
-            status, report = 1, describe(error)
-    line.send(report)
-    os._exit(status & 255)
-
-
-def finish() -> None:
-    """What the interpreter does at its end, short of tearing itself down: threads, exit functions, open files."""
-    import atexit
-
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    main = sys.modules.get("__main__")
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            stream.flush()
-    if main is not None:
-        main.__dict__.clear()
-    gc.collect()
-    for stream in (sys.__stdout__, sys.stdout):
-        if stream is not None and not stream.closed:
-            stream.flush()
 
 
 def add_exit_builtins() -> None:
@@ -276,8 +237,8 @@ def main(folder: str, packages: list[str]) -> None:
     if job["kind"] == "stdin":
         run_stdin(job, objects.line)
     else:
-        sink = _stream(1, "w", errors="backslashreplace")
-        sys.stdin = _stream(0, errors="surrogateescape")
+        sink = stream(1, "w", errors="backslashreplace")
+        sys.stdin = stream(0, errors="surrogateescape")
         sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = sink
         serve(job, objects)
     os._exit(0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from steer.errors import UserError
 from steer.verify.code.isolate import LAYERS
-from steer.verify.code.program import CodeVerdict, from_row
+from steer.verify.code.program import MAX_DIGITS, CodeVerdict, from_row
 from steer.verify.code.sandbox import Sandbox
 
 BATCH = 256
@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--workers: must be at least 1")
     if args.probe:
         return probe(tuple(args.require))
+    sys.set_int_max_str_digits(MAX_DIGITS)
     with Sandbox(args.workers, tuple(args.require)) as sandbox:
         for batch in _batches(sys.stdin.buffer):
             _judge(batch, sandbox)

@@ -2,27 +2,27 @@
 
 import ast
 import re
+import textwrap
 import warnings
 
-_FENCE = re.compile(
-    r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE
-)
-_PYTHON = {"", "python", "python3", "py", "py3", "pycon", "ipython"}
+_OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*\{?\.?([\w+#.-]*)[^`]*")
+_PYTHON = re.compile(r"i?python[\d.]*|py3?|pycon|sage")
+_END = re.compile(r"<\|(?:endoftext|end_of_text|im_end|eot_id)\|>|^\[DONE\]", re.M)  # of a response not cut there
 _THINK_END = "</think>"
 _CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@|\w+ *=[^=])")
-MAX_LINES, MAX_CUTS = 2000, 30  # bounds on the search through a long response
+MAX_LINES, MAX_CUTS, MAX_CLOSINGS = 2000, 30, 40  # bounds on the search through a long response
 
 
 def extract_program(response: str, prefix: str = "", entry_point: str | None = None) -> str:
     """Program text of a model response.
 
     Text up to `</think>` is dropped. Of fenced blocks, Python ones come before others; among them the last that
-    defines `entry_point` wins, together with earlier blocks it needs (their definitions and imports); without an
-    entry point the last block that parses. Without fences the longest run of lines that parses is taken. `prefix`
-    is put in front when the text continues it: when it does not itself define `entry_point`.
+    defines `entry_point` and parses wins, together with earlier blocks it needs (their definitions and imports);
+    without an entry point the last block that parses. Without fences the longest run of lines that parses is taken.
+    `prefix` is put in front when the text continues it: when it does not itself define `entry_point`.
     """
     text = response.rpartition(_THINK_END)[2] if _THINK_END in response else response
-    text = text.replace("\r\n", "\n")
+    text = _END.split(text.replace("\r\n", "\n").lstrip("\ufeff\u200b").removeprefix("[BEGIN]\n"), 1)[0]
     blocks = _begun_inside(text) or _fenced(text)
     if blocks:
         body = _choose(blocks, prefix, entry_point)
@@ -30,7 +30,10 @@ def extract_program(response: str, prefix: str = "", entry_point: str | None = N
         body = text
     if prefix:
         return _continue(prefix, body, entry_point)
-    return body if blocks or _parses(body) else _longest_run(body, entry_point)
+    if _parses(body):
+        return body
+    cut = _trim(body, 0) if blocks else _longest_run(body, entry_point)
+    return cut if not entry_point or _defines(cut, entry_point.rpartition(".")[2]) else body
 
 
 def _begun_inside(text: str) -> list[str]:
@@ -45,9 +48,58 @@ def _looks_like_code(text: str) -> bool:
 
 
 def _fenced(text: str) -> list[str]:
-    found = [(match[2].lower(), match[3]) for match in _FENCE.finditer(text)]
-    python = [body for language, body in found if language in _PYTHON and body.strip()]
-    return python or [body for _, body in found if body.strip()]
+    """Fenced blocks: the Python ones, else those without a language, else all."""
+    found, lines, tries = [], text.split("\n"), MAX_CLOSINGS
+    at = 0
+    while at < len(lines):
+        opening = _OPENING.fullmatch(lines[at])
+        at += 1
+        if opening is None:
+            continue
+        # A fence inside the program's text (a docstring, say) closes nothing: the program parses only with the rest.
+        end, first = None, len(lines)
+        for line in range(at, len(lines)):
+            if _closes(lines[line], opening[2]):
+                first = min(first, line)
+                tries -= 1
+                if tries < 0 or _is_code("\n".join(lines[at:line])):
+                    end = line if tries >= 0 else first
+                    break
+        end = first if end is None else end
+        inside = [line.removeprefix(opening[1]) for line in lines[at:end]]
+        if end < len(lines) and (last := lines[end].partition(opening[2])[0]).strip():
+            inside.append(last)
+        found.append((opening[3].lower(), _plain("".join(f"{line}\n" for line in inside))))
+        at = end + 1
+    found = [(language, body) for language, body in found if body.strip()]
+    for wanted in (_PYTHON.fullmatch, lambda language: not language, lambda language: True):
+        if blocks := [body for language, body in found if wanted(language)]:
+            return blocks
+    return []
+
+
+def _closes(line: str, fence: str) -> bool:
+    """Whether `line` closes a block that `fence` opened: by a fence without a language, or at the end of code."""
+    head, found, rest = line.partition(fence)
+    if not found:
+        return False
+    rest = rest.lstrip("`~")
+    return (not head.strip() and rest[:1] in ("", " ", "\t")) or (not rest.strip() and line[:1] not in "#>")
+
+
+def _is_code(block: str) -> bool:
+    """Whether a block parses, as a program or as the body of a function."""
+    return _parses(_plain(block)) or _parses(f"def body():\n{_indent(textwrap.dedent(block))}\n")
+
+
+def _plain(block: str) -> str:
+    """A block without the marks of an interactive session, without no-break spaces, and not indented as a whole."""
+    block = block.replace("\u00a0", " ")
+    if block.lstrip().startswith(">>> "):
+        lines = [line.strip() for line in block.split("\n")]
+        return "\n".join(line[4:] for line in lines if line.startswith((">>> ", "... "))) + "\n"
+    straight = textwrap.dedent(block)
+    return straight if straight != block and _CODE_START.match(straight) and _parses(straight) else block
 
 
 def _choose(blocks: list[str], prefix: str, entry_point: str | None) -> str:
@@ -55,7 +107,7 @@ def _choose(blocks: list[str], prefix: str, entry_point: str | None) -> str:
         name = entry_point.rpartition(".")[2]
         defining = [index for index, block in enumerate(blocks) if _defines(block, name)]
         if defining:
-            last = defining[-1]
+            last = [*defining, *(index for index in defining if _parses(blocks[index]))][-1]
             joined = "\n".join(
                 [*(b for b in blocks[:last] if _only_definitions(b) and not _defines(b, name)), blocks[last]]
             )
@@ -82,7 +134,8 @@ def _continue(prefix: str, body: str, entry_point: str | None) -> str:
             return joined if _parses(joined) else program
     lines = body.strip("\n")
     # A response that was stripped has lost the indentation of its first line, or of all lines.
-    for candidate in [lines] if lines[:1].isspace() else ["    " + lines, _indent(lines), lines]:
+    straight = _indent(textwrap.dedent(lines))
+    for candidate in [lines, straight] if lines[:1].isspace() else ["    " + lines, straight, lines]:
         joined = prefix + ("" if prefix.endswith("\n") else "\n") + candidate + "\n"
         if _parses(joined):
             return joined

@@ -19,7 +19,7 @@ LAYERS = (
 NOBODY = 65534
 PROCESSES = 64
 LIBRARY_DESCRIPTOR = 100
-LIBRARIES = 1 << 30  # address space that numerical libraries reserve and hardly use
+RESERVED = 1 << 30  # address space that thread stacks, allocators and libraries reserve and hardly use
 
 
 @dataclass
@@ -235,8 +235,7 @@ def _landlock(plan: Plan, folder: str) -> None:
 def _rlimits(plan: Plan, limits: dict[str, Any]) -> None:
     seconds = int(limits["cpu_s"]) + 2
     rlimit(resource.RLIMIT_CPU, seconds)
-    libraries = LIBRARIES if limits["packages"] else 0
-    rlimit(resource.RLIMIT_AS, plan.base + limits["memory"] + libraries)
+    rlimit(resource.RLIMIT_AS, plan.base + limits["memory"] + RESERVED)
     rlimit(resource.RLIMIT_FSIZE, limits["file_size"])
     rlimit(resource.RLIMIT_NOFILE, 128)
     rlimit(resource.RLIMIT_CORE, 0)

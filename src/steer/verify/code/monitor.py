@@ -42,6 +42,15 @@ def waited(pid: int) -> float:
 
 
 def resident(pid: int) -> int:
+    """Bytes of memory of `pid`, all that it shares with others included."""
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def proportional(pid: int) -> int:
     """Bytes of memory of `pid`, with its share of what it has in common with others where that can be read."""
     try:
         with open(f"/proc/{pid}/smaps_rollup") as file:
@@ -50,11 +59,7 @@ def resident(pid: int) -> int:
                     return int(line.split()[1]) << 10
     except OSError:
         pass
-    try:
-        with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
+    return resident(pid)
 
 
 def folder_size(path: str) -> int:
@@ -90,9 +95,10 @@ class Group:
         """CPU seconds of all members, ended ones as last seen."""
         return sum(self.cpu_seen.values())
 
-    def memory(self) -> int:
-        """Bytes of all members."""
-        return sum(map(resident, self.members))
+    def exceeds(self, limit: int) -> bool:
+        """Whether the members together use more than `limit` bytes. The exact sum is slow to read (it walks the
+        pages) and is asked for only where the simple one is over."""
+        return sum(map(resident, self.members)) > limit and sum(map(proportional, self.members)) > limit
 
     def waited(self) -> float:
         return max((waited(pid) for pid in self.members), default=0.0)

@@ -1,6 +1,5 @@
 """A program to judge, its verdict, and the check of one input line."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -8,6 +7,7 @@ from steer.errors import UserError
 
 TIME_LIMIT_S = 10.0
 MEMORY_LIMIT_MB = 1024
+MAX_DIGITS = 100_000  # of an integer in a test
 
 REASONS = (
     "wrong_answer",
@@ -53,17 +53,17 @@ class CodeVerdict:
     detail: str = field(default="", compare=False)
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check(program: Program) -> str:
     """What is wrong with the form of `program` and its tests, or an empty string."""
     if not isinstance(program.program, str):
         return "program: not text"
-    if not _number(program.time_limit_s) or not 0 < program.time_limit_s <= 3600:
+    if not _is_number(program.time_limit_s) or not 0 < program.time_limit_s <= 3600:
         return "time_limit_s: not a number of seconds in (0, 3600]"
-    if not _number(program.memory_limit_mb) or not 16 <= program.memory_limit_mb <= 1 << 20:
+    if not _is_number(program.memory_limit_mb) or not 16 <= program.memory_limit_mb <= 1 << 20:
         return "memory_limit_mb: not a number of MiB in [16, 1048576]"
     return _check_tests(program.tests)
 

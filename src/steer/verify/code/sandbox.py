@@ -6,6 +6,7 @@ import math
 import os
 import queue
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -18,9 +19,9 @@ from typing import Any
 
 from steer.errors import UserError
 from steer.verify.code import wire
+from steer.verify.code.fork_server import SOURCE
 from steer.verify.code.isolate import LAYERS
 from steer.verify.code.program import CodeVerdict, Program, check
-from steer.verify.code.session import SOURCE
 
 CACHE_SIZE = 20_000
 START_S = 60.0
@@ -35,7 +36,7 @@ class Judge:
     """A judge process; started by exec (never by forking the caller), so it is safe beside torch and threads."""
 
     def __init__(self, without: tuple[str, ...] = ()) -> None:
-        code = f"import sys; sys.path.append({SOURCE!r}); from steer.verify.code.worker import main; main()"
+        code = f"import sys; sys.path.insert(0, {SOURCE!r}); from steer.verify.code.worker import main; main()"
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-B", "-X", "utf8", "-c", code],
@@ -78,7 +79,8 @@ class Judge:
             data += part
         return data
 
-    def close(self, kill: bool = False) -> None:
+    def close(self, kill: bool = False) -> int:
+        """End the process; its exit status (of a lost judge: how it ended by itself)."""
         self.process.stdin.close()
         if kill:
             self.process.kill()
@@ -88,6 +90,7 @@ class Judge:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        return self.process.returncode
 
 
 class Gate:
@@ -227,9 +230,11 @@ class Sandbox:
         try:
             return CodeVerdict(**judge.judge(job, runs * (10 * job["time_limit_s"] + 10) + 120))
         except JudgeLost as error:
-            judge.close(kill=True)
+            status = judge.close(kill=True)
             judge = Judge(self.without)
             judge.wait_until_ready()
+            if status == -signal.SIGPROF:
+                return CodeVerdict("fail", "cpu_timeout", detail="the answer takes too long to check")
             return CodeVerdict("sandbox_error", str(error))
         finally:
             self._free.put(judge)

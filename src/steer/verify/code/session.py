@@ -1,34 +1,21 @@
 """The judge's end of one candidate process: its start, a single loop over its pipes with all limits, its end."""
 
 import contextlib
-import importlib.util
-import json
 import os
 import select
 import socket
-import subprocess
-import sys
 import time
-from array import array
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 from steer.verify.code import monitor, wire
+from steer.verify.code.fork_server import Zygote, ZygoteLost
 
 OUTPUT_LIMIT = 16 << 20
 FILE_SIZE = 64 << 20
+FRAME_COST = 64  # bytes that an empty frame takes here
 FIRST_LOOK_S = 0.02  # most programs have ended by then and need no look at /proc
-PATIENCE_S = 30
 PARENT = os.getppid()
-ENVIRONMENT = {
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",
-    "MALLOC_ARENA_MAX": "2",  # an arena takes 64 MiB of address space
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
-SOURCE = str(Path(__file__).resolve().parents[3])
 
 
 class Stop(Exception):
@@ -37,71 +24,6 @@ class Stop(Exception):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
         self.reason, self.detail = reason, detail
-
-
-class ZygoteLost(Exception):
-    """The fork server does not answer: a failure of the sandbox, not of the program."""
-
-
-def site_packages() -> list[str]:
-    """Folders of the third-party packages that a candidate may import, where they are installed."""
-    numpy = importlib.util.find_spec("numpy")
-    folder = Path(numpy.origin).resolve().parent if numpy and numpy.origin else None
-    return [str(path) for path in (folder, folder.with_name("numpy.libs")) if path.is_dir()] if folder else []
-
-
-class Zygote:
-    """The fork server as its judge sees it. `missing` maps each layer it could not put up to the reason."""
-
-    def __init__(self, without: tuple[str, ...] = ()) -> None:
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        code = f"import sys; sys.path.append({SOURCE!r}); from steer.verify.code.zygote import main; main()"
-        # Like -I, but for the hash seed: the order of a set of strings is the same in every run.
-        command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", code]
-        self.process = subprocess.Popen(
-            command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=ENVIRONMENT, cwd="/"
-        )
-        theirs.close()
-        self.socket.settimeout(PATIENCE_S)
-        settings = {"without": without, "packages": site_packages(), "source": SOURCE}
-        self.socket.send(json.dumps(settings).encode())
-        ready = self.receive()
-        self.missing, self.nested, self.own_tree = ready["missing"], ready["nested"], ready["work"]
-
-    def receive(self) -> dict[str, Any]:
-        try:
-            data = self.socket.recv(65536)
-        except OSError as error:
-            raise ZygoteLost(f"the fork server does not answer ({error})") from None
-        if not data:
-            raise ZygoteLost("the fork server ended")
-        return json.loads(data)
-
-    def start(self, limits: dict[str, Any], files: list[int]) -> dict[str, Any]:
-        try:
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", files))]
-            self.socket.sendmsg([json.dumps(limits).encode()], rights)
-        except OSError as error:
-            raise ZygoteLost(str(error)) from None
-        return self.receive()
-
-    def probe(self) -> dict[str, str]:
-        """The layers that are missing, those a candidate adds to itself included."""
-        ours, theirs = socket.socketpair()
-        null = os.open(os.devnull, os.O_RDWR)
-        limits = {"cpu_s": 1, "memory": 1 << 30, "file_size": 1 << 20, "packages": False, "probe": True}
-        self.start(limits, [theirs.fileno(), null, null, null])
-        theirs.close()
-        os.close(null)
-        with ours:
-            failed = ours.recv(65536)
-        self.receive()
-        return {**self.missing, **(json.loads(failed) if failed else {"rlimits": "a candidate could not start"})}
-
-    def close(self) -> None:
-        self.socket.close()
-        self.process.kill()
-        self.process.wait()
 
 
 class Session:
@@ -133,6 +55,7 @@ class Session:
                 os.close(descriptor)
         self.control.setblocking(False)
         self.inbox, self.frames, self.outbox = bytearray(), deque(), bytearray()
+        self.unread = 0  # bytes of frames that nobody has asked for yet
         self.captured: list[bytes] = []
         self.out_bytes, self.report = 0, None
         self.poll = select.poll()
@@ -158,7 +81,9 @@ class Session:
             if self.report is not None:
                 return None
             self._step()
-        return self.frames.popleft()
+        frame = self.frames.popleft()
+        self.unread -= len(frame) + FRAME_COST
+        return frame
 
     def wait(self) -> dict[str, Any]:
         """Run to the candidate's own end; the fork server's report."""
@@ -180,6 +105,9 @@ class Session:
                 self._read_output(descriptor)
 
     def _flush(self) -> None:
+        if self._control_closed:
+            self.outbox.clear()
+            return
         while self.outbox:
             try:
                 del self.outbox[: self.control.send(self.outbox[: 1 << 20])]
@@ -188,8 +116,7 @@ class Session:
                 return
             except OSError:
                 self.outbox.clear()
-        if self.control.fileno() >= 0 and not self._control_closed:
-            self.poll.modify(self.control.fileno(), select.POLLIN)
+        self.poll.modify(self.control.fileno(), select.POLLIN)
 
     _control_closed = False
 
@@ -221,6 +148,9 @@ class Session:
                 return
             self.frames.append(bytes(self.inbox[4 : 4 + length]))
             del self.inbox[: 4 + length]
+            self.unread += length + FRAME_COST
+            if self.unread > OUTPUT_LIMIT + FRAME_COST:
+                raise Stop("output_limit", "more answers than questions")
 
     def _read_output(self, descriptor: int) -> bool:
         data = os.read(descriptor, 1 << 16)
@@ -270,8 +200,7 @@ class Session:
         used, limits = self.group.cpu(), self.limits
         if used >= limits["cpu_s"]:
             raise Stop("cpu_timeout")
-        # A lone process is held by its own limit, unless that leaves room for libraries.
-        if (len(self.group.members) > 1 or limits["packages"]) and self.group.memory() > limits["memory"]:
+        if self.group.exceeds(limits["memory"]):
             raise Stop("memory", f"{len(self.group.members)} processes")
         # Time spent waiting for a core is the machine's, not the program's.
         if wall >= limits["wall_s"] and wall - self.group.waited() >= limits["wall_s"]:
@@ -293,4 +222,12 @@ class Session:
             for descriptor in (self.output, self.errors, self.stdin):
                 if descriptor is not None:
                     os.close(descriptor)
-        return max(self.report["cpu"], self.group.cpu()), time.monotonic() - self.started
+        self.cpu = max(self.report["cpu"], self.group.cpu())
+        return self.cpu, time.monotonic() - self.started
+
+    def check_totals(self) -> None:
+        """After `close`: what the candidate used between two looks counts as well."""
+        if self.cpu > self.limits["cpu_s"]:
+            raise Stop("cpu_timeout")
+        if self.report["peak"] > self.limits["memory"]:
+            raise Stop("memory", "peak")

@@ -5,7 +5,9 @@ one key that names its type. Decoding builds exact built-in types only, so no co
 decoded value is compared. A frame is a 4-byte big-endian length and that many bytes of JSON.
 """
 
+import builtins
 import collections
+import datetime
 import decimal
 import fractions
 import json
@@ -23,8 +25,32 @@ _to_json = json.JSONEncoder(separators=(",", ":")).encode  # bound here: a progr
 HEADER = struct.Struct(">I")
 
 
+MAX_FRACTION_BITS = 1 << 16  # reducing one takes time that grows with the square
+
+
+# What decoding raises for data that is no answer of `encode`.
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
 class NotPlain(TypeError):
     """A value that cannot leave its process as plain data."""
+
+
+class Named(tuple):
+    """A named tuple without a class of its own, so that no name of the candidate's becomes code."""
+
+    def __new__(cls, items: Any = (), fields: Any = ()) -> "Named":
+        self = super().__new__(cls, items)
+        self.__dict__["_fields"] = tuple(map(str, fields))
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._fields:
+            return self[self._fields.index(name)]
+        raise AttributeError(name)
+
+    def _asdict(self) -> dict[str, Any]:
+        return dict(zip(self._fields, self, strict=False))
 
 
 def frame(message: Any) -> bytes:
@@ -75,6 +101,19 @@ def _encode_rare(value: Any, kind: type, other: Callable[[Any], Any] | None, dep
         return {kind.__name__: value.hex()}
     if kind is range:
         return {"range": [encode(value.start), encode(value.stop), encode(value.step)]}
+    if kind is collections.Counter or kind is collections.OrderedDict:
+        return {kind.__name__: _pairs(value, other, depth)}
+    if kind is collections.defaultdict and value.default_factory in _FACTORIES:
+        return {"defaultdict": [value.default_factory.__name__, _pairs(value, other, depth)]}
+    if issubclass(kind, tuple) and type(fields := getattr(value, "_fields", None)) is tuple and set(fields):
+        items = [encode(item, other, depth + 1) for item in tuple.__iter__(value)]
+        return {"named": [items, [str.__str__(field) for field in fields]]}
+    if kind in _MOMENTS:
+        return {kind.__name__: kind.isoformat(value)}
+    if kind is datetime.timedelta:
+        return {"timedelta": [value.days, value.seconds, value.microseconds]}
+    if kind is type and value in _TYPE_NAMES:
+        return {"type": _TYPE_NAMES[value]}
     if kind is collections.deque:
         return {"deque": [encode(item, other, depth + 1) for item in value]}
     if kind is decimal.Decimal:
@@ -97,6 +136,14 @@ def _encode_rare(value: Any, kind: type, other: Callable[[Any], Any] | None, dep
     return other(value)
 
 
+def _pairs(value: dict, other: Callable[[Any], Any] | None, depth: int) -> list:
+    return [[encode(k, other, depth + 1), encode(v, other, depth + 1)] for k, v in dict.items(value)]
+
+
+_FACTORIES = (int, list, set, dict, str, float, bool, tuple)
+_MOMENTS = (datetime.date, datetime.datetime, datetime.time)
+_TYPES = {name: kind for name, kind in vars(builtins).items() if type(kind) is type} | {"NoneType": type(None)}
+_TYPE_NAMES = {kind: name for name, kind in _TYPES.items()}
 _VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
 _BASES = (
     (int, int.__int__),
@@ -116,6 +163,12 @@ def _ndarray(items: Any) -> Any:
     return numpy.array(items)
 
 
+def _fraction(parts: list) -> fractions.Fraction:
+    if max(part.bit_length() for part in parts) > MAX_FRACTION_BITS:
+        raise ValueError("a fraction of large numbers")
+    return fractions.Fraction(*parts)
+
+
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda text: int(text, 16),
     "float": lambda text: {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[text],
@@ -129,7 +182,16 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "range": lambda parts: range(*parts),
     "deque": collections.deque,
     "decimal": decimal.Decimal,
-    "fraction": lambda parts: fractions.Fraction(*parts),
+    "fraction": _fraction,
+    "Counter": lambda items: collections.Counter(dict(items)),
+    "OrderedDict": lambda items: collections.OrderedDict(items),
+    "defaultdict": lambda parts: collections.defaultdict(_TYPES[parts[0]], dict(parts[1])),
+    "named": lambda parts: Named(*parts),
+    "date": datetime.date.fromisoformat,
+    "datetime": datetime.datetime.fromisoformat,
+    "time": datetime.time.fromisoformat,
+    "timedelta": lambda parts: datetime.timedelta(*parts),
+    "type": lambda name: _TYPES[name],
     "keys": lambda items: dict.fromkeys(items).keys(),
     "values": lambda items: dict(enumerate(items)).values(),
     "items": lambda items: dict(items).items(),
@@ -139,8 +201,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 
 def decoder(arrays: bool = False, **others: Callable[[Any], Any]) -> Callable[[bytes], Any]:
     """A function from the bytes of a frame to its message. `others` decode further tags; with `arrays`, numpy
-    arrays come back as such, else as lists. Malformed data raises ValueError, TypeError,
-    LookupError, ArithmeticError or RecursionError."""
+    arrays come back as such, else as lists. Raises one of `MALFORMED`."""
     table = {**_DECODERS, "ndarray": _ndarray if arrays else lambda items: items, **others}
 
     def hook(tagged: dict) -> Any:

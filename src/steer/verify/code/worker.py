@@ -16,17 +16,17 @@ import sys
 import time
 from typing import Any
 
-from steer.verify.code import asserts, compare, kernel, wire
+from steer.verify.code import asserts, compare, kernel, remote, wire
 from steer.verify.code import session as session_module
-from steer.verify.code.program import REASONS
-from steer.verify.code.session import OUTPUT_LIMIT, Session, Stop, Zygote, ZygoteLost
+from steer.verify.code.fork_server import Zygote, ZygoteLost
+from steer.verify.code.program import MAX_DIGITS, REASONS
+from steer.verify.code.session import OUTPUT_LIMIT, Session, Stop
 
 WALL_FACTOR, WALL_EXTRA_S = 3.0, 2.0
 CHUNK_BYTES = 1 << 20
 JUDGE_CPU_FACTOR, JUDGE_CPU_EXTRA_S = 2, 10  # for the test code, which an answer can make run on
 JUDGE_MEMORY = 2 << 30
 STACK = 512 << 20
-_ANSWER_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
 
 class Total:
@@ -71,21 +71,25 @@ def _expect_ready(session: Session) -> None:
 def _message(session: Session, decode: Any) -> list:
     data = session.receive()
     if data is None:
-        raise Stop(*asserts.ended(session.report["status"]))
+        raise Stop(*remote.ended(session.report["status"]))
+    return _parsed(data, decode)
+
+
+def _parsed(data: bytes, decode: Any) -> list:
     try:
         message = decode(data)
         if isinstance(message, list) and message and isinstance(message[0], str):
             return message
-    except _ANSWER_ERRORS:
+    except wire.MALFORMED:
         pass
     raise Stop("runtime_error", "malformed answer")
 
 
 def _raise(message: list) -> None:
-    kind, detail = message[0], str(message[-1])
+    kind, detail = message[0], message[-1] if isinstance(message[-1], str) else ""
     if kind in ("syntax_error", "missing_entry_point"):
         raise Stop(kind, detail)
-    if kind == "error" and len(message) == 3:
+    if kind == "error" and len(message) == 3 and isinstance(message[1], str):
         raise Stop("memory" if message[1] == "MemoryError" else "runtime_error", f"{message[1]}: {detail}")
     if kind == "not_plain":
         raise Stop("wrong_answer", f"the program returned {detail}, which is not plain data")
@@ -106,7 +110,7 @@ def judge_function(job: dict, zygote: Any, total: Total) -> None:
                 while sent < len(cases) and size < CHUNK_BYTES:
                     size += len(json.dumps(cases[sent]["args"]))
                     sent += 1
-                session.send(["cases", [[wire.encode(arg) for arg in case["args"]] for case in cases[number:sent]]])
+                session.send(["cases", [_sent(case) for case in cases[number:sent]]])
             message = _message(session, decode)
             if message[0] != "ok" or len(message) != 2:
                 _raise(message)
@@ -114,6 +118,14 @@ def judge_function(job: dict, zygote: Any, total: Total) -> None:
                 raise Stop("wrong_answer", f"case {number}")
     finally:
         total.add(session.close())
+    session.check_totals()
+
+
+def _sent(case: dict) -> list:
+    try:
+        return [wire.encode(arg) for arg in case["args"]]
+    except wire.NotPlain as error:
+        raise remote.BadTest(f"bad input: args {error}") from None
 
 
 def judge_stdin(job: dict, zygote: Any, total: Total) -> None:
@@ -124,17 +136,18 @@ def judge_stdin(job: dict, zygote: Any, total: Total) -> None:
         try:
             _begin(job, session)
             report = session.wait()
-            message = wire.decoder()(session.frames[0]) if session.frames else ["ended"]
+            message = _parsed(session.frames[0], wire.decoder()) if session.frames else ["ended"]
             if message[0] != "ended":
                 _raise(message)
             if report["status"] != 0:
-                raise Stop(*asserts.ended(report["status"]))
+                raise Stop(*remote.ended(report["status"]))
             answer = b"".join(session.captured)
             if not compare.same_text(expected, answer):
                 empty = not answer.strip()
                 raise Stop("no_output" if empty else "wrong_answer", f"case {number}")
         finally:
             total.add(session.close())
+        session.check_totals()
 
 
 def judge_assert(job: dict, zygote: Any, total: Total) -> None:
@@ -161,15 +174,15 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
     finally:
         os.close(reader)
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if not data:
-        raise ZygoteLost("cpu_timeout")
+        raise ZygoteLost("cpu_timeout" if status < 0 else "bad input: the test ended its own process")
     report = json.loads(data)
     total.add((report["cpu"], report["wall"]))
     if report["lost"]:
         raise ZygoteLost(report["lost"])
     if report["bad_test"]:
-        raise asserts.BadTest(report["bad_test"])
+        raise remote.BadTest(report["bad_test"])
     if report["reason"]:
         raise Stop(report["reason"], report["detail"])
 
@@ -197,14 +210,13 @@ def _tester(job: dict, zygote: Any, writer: int) -> None:
                 asserts.run_tests(job["tests"], session)
             finally:
                 report["cpu"], report["wall"] = session.close()
+            session.check_totals()
         except Stop as stop:
             report["reason"], report["detail"] = stop.reason, stop.detail
         except ZygoteLost as error:
             report["lost"] = str(error)
-        except asserts.BadTest as error:
+        except remote.BadTest as error:
             report["bad_test"] = str(error)
-        except SyntaxError as error:  # the candidate's own is reported by its process
-            report["bad_test"] = f"bad input: tests.code is not Python ({error})"
         os.write(writer, json.dumps(report).encode())
     finally:
         os._exit(0)
@@ -217,39 +229,42 @@ def judge(job: dict, zygote: Any) -> dict[str, Any]:
     """The verdict on one job. `ZygoteLost` passes through: the fork server must be replaced."""
     total = Total()
     verdict, reason, detail = "pass", "", ""
+    runs = len(job["tests"]["cases"]) if job["tests"]["kind"] == "stdin" else 1
+    # An answer can be made to take for ever to read or to compare: the signal ends this process, and the caller
+    # takes that for the verdict it is.
+    signal.setitimer(signal.ITIMER_PROF, runs * _judge_cpu_s(job))
     try:
         JUDGES[job["tests"]["kind"]](job, zygote, total)
     except Stop as stop:
         verdict, reason, detail = "fail", stop.reason, stop.detail
-    except asserts.BadTest as error:
+    except remote.BadTest as error:
         verdict, reason = "sandbox_error", str(error)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return {
         "verdict": verdict,
         "reason": reason,
         "cpu_seconds": total.cpu,
         "wall_seconds": total.wall,
-        "detail": detail,
+        "detail": detail[:300],
     }
 
 
-def _read_exactly(count: int) -> bytes | None:
-    data = sys.stdin.buffer.read(count)
-    return data if len(data) == count else None
-
-
 def _read_frame() -> Any:
-    header = _read_exactly(4)
-    data = _read_exactly(struct.unpack(">I", header)[0]) if header else None
-    return None if data is None else json.loads(data)
+    header = sys.stdin.buffer.read(4)
+    length = struct.unpack(">I", header)[0] if len(header) == 4 else 0
+    data = sys.stdin.buffer.read(length)
+    return json.loads(data) if length and len(data) == length else None
 
 
 def main() -> None:
     """Serve jobs until standard input ends. The first frame out says which layers are missing."""
     output = os.dup(1)
     os.dup2(2, 1)
-    stack = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    stack = STACK if stack == resource.RLIM_INFINITY else min(STACK, stack)
-    resource.setrlimit(resource.RLIMIT_STACK, (stack, stack))  # for deep recursion in candidates
+    most = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = STACK if most == resource.RLIM_INFINITY else min(STACK, most)
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, most))  # for deep recursion in candidates, which may raise it
+    sys.set_int_max_str_digits(MAX_DIGITS)
     without = _read_frame()
     zygote = Zygote(without)
     _write(output, zygote.probe())

@@ -18,7 +18,7 @@ import tempfile
 import threading
 from typing import Any
 
-from steer.verify.code import child, isolate, kernel, rootfs
+from steer.verify.code import child, isolate, kernel, monitor, rootfs
 
 # Modules that small programs import; loaded once here instead of in every child.
 PRELOAD = """abc argparse array ast base64 bisect builtins cmath collections collections.abc contextlib copy csv
@@ -31,6 +31,7 @@ class Server:
 
     def __init__(self, judge: socket.socket, plan: isolate.Plan) -> None:
         self.judge, self.plan, self.scratch = judge, plan, tempfile.gettempdir()
+        self.resident = monitor.resident(os.getpid())  # what a child starts with
 
     def new_folder(self) -> str:
         if self.plan.namespaces:
@@ -101,7 +102,11 @@ class Server:
             reap_strays()
         if gone:
             sys.exit(0)
-        return {"status": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
+        return {
+            "status": os.waitstatus_to_exitcode(status),
+            "cpu": usage.ru_utime + usage.ru_stime,
+            "peak": max(0, (usage.ru_maxrss << 10) - self.resident),
+        }
 
     def serve(self) -> None:
         while True:
