@@ -7,7 +7,7 @@ from steer.figures.bands import UPDATES, draw_bands, draw_points, scale_axes
 from steer.figures.sources import Sources
 
 CATEGORY = "Estimates"
-SAID = "No measurement of the entropy change: the configuration has no `measurement`."
+SAID = "No measurement of the entropy change in these tables."
 
 
 def draw(sources: Sources) -> Figure:

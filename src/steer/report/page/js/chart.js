@@ -41,8 +41,8 @@ class Chart {
     for (const line of this.lines) {
       for (const p of line.points) {
         if (!usable(p)) continue;
-        low = Math.min(low, p.low);
-        high = Math.max(high, p.high);
+        low = Math.min(low, this.options.bands ? p.low : p.mean);
+        high = Math.max(high, this.options.bands ? p.high : p.mean);
       }
     }
     if (low > high) {
@@ -93,7 +93,7 @@ class Chart {
     const at = (p, value) => `${this.x.at(p.step).toFixed(1)},${this.y.at(value).toFixed(1)}`;
     for (const whole of pieces) {
       const run = thin(whole, columns);
-      if (run.some((p) => p.high > p.low) && this.options.banded) {
+      if (this.options.bands && run.some((p) => p.high > p.low)) {
         const outline = [...run.map((p) => at(p, p.high)), ...run.toReversed().map((p) => at(p, p.low))];
         view.append(svg("path", { class: `band r${line.run}`, d: `M${outline.join("L")}Z` }));
       }

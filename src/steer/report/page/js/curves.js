@@ -1,6 +1,7 @@
 // Training curves: which runs, which metric, smoothing, seeds apart or together, log axis.
 
 const SHOWN_AT_FIRST = 6;
+const BANDS_UP_TO = 12; // more of them cover one another, and take most of the time of drawing
 
 function curvesApp(root) {
   const runs = index.runs.map((run, i) => ({ ...run, run: i })).filter((run) => run.seeds.length);
@@ -22,7 +23,7 @@ function curvesApp(root) {
     const lines = runs.filter((run) => state.chosen.has(run.name)).flatMap((run) => linesOf(run, steps, values));
     const metric = index.metrics[state.metric];
     definition.textContent = metric.text ? `${metric.name}: ${metric.text}` : metric.name;
-    chart.show(lines, { metric: metric.name, log: state.log, banded: !state.apart });
+    chart.show(lines, { metric: metric.name, log: state.log, banded: !state.apart, bands: !state.apart && lines.length <= BANDS_UP_TO });
     note.textContent = describe(lines);
   }
 
@@ -54,7 +55,8 @@ function curvesApp(root) {
     if (empty.length) parts.push(`No value of this metric: ${empty.join(", ")}.`);
     if (state.window > 1) parts.push(`Each point is the mean of the last ${state.window} steps.`);
     const several = lines.some((line) => line.points.some((p) => p.count > 1));
-    if (!state.apart) parts.push(several ? "Line: mean over seeds. Band: lowest to highest seed." : "One seed, so no band.");
+    const bands = lines.length <= BANDS_UP_TO ? "Band: lowest to highest seed." : `Bands, the lowest to the highest seed, are drawn for up to ${BANDS_UP_TO} runs.`;
+    if (!state.apart) parts.push(several ? `Line: mean over seeds. ${bands}` : "One seed, so no band.");
     if (state.log) parts.push("Steps with values that are not positive are left out.");
     return parts.join(" ");
   }
