@@ -1,8 +1,8 @@
 """The drawn figures, small enough to live inside the page.
 
 A PNG becomes lossless WebP with a palette: charts have few colours, and without the blends of their edges take half the
-bytes. Where all of them together exceed the budget they are stored with loss and ever smaller, and the page says how wide
-they are: charts scaled down without loss are larger than whole ones, for between two flat colours lie many.
+bytes. Where all of them together exceed the budget they are stored with loss and ever smaller, and the page says how
+wide they are: charts scaled down without loss are larger than whole ones, for between two flat colours lie many.
 """
 
 import base64
