@@ -10,16 +10,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from steer.analyse.studies import STUDIES
 from steer.configs.load import load_config
 from steer.figures import page
-from steer.figures.command import figure_ids
 from steer.figures.sources import Sources
+from steer.figures.wanted import figure_ids
 
 OF_STUDIES = sorted(study.figure for study in STUDIES)
 GENERAL = [name for name in figure_ids() if name not in OF_STUDIES]
 LOW_DPI = 50
 
 
-def drawn(folder, name):
-    sources = Sources(folder / "tables", load_config(folder / "config.yaml"))
+def drawn(folder, name, sources=None):
+    """The figure `name` from the tables in `folder`, or from `sources`."""
+    sources = sources or Sources(folder / "tables", load_config(folder / "config.yaml"))
     with plt.style.context(page.STYLE):
         figure = importlib.import_module(f"steer.figures.{name}").draw(sources)
     plt.close(figure)

@@ -1,5 +1,6 @@
 """Figures of the papers' smaller studies: which are made, and that all their points, entries and labels are there."""
 
+import json
 import shutil
 from functools import cache
 
@@ -12,8 +13,9 @@ from pictures import LOW_DPI, OF_STUDIES, assert_tidy, drawn, entries, words
 from steer import cli
 from steer.configs.load import load_config, read_tree
 from steer.figures import page
-from steer.figures.command import wanted
 from steer.figures.looks import look
+from steer.figures.sources import Sources
+from steer.figures.wanted import wanted
 
 METHODS = {
     "clip_higher": {"label": "clip-higher"},
@@ -64,6 +66,32 @@ def test_a_figure_is_made_where_there_is_something_to_show(folder):
     assert "E_dial" in dial and "F1_entropy_change" not in dial and "F22_algorithms" not in dial
     assert "F20_other_models" in wanted(load_config("configs/paper/llama_3b.yaml"))
     assert "F20_other_models" not in wanted(load_config("configs/paper/math_7b.yaml"))
+
+
+def test_no_page_of_words_is_made():
+    """Figures of runs, weights, shaping or samples that a configuration does not have."""
+    nano, real = (set(wanted(load_config(f"configs/{name}.yaml"))) for name in ("nano", "real"))
+    assert "D5_shaping" not in nano and "S_steer_acts" in nano
+    assert "D5_shaping" in wanted(load_config("configs/tiny.yaml"))
+    assert real == {"F3_final_comparison"}, "no run, one sample a question, an oracle"
+    one = set(wanted(load_config("configs/experiments/measurement.yaml")))
+    assert not {"D5_shaping", "S_steer_acts", "W_weight_distribution"} & one
+
+
+def test_several_models_are_rows_of_one_figure(folder, tmp_path, capsys):
+    """Other results folders are given as further tables; one of them is of an older version."""
+    tables = shutil.copytree(folder / "tables", tmp_path / "tables")
+    about = json.loads((tables / "tables.json").read_text())
+    del about["model"], about["labels"]["rloo"]
+    (tables / "tables.json").write_text(json.dumps({**about, "profile": "paper-14b"}))
+    sources = Sources(folder / "tables", load_config(folder / "config.yaml"), [tables])
+    figure = drawn(folder, "F20_other_models", sources)
+    assert [ax.get_title().split("\n")[0] for ax in figure.axes] == ["Llama-3.2-3B-Instruct"] * 3 + ["paper-14b"] * 3
+    assert points(figure, BarContainer) == [len(METHODS) + 1] * 3 + [len(METHODS)] * 3
+    assert_tidy(figure)
+    place = ["--config", f"{folder}/config.yaml", "--tables", f"{folder}/tables", str(tables), "--out", str(tmp_path)]
+    assert cli.main(["plot", "FE_policy_entropy", *place]) == 2
+    assert str(tables) in capsys.readouterr().err
 
 
 def test_a_figure_without_its_runs_is_refused_in_one_line(folder, tmp_path, capsys):

@@ -9,9 +9,10 @@ from fake_results import METHODS, write_fake_results
 from pictures import GENERAL, assert_tidy, drawn, words
 
 from steer import cli
-from steer.figures.command import figure_ids, summaries
 from steer.figures.looks import look
+from steer.figures.wanted import about_figures, figure_ids
 from steer.io import read_jsonl, write_jsonl
+from steer.report.sections import CATEGORIES
 
 TRAINING = [
     "D1_stages",
@@ -170,6 +171,7 @@ def test_method_files_look_unlike_one_another():
 
 
 def test_every_figure_has_a_summary_without_being_imported():
-    found = summaries()
+    found = about_figures()
     assert list(found) == figure_ids()
-    assert all(len(text) > 20 and text.endswith(".") for text in found.values())
+    assert all(len(about.summary) > 20 and about.summary.endswith(".") for about in found.values())
+    assert {about.category for about in found.values()} <= set(CATEGORIES)

@@ -25,6 +25,25 @@ TOKENS = {
     "weight": [0.7, 1.0, 1.0],
 }
 
+STATISTICS = [f"{name}{end}" for name in ("pearson", "spearman", "unexplained") for end in ("", "_low", "_high")]
+ESTIMATORS = f"""model,parameters,step,update,tasks,estimator,tokens,clusters,{",".join(STATISTICS)}
+main,100,0,sgd,all,theorem,50,9,0.4,0.3,0.5,0.2,0.1,0.3,0.8,0.7,0.9
+main,100,0,sgd,all,tabular,50,9,-0.1,-0.2,0.1,0.7,0.6,0.8,1,0.9,1
+main,100,0,own,all,theorem,20,5,0.9,0.8,1,,,,0.3,0.2,0.4
+"""
+
+
+# Milliseconds from choosing a smoothing to the frame after the new curves are in the page.
+REDRAW = """async (field) => {
+  const drawn = new Promise((done) => new MutationObserver(() => requestAnimationFrame(done))
+    .observe(document.querySelector("#curves-app .chart"), { childList: true }));
+  const start = performance.now();
+  field.value = "50";
+  field.dispatchEvent(new Event("change"));
+  await drawn;
+  return performance.now() - start;
+}"""
+
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
@@ -37,6 +56,7 @@ def page_file(tmp_path_factory):
     write_jsonl(folder / "runs" / "steer" / "seed0" / "tokens.jsonl.gz", [TOKENS])
     common = ["--config", f"{folder}/config.yaml"]
     assert cli.main(["tabulate", *common, "--results", str(folder), "--out", f"{folder}/tables"]) == 0
+    (folder / "tables" / "T1_estimators.csv").write_text(ESTIMATORS)
     figure = ["--tables", f"{folder}/tables", "--out", f"{folder}/figures"]
     assert cli.main(["plot", "FE_policy_entropy", *common, *figure]) == 0
     out = folder / "report" / "index.html"
@@ -131,6 +151,41 @@ def test_the_token_view_shows_each_token_with_its_values(page):
     assert all(word in text.lower() for word in ("probability", "entropy", "weight"))
 
 
+def test_the_findings_come_first_and_their_table_sorts(page):
+    first = page.locator("main section").first
+    expect(first.locator(".statements li").first).to_contain_text("GRPO improves the average accuracy")
+    names = first.locator(".scores tbody th")
+    assert names.count() == 7, "six methods and the base model"
+    first.get_by_role("button", name="accuracy, %").click()
+    assert "base model" in names.first.inner_text()
+    values = first.locator(".scores tbody td:nth-child(2)").evaluate_all(
+        "cells => cells.map(c => Number(c.dataset.value))"
+    )
+    assert values == sorted(values)
+
+
+def test_a_cell_of_the_main_table_leads_to_its_responses(page):
+    page.locator("button.cell[data-run='steer'][data-benchmark='synthetic-fraction']").click()
+    app = page.locator("#responses-app")
+    expect(app.get_by_label("Benchmark")).to_have_value("synthetic-fraction")
+    expect(app.get_by_label("Run")).to_have_value("steer")
+    expect(app.locator("details.response").first).to_contain_text("STEER, seed")
+    assert app.locator("details.response").count() <= 15
+
+
+def test_estimates_are_compared_by_statistic_and_update(page):
+    bring(page, "estimates-app")
+    app = page.locator("#estimates-app")
+    expect(app).to_contain_text("+0.40 [+0.30, +0.50]")
+    expect(app).to_contain_text("Best on the base model: theorem, +0.40")
+    assert app.locator("svg.mark circle").count() == 2
+    app.get_by_label("Agreement as").select_option("spearman")
+    expect(app).to_contain_text("Best on the base model: tabular, +0.70")
+    app.get_by_label("Update").select_option("own")
+    expect(app.locator("tbody")).to_contain_text("\u2013")
+    assert app.locator("svg.mark circle").count() == 0, "no value, no mark"
+
+
 def test_figures_are_inside_the_page_and_enlarge(page):
     button = page.locator(".enlarge").first
     button.scroll_into_view_if_needed()
@@ -159,6 +214,36 @@ def test_dark_and_light_by_button(page, tmp_path):
     page.screenshot(path=tmp_path / "dark.png")
     page.locator("#theme").click()
     assert page.evaluate(background) == light
+
+
+def test_forty_runs_of_five_hundred_steps_are_drawn_at_once_and_read_exactly(browser, tmp_path):
+    """Each redraw takes some 50 ms of processor time; the limit here allows for a busy machine. docs/results.md."""
+    write_fake_results(tmp_path, {f"method_{i}": f"method {i}" for i in range(40)}, (0,), 500, questions=2, samples=2)
+    out = tmp_path / "report" / "index.html"
+    assert (
+        cli.main(["report", "--config", f"{tmp_path}/config.yaml", "--results", str(tmp_path), "--out", str(out)]) == 0
+    )
+    assert out.stat().st_size < 3_000_000
+    context = browser.new_context(viewport={"width": 320, "height": 800})
+    page = context.new_page()
+    page.goto(out.as_uri())
+    app = page.locator("#curves-app")
+    app.get_by_role("button", name="All").click()
+    expect(app.locator("path.line")).to_have_count(40)
+    points = app.locator("path.line").evaluate_all(
+        "lines => lines.map(line => line.getAttribute('d').split('L').length)"
+    )
+    assert 100 < max(points) < 450, "fewer points than steps are drawn, on a phone's width"
+    app.locator(".chart").focus()
+    for key in ("Home", "PageUp", "PageUp", "ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(app.locator(".readout caption")).to_have_text("entropy at step 23")
+    values = read_jsonl(tmp_path / "runs" / "method_7" / "seed0" / "metrics.jsonl")[22]
+    shown = app.locator(".readout tbody tr").nth(7).locator("td").first.inner_text()
+    assert float(shown) == pytest.approx(values["entropy"], rel=1e-3)
+    took = app.get_by_label("Smoothing").evaluate(REDRAW)
+    assert took < 2000, f"{took:.0f} ms"
+    context.close()
 
 
 def test_the_page_says_what_is_not_there_and_stays_small(tmp_path):

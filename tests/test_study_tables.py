@@ -188,5 +188,32 @@ def test_the_stress_test_has_the_papers_values_of_the_stress_test(tmp_path):
     assert "(paper 48.5)" in (tables / "T6_extreme_clipping.md").read_text()
 
 
+def test_coding_results_have_the_papers_value_of_livecodebench_alone(tmp_path):
+    data = {"benchmarks": ["livecodebench", "humaneval", "mbpp"], "source": "benchmarks", "train": "archer-code"}
+    methods = {"grpo": {"label": "GRPO"}, "steer": {"label": "STEER"}}
+    tables = fake(tmp_path, methods, model={"path": "Qwen/Qwen2.5-Coder-14B"}, data=data)
+    frame = pd.read_csv(tables / "T5_against_paper.csv").set_index("run")
+    assert set(frame["column"]) == {"livecodebench"}
+    assert frame["paper"].to_dict() == {"grpo": pytest.approx(0.293), "steer": pytest.approx(0.318)}
+    assert "(paper 31.8)" in (tables / "T5_main_results.md").read_text()
+
+
+def test_rloo_and_opo_have_the_papers_values_with_difference_and_whether_ours_covers_them(tmp_path):
+    methods = read_tree("configs/paper/algorithms.yaml")["methods"]
+    changes = {
+        "model": {"path": "Qwen/Qwen2.5-Math-7B"},
+        "data": {"benchmarks": SIX, "source": "benchmarks", "train": "dapo"},
+    }
+    tables = fake(tmp_path, {name: run or {} for name, run in methods.items()}, **changes)
+    frame = pd.read_csv(tables / "F22_against_paper.csv")
+    average = frame[frame["column"] == "math"].set_index("run")
+    expected = {"rloo": 0.458, "rloo_steer": 0.468, "opo": 0.464, "opo_steer": 0.475}
+    assert average["paper"].to_dict() == {run: pytest.approx(value) for run, value in expected.items()}
+    for row in frame.to_dict("records"):
+        assert row["paper_inside_interval"] == (row["low"] <= row["paper"] <= row["high"])
+    text = (tables / "F22_against_paper.md").read_text()
+    assert "our interval covers it" in text and "difference, points" in text
+
+
 def test_symbols_of_the_headings_are_written_for_latex():
     assert latex_text("ε_low • λ") == r"$\epsilon$\_low $\bullet$ $\lambda$"

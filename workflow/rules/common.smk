@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 
 from steer.configs.load import dump, flatten, load_config
 from steer.errors import UserError
-from steer.figures.command import summaries, wanted
+from steer.figures.wanted import about_figures, wanted
 from steer.io import atomic_write
 from steer.methods.load import SLOTS, method_settings, slot_files
 
@@ -29,8 +29,9 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-# What the captions of Snakemake's own report say.
-config["figures"] = summaries()
+# What Snakemake's own report says of each figure, and under which heading.
+ABOUT_FIGURES = about_figures()
+config["figures"] = {name: about.summary for name, about in ABOUT_FIGURES.items()}
 FIGURES = wanted(CONFIG)
 RESULTS = f"results/{CONFIG.name}"
 BENCHMARKS = CONFIG.data.benchmarks

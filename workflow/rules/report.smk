@@ -10,7 +10,13 @@ rule tabulate:
         measurements=expand(f"{RESULTS}/measurements/{{model}}.csv.gz", model=MEASURED),
         code=code("analyse"),
     output:
-        directory(f"{RESULTS}/tables"),
+        report(
+            directory(f"{RESULTS}/tables"),
+            patterns=["{table}.md"],
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
     log:
         f"{RESULTS}/logs/tabulate.log",
     conda:
@@ -44,7 +50,7 @@ rule plot:
         report(
             f"{RESULTS}/figures/{{figure}}.png",
             caption="../report/figure.rst",
-            category="Figures",
+            category=lambda wildcards: ABOUT_FIGURES[wildcards.figure].category,
             labels={"figure": "{figure}"},
         ),
         f"{RESULTS}/figures/{{figure}}.pdf",

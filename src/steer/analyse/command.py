@@ -78,7 +78,11 @@ def run(args: argparse.Namespace) -> None:
     }
     for name, frame in frames.items():
         render.write_frame(frame, out / name)
-    write_json(out / "tables.json", {**about, "labels": collected.labels, "scale": tables.scale_note(collected)})
+    model = config.model.path or "a model trained from scratch"
+    write_json(
+        out / "tables.json",
+        {**about, "labels": collected.labels, "model": model, "scale": tables.scale_note(collected)},
+    )
 
 
 def provenance(collected: "Collected", args: argparse.Namespace) -> dict[str, Any]:

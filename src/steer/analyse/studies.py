@@ -51,7 +51,7 @@ class Study:
 Runs = dict[str, tuple[str, dict[str, Any]]]
 
 
-def _runs(config: Config) -> Runs:
+def settings_of(config: Config) -> Runs:
     """Run → (its method, the slots with every value written out); without methods whose file is gone since."""
     known = set(method_names())
     return {
@@ -202,6 +202,6 @@ STUDIES = (
 
 def studies(config: Config) -> list[tuple[Study, list[Member]]]:
     """The studies that the configuration has runs for."""
-    runs = _runs(config)
+    runs = settings_of(config)
     found = [(study, study.members(runs, config)) for study in STUDIES]
     return [(study, members) for study, members in found if members]

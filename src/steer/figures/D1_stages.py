@@ -13,6 +13,7 @@ from steer.figures.looks import look
 from steer.figures.sources import Sources
 from steer.methods.stages import transition
 
+CATEGORY = "Training"
 COLUMNS = 3
 METRICS = {"entropy": ("entropy (nats)", 1.0), "accuracy": ("accuracy (%)", 100.0)}
 

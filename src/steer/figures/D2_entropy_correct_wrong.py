@@ -7,6 +7,7 @@ from steer.figures.lines import over_seeds, seeds_note, smoothing_window
 from steer.figures.looks import CORRECT, WRONG
 from steer.figures.sources import Sources
 
+CATEGORY = "Training"
 METRICS = {"entropy_correct": ("correct responses", CORRECT), "entropy_wrong": ("wrong responses", WRONG)}
 
 

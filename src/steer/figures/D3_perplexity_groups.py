@@ -6,6 +6,7 @@ from steer.figures import page
 from steer.figures.looks import look
 from steer.figures.sources import Sources
 
+CATEGORY = "Results"
 BARS_UP_TO = 8  # runs with intervals drawn
 
 

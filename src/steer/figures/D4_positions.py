@@ -7,6 +7,7 @@ from steer.figures import page
 from steer.figures.F1_entropy_change import SAID
 from steer.figures.sources import Sources
 
+CATEGORY = "Tokens and weights"
 PANELS = {"entropy": ("entropy (nats per token)", 1.0), "gradient": ("share of the gradient (%)", 100.0)}
 MARKERS = ("o", "s", "^", "D", "v", "P")
 

@@ -5,14 +5,15 @@ from matplotlib.figure import Figure
 from steer.figures import page
 from steer.figures.lines import draw_runs, seeds_note, smoothing_window
 from steer.figures.sources import Sources
+from steer.figures.wanted import SHAPED
 
-SHAPED = ("perplexity_shaping", "position_shaping", "position_shaping_plateau")
+CATEGORY = "Training"
 
 
 def draw(sources: Sources) -> Figure:
     methods = {run: entry.method or run for run, entry in sources.config.methods.items()}
     wanted = [run for run, method in methods.items() if method == "grpo" or method in SHAPED]
-    curves = sources.curves("accuracy")
+    curves = sources.curves("accuracy", runs=wanted)
     present = set(curves["run"])
     labels = {run: label for run, label in sources.labels.items() if run in wanted and run in present}
     figure, (ax,) = page.panels(1, 1, 4.6, 3.2)
@@ -20,7 +21,6 @@ def draw(sources: Sources) -> Figure:
         page.say(ax, "No training run with perplexity or position shaping.")
         page.notes(figure, sources)
         return figure
-    curves = curves[curves["run"].isin(list(labels))]
     window = smoothing_window(int(curves["step"].max()))
     draw_runs(ax, curves, "accuracy", labels, scale=100, window=window, faint=False)
     ax.set(xlabel="training step", ylabel="accuracy of the rollouts (%)")

@@ -7,6 +7,7 @@ from steer.figures.lines import draw_runs, headroom, seeds_note, smoothing_windo
 from steer.figures.points import draw_list, study
 from steer.figures.sources import Sources
 
+CATEGORY = "Studies"
 CURVES = {"reward": ("reward of the rollouts", 1.0), "entropy": ("entropy (nats per token)", 1.0)}
 
 

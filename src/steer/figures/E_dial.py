@@ -7,6 +7,7 @@ from steer.figures import page
 from steer.figures.points import bars, study, style
 from steer.figures.sources import Sources
 
+CATEGORY = "Studies"
 ACHIEVED = ("entropy_second_half", "entropy_second_half_low", "entropy_second_half_high")
 
 

@@ -6,6 +6,8 @@ from steer.figures import page
 from steer.figures.points import NOTE, QUANTITIES, draw_reference, draw_sweep, study
 from steer.figures.sources import Sources
 
+CATEGORY = "Studies"
+
 
 def draw(sources: Sources) -> Figure:
     table = study(sources, "F18_F19_lambda_min")

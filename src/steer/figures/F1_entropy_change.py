@@ -6,7 +6,8 @@ from steer.figures import page
 from steer.figures.bands import UPDATES, draw_bands, draw_points, scale_axes
 from steer.figures.sources import Sources
 
-SAID = "No measurement of the entropy change: the configuration has no `measurement`."
+CATEGORY = "Estimates"
+SAID = "No measurement of the entropy change in these tables."
 
 
 def draw(sources: Sources) -> Figure:

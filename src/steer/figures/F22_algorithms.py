@@ -7,6 +7,7 @@ from steer.figures.looks import look
 from steer.figures.points import NOTE, QUANTITIES, bars, study
 from steer.figures.sources import Sources
 
+CATEGORY = "Studies"
 WIDTH = 0.36
 FILLS = {False: ("without STEER", ""), True: ("with STEER", "////")}
 

@@ -7,6 +7,7 @@ from steer.figures.bands import UPDATES, draw_bands, scale_axes
 from steer.figures.F1_entropy_change import SAID
 from steer.figures.sources import Sources
 
+CATEGORY = "Estimates"
 PANELS = {
     "measured": "measured",
     "theorem": "theorem",

@@ -8,6 +8,7 @@ from steer.figures import page
 from steer.figures.looks import look
 from steer.figures.sources import Sources
 
+CATEGORY = "Results"
 TITLES = {"math": "math", "code": "code", "overall": "all benchmarks"}
 
 

@@ -7,6 +7,8 @@ from steer.figures import page
 from steer.figures.looks import look
 from steer.figures.sources import Sources
 
+CATEGORY = "Results"
+
 
 def draw(sources: Sources) -> Figure:
     table = sources.frame("F6_pass_at_k.csv")

@@ -6,6 +6,8 @@ from steer.figures import page
 from steer.figures.lines import FAINT_UP_TO, draw_runs, seeds_note, smoothing_window
 from steer.figures.sources import Sources
 
+CATEGORY = "Training"
+
 
 def draw(sources: Sources) -> Figure:
     curves = sources.curves("accuracy")

@@ -6,6 +6,8 @@ from steer.figures import page
 from steer.figures.lines import draw_runs, headroom, seeds_note
 from steer.figures.sources import Sources
 
+CATEGORY = "Studies"
+
 
 def draw(sources: Sources) -> Figure:
     table = sources.frame("T6_extreme_clipping.csv")

@@ -6,6 +6,8 @@ from steer.figures import page
 from steer.figures.lines import draw_runs, seeds_note
 from steer.figures.sources import Sources
 
+CATEGORY = "Training"
+
 
 def draw(sources: Sources) -> Figure:
     curves = sources.curves("entropy")

@@ -6,6 +6,7 @@ from steer.figures import page
 from steer.figures.lines import draw_runs, headroom, seeds_note, smoothing_window
 from steer.figures.sources import Sources
 
+CATEGORY = "Training"
 PANELS = {"response_length": ("response length (tokens)", 1.0), "truncated": ("responses cut off (%)", 100.0)}
 
 

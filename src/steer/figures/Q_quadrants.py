@@ -6,6 +6,7 @@ from steer.figures import page
 from steer.figures.lines import draw_runs, seeds_note, smoothing_window
 from steer.figures.sources import Sources
 
+CATEGORY = "Tokens and weights"
 QUADRANTS = {
     "exploitation": "A > 0, likely",
     "exploration": "A > 0, unlikely",

@@ -8,6 +8,7 @@ from steer.figures import page
 from steer.figures.lines import draw_runs, seeds_note, smoothing_window
 from steer.figures.sources import Sources
 
+CATEGORY = "Tokens and weights"
 WEIGHTS = {
     "weight_min": "λ, least",
     "weight_p05": "λ, 5 % quantile",

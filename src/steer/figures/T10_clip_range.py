@@ -6,6 +6,7 @@ from steer.figures import page
 from steer.figures.points import NOTE, QUANTITIES, draw_sweep, study
 from steer.figures.sources import Sources
 
+CATEGORY = "Studies"
 SHIFT = 0.004  # apart, so that bars at one value do not cover each other
 
 

@@ -6,6 +6,8 @@ from steer.figures import page
 from steer.figures.points import NOTE, QUANTITIES, draw_list, study
 from steer.figures.sources import Sources
 
+CATEGORY = "Studies"
+
 
 def draw(sources: Sources) -> Figure:
     table = study(sources, "T11_mapping")

@@ -8,6 +8,7 @@ from steer.figures import page
 from steer.figures.looks import look
 from steer.figures.sources import Sources
 
+CATEGORY = "Tokens and weights"
 QUANTILES = ["min", "p05", "p25", "p50", "p75", "p95", "max"]
 
 

@@ -21,7 +21,7 @@ SHOWN_MISSING = 6
 
 
 def panels(
-    number: int, columns: int, width: float = 3.4, height: float = 2.6, **shared: bool
+    number: int, columns: int, width: float = 3.4, height: float = 2.6, **shared: bool | str
 ) -> tuple[Figure, list[Axes]]:
     """A figure of `number` equal panels, at most `columns` in a row, unused places left blank; inches."""
     columns = max(min(number, columns), 1)

@@ -13,10 +13,14 @@ from steer.errors import UserError
 
 @dataclass
 class Sources:
-    """Tables by file name. What a figure wants and does not find it adds to `missing`, which is printed under it."""
+    """Tables by file name. What a figure wants and does not find it adds to `missing`, which is printed under it.
+
+    `beside` are the table folders of other models' results, for the one figure that compares models.
+    """
 
     folder: Path
     config: Config
+    beside: list[Path] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def frame(self, name: str) -> pd.DataFrame:

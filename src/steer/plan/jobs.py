@@ -1,7 +1,7 @@
 """How many jobs each rule of the workflow has under a configuration, from scratch. A test holds it to a dry run."""
 
 from steer.configs.schema import Config
-from steer.figures.command import wanted
+from steer.figures.wanted import wanted
 
 
 def jobs(config: Config) -> dict[str, int]:

@@ -13,7 +13,7 @@ from steer.configs.schema import Config
 from steer.errors import UserError
 from steer.io import read_jsonl
 from steer.report.figures import Figure, find_figures
-from steer.report.tables import Table, read_tables
+from steer.report.tables import DataFile, Table, data_files, read_tables
 
 EXTRA_RUNS = {"base": "base model", "oracle": "oracle"}
 
@@ -45,6 +45,7 @@ class Contents:
     runs: list[Run]
     tables: list[Table]
     figures: list[Figure]
+    data: list[DataFile]
     missing: list[str] = field(default_factory=list)
 
 
@@ -56,7 +57,7 @@ def collect(config: Config, root: Path) -> Contents:
     figures = find_figures(root / "figures", missing)
     if not any(run.trained and run.seeds for run in runs):
         missing.append("runs/: no training run, so there are no training curves")
-    return Contents(config, root, runs, tables, figures, missing)
+    return Contents(config, root, runs, tables, figures, data_files(root / "tables"), missing)
 
 
 def rows_or_note(path: Path, missing: list[str]) -> list[dict[str, Any]]:

@@ -1,31 +1,37 @@
 """The drawn figures, small enough to live inside the page.
 
 A PNG becomes lossless WebP with a palette: charts have few colours, and without the blends of their edges take half the
-bytes. Where all of them together exceed the budget they are scaled down alike, and the page says so.
+bytes. Where all of them together exceed the budget they are stored with loss and ever smaller, and the page says how
+wide they are: charts scaled down without loss are larger than whole ones, for between two flat colours lie many.
 """
 
 import base64
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from steer.figures.wanted import About, about_figures
 from steer.report.tables import natural, title_of
 
-# Widths tried in turn, in pixels; at the last the picture is also stored with loss.
-WIDTHS = (1800, 1400, 1100, 900, 700)
-COLOURS = 128
+# Width in pixels and way of storing, tried in turn.
+FEW_COLOURS, LOSSY = "few colours", "lossy"
+TRIED = ((1800, FEW_COLOURS), (1400, LOSSY), (1100, LOSSY), (900, LOSSY), (700, LOSSY))
+COLOURS, QUALITY = 128, 80
 SVG_LIMIT = 150_000
 
 
 @dataclass(frozen=True)
 class Figure:
-    """`path` is the PNG or SVG, None where only a PDF exists; `others` are the formats beside it."""
+    """`path` is the PNG or SVG, None where only a PDF exists; `others` are the formats beside it.
 
-    id: str
+    `stem` is the file's name without its ending, `name` its part after the id; `caption` says what is drawn.
+    """
+
+    stem: str
+    name: str
     title: str
     caption: str
+    category: str
     path: Path | None
     others: list[str]
 
@@ -43,8 +49,8 @@ def find_figures(folder: Path, missing: list[str]) -> list[Figure]:
     paths = [path for path in folder.glob("*") if path.suffix in kinds and not path.name.startswith(".")]
     if not paths:
         missing.append("figures/: no figure")
-    figures = []
-    for stem in sorted({path.stem for path in paths}, key=natural):
+    figures, known = [], about_figures()
+    for stem in sorted({path.stem for path in paths}, key=_place):
         formats = {path.suffix: path for path in paths if path.stem == stem}
         svg = formats.get(".svg")
         if svg and ".png" in formats and svg.stat().st_size > SVG_LIMIT:
@@ -53,40 +59,29 @@ def find_figures(folder: Path, missing: list[str]) -> list[Figure]:
         if path is None:
             missing.append(f"figures/{stem}: only a PDF, which a page cannot embed")
         others = [formats[kind].name for kind in sorted(formats)]
-        figures.append(Figure(stem.partition("_")[0], title_of(stem), _caption(folder, stem), path, others))
+        caption, category = known.get(stem, About("", "Other"))
+        figures.append(Figure(stem, stem.partition("_")[2], title_of(stem), caption, category, path, others))
     return figures
 
 
-def _caption(folder: Path, stem: str) -> str:
-    """`<stem>.json` with a `caption`, or `<stem>.md` / `.txt`; empty where there is none."""
-    sidecar = folder / f"{stem}.json"
-    if sidecar.is_file():
-        try:
-            value = json.loads(sidecar.read_text(encoding="utf-8", errors="replace"))
-        except json.JSONDecodeError:
-            value = None
-        if isinstance(value, dict) and isinstance(value.get("caption"), str):
-            return value["caption"].strip()
-    for kind in (".md", ".txt", ".rst"):
-        if (folder / f"{stem}{kind}").is_file():
-            return (folder / f"{stem}{kind}").read_text(encoding="utf-8", errors="replace").strip()
-    return ""
+def _place(stem: str) -> tuple[bool, bool, list[tuple[int, str]]]:
+    """Figures with a letter for an id, such as the entropy's FE, first; those of arXiv 2508.02260, D1 to D5, last."""
+    name = stem.partition("_")[0]
+    return name.startswith("D"), not name.isalpha(), natural(stem)
 
 
 def embed(figures: list[Figure], budget: int, missing: list[str]) -> tuple[dict[str, Image], int]:
-    """Images by title with all URIs within `budget` bytes if the smallest width allows, and the width used."""
-    width = WIDTHS[0]
-    images: dict[str, Image] = {}
-    for width in WIDTHS:
+    """Images by stem with all URIs within `budget` bytes if the smallest width allows, and the width used."""
+    for width, way in TRIED:
         notes: list[str] = []
-        images = {figure.title: image for figure in figures if (image := _image(figure, width, notes))}
+        images = {figure.stem: image for figure in figures if (image := _image(figure, width, way, notes))}
         if sum(len(image.uri) for image in images.values()) <= budget:
             break
     missing.extend(notes)
     return images, width
 
 
-def _image(figure: Figure, width: int, notes: list[str]) -> Image | None:
+def _image(figure: Figure, width: int, way: str, notes: list[str]) -> Image | None:
     from PIL import Image as Pillow
 
     if figure.path is None:
@@ -95,26 +90,26 @@ def _image(figure: Figure, width: int, notes: list[str]) -> Image | None:
         return Image(_uri("image/svg+xml", figure.path.read_bytes()), None, None)
     try:
         with Pillow.open(figure.path) as opened:
-            picture = opened.convert("RGBA" if "A" in opened.getbands() or "transparency" in opened.info else "RGB")
+            picture = _on_white(opened)
     except (OSError, SyntaxError) as error:
         notes.append(f"figures/{figure.path.name} is left out: {error}")
         return None
     if picture.width > width:
         height = round(picture.height * width / picture.width)
         picture = picture.resize((width, height), Pillow.Resampling.LANCZOS)
-    lossless = width != WIDTHS[-1]
-    if lossless:
-        picture = _few_colours(picture)
+    if way == FEW_COLOURS:
+        picture = picture.quantize(COLOURS, dither=Pillow.Dither.NONE).convert("RGB")
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", lossless=lossless, quality=80, method=4)
+    picture.save(buffer, "WEBP", lossless=way != LOSSY, quality=QUALITY, method=4)
     return Image(_uri("image/webp", buffer.getvalue()), picture.width, picture.height)
 
 
-def _few_colours(picture: Any) -> Any:
-    """The same picture in its `COLOURS` main colours; one that has transparency as it is."""
-    if picture.mode == "RGBA" and picture.getextrema()[3][0] < 255:
-        return picture
-    return picture.convert("RGB").quantize(COLOURS, method=0, dither=0).convert("RGB")  # median cut, no dithering
+def _on_white(picture):
+    """The picture without transparency, as it is shown."""
+    from PIL import Image as Pillow
+
+    whole = picture.convert("RGBA")
+    return Pillow.alpha_composite(Pillow.new("RGBA", whole.size, "white"), whole).convert("RGB")
 
 
 def _uri(kind: str, data: bytes) -> str:

@@ -5,22 +5,23 @@ import hashlib
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from steer.report import curves, generations, tokens
-from steer.report.chunks import inline
+from steer.report.chunks import inline, pack
 from steer.report.collect import Contents
+from steer.report.colours import dashes, run_styles
+from steer.report.estimates import comparison
 from steer.report.figures import embed
 from steer.report.provenance import glossary, provenance
-from steer.report.tables import Table
+from steer.report.scoreboard import scoreboard
+from steer.report.sections import arrange
 
 PAGE_LIMIT = 3_000_000
 FIGURES_SHARE, TOKENS_SHARE, GENERATIONS_SHARE, RESERVE = 1_200_000, 250_000, 1_200_000, 150_000
 # The order in which the script's files are joined.
-SCRIPTS = ("dom", "data", "scale", "chart", "curves", "generations", "tokens", "page")
-# Okabe and Ito's colours without yellow and black, then Tol's muted ones: told apart with colour-blind eyes.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#999933", "#7a6fd0", "#aa4499")
+SCRIPTS = ("dom", "data", "scale", "thin", "chart", "curves", "estimates", "generations", "tokens", "page")
 
 
 def render(contents: Contents) -> str:
@@ -30,27 +31,33 @@ def render(contents: Contents) -> str:
     contents.missing.extend(curves.not_finite(contents.runs))
     images, width = embed(contents.figures, FIGURES_SHARE, contents.missing)
     view = tokens.token_view(contents, TOKENS_SHARE)
+    estimates = comparison(contents.root / "tables", contents.missing)
+    chunks |= {"estimates": pack(estimates)} if estimates else {}
     used = RESERVE + sum(len(i.uri) for i in images.values()) + sum(map(len, [*chunks.values(), *view.chunks.values()]))
     selection = generations.select(contents, max(0, min(GENERATIONS_SHARE, PAGE_LIMIT - used)))
     chunks |= {f"tokens-{key}": text for key, text in view.chunks.items()}
     chunks |= {f"generations-{name}": text for name, text in selection.chunks.items()}
-    style, script = _joined()
+    style, script = _joined(contents)
     text = (
         _environment()
         .get_template("page.html.j2")
         .render(
             config=contents.config,
             synthetic=contents.config.data.source == "synthetic",
-            tables=_by_section(contents.tables),
-            figures=[(figure, images.get(figure.title)) for figure in contents.figures],
+            sections=arrange(contents.tables, contents.figures),
+            board=scoreboard(contents),
+            estimates=bool(estimates),
+            images=images,
             figure_width=width,
-            runs=contents.runs,
+            answered=_answered(contents),
+            run_index={run.name: index for index, run in enumerate(contents.runs)},
             metrics=names,
             selection=selection,
             tokens=view,
             provenance=provenance(contents),
             glossary=glossary(),
             missing=contents.missing,
+            data=contents.data,
             chunks={name: Markup(chunk) for name, chunk in chunks.items()},
             index=Markup(inline(_index(contents, names, selection, view))),
             style=Markup(style),
@@ -64,16 +71,16 @@ def render(contents: Contents) -> str:
 
 def _index(contents: Contents, names: list[str], selection: Any, view: Any) -> dict[str, Any]:
     """What the script must know at once; `answers` tells whether a run has responses in the page."""
+    answered = _answered(contents)
     runs = [
         {
             "name": run.name,
             "label": run.label,
-            "colour": COLOURS[index % len(COLOURS)],
-            "dash": index // len(COLOURS),
+            "dash": dashes(run.name),
             "seeds": [seed.seed for seed in run.seeds if seed.steps],
-            "answers": (contents.root / "generations" / run.name).is_dir(),
+            "answers": run.name in answered,
         }
-        for index, run in enumerate(contents.runs)
+        for run in contents.runs
     ]
     definitions = {name: text for group, text in glossary() for name in group}
     return {
@@ -84,34 +91,28 @@ def _index(contents: Contents, names: list[str], selection: Any, view: Any) -> d
     }
 
 
+def _answered(contents: Contents) -> set[str]:
+    return {run.name for run in contents.runs if (contents.root / "generations" / run.name).is_dir()}
+
+
 def _definition(definitions: dict[str, str], name: str) -> str:
     """`accuracy/<family>` defines every `accuracy/…`."""
     family = next((d for d in definitions if "<" in d and name.startswith(d.partition("<")[0])), "")
     return definitions.get(name) or definitions.get(family, "")
 
 
-def _by_section(tables: list[Table]) -> dict[str, list[Table]]:
-    """`summary` (claims and main results), `estimators`, and the `rest`."""
-    sections: dict[str, list[Table]] = {"summary": [], "estimators": [], "rest": []}
-    for table in tables:
-        if table.id == "T0" or "_main_results" in table.file:
-            sections["summary"].append(table)
-        else:
-            sections["estimators" if table.id == "T1" else "rest"].append(table)
-    return sections
-
-
 def _environment() -> Environment:
-    template = files("steer.report").joinpath("page/page.html.j2").read_text(encoding="utf-8")
-    loader = DictLoader({"page.html.j2": template})
+    loader = PackageLoader("steer.report", "page")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
-def _joined() -> tuple[str, str]:
+def _joined(contents: Contents) -> tuple[str, str]:
+    """The style sheet with the runs' colours, and the script."""
     folder = files("steer.report").joinpath("page")
     parts = [folder.joinpath(f"js/{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     script = '(() => {\n"use strict";\n' + "\n".join(parts) + "\n})();"
-    return folder.joinpath("page.css").read_text(encoding="utf-8"), script
+    sheet = folder.joinpath("page.css").read_text(encoding="utf-8")
+    return f"{sheet}\n{run_styles([run.name for run in contents.runs])}\n", script
 
 
 def _hash(text: str) -> str:

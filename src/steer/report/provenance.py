@@ -60,7 +60,8 @@ def glossary(path: Path = REPOSITORY / "docs" / "metrics.md") -> list[tuple[list
         match = re.fullmatch(r"\|(.*?)\|(.*)\|", line.strip())
         names = re.findall(r"`([^`]+)`", match[1]) if match else []
         if names:
-            rows.append((names, match[2].strip().replace("`", "")))
+            text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", match[2])  # links lead nowhere from the page
+            rows.append((names, text.strip().replace("`", "")))
     return rows
 
 

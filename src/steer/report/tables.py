@@ -1,4 +1,4 @@
-"""The tables as people read them: the Markdown rendering beside each CSV, or the CSV itself where there is none."""
+"""The tables as people read them, from the Markdown rendering beside each CSV; CSV files without one are data."""
 
 import csv
 import json
@@ -25,10 +25,12 @@ class Cell:
 class Table:
     """`id` is the part of the file name before the first underscore; `total` counts rows, shown or not.
 
+    `name` is the part after it, without the ending. `runs` names the run of each row where the CSV does.
     `sources` are lines of the sidecar JSON, the folders and the command that the numbers come from.
     """
 
     id: str
+    name: str
     file: str
     title: str
     header: list[str]
@@ -37,28 +39,40 @@ class Table:
     caption: str = ""
     notes: list[str] = field(default_factory=list)
     sources: str = ""
+    runs: list[str] = field(default_factory=list)
+
+    @property
+    def headline(self) -> str:
+        """The first sentence of the caption."""
+        return self.caption.partition(". ")[0].removesuffix(".") or self.title
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A CSV that figures are drawn from and nobody reads row by row; `size` in bytes."""
+
+    file: str
+    size: int
+
+
+def data_files(folder: Path) -> list[DataFile]:
+    """CSV files in `folder` without a rendering for people."""
+    paths = sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")], key=lambda path: natural(path.name))
+    return [DataFile(path.name, path.stat().st_size) for path in paths if not path.with_suffix(".md").is_file()]
 
 
 def read_tables(folder: Path, missing: list[str]) -> list[Table]:
-    """Every CSV in `folder`, by name; one that cannot be read or is empty becomes a line of `missing`."""
-    paths = sorted(folder.glob("*.csv"), key=lambda path: natural(path.name))
+    """Every table in `folder` that has a Markdown rendering, by name; an empty one becomes a line of `missing`."""
+    paths = sorted(folder.glob("*.md"), key=lambda path: natural(path.name))
     if not paths:
         missing.append("tables/: no table, so there is no summary")
     tables = []
     for path in paths:
-        try:
-            with open(path, newline="", encoding="utf-8", errors="replace") as file:
-                lines = [line for line in csv.reader(file) if line]
-        except (csv.Error, OSError) as error:
-            missing.append(f"tables/{path.name} is left out: {error}")
-            continue
-        readable = path.with_suffix(".md")
-        if readable.is_file():
-            lines = markdown_rows(readable.read_text(encoding="utf-8", errors="replace")) or lines
+        lines = markdown_rows(path.read_text(encoding="utf-8", errors="replace"))
         if len(lines) < 2:
             missing.append(f"tables/{path.name} has no rows")
             continue
-        tables.append(_table(path, lines))
+        tables.append(_table(path, lines, missing))
     return tables
 
 
@@ -94,15 +108,18 @@ def cell(text: str) -> Cell:
     return Cell(text, text, bool(match) and text[match.end() :][:1] in ("", " ", "%"), bold)
 
 
-def _table(path: Path, lines: list[list[str]]) -> Table:
+def _table(path: Path, lines: list[list[str]], missing: list[str]) -> Table:
     header, body = lines[0], lines[1:]
     rows = [[cell(text) for text in (line + [""] * len(header))[: len(header)]] for line in body[:ROWS_SHOWN]]
     about = _sidecar(path.with_suffix(".json"))
     caption, notes = about.pop("caption", ""), about.pop("notes", [])
     about.pop("table", None)
+    id, _, name = path.stem.partition("_")
+    runs = _runs(path.with_suffix(".csv"), missing)
     return Table(
-        id=path.stem.partition("_")[0],
-        file=path.name,
+        id=id,
+        name=name,
+        file=f"{path.stem}.csv",
         title=title_of(path.stem),
         header=header,
         rows=rows,
@@ -110,7 +127,19 @@ def _table(path: Path, lines: list[list[str]]) -> Table:
         caption=str(caption),
         notes=[str(note) for note in notes] if isinstance(notes, list) else [],
         sources=json.dumps(about, indent=1, ensure_ascii=False) if about else "",
+        runs=runs if len(runs) == len(body) else [],
     )
+
+
+def _runs(path: Path, missing: list[str]) -> list[str]:
+    """The column `run` of a CSV; empty where it has none. CSV and rendering have the same rows in the same order,
+    except where the rendering is a choice among them."""
+    if not path.is_file():
+        missing.append(f"tables/{path.name} is not beside its Markdown rendering")
+        return []
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        reader = csv.DictReader(file)
+        return [row["run"] for row in reader] if "run" in (reader.fieldnames or []) else []
 
 
 def _sidecar(path: Path) -> dict:

@@ -1,16 +1,16 @@
 // One line chart: SVG, redrawn when its data or width change; the cursor moves without a redraw.
 
-const DASHES = [null, "7 3", "2 3", "9 3 2 3"];
+const SEED_DASHES = [null, "7 3", "2 3", "9 3 2 3"];
 const MARGIN = { top: 12, right: 14, bottom: 40, left: 62 };
 
-// `lines`: [{label, colour, dash, points: [{step, mean, low, high, count}]}].
+// `lines`: [{label, run, dash, points: [{step, mean, low, high, count}], at: step → point}]; `run` is the run's index.
 class Chart {
   constructor(readout) {
     this.readout = readout;
     this.lines = [];
     this.step = null;
     this.element = h("div", {
-      class: "chart", tabindex: "0", role: "slider", "aria-label": "Training step, arrow keys move",
+      class: "chart", tabindex: "0", role: "slider", "aria-label": "Training step, arrow keys move", "aria-valuenow": "0",
       onkeydown: (event) => this.key(event),
       onpointermove: (event) => this.point(event), onpointerdown: (event) => this.point(event),
     });
@@ -23,7 +23,6 @@ class Chart {
     this.lines = lines;
     this.options = options;
     this.steps = [...new Set(lines.flatMap((line) => line.points.map((p) => p.step)))].sort((a, b) => a - b);
-    this.lookup = lines.map((line) => new Map(line.points.map((p) => [p.step, p])));
     if (!this.steps.includes(this.step)) this.step = this.steps.at(-1) ?? null;
     this.draw();
     this.buildReadout();
@@ -36,27 +35,31 @@ class Chart {
     const width = Math.max(260, this.width), height = width < 520 ? 280 : 380;
     const { log, metric } = this.options;
     const usable = (p) => !log || p.low > 0;
-    const points = this.lines.flatMap((line) => line.points.filter(usable));
     const view = svg("svg", { viewBox: `0 0 ${width} ${height}`, height, "aria-hidden": "true" });
-    this.element.replaceChildren(view);
     this.cursor = null;
-    if (!points.length) {
+    let low = Infinity, high = -Infinity;
+    for (const line of this.lines) {
+      for (const p of line.points) {
+        if (!usable(p)) continue;
+        low = Math.min(low, this.options.bands ? p.low : p.mean);
+        high = Math.max(high, this.options.bands ? p.high : p.mean);
+      }
+    }
+    if (low > high) {
       const why = this.lines.length ? (log ? "No positive value to draw on a log axis" : "No value of this metric in the chosen runs") : "No run chosen";
       view.append(svg("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, why));
+      this.element.replaceChildren(view);
       return;
-    }
-    let low = Infinity, high = -Infinity;
-    for (const p of points) {
-      low = Math.min(low, p.low);
-      high = Math.max(high, p.high);
     }
     const xs = [MARGIN.left, width - MARGIN.right], ys = [height - MARGIN.bottom, MARGIN.top];
     this.x = scale([this.steps[0], this.steps.at(-1)], xs, false);
-    this.y = scale([low, high], ys, log);
+    this.y = scale([low, high], [ys[0] - 6, ys[1]], log);
     this.axes(view, xs, ys, metric);
-    for (const line of this.lines) this.line(view, line, usable);
+    for (const line of this.lines) this.line(view, line, usable, xs[1] - xs[0]);
     this.cursor = svg("line", { class: "cursor", y1: ys[1], y2: ys[0] });
-    view.append(this.cursor);
+    this.marks = this.lines.map((line) => svg("circle", { class: `r${line.run}`, r: 3.5, visibility: "hidden" }));
+    view.append(this.cursor, ...this.marks);
+    this.element.replaceChildren(view);
     this.place();
   }
 
@@ -76,7 +79,7 @@ class Chart {
     view.append(svg("text", { x: 13, y: middle, "text-anchor": "middle", transform: turn }, metric));
   }
 
-  line(view, line, usable) {
+  line(view, line, usable, columns) {
     const pieces = [];
     let piece = [];
     for (const p of line.points) {
@@ -88,27 +91,28 @@ class Chart {
     }
     if (piece.length) pieces.push(piece);
     const at = (p, value) => `${this.x.at(p.step).toFixed(1)},${this.y.at(value).toFixed(1)}`;
-    const colour = line.colour;
-    for (const run of pieces) {
-      if (run.some((p) => p.high > p.low)) {
+    for (const whole of pieces) {
+      const run = thin(whole, columns);
+      if (this.options.bands && run.some((p) => p.high > p.low)) {
         const outline = [...run.map((p) => at(p, p.high)), ...run.toReversed().map((p) => at(p, p.low))];
-        view.append(svg("path", { class: "band", d: `M${outline.join("L")}Z`, fill: colour }));
+        view.append(svg("path", { class: `band r${line.run}`, d: `M${outline.join("L")}Z` }));
       }
       if (run.length === 1) {
         const [x, y] = at(run[0], run[0].mean).split(",");
-        view.append(svg("circle", { cx: x, cy: y, r: 3, fill: colour }));
+        view.append(svg("circle", { class: `r${line.run}`, cx: x, cy: y, r: 3 }));
       }
       const d = `M${run.map((p) => at(p, p.mean)).join("L")}`;
-      view.append(svg("path", { class: "line", d, stroke: colour, "stroke-dasharray": DASHES[line.dash % DASHES.length] }));
+      view.append(svg("path", { class: `line r${line.run}`, d, "stroke-dasharray": line.dash }));
     }
   }
 
   buildReadout() {
-    this.cells = this.lines.map(() => [h("td", { class: "number" }), h("td", { class: "number" })]);
-    const rows = this.lines.map((line, i) => h("tr", {}, h("td", {}, swatch(line), " ", line.label), this.cells[i]));
     const banded = this.options.banded;
-    this.caption = h("caption", { "aria-live": "polite" });
-    const head = h("tr", {}, h("th", {}, "run"), h("th", {}, banded ? "mean over seeds" : "value"), h("th", {}, banded ? "lowest to highest" : ""));
+    this.cells = this.lines.map(() => [h("td", { class: "number" }), h("td", { class: "number" })]);
+    const rows = this.lines.map((line, i) => h("tr", {}, h("th", { scope: "row" }, swatch(line), " ", line.label), this.cells[i][0], banded ? this.cells[i][1] : null));
+    this.caption = h("caption", {});
+    const columns = banded ? ["run", "mean", "lowest to highest"] : ["run", "value"];
+    const head = h("tr", {}, columns.map((name, i) => h("th", { scope: "col", class: i ? "right" : null }, name)));
     this.readout.replaceChildren(h("table", {}, this.caption, h("thead", {}, head), h("tbody", {}, rows)));
   }
 
@@ -121,7 +125,7 @@ class Chart {
     }
     const words = [];
     this.lines.forEach((line, i) => {
-      const p = this.lookup[i].get(step);
+      const p = line.at.get(step);
       this.cells[i][0].textContent = p ? format(p.mean) : "\u2013";
       this.cells[i][1].textContent = p && p.count > 1 ? `${format(p.low)} to ${format(p.high)}` : "";
       if (p) words.push(`${line.label} ${format(p.mean)}`);
@@ -135,6 +139,11 @@ class Chart {
     if (!this.cursor || this.step === null) return;
     const x = this.x.at(this.step);
     fill(this.cursor, { x1: x, x2: x }, []);
+    this.lines.forEach((line, i) => {
+      const p = line.at.get(this.step);
+      const there = p && (!this.options.log || p.low > 0);
+      fill(this.marks[i], there ? { cx: x, cy: this.y.at(p.mean), visibility: "visible" } : { visibility: "hidden" }, []);
+    });
   }
 
   point(event) {
@@ -157,6 +166,6 @@ class Chart {
 }
 
 function swatch(line) {
-  const mark = svg("line", { x1: 0, x2: 24, y1: 6, y2: 6, stroke: line.colour, "stroke-width": 3, "stroke-dasharray": DASHES[line.dash % DASHES.length] });
+  const mark = svg("line", { class: `line r${line.run}`, x1: 0, x2: 24, y1: 6, y2: 6, "stroke-dasharray": line.dash });
   return svg("svg", { class: "swatch", viewBox: "0 0 24 12", "aria-hidden": "true" }, mark);
 }

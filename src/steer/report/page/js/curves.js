@@ -1,39 +1,52 @@
 // Training curves: which runs, which metric, smoothing, seeds apart or together, log axis.
 
 const SHOWN_AT_FIRST = 6;
+const BANDS_UP_TO = 12; // more of them cover one another, and take most of the time of drawing
 
 function curvesApp(root) {
-  const runs = index.runs.filter((run) => run.seeds.length);
+  const runs = index.runs.map((run, i) => ({ ...run, run: i })).filter((run) => run.seeds.length);
   const state = {
     metric: 0, window: 1, apart: false, log: false,
     chosen: new Set(runs.slice(0, SHOWN_AT_FIRST).map((run) => run.name)),
   };
   const definition = h("p", { class: "small" });
   const note = h("p", { class: "small", role: "status" });
-  const readout = h("div", { class: "readout scroll" });
+  const readout = h("div", { class: "readout scroll", tabindex: "0", role: "region", "aria-label": "Values at the chosen step" });
   const chart = new Chart(readout);
+  const made = new Map();
   let turn = 0;
 
   async function update() {
     const mine = ++turn;
     const [steps, values] = await Promise.all([chunk("steps"), chunk(`metric-${state.metric}`)]);
     if (mine !== turn) return;
-    const lines = [];
-    for (const run of runs.filter((r) => state.chosen.has(r.name))) {
-      const seeds = run.seeds.map((seed) => {
-        const key = `${run.name}/${seed}`;
-        return { seed, steps: steps[key], values: smooth(values[key], state.window) };
-      });
-      const groups = state.apart ? seeds.map((s) => [s]) : [seeds];
-      groups.forEach((group, i) => {
-        const label = state.apart ? `${run.label}, seed ${group[0].seed}` : run.label;
-        lines.push({ label, colour: run.colour, dash: state.apart ? i : run.dash, points: overSeeds(group) });
-      });
-    }
+    const lines = runs.filter((run) => state.chosen.has(run.name)).flatMap((run) => linesOf(run, steps, values));
     const metric = index.metrics[state.metric];
     definition.textContent = metric.text ? `${metric.name}: ${metric.text}` : metric.name;
-    chart.show(lines, { metric: metric.name, log: state.log, banded: !state.apart });
+    chart.show(lines, { metric: metric.name, log: state.log, banded: !state.apart, bands: !state.apart && lines.length <= BANDS_UP_TO });
     note.textContent = describe(lines);
+  }
+
+  // Kept until metric, smoothing or the way of seeds changes: choosing a run computes that run alone.
+  function linesOf(run, steps, values) {
+    const key = JSON.stringify([state.metric, state.window, state.apart]);
+    if (made.get("") !== key) {
+      made.clear();
+      made.set("", key);
+    }
+    if (!made.has(run.name)) {
+      const seeds = run.seeds.map((seed) => {
+        const place = `${run.name}/${seed}`;
+        return { seed, steps: steps[place], values: smooth(values[place], state.window) };
+      });
+      made.set(run.name, (state.apart ? seeds.map((s) => [s]) : [seeds]).map((group, i) => {
+        const label = state.apart ? `${run.label}, seed ${group[0].seed}` : run.label;
+        const points = overSeeds(group);
+        const dash = state.apart ? SEED_DASHES[i % SEED_DASHES.length] : run.dash;
+        return { label, run: run.run, dash, points, at: new Map(points.map((p) => [p.step, p])) };
+      }));
+    }
+    return made.get(run.name);
   }
 
   function describe(lines) {
@@ -41,8 +54,9 @@ function curvesApp(root) {
     const empty = lines.filter((line) => !line.points.length).map((line) => line.label);
     if (empty.length) parts.push(`No value of this metric: ${empty.join(", ")}.`);
     if (state.window > 1) parts.push(`Each point is the mean of the last ${state.window} steps.`);
-    const single = lines.some((line) => line.points.some((p) => p.count > 1));
-    if (!state.apart) parts.push(single ? "Line: mean over seeds. Band: lowest to highest seed." : "One seed, so no band.");
+    const several = lines.some((line) => line.points.some((p) => p.count > 1));
+    const bands = lines.length <= BANDS_UP_TO ? "Band: lowest to highest seed." : `Bands, the lowest to the highest seed, are drawn for up to ${BANDS_UP_TO} runs.`;
+    if (!state.apart) parts.push(several ? `Line: mean over seeds. ${bands}` : "One seed, so no band.");
     if (state.log) parts.push("Steps with values that are not positive are left out.");
     return parts.join(" ");
   }
@@ -67,12 +81,11 @@ function curvesApp(root) {
       select("Smoothing", windows, "1", (value) => { state.window = Number(value); update(); }),
       checkbox("Seeds apart", false, (on) => { state.apart = on; update(); }),
       checkbox("Log axis", false, (on) => { state.log = on; update(); })),
-    definition,
     h("fieldset", {}, h("legend", {}, "Runs"),
-      h("div", { class: "controls" },
+      h("div", { class: "runs" },
         h("button", { type: "button", onclick: () => all(true) }, "All"),
-        h("button", { type: "button", onclick: () => all(false) }, "None")),
-      h("div", { class: "runs" }, boxes)),
-    chart.element, note, readout);
+        h("button", { type: "button", onclick: () => all(false) }, "None"),
+        boxes)),
+    h("div", { class: "pair" }, h("div", {}, chart.element, definition, note), readout));
   update();
 }

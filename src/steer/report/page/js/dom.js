@@ -41,13 +41,3 @@ function checkbox(label, checked, onchange, className) {
   const field = h("input", { type: "checkbox", checked, onchange: () => onchange(field.checked) });
   return h("label", { class: className || "check" }, field, label);
 }
-
-// Calls `start` once, when `element` comes near the viewport.
-function whenNear(element, start) {
-  const observer = new IntersectionObserver((entries) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    observer.disconnect();
-    start();
-  }, { rootMargin: "600px" });
-  observer.observe(element);
-}

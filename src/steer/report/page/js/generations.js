@@ -21,8 +21,12 @@ function responsesApp(root) {
     update();
   }
 
+  let asked = 0;
+
   async function update() {
+    const mine = ++asked;
     const data = await chunk(`generations-${state.benchmark}`);
+    if (mine !== asked) return;
     const words = state.words.toLowerCase();
     const rows = data.run.map((_, i) => i).filter((i) =>
       (!state.run || data.run[i] === state.run) &&
@@ -42,15 +46,26 @@ function responsesApp(root) {
   const runs = [["", "all"], ...index.runs.filter((run) => run.answers).map((run) => [run.name, run.label])];
   const verdicts = [["", "all"], ["correct", "correct"], ["wrong", "wrong"], ["unverifiable", "unverifiable"], ["none", "not graded"]];
   const search = h("input", { type: "search", oninput: () => set("words", search.value) });
+  const benchmark = select("Benchmark", index.benchmarks.map((name) => [name, name]), state.benchmark, (v) => set("benchmark", v));
+  const run = select("Run", runs, "", (v) => set("run", v));
   root.replaceChildren(
-    h("div", { class: "controls" },
-      select("Benchmark", index.benchmarks.map((name) => [name, name]), state.benchmark, (v) => set("benchmark", v)),
-      select("Run", runs, "", (v) => set("run", v)),
+    h("div", { class: "controls" }, benchmark, run,
       select("Verdict", verdicts, "", (v) => set("verdict", v)),
       h("label", {}, "Text or problem id", search)),
     list,
     h("div", { class: "controls" }, back, next, status));
   update();
+
+  // What a cell of the main table stands for.
+  function show(values) {
+    benchmark.querySelector("select").value = values.benchmark;
+    run.querySelector("select").value = values.run;
+    Object.assign(state, values, { page: 0 });
+    update();
+    document.getElementById("responses").scrollIntoView();
+    benchmark.querySelector("select").focus({ preventScroll: true });
+  }
+  for (const cell of document.querySelectorAll("button.cell")) cell.addEventListener("click", () => show({ ...cell.dataset }));
 }
 
 function response(data, i) {
@@ -60,7 +75,7 @@ function response(data, i) {
   const details = h("details", { class: "response" },
     h("summary", {},
       h("span", { class: `verdict ${Object.hasOwn(MARKS, verdict) ? verdict : ""}` }, MARKS[verdict] ?? "not graded"),
-      h("span", {}, `${runLabel(data.run[i])}, seed ${data.seed[i]}`),
+      h("span", { class: "run" }, `${runLabel(data.run[i])}, seed ${data.seed[i]}`),
       h("span", { class: "file" }, `${visible(prompt.id)}, sample ${data.sample[i] + 1}`),
       answer ? h("span", { class: "answer" }, `answer: ${answer}`) : null));
   details.addEventListener("toggle", () => {

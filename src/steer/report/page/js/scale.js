@@ -40,7 +40,7 @@ function scale(range, pixels, log) {
   }
   if (low === high) [low, high] = low === 0 ? [-1, 1] : [low - Math.abs(low) * 0.1, high + Math.abs(high) * 0.1];
   const at = (value) => pixels[0] + ((value - low) / (high - low)) * (pixels[1] - pixels[0]);
-  return { at, ticks: niceTicks(low, high, Math.max(2, Math.abs(pixels[1] - pixels[0]) / 70)) };
+  return { at, ticks: niceTicks(low, high, Math.max(2, Math.abs(pixels[1] - pixels[0]) / 60)) };
 }
 
 // Mean of the values there are among the last `window`.
@@ -48,8 +48,13 @@ function smooth(values, window) {
   if (window <= 1) return values;
   return values.map((value, i) => {
     if (value === null) return null;
-    const near = values.slice(Math.max(0, i - window + 1), i + 1).filter((v) => v !== null);
-    return near.reduce((a, b) => a + b, 0) / near.length;
+    let sum = 0, count = 0;
+    for (let j = Math.max(0, i - window + 1); j <= i; j++) {
+      if (values[j] === null) continue;
+      sum += values[j];
+      count++;
+    }
+    return sum / count;
   });
 }
 

@@ -74,7 +74,7 @@ function tokensApp(root) {
     tokens[to].focus();
   }
 
-  root.replaceChildren(choose, facts, h("details", {}, h("summary", {}, "Prompt"), prompt), legend, text, values);
+  root.replaceChildren(choose, facts, h("h3", {}, "Prompt"), prompt, h("h3", {}, "Response"), legend, text, values);
   update();
 }
 

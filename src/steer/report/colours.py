@@ -1,0 +1,51 @@
+"""The runs' colours of the figures, as style rules for a light and a dark page."""
+
+import colorsys
+
+from steer.figures.looks import look
+
+DARK_GROUND = "#1c2024"
+LEAST_CONTRAST = 3.0  # of a line against the ground, WCAG 2.2, success criterion 1.4.11
+DOTS = 1.8  # figures count dashes in line widths, SVG in pixels
+
+
+def contrast(first: str, second: str) -> float:
+    """WCAG's contrast ratio of two `#rrggbb` colours, 1 to 21."""
+    low, high = sorted((_luminance(first), _luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def on_dark(colour: str) -> str:
+    """The colour, lightened until it stands out on the dark ground; black and dark grey turn light."""
+    hue, light, saturation = colorsys.rgb_to_hls(*_channels(colour))
+    if saturation == 0 and light < 0.25:
+        light = 1 - light
+    while contrast(_hex(hue, light, saturation), DARK_GROUND) < LEAST_CONTRAST:
+        light += 0.01
+    return _hex(hue, light, saturation)
+
+
+def run_styles(runs: list[str]) -> str:
+    """`.r<i>` sets the colour of the i-th run, `--run`."""
+    colours = [look(run)["color"] for run in runs]
+    return "\n".join(f".r{i} {{ --run: light-dark({c}, {on_dark(c)}); }}" for i, c in enumerate(colours))
+
+
+def dashes(run: str) -> str | None:
+    """The run's line style as `stroke-dasharray`."""
+    style = look(run)["linestyle"]
+    return None if style == "-" else " ".join(f"{DOTS * length:g}" for length in style[1])
+
+
+def _channels(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return red, green, blue
+
+
+def _hex(hue: float, light: float, saturation: float) -> str:
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in colorsys.hls_to_rgb(hue, light, saturation))
+
+
+def _luminance(colour: str) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _channels(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
