@@ -127,6 +127,7 @@ def described(config: Config, plan: dict[str, Any]) -> str:
         room = config.hardware.memory_gb
         lines += [f"memory of a GPU in updates: {need['updates']:.1f} GB of {room:g} ({parts})"]
         lines += [f"memory of a GPU in rollouts: {need['rollouts']:.1f} GB of {room:g} (engine {need['engine']:.1f})"]
+        lines += [f"memory of the machine of a training job: {need['host']:.0f} GB while the base model is read"]
     elif not gpus:
         lines += ["", "jobs run on the CPU (hardware.gpus is 0): no hours and no memory are reckoned"]
     space = plan["disk_gb"]
