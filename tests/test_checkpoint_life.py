@@ -1,17 +1,19 @@
 """What outlives what: two processes of one run, a power failure, a run killed while it clears up."""
 
+import argparse
 import os
 import shutil
 
 import pytest
 import torch
-from training import SMALL, in_child, status_of
+from training import SMALL, TRAINING, in_child, status_of
 
 from steer.errors import UserError
 from steer.models.load import new_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
+from steer.train.command import _fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,21 @@ def test_a_second_process_of_the_same_run_is_refused_and_a_killed_one_leaves_no_
 
 def alone(folder, fingerprint):
     return Checkpoints(folder, fingerprint).alone()
+
+
+def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):
+    """Of a folder its weights count; a name on the hub has none here."""
+    (tmp_path / "train.jsonl").touch()
+    settings = {"training": TRAINING.model_dump()}
+
+    def mark(model, revision):
+        args = argparse.Namespace(threads=1, data=str(tmp_path / "train.jsonl"), model=model)
+        return _fingerprint(settings, args, revision)
+
+    assert len({mark("a/b", None), mark("a/b", "1"), mark("a/b", "2"), mark("a/c", "1")}) == 4
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    assert mark(str(tmp_path / "one"), None) == mark(str(tmp_path / "two"), None)
 
 
 def test_older_checkpoints_go_when_the_name_of_the_newest_is_on_the_disk(model, tmp_path, monkeypatch):

@@ -71,11 +71,9 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     revision = config.model.revision if args.model == config.model.path else None
     tokenizer = load_tokenizer(args.model, revision)
     training, saved = config.training_for(args.run), config.saved_steps(args.run, args.seed)
-    # Of a folder the weights themselves count (`_inputs`).
-    base = {} if Path(args.model).is_dir() else {"base": [args.model, revision]}
     checkpoints = Checkpoints(
         Path(args.checkpoints or f"{out}.checkpoints"),
-        _fingerprint({**settings, **base, "saved": saved}, args),
+        _fingerprint({**settings, "saved": saved}, args, revision),
         keep=training.checkpoints_kept,
     )
     entry = config.methods[args.run]
@@ -178,9 +176,11 @@ def versions() -> dict[str, str]:
     }
 
 
-def _fingerprint(settings: dict, args: argparse.Namespace) -> str:
+def _fingerprint(settings: dict, args: argparse.Namespace, revision: str | None) -> str:
     training = {key: value for key, value in settings["training"].items() if key not in BOOKKEEPING}
-    return fingerprint({**settings, "training": training, "threads": args.threads}, _inputs(args))
+    # Of a folder the weights themselves count (`_inputs`).
+    base = {} if Path(args.model).is_dir() else {"base": [args.model, revision]}
+    return fingerprint({**settings, **base, "training": training, "threads": args.threads}, _inputs(args))
 
 
 def _inputs(args: argparse.Namespace) -> list[Path]:
