@@ -29,7 +29,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "transformers", "pydantic", "yaml", "tqdm", "sympy")
 # Part → share of the time.
-PARTS = {"agreement": 0.2, "small": 0.45, "large": 0.2, "resume": 0.15}
+PARTS = {"head": 0.09, "agreement": 0.2, "resume": 0.16, "small": 0.38, "large": 0.17}
 
 
 def main() -> None:
@@ -66,7 +66,10 @@ class Result(dict):
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
-        self.path.write_text(json.dumps(self))
+        # Written beside and renamed: a part may be stopped at any moment.
+        temporary = self.path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(self))
+        temporary.replace(self.path)
 
     def update(self, **values: Any) -> None:
         for key, value in values.items():
@@ -104,20 +107,24 @@ def everything(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
 
 def limited(command: list[str], limit: float, environment: dict[str, str]) -> str:
     """Run it with all its children for at most `limit` seconds; how it went."""
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        cwd=REPOSITORY,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        error = process.communicate(timeout=limit)[1].decode(errors="replace")
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return f"not done after {limit:.0f} s"
+    # A file, not a pipe: processes in sessions of their own may hold a pipe open past the limit.
+    with tempfile.TemporaryFile() as told:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=REPOSITORY,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=told,
+        )
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return f"not done after {limit:.0f} s"
+        told.seek(0)
+        error = told.read().decode(errors="replace")
     return error.strip().splitlines()[-1] if error.strip() else f"status {process.returncode}"
 
 
@@ -132,7 +139,12 @@ def described(environment: dict[str, str]) -> dict[str, Any]:
         "    told |= {'device': p.name, 'memory_gb': round(p.total_memory / 1e9, 1)}\n"
         "print(json.dumps(told))"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": "torch and the device did not answer within 120 s"}
     return json.loads(done.stdout) if done.returncode == 0 else {"error": done.stderr.strip().splitlines()[-1]}
 
 

@@ -2,12 +2,13 @@
 mapping for its results, which is kept at every entry: a part that is stopped has told what it knew."""
 
 import json
+import math
 import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
@@ -63,12 +64,67 @@ def train(place: Path, out: str, run: str = "grpo", *changes: str) -> list[dict[
     return read_jsonl(place / out / "metrics.jsonl")
 
 
+def head(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> None:
+    """The head without logits, by Triton's kernels on a GPU: beside the plain one in fp64, and what both cost in bf16
+    at the vocabulary and width of a 7B model."""
+    import torch
+
+    device = torch.device("cpu" if cpu else "cuda")
+    width, vocabulary, few, many = (64, 2000, 48, 96) if cpu else (3584, 151_936, 256, 4096)
+    exact = head_outcome("plain", *head_inputs(torch.float64, few, width, vocabulary, device))
+    fused = head_outcome("fused", *head_inputs(torch.float32, few, width, vocabulary, device))
+    apart = {name: float((fused[name].double() - exact[name]).abs().max() / exact[name].abs().max()) for name in exact}
+    result["largest_relative_difference"] = {name: round(value, 9) for name, value in apart.items()}
+    result["passed"] = all(value < 1e-4 for value in apart.values())
+    del exact, fused
+    for kind in ("plain", "fused"):
+        for _ in range(2):  # the first one compiles
+            given = head_inputs(torch.bfloat16, many, width, vocabulary, device)
+            held = 0 if cpu else torch.cuda.memory_allocated()
+            if not cpu:
+                torch.cuda.synchronize()
+                torch.cuda.reset_peak_memory_stats()
+            began = time.perf_counter()
+            head_outcome(kind, *given)
+            if not cpu:
+                torch.cuda.synchronize()
+            took = time.perf_counter() - began
+        told = {"tokens": many, "seconds": round(took, 4)}
+        if not cpu:
+            told["memory_gb"] = round((torch.cuda.max_memory_allocated() - held) / 1e9, 3)
+        result[kind] = told
+
+
+def head_inputs(dtype: Any, tokens: int, width: int, vocabulary: int, device: Any) -> tuple[Any, Any, Any]:
+    """A random head, states and tokens: the same numbers in every type."""
+    import torch
+
+    generator = torch.Generator(device).manual_seed(0)
+    matrix = torch.nn.Linear(width, vocabulary, bias=False, device="meta", dtype=dtype)
+    weight = torch.randn(vocabulary, width, generator=generator, device=device) * 2 / width**0.5
+    matrix.weight = torch.nn.Parameter(weight.to(dtype))
+    states = torch.randn(tokens, width, generator=generator, device=device).to(dtype).requires_grad_()
+    return matrix, states, torch.randint(0, vocabulary, (tokens,), generator=generator, device=device)
+
+
+def head_outcome(kind: str, matrix: Any, states: Any, chosen: Any) -> dict[str, Any]:
+    """Statistics and gradients."""
+    from steer.models.head import head_statistics
+
+    found = head_statistics(SimpleNamespace(lm_head=matrix), states, chosen, 0.9, frozenset({"reduction"}), kind)
+    (found.logprob.sum() + 0.1 * found.entropy.sum()).backward()
+    values = {"logprob": found.logprob, "entropy": found.entropy, "reduction": found.reduction}
+    values |= {"d_hidden": states.grad, "d_weight": matrix.weight.grad}
+    return {name: value.detach() for name, value in values.items()}
+
+
 def agreement(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> None:
     """The first step on the GPU beside the CPU's, in fp32 and in bf16.
 
     Sampling draws its random numbers on the CPU: the same responses are expected but where rounding tips one.
     """
-    place = project(folder, "agreement", cpu, model={"warm_start": small_start(cpu)})
+    # A coin gives the rewards, the same on both: a model this young earns none, and its gradient would be 0 anywhere.
+    place = project(folder, "agreement", cpu, model={"warm_start": small_start(cpu)}, reward={"kind": "random"})
     result["warm_start_seconds"] = round(steer("warm-start", place, "--out", place / "base"), 1)
     size = ("training.steps=1", "training.prompts=4", "training.updates=1")
     found = {"fp32": train(place, "fp32", "steer", *size)[0]}
@@ -93,7 +149,7 @@ def small_start(cpu: bool) -> dict[str, Any]:
 
 
 def relative(value: float | None, reference: float | None) -> float | None:
-    if value is None or reference is None:
+    if value is None or reference is None or not math.isfinite(value):
         return None
     return round(abs(value - reference) / max(abs(reference), 1e-6), 6)
 
@@ -182,13 +238,13 @@ def resume(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> N
     given = ["--config", place / "config.yaml", "--run", "steer", "--seed", "0", *where, "--threads", "2"]
     given += [word for change in changes for word in ("--set", change)]
     command = [sys.executable, "-m", "steer.cli", "train", *map(str, given)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while len(list(kept.glob("*/step-*"))) < (1 if cpu else 2) and process.poll() is None:
         time.sleep(0.02)
     if process.poll() is not None:
         result.update(passed=False, error="the run ended before it could be killed")
         return
-    os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     reached = max(int(path.name.removeprefix("step-")) for path in kept.glob("*/step-*"))
     unfinished = not (out / "metrics.jsonl").exists()

@@ -52,6 +52,22 @@ def test_a_delta_that_lists_methods_replaces_the_list(tmp_path):
     assert list(config.methods) == ["rloo"]
 
 
+def test_another_model_does_not_inherit_the_revision(tmp_path):
+    write(tmp_path, SMALL + "model: {path: a/model, revision: abc, lora: {rank: 2}}\n", "base.yaml")
+    for name, text, expected in [
+        ("same", "training: {steps: 7}", ("a/model", "abc")),
+        ("other", "model: {path: another/model}", ("another/model", None)),
+        ("pinned", "model: {path: another/model, revision: def}", ("another/model", "def")),
+        ("scratch", "model: {path: null}", (None, None)),
+    ]:
+        model = load_config(write(tmp_path, f"extends: base.yaml\n{text}\n", f"{name}.yaml")).model
+        assert (model.path, model.revision) == expected
+        assert model.lora.rank == 2, "the rest is inherited"
+    given = {"model.path": "another/model"}
+    assert load_config(tmp_path / "base.yaml", given).model.revision is None
+    assert load_config(tmp_path / "base.yaml", {"model.revision": "def", **given}).model.revision == "def"
+
+
 def test_inheritance_in_a_circle_is_named(tmp_path):
     write(tmp_path, "extends: b.yaml", "a.yaml")
     write(tmp_path, "extends: a.yaml", "b.yaml")

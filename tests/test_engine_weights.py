@@ -13,7 +13,7 @@ from transformers import GenerationConfig
 from steer.configs.schema import Architecture, Rollout
 from steer.engines.limits import check_memory, check_positions, kv_bytes_per_token, stop_tokens
 from steer.engines.local import LocalEngine
-from steer.engines.open import for_training
+from steer.engines.open import check_installed, for_training
 from steer.engines.sampling import Sampling
 from steer.engines.vllm_nccl import buckets
 from steer.engines.weights import combine, share, tensor_sums, trainer_weights
@@ -181,15 +181,18 @@ def test_without_vllm_the_line_names_the_target_that_installs_it(model, tokenize
     for name in ("VLLM_ENABLE_V1_MULTIPROCESSING", "VLLM_LOGGING_LEVEL", "VLLM_LOGGING_STREAM", "VLLM_NO_USAGE_STATS"):
         monkeypatch.setenv(name, "")
     with pytest.raises(UserError, match=r"vLLM is not installed here.*`make vllm-setup`") as error:
-        for_training(Rollout(engine="vllm"), str(tmp_path / "m"), TRAINING)(model, tokenizer)
+        for_training(Rollout(engine="vllm"), str(tmp_path / "m"), None, TRAINING)(model, tokenizer)
+    with pytest.raises(UserError, match=r"vLLM is not installed here"):
+        check_installed(Rollout(engine="vllm"))
+    check_installed(Rollout())
     assert "\n" not in str(error.value)
 
 
 def test_training_with_vllm_needs_log_probabilities_before_top_p():
     odd = TRAINING.model_copy(update={"temperature": 0.6, "top_p": 0.9})
     with pytest.raises(UserError, match=r"key `training\.top_p`: at temperature 0\.6 vLLM tells no log-probabilities"):
-        for_training(Rollout(engine="vllm"), "model", odd)
-    assert for_training(Rollout(engine="vllm"), "model", odd.model_copy(update={"temperature": 1.0}))
+        for_training(Rollout(engine="vllm"), "model", None, odd)
+    assert for_training(Rollout(engine="vllm"), "model", None, odd.model_copy(update={"temperature": 1.0}))
 
 
 def test_weights_are_announced_in_buckets_of_a_bounded_size():

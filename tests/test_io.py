@@ -1,6 +1,8 @@
 """Files are whole or absent, and bad ones are named."""
 
 import gzip
+import os
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +60,25 @@ def test_a_damaged_file_is_named(tmp_path, name, content, said):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"absent\.jsonl: no such file"):
         read_jsonl(tmp_path / "absent.jsonl")
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one_and_nothing_else(tmp_path):
+    for name in (".model.0123abcd.tmp", ".models.0123abcd.tmp", ".model.notes.tmp"):
+        (tmp_path / name).mkdir()
+    with atomic_directory(tmp_path / "model") as folder:
+        (folder / "a").write_text("1")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".model.notes.tmp", ".models.0123abcd.tmp", "model"]
+
+
+def test_a_folder_has_its_name_only_when_its_content_is_on_the_disk(tmp_path, monkeypatch):
+    """A power failure keeps what was synchronised: files before the name, the name before what relies on it."""
+    happened = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (happened.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd))[1])
+    monkeypatch.setattr(os, "replace", lambda a, b: (happened.append("renamed"), replace(a, b))[1])
+    with atomic_directory(tmp_path / "model") as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "weights").write_text("1")
+    renamed = happened.index("renamed")
+    assert {Path(path).relative_to(folder).as_posix() for path in happened[:renamed]} == {".", "inner", "inner/weights"}
+    assert happened[renamed + 1 :] == [str(tmp_path)]

@@ -1,6 +1,7 @@
 """The papers' set-ups as configurations, and dry runs of them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_prompt_and_response_fit_the_models_positions(path):
     positions = facts_of(config).positions
     assert config.training.max_prompt_tokens + config.training.max_response_tokens <= positions
     assert config.evaluation.max_response_tokens < positions
+
+
+def test_every_model_is_pinned_to_one_commit():
+    pinned = {}
+    for path in PAPER:
+        model = load_config(path).model
+        assert re.fullmatch("[0-9a-f]{40}", model.revision), path
+        assert pinned.setdefault(model.path, model.revision) == model.revision
+    assert set(pinned) == set(KNOWN)
+    assert len(set(pinned.values())) == len(KNOWN)
 
 
 def test_everything_on_one_model_holds_each_experiments_runs_once():

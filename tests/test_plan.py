@@ -228,7 +228,7 @@ def test_an_unknown_model_without_a_network_is_one_line_and_needs_no_torch(tmp_p
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.stdout == "2 False\n", done.stderr
-    assert "model.path 'Qwen/Qwen2.5-Math-7b': not in the hub's cache, and the hub cannot be reached" in done.stderr
+    assert "Qwen/Qwen2.5-Math-7b: not in the hub's cache, and HF_HUB_OFFLINE is set; get it" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -19,13 +19,14 @@ from training import (
     together,
     trainer,
 )
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from steer.data.tasks import distinct_problems
 from steer.engines.weights import trainer_weights
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.head import logits_of
-from steer.models.load import load_model, new_model
+from steer.models.load import empty_model, load_model, new_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train import parallel
 from steer.train.parallel import is_main
@@ -41,7 +42,8 @@ CASES = [("steer", None), *((method, 3) for method in ("steer", "clip_cov", "kl_
 def three_updates(model, batch, method, micro_batch):
     """(metrics, λ and ratios of each update, weights after them, statistics of the policy then)."""
     training = TRAINING.model_copy(update={"micro_batch": micro_batch, "updates": 1, "lr": 1e-3})
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
+    # With Adam's usual 1e-8 a gradient that is 0 but for rounding becomes a step of some size.
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, eps=1e-6, fused=True)
     records = [
         run_updates(model, optimizer, load_method(method), batch, training, torch.Generator().manual_seed(k))[0]
         for k in range(3)
@@ -62,6 +64,11 @@ def batch(model):
     return ragged_batch(model)
 
 
+def first_alone(model):
+    """The model where this process is the first, elsewhere what is made of its configuration without weights."""
+    return copy.deepcopy(model) if is_main() else empty_model(model.config, torch.float32, torch.device("meta"))
+
+
 @pytest.fixture(scope="module")
 def of_two_processes(model, batch, tmp_path_factory):
     path = tmp_path_factory.mktemp("sharded") / "results.pt"
@@ -70,7 +77,7 @@ def of_two_processes(model, batch, tmp_path_factory):
         parallel.start(torch.device("cpu"))
         results = {}
         for method, size in CASES:
-            own = shard(copy.deepcopy(model), "fp32", torch.device("cpu"))
+            own = shard(first_alone(model), "fp32", torch.device("cpu"))
             results[method, size] = three_updates(own, batch, method, size)
         if is_main():
             torch.save(results, path)
@@ -90,6 +97,35 @@ def test_three_steps_on_two_processes_are_those_of_one(model, batch, of_two_proc
     for name, value in expected[2].items():
         assert (found[2][name] - value).abs().max() < 1e-5, name
     assert all((x - y).abs().max() < 1e-5 for x, y in zip(found[3], expected[3], strict=True))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_first_process_brings_weights_and_buffers(tied, tmp_path):
+    """Rotary frequencies of a Llama with scaled positions among them, which no checkpoint holds."""
+    scaled = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+    scaled |= {"original_max_position_embeddings": 32, "rope_theta": 10_000.0}
+    sizes = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
+    config = LlamaConfig(**sizes, **heads, rope_parameters=scaled, tie_word_embeddings=tied)
+    model = LlamaForCausalLM(config)
+    tokens = torch.arange(12)[None]
+    expected = model(tokens).logits.detach()
+
+    def work():
+        parallel.start(torch.device("cpu"))
+        own = shard(first_alone(model), "fp32", torch.device("cpu"))
+        tied_here = own.lm_head.weight is own.model.embed_tokens.weight
+        same = all(torch.equal(value, dict(model.named_buffers())[name]) for name, value in own.named_buffers())
+        apart = (own(tokens).logits - expected).abs().max().item()
+        weights = dict(trainer_weights(own))
+        whole = all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
+        torch.save([tied_here, same, apart, whole], tmp_path / f"{parallel.rank()}.pt")
+
+    assert together(2, work) == [0, 0]
+    for rank in range(2):
+        tied_here, same, apart, whole = torch.load(tmp_path / f"{rank}.pt")
+        assert (tied_here, same, whole) == (tied, True, True)
+        assert apart < 1e-5
 
 
 def weights_of(model, batch, **changes):

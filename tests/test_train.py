@@ -73,6 +73,14 @@ def test_the_update_does_not_depend_on_the_micro_batch(model, batch, method):
         torch.testing.assert_close(found, losses, rtol=0, atol=1e-5)
 
 
+def test_no_gradient_is_held_while_the_next_rollouts_are_sampled(model, batch):
+    """`steer plan` counts on it: they are as large as a share of the weights."""
+    own = copy.deepcopy(model)
+    optimizer = torch.optim.SGD(own.parameters(), lr=0.5)
+    run_updates(own, optimizer, load_method("steer"), batch, TRAINING, torch.Generator().manual_seed(1))
+    assert all(parameter.grad is None for parameter in own.parameters())
+
+
 def test_a_response_without_a_verdict_changes_nothing(model, batch):
     """The same weights whatever an unjudged response holds, and none at all where no response is judged."""
     judged = batch.judged.clone()

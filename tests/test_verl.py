@@ -50,6 +50,16 @@ def test_a_run_that_verl_cannot_carry_is_refused_by_name(overrides, said):
     assert "\n" not in str(caught.value)
 
 
+def test_a_pinned_model_is_its_folder_in_the_hubs_cache(monkeypatch):
+    """verl knows no revision."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "/shared/hub")
+    config = config_with(**{"model.path": "some/where", "model.revision": "a" * 40})
+    expected = "actor_rollout_ref.model.path=/shared/hub/models--some--where/snapshots/" + "a" * 40
+    assert expected in planned_command(config, "some.yaml", "steer", 0)
+    free = config_with(**{"model.path": "some/where"})
+    assert "actor_rollout_ref.model.path=some/where" in planned_command(free, "some.yaml", "steer", 0)
+
+
 def test_without_verl_the_remedy_is_named(monkeypatch):
     monkeypatch.delenv("STEER_VERL_PYTHON", raising=False)
     monkeypatch.setattr(launch, "ENVIRONMENTS", ())

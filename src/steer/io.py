@@ -1,5 +1,7 @@
 """Files that are either whole or absent: every writer goes through a temporary sibling and a rename."""
 
+import errno
+import glob
 import gzip
 import json
 import os
@@ -34,18 +36,40 @@ def atomic_write(path: str | os.PathLike, data: str | bytes) -> None:
 
 @contextmanager
 def atomic_directory(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield an empty temporary folder that takes the name `path` (replacing it) when the block succeeds."""
+    """Yield an empty temporary folder that takes the name `path` (replacing it) when the block succeeds.
+
+    What is in it is on the disk by then: a name never stands for less than the whole, also after a power failure. One
+    writer at a time: what a killed one left behind, of the size of a model perhaps, goes when the next one begins.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
+        shutil.rmtree(leftover)
     temporary = _sibling(path)
     temporary.mkdir()
     try:
         yield temporary
+        for inner in (*temporary.rglob("*"), temporary):
+            synchronise(inner)
         if path.exists():
             shutil.rmtree(path)
         os.replace(temporary, path)
+        synchronise(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def synchronise(path: str | os.PathLike) -> None:
+    """Wait until the file, or the names in the folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # File systems that cannot for folders say so in this way.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

@@ -67,8 +67,9 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def read_tree(path: str | Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """A configuration file with the files it `extends` (relative to itself) merged underneath.
 
-    A mapping in the delta merges with the base's; `methods: {…}` is the exception: a list of runs is a choice,
-    so a file that names methods replaces the base's, and with them the measurement of one of them.
+    A mapping in the delta merges with the base's, with two exceptions. `methods: {…}`: a list of runs is a choice,
+    so a file that names methods replaces the base's, and with them the measurement of one of them. `model.path`: the
+    base's revision is a commit of another model, and is not inherited.
     """
     path = Path(path)
     if path.resolve() in _seen:
@@ -86,12 +87,17 @@ def _with_base(tree: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) ->
             base.pop(replaced, None)
     if "methods" in tree:
         base.pop("measurement", None)
+    models = tree.get("model"), base.get("model")
+    if all(isinstance(model, dict) for model in models) and "path" in models[0]:
+        models[1].pop("revision", None)
     return merge(base, tree)
 
 
 def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
     """Read, merge and check a configuration. `overrides` maps dotted keys to values."""
     tree = read_tree(path)
+    if "model.path" in (overrides or {}):
+        tree = set_dotted(tree, "model.revision", None)
     for dotted, value in (overrides or {}).items():
         tree = set_dotted(tree, dotted, value)
     return check(tree, str(path))

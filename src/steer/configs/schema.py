@@ -80,7 +80,7 @@ class Reward(Section):
     correct: float = 1.0
     wrong: float = -1.0
     overlong_buffer: Positive | None = Field(None, description="DAPO's soft penalty over the last tokens; absent: none")
-    verifier_workers: Positive = 1
+    verifier_workers: Positive = Field(1, description="verifiers of each training process")
     code_time_limit_s: Annotated[float, Field(gt=0)] = 2.0
     code_memory_limit_mb: Positive = 512
     code_batch_limit_s: Annotated[float, Field(gt=0)] | None = Field(

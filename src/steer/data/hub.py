@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from steer.errors import UserError
+from steer.hub import require
 
 _OFFLINE_REMEDY = "give data_dir a folder with the rows, or set HF_HUB_OFFLINE=1 to use what the hub's cache holds"
 
@@ -50,23 +51,8 @@ def read_parquet(path: Path, hub: str) -> list[dict[str, Any]]:
 
 def _require(hub: str, revision: str | None) -> None:
     """Fail within seconds where `load_dataset` would retry for long, and say which part of the address is wrong."""
-    from huggingface_hub import HfApi
-    from huggingface_hub import errors as hub_errors
+    from huggingface_hub import is_offline_mode
 
-    api = HfApi()
-    try:
-        api.dataset_info(hub, revision=revision, timeout=10)
-    except hub_errors.OfflineModeIsEnabled:
-        return  # the user asked for the cache alone; load_dataset says what is missing there
-    except hub_errors.RevisionNotFoundError:
-        newest = api.dataset_info(hub, timeout=10).sha
-        raise UserError(
-            f"{hub}: revision {revision} does not exist on the hub; the newest is {newest}: check what changed, "
-            "then pin that one"
-        ) from None
-    except hub_errors.GatedRepoError:
-        raise UserError(f"{hub}: access is restricted; accept its terms on the hub, then `hf auth login`") from None
-    except hub_errors.RepositoryNotFoundError:
-        raise UserError(f"{hub}: no such data set on the hub (or it is private); check the id") from None
-    except (hub_errors.HTTPError, OSError) as error:
-        raise UserError(f"{hub}: the hub cannot be reached ({error}); {_OFFLINE_REMEDY}") from None
+    # The user asked for the cache alone; load_dataset says what is missing there.
+    if not is_offline_mode():
+        require("dataset", hub, revision, remedy=_OFFLINE_REMEDY)

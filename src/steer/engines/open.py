@@ -1,5 +1,6 @@
 """From the configuration's `rollout` section to an engine."""
 
+import importlib.util
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,6 +9,7 @@ from steer.configs.schema import Rollout, Training
 from steer.engines.limits import check_memory
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Engine
+from steer.engines.vllm_start import not_installed
 from steer.errors import UserError
 from steer.models.devices import take_device
 from steer.models.load import load_model
@@ -29,6 +31,7 @@ def serving(
     `samples` responses per prompt and `batch` sequences at once are going to be asked of it, each of at most `tokens`
     tokens with its prompt, at that temperature. `UserError` where that cannot be.
     """
+    check_installed(settings)
     if settings.engine == "vllm":
         if settings.tensor_parallel == 1:
             take_device()
@@ -41,9 +44,17 @@ def serving(
     return LocalEngine(model, tokenizer, plain=not settings.lean)
 
 
-def for_training(settings: Rollout, path: str, training: Training) -> Callable[[Any, Any], Engine]:
-    """What makes the engine from the trainer's model and tokenizer. vLLM reads `path` for the architecture alone: its
-    weights come from the trainer."""
+def check_installed(settings: Rollout) -> None:
+    """`UserError` where vLLM is asked for and is not here: said before a model is loaded."""
+    if settings.engine == "vllm" and importlib.util.find_spec("vllm") is None:
+        raise not_installed("no module named vllm")
+
+
+def for_training(
+    settings: Rollout, path: str, revision: str | None, training: Training
+) -> Callable[[Any, Any], Engine]:
+    """What makes the engine from the trainer's model and tokenizer. vLLM reads the model of a folder or hub id for the
+    architecture alone: its weights come from the trainer."""
     tokens = training.max_prompt_tokens + training.max_response_tokens
     if settings.engine == "local":
         return partial(_local, settings, training.prompts * training.rollouts, tokens)
@@ -52,14 +63,23 @@ def for_training(settings: Rollout, path: str, training: Training) -> Callable[[
             f"key `training.top_p`: at temperature {training.temperature} vLLM tells no log-probabilities before "
             "top-p; set one of the two to 1"
         )
-    return partial(_vllm, settings, path, training.rollouts, tokens, training.temperature)
+    return partial(_vllm, settings, path, revision, training.rollouts, tokens, training.temperature)
 
 
-def _vllm(settings: Rollout, path: str, samples: int, tokens: int, temperature: float, model, tokenizer) -> Engine:
+def _vllm(
+    settings: Rollout,
+    path: str,
+    revision: str | None,
+    samples: int,
+    tokens: int,
+    temperature: float,
+    model,
+    tokenizer,
+) -> Engine:
     from steer.engines.vllm import VllmEngine
 
     asked = {"samples": samples, "tokens": tokens, "temperature": temperature}
-    return VllmEngine(path, tokenizer, settings, **asked, load=False)
+    return VllmEngine(path, tokenizer, settings, **asked, revision=revision, load=False)
 
 
 def _local(settings: Rollout, batch: int, tokens: int, model, tokenizer) -> Engine:

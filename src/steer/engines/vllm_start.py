@@ -20,10 +20,7 @@ def start(path: str, revision: str | None, config, settings: Rollout, tokens: in
         from vllm import LLM
         from vllm.platforms import current_platform
     except ImportError as error:
-        raise UserError(
-            f"key `rollout.engine`: vLLM is not installed here ({error}); run `make vllm-setup` and use the `steer` of "
-            ".venv-vllm"
-        ) from None
+        raise not_installed(str(error)) from None
     if current_platform.is_cpu():
         _check_head_size(config)
     transfer = own and not load and current_platform.is_cuda()
@@ -51,6 +48,13 @@ def start(path: str, revision: str | None, config, settings: Rollout, tokens: in
             worker_extension_cls="steer.engines.vllm_worker.Worker",
             disable_log_stats=True,
         )
+
+
+def not_installed(reason: str) -> UserError:
+    return UserError(
+        f"key `rollout.engine`: vLLM is not installed here ({reason}); run `make vllm-setup` and use the `steer` of "
+        ".venv-vllm"
+    )
 
 
 @contextmanager

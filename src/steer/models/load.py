@@ -17,6 +17,7 @@ from transformers import (
 
 from steer.configs.schema import Architecture
 from steer.errors import UserError
+from steer.hub import model_file
 from steer.io import atomic_directory
 
 
@@ -42,9 +43,8 @@ def new_model(architecture: Architecture, tokenizer: PreTrainedTokenizerBase, se
 
 def load_tokenizer(path: str, revision: str | None = None) -> PreTrainedTokenizerBase:
     """The tokenizer of a folder or hub id, padding on the left. `UserError` where there is none."""
-    _check_folder(
-        path, "tokenizer.json, tokenizer.model or vocab.json", "tokenizer.json", "tokenizer.model", "vocab.json"
-    )
+    wanted = "tokenizer.json, tokenizer.model or vocab.json"
+    _check(path, revision, wanted, "tokenizer.json", "tokenizer.model", "vocab.json")
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
     except (OSError, ValueError) as error:
@@ -59,7 +59,7 @@ def load_tokenizer(path: str, revision: str | None = None) -> PreTrainedTokenize
 
 def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """The causal language model of a folder or hub id. `UserError` where there is none."""
-    _check_folder(path, "config.json", "config.json")
+    _check(path, revision, "config.json", "config.json")
     try:
         return AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype)
     except (OSError, ValueError) as error:
@@ -69,7 +69,7 @@ def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torc
 def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedConfig, GenerationConfig]:
     """Architecture and generation settings of a folder or hub id, without its weights. `UserError` where there is no
     model."""
-    _check_folder(path, "config.json", "config.json")
+    _check(path, revision, "config.json", "config.json")
     try:
         config = AutoConfig.from_pretrained(path, revision=revision)
     except (OSError, ValueError) as error:
@@ -94,14 +94,17 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path:
         tokenizer.save_pretrained(folder)
 
 
-def _check_folder(path: str, wanted: str, *names: str) -> None:
-    """A path that is meant as a folder must be one and hold one of `names`; a hub id passes."""
+def _check(path: str, revision: str | None, wanted: str, *names: str) -> None:
+    """A folder must hold one of `names`, and a hub id must be one that the cache or the hub knows."""
     folder = Path(path)
     if folder.is_dir():
         if not any((folder / name).is_file() for name in names):
             raise UserError(f"{path}: the model folder holds no {wanted}; save the model with its tokenizer")
     elif folder.is_absolute() or path.startswith(".") or path.count("/") != 1:
         raise UserError(f"{path}: no such model folder")
+    else:
+        # transformers would retry for long, and say less.
+        model_file(path, "config.json", revision)
 
 
 def _first_line(error: Exception) -> str:

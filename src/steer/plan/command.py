@@ -115,11 +115,9 @@ def described(config: Config, plan: dict[str, Any]) -> str:
     total = format(sum(hours.values()), ",.1f") if hours else ""
     lines.append(f"{'total':12s}{plan['total_jobs']:8,d}{total:>12s}")
     if hours:
-        days = sum(hours.values()) / gpus / 24
-        lines += [
-            "",
-            f"at least {days:,.1f} days on {gpus} GPUs of {config.hardware.tflops:g} TFLOP/s, all of them busy",
-        ]
+        wall = sum(hours.values()) / gpus
+        time = f"{wall / 24:,.1f} days" if wall >= 48 else f"{wall:,.2g} hours"
+        lines += ["", f"at least {time} on {gpus} GPUs of {config.hardware.tflops:g} TFLOP/s, all of them busy"]
     need = plan["memory_gb"]
     if need:
         parts = ", ".join(f"{part} {need[part]:.1f}" for part in ("weights", "gradients", "optimizer", "gathered"))
@@ -127,6 +125,7 @@ def described(config: Config, plan: dict[str, Any]) -> str:
         room = config.hardware.memory_gb
         lines += [f"memory of a GPU in updates: {need['updates']:.1f} GB of {room:g} ({parts})"]
         lines += [f"memory of a GPU in rollouts: {need['rollouts']:.1f} GB of {room:g} (engine {need['engine']:.1f})"]
+        lines += [f"memory of the machine of a training job: {need['host']:.0f} GB while the base model is read"]
     elif not gpus:
         lines += ["", "jobs run on the CPU (hardware.gpus is 0): no hours and no memory are reckoned"]
     space = plan["disk_gb"]

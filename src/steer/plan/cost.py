@@ -26,6 +26,7 @@ class Assumptions:
     rollout_mfu: float = 0.10  # the same while decoding, which memory bandwidth bounds
     refills: float = 2.0  # rounds of rollouts under dynamic sampling, if more than one is allowed
     overhead_gb: float = 3.0  # CUDA context, allocator, communication buffers
+    process_gb: float = 8.0  # host memory of a training process with its engine and verifiers
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ def _rows(config: Config, benchmark: str) -> int:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes on one device of a training job, by what they are for. `updates` and `rollouts` are its two peaks."""
+    """Bytes on one device of a training job, by what they are for. `updates` and `rollouts` are its two peaks.
+
+    `host`: of the machine's own memory, while the first process reads the base model.
+    """
 
     weights: float
     gradients: float
@@ -97,6 +101,7 @@ class Memory:
     head: float
     engine: float
     overhead: float
+    host: float
 
     @property
     def updates(self) -> float:
@@ -133,6 +138,7 @@ def memory(config: Config, training: Training, facts: Facts, assumed: Assumption
         head=head_bytes(training, facts, tokens),
         engine=engine_bytes(config, training, facts),
         overhead=assumed.overhead_gb * GB,
+        host=4 * n + shares * assumed.process_gb * GB,
     )
 
 

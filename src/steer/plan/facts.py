@@ -12,6 +12,7 @@ from typing import Any
 from steer.configs.load import nearest
 from steer.configs.schema import Config
 from steer.errors import UserError
+from steer.hub import model_file
 
 FAMILIES = ("qwen2", "llama")
 # The tokenizer of models trained from scratch: 256 bytes, padding, end of sequence, four strings.
@@ -84,7 +85,10 @@ def facts_of(config: Config) -> Facts:
         return from_json(Path(path) / "config.json")
     if path in KNOWN:
         return KNOWN[path]
-    return from_json(hub_file(path, "config.json", revision))
+    near = nearest(path, KNOWN)
+    if path.count("/") != 1:
+        raise UserError(f"model.path {path!r}: neither a folder nor a hub id (owner/name){near}")
+    return from_json(model_file(path, "config.json", revision, near))
 
 
 def from_json(path: Path) -> Facts:
@@ -118,31 +122,3 @@ def _from_values(values: dict[str, Any], path: Path) -> Facts:
         )
     except KeyError as error:
         raise UserError(f"{path}: no field {error}; replace the file by the model's own") from None
-
-
-def hub_file(path: str, name: str, revision: str | None) -> Path:
-    """A small file of a hub model, from the cache or the hub; one line when it cannot be had."""
-    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
-    from huggingface_hub import errors as hub_errors
-
-    cached = try_to_load_from_cache(path, name, revision=revision) if path.count("/") == 1 else None
-    if isinstance(cached, str):
-        return Path(cached)
-    near = nearest(path, KNOWN)
-    if path.count("/") != 1:
-        raise UserError(f"model.path {path!r}: neither a folder nor a hub id (owner/name){near}")
-    try:
-        # Asked first: it fails within seconds where a download would retry for long.
-        HfApi().model_info(path, revision=revision, timeout=10)
-        return Path(hf_hub_download(path, name, revision=revision))
-    except hub_errors.RevisionNotFoundError:
-        raise UserError(f"model.revision {revision!r}: {path} has no such revision on the hub") from None
-    except hub_errors.GatedRepoError:
-        raise UserError(f"{path}: access is restricted; accept its terms on the hub, then `hf auth login`") from None
-    except (hub_errors.RepositoryNotFoundError, hub_errors.EntryNotFoundError):
-        raise UserError(f"model.path {path!r}: no such model on the hub (or it is private){near}") from None
-    except (hub_errors.OfflineModeIsEnabled, hub_errors.HTTPError, OSError) as error:
-        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(
-            f"model.path {path!r}: not in the hub's cache, and the hub cannot be reached ({said})"
-        ) from None

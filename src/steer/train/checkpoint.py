@@ -11,6 +11,7 @@ change the run starts afresh, and changed back it goes on.
 """
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -29,7 +30,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 from steer.errors import UserError
-from steer.io import atomic_write
+from steer.io import atomic_write, synchronise
 from steer.train.checkpoint_files import Reader, Writer
 from steer.train.parallel import gather, is_main, rank, world
 
@@ -86,14 +87,42 @@ class Checkpoints:
                     content = {"step": step, "score": score, "files": dict(sorted(digests.items()))}
                     manifest = {"content": content, "sha256": _sealed(content)}
                     atomic_write(temporary / "manifest.json", json.dumps(manifest, indent=2))
+                    synchronise(temporary)
                     shutil.rmtree(target, ignore_errors=True)
                     os.replace(temporary, target)
+                    # Before older ones go.
+                    synchronise(self.folder)
         finally:
             if is_main():
                 shutil.rmtree(temporary, ignore_errors=True)
         if is_main():
             self._drop()
         gather(None)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While no other process trains this run; `UserError` where one does. The lock ends with its process."""
+        if not is_main():
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "lock", "w") as file:
+            try:
+                # A record lock: processes that this one starts do not hold it on.
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                # Some file systems have no locks.
+                if error.errno in (errno.EACCES, errno.EAGAIN):
+                    said = f"{self.folder}: another process is training this very run; wait for it, or stop it"
+                    raise UserError(said) from None
+            yield
+
+    def clear(self) -> None:
+        """Remove everything, of other configurations too. Checkpoints go first: a run that is killed meanwhile and
+        goes on needs the models kept before its checkpoint."""
+        for step in reversed(self._steps()):
+            shutil.rmtree(self.folder / f"step-{step:06d}", ignore_errors=True)
+        shutil.rmtree(self.parent, ignore_errors=True)
 
     def newest(self) -> Path | None:
         """The newest whole checkpoint. A corrupt one is named in a warning and passed over."""

@@ -5,7 +5,6 @@ import datetime
 import json
 import os
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -22,12 +21,12 @@ from steer.configs.load import add_config_argument, config_from, nearest
 from steer.configs.schema import Config
 from steer.data.problem import Problem
 from steer.engines.limits import check_positions, stop_tokens
-from steer.engines.open import for_training
+from steer.engines.open import check_installed, for_training
 from steer.errors import UserError
 from steer.io import atomic_write, link_folder, read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.devices import take_device
-from steer.models.load import load_model, load_settings, load_tokenizer
+from steer.models.load import empty_model, load_model, load_settings, load_tokenizer
 from steer.models.lora import add_lora
 from steer.train import parallel
 from steer.train.checkpoint import Checkpoints, disk_errors, fingerprint
@@ -38,6 +37,7 @@ from steer.train.sharding import prepared, replica, save_trained
 from steer.train.trackers import TRACKERS, tracked
 from steer.verify.responses import Verifier
 
+META = torch.device("meta")
 # What a result of training depends on; a checkpoint made by other code is not continued.
 SOURCES = ("methods", "models", "engines", "verify", "train")
 # Training keys with other values of which a run that stopped may go on: what is kept of it, and on what it computes.
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     training, saved = config.training_for(args.run), config.saved_steps(args.run, args.seed)
     checkpoints = Checkpoints(
         Path(args.checkpoints or f"{out}.checkpoints"),
-        _fingerprint({**settings, "saved": saved}, args),
+        _fingerprint({**settings, "saved": saved}, args, revision),
         keep=training.checkpoints_kept,
     )
     entry = config.methods[args.run]
@@ -81,13 +81,18 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     remedy = "lower training.max_prompt_tokens or training.max_response_tokens"
     settings_of_model, generation = load_settings(args.model, revision)
     check_positions(settings_of_model, *lengths, f"{args.config}: {args.model}", remedy)
+    method = load_method(entry.method or args.run, entry.set)
+    stop = stop_tokens(generation, tokenizer, config.rollout.stop)
+    check_installed(config.rollout)
+    engine = for_training(config.rollout, args.model, revision, training)
     if training.processes > 1 and not parallel.launched():
         # What is wrong so far has been said, once.
         become_torchrun(training.processes)
-    model = load_model(args.model, revision)
+    # Of several processes the first alone reads the weights: the host need not hold them more than once.
+    first = parallel.is_main()
+    model = load_model(args.model, revision) if first else empty_model(settings_of_model, torch.float32, META)
     if config.model.lora:
         model = add_lora(model, config.model.lora, step_seed(args.seed, 0, "lora"))
-    engine = for_training(config.rollout, args.model, training)
     model, sharded = prepared(model, training, take_device(leave=config.rollout.devices or ()))
     if sharded and config.rollout.engine == "local":
         engine = partial(replica, training.precision)
@@ -95,7 +100,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     trainer = Trainer(
         model=model,
         tokenizer=tokenizer,
-        method=load_method(entry.method or args.run, entry.set),
+        method=method,
         problems=problems,
         training=training,
         reward=config.reward,
@@ -104,20 +109,19 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
         keep_steps=saved,
         engine=engine,
         verifier=verifier,
-        stop=stop_tokens(generation, tokenizer, config.rollout.stop),
+        stop=stop,
     )
     kept = checkpoints.folder / "models"
     save = partial(save_trained, model, tokenizer, training.precision)
     trainer.keep_model = lambda step: save(kept / f"step{step}")
-    with disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
+    with checkpoints.alone(), disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
         with tracked(training, settings, out, checkpoints.fingerprint[:16]) as trainer.on_step:
             metrics = trainer.run()
         seconds = round(time.perf_counter() - clock, 1)
         provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds}
         save(out / "model")
-        main = parallel.is_main()
         parallel.stop()
-        if not main:
+        if not first:
             return
         (out / "models").mkdir(parents=True, exist_ok=True)
         for step in saved:
@@ -126,7 +130,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
         write_jsonl(out / "tokens.jsonl.gz", trainer.token_rows)
         # Last, so that a folder with metrics is a finished run.
         write_jsonl(out / "metrics.jsonl", metrics)
-    shutil.rmtree(checkpoints.parent, ignore_errors=True)
+    checkpoints.clear()
     last = {name: metrics[-1][name] for name in ("step", "accuracy", "entropy")}
     print(json.dumps({"run": args.run, "seed": args.seed, **last, "seconds": provenance["seconds"]}))
 
@@ -172,9 +176,11 @@ def versions() -> dict[str, str]:
     }
 
 
-def _fingerprint(settings: dict, args: argparse.Namespace) -> str:
+def _fingerprint(settings: dict, args: argparse.Namespace, revision: str | None) -> str:
     training = {key: value for key, value in settings["training"].items() if key not in BOOKKEEPING}
-    return fingerprint({**settings, "training": training, "threads": args.threads}, _inputs(args))
+    # Of a folder the weights themselves count (`_inputs`).
+    base = {} if Path(args.model).is_dir() else {"base": [args.model, revision]}
+    return fingerprint({**settings, **base, "training": training, "threads": args.threads}, _inputs(args))
 
 
 def _inputs(args: argparse.Namespace) -> list[Path]:

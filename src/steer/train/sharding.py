@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
@@ -30,7 +31,8 @@ PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16}
 def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any, bool]:
     """The model on its device, ready to be trained as the configuration asks; and whether it is sharded.
 
-    One process in fp32 trains the model as it is. Anything else goes by FSDP, on one process too.
+    One process in fp32 trains the model as it is. Anything else goes by FSDP, on one process too. Of several, the first
+    brings the weights (`shard`).
     """
     if training.gradient_checkpointing:
         # Only a model in training mode recomputes; dropout, which that mode switches on, stays off.
@@ -48,10 +50,13 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
 
 
 def shard(model: Any, precision: str, device: torch.device) -> Any:
-    """The fp32 model with each process' share of its parameters, in place. All processes must hold the same weights.
+    """The fp32 model with each process' share of its parameters, in place.
 
-    It may still be on the host: layer by layer its share comes to the device, which never holds all of it.
+    Weights and buffers are those of the first process. Elsewhere the model may be on the meta device: the host then
+    holds one copy in all. Layer by layer it comes to the device, which never holds all of it.
     """
+    whole, empty = model.state_dict() if is_main() else {}, model.device.type == "meta"
+    buffers = gather(dict(model.named_buffers()) if is_main() else None)[0]
     mesh = init_device_mesh(device.type, (world(),))
     policy = MixedPrecisionPolicy(param_dtype=PRECISION[precision], reduce_dtype=torch.float32)
     for layer in model.model.layers:
@@ -63,9 +68,22 @@ def shard(model: Any, precision: str, device: torch.device) -> Any:
             # The loss of a micro-batch is its share of the batch's: gradients add up, they are not averaged.
             module.set_force_sum_reduction_for_comms(True)
             module.set_gradient_divide_factor(1.0)
+    if world() > 1:
+        _fill(model, whole, buffers, device, empty)
     model.token_statistics = MethodType(_token_statistics, model)
     register_fsdp_forward_method(model, "token_statistics")
     return model
+
+
+def _fill(model: Any, whole: dict[str, Tensor], buffers: dict[str, Tensor], device: torch.device, empty: bool) -> None:
+    """Give the sharded model the weights `whole` of the first process, tensor by tensor, and its buffers."""
+    if empty:
+        model.to_empty(device=device)
+        model.tie_weights()
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
+    set_model_state_dict(model, whole, options=StateDictOptions(full_state_dict=True, broadcast_from_rank0=True))
 
 
 def _token_statistics(model: Any, sequences: Sequences, training: Training, needs: frozenset[str]) -> tuple:

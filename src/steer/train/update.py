@@ -116,6 +116,8 @@ def _update(
     if not norm.isfinite():
         raise FloatingPointError(f"method {method.name}: the gradient's norm is {norm.item()}")
     optimizer.step()
+    # The rollout engine has their memory next.
+    optimizer.zero_grad()
     sums = zip(("loss", "clip_fraction_low", "clip_fraction_high"), summed(totals).tolist(), strict=True)
     metrics = {**prepared.metrics, **dict(sums), "gradient_norm": norm.item()}
     valid = mask & batch.judged[:, None]

@@ -40,7 +40,6 @@ def _obstacles(config: Config, training: Training) -> list[str]:
         "training.dynamic_sampling has rounds, verl's own filter has none; set it to 1 and, for verl's filter,"
         " `algorithm.filter_groups.enable: true` in `verl.overrides`": training.dynamic_sampling > 1,
         "training.final_model is `best`, verl leaves the last; set it to `last`": training.final_model == "best",
-        "model.revision has no counterpart in verl; name a folder in model.path": config.model.revision is not None,
         "model.lora is not carried to verl; leave it out": config.model.lora is not None,
         "rollout.stop has no counterpart in verl; leave it empty": bool(config.rollout.stop),
         f"an update of {update} responses (training.prompts / updates · rollouts) cannot be dealt to"

@@ -21,9 +21,10 @@ from steer.data.problem import Problem
 from steer.engines.verl import VERSION
 from steer.engines.verl.carried import carried_method
 from steer.engines.verl.files import write_parquet
-from steer.engines.verl.overrides import command, paths_in, verl_settings
+from steer.engines.verl.overrides import command, model_of, paths_in, verl_settings
 from steer.engines.verl.settings import METRICS_FILE
 from steer.errors import UserError
+from steer.hub import model_file, whole_model
 from steer.io import atomic_directory, atomic_write, read_jsonl, write_jsonl
 from steer.train.checkpoint import fingerprint
 from steer.train.command import run_settings, training_data, versions
@@ -59,13 +60,19 @@ def train(args: argparse.Namespace, config: Config) -> None:
     problems = training_data(args, config)
     # Where Ray runs is nothing that a result depends on.
     settings = run_settings(config, args.run, args.seed) | {"verl": config.verl.model_dump(exclude={"ray_address"})}
+    revision = config.model.revision if args.model == config.model.path else None
+    if not Path(args.model).is_dir():
+        settings["base"] = [args.model, revision]
     mark = fingerprint(settings, [Path(args.data), *Path(args.model).glob("*.safetensors")])[:12]
     out, folder = Path(args.out), Path(args.checkpoints or f"{args.out}.checkpoints").absolute()
-    model = str(Path(args.model).absolute()) if Path(args.model).is_dir() else args.model
     # Another configuration has another folder: verl goes on with whatever lies in the one it is given.
+    pinned = revision is not None and not Path(args.model).is_dir()
+    model = str(model_file(args.model, "config.json", revision).parent) if pinned else model_of(args.model)
     paths = paths_in(folder, model, f"verl-{mark}")
     line = command(python, verl_settings(config, args.run, args.seed, method, paths, len(problems)))
     check(python, line[3:], config.verl.ray_address)
+    if pinned:
+        whole_model(args.model, revision)
     write_parquet(Path(paths.train), problems, "train")
     write_parquet(Path(paths.validation), evaluation_problems(Path(args.data), config), "validation")
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()

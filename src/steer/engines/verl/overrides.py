@@ -12,6 +12,7 @@ from typing import Any
 
 from steer.configs.schema import Config
 from steer.engines.verl.carried import carried_method
+from steer.hub import model_folder
 from steer.methods import Method
 
 REDUCTIONS = {
@@ -176,6 +177,14 @@ def paths_in(folder: Path, model: str, name: str = "verl") -> Paths:
     return Paths(model, str(data / "train.parquet"), str(data / "validation.parquet"), str(folder / name))
 
 
+def model_of(model: str, revision: str | None = None) -> str:
+    """What verl is given as the model: a folder or a hub id. It knows no revision; where one is set, that is the folder
+    of the hub's cache which has it."""
+    if Path(model).is_dir():
+        return str(Path(model).absolute())
+    return model if revision is None else str(model_folder(model, revision))
+
+
 def planned_command(config: Config, source: str, run: str, seed: int) -> list[str]:
     """The command with which the workflow would run verl, before data and base model exist. `UserError` as for a run.
 
@@ -183,6 +192,7 @@ def planned_command(config: Config, source: str, run: str, seed: int) -> list[st
     """
     method = carried_method(config, source, run)
     results = Path("results", config.name).absolute()
-    paths = paths_in(results / "checkpoints" / run / f"seed{seed}", config.model.path or str(results / "base_model"))
+    model = model_of(config.model.path or str(results / "base_model"), config.model.revision)
+    paths = paths_in(results / "checkpoints" / run / f"seed{seed}", model)
     size = config.data.train_size or config.training.prompts
     return command("python", verl_settings(config, run, seed, method, paths, size))

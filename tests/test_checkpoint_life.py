@@ -1,0 +1,100 @@
+"""What outlives what: two processes of one run, a power failure, a run killed while it clears up."""
+
+import argparse
+import os
+import shutil
+
+import pytest
+import torch
+from training import SMALL, TRAINING, in_child, status_of
+
+from steer.errors import UserError
+from steer.models.load import new_model
+from steer.models.tokenizer import character_tokenizer
+from steer.train import checkpoint
+from steer.train.checkpoint import Checkpoints
+from steer.train.command import _fingerprint
+
+
+@pytest.fixture(scope="module")
+def model():
+    return new_model(SMALL, character_tokenizer(), seed=0)
+
+
+def test_a_second_process_of_the_same_run_is_refused_and_a_killed_one_leaves_no_lock(tmp_path):
+    def hold():
+        with Checkpoints(tmp_path, "a").alone():
+            # A process that this one starts, a verifier say, lives on.
+            if os.fork() == 0:
+                os.execv("/bin/sleep", ["sleep", "5"])
+            (tmp_path / "held").touch()
+            os.kill(os.getpid(), 19)
+
+    child = in_child(hold)
+    os.waitpid(child, os.WUNTRACED)
+    assert (tmp_path / "held").exists()
+    with pytest.raises(UserError, match="another process is training this very run") as error, alone(tmp_path, "a"):
+        pass
+    assert "\n" not in str(error.value)
+    with alone(tmp_path, "another"):
+        pass
+    os.kill(child, 9)
+    assert status_of(child) == -9
+    with alone(tmp_path, "a"):
+        pass
+
+
+def alone(folder, fingerprint):
+    return Checkpoints(folder, fingerprint).alone()
+
+
+def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):
+    """Of a folder its weights count; a name on the hub has none here."""
+    (tmp_path / "train.jsonl").touch()
+    settings = {"training": TRAINING.model_dump()}
+
+    def mark(model, revision):
+        args = argparse.Namespace(threads=1, data=str(tmp_path / "train.jsonl"), model=model)
+        return _fingerprint(settings, args, revision)
+
+    assert len({mark("a/b", None), mark("a/b", "1"), mark("a/b", "2"), mark("a/c", "1")}) == 4
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    assert mark(str(tmp_path / "one"), None) == mark(str(tmp_path / "two"), None)
+
+
+def test_older_checkpoints_go_when_the_name_of_the_newest_is_on_the_disk(model, tmp_path, monkeypatch):
+    optimizer, kept = torch.optim.AdamW(model.parameters()), Checkpoints(tmp_path, "a", keep=1)
+    kept.save(1, model, optimizer, {})
+    seen = []
+
+    def synchronise(path):
+        seen.append((path.name, sorted(p.name for p in kept.folder.glob("*step-*"))))
+
+    monkeypatch.setattr(checkpoint, "synchronise", synchronise)
+    kept.save(2, model, optimizer, {})
+    assert seen == [
+        (".step-000002.tmp", [".step-000002.tmp", "step-000001"]),
+        (kept.folder.name, ["step-000001", "step-000002"]),
+    ]
+    assert [path.name for path in kept.folder.glob("step-*")] == ["step-000002"]
+
+
+def test_a_run_killed_while_it_clears_up_keeps_the_models_that_its_checkpoints_need(model, tmp_path, monkeypatch):
+    kept = Checkpoints(tmp_path / "run", "a")
+    for step in (1, 2):
+        kept.save(step, model, torch.optim.AdamW(model.parameters()), {})
+    (kept.folder / "models" / "step1").mkdir(parents=True)
+    remove, gone = shutil.rmtree, []
+
+    def killed(path, **options):
+        gone.append(path.name)
+        if path == kept.parent:
+            raise KeyboardInterrupt
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        kept.clear()
+    assert gone == ["step-000002", "step-000001", "run"]
+    assert (kept.folder / "models" / "step1").is_dir()
