@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is imported. A forked child has one thread, and sums in another order than two would; products as small as
+# the tests' gain nothing from a second.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Those of the environment that has verl: `make test-verl`.
 collect_ignore = [] if any(found.name == "verl" for found in distributions()) else ["verl"]
 
