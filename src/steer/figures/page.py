@@ -17,6 +17,7 @@ from steer.io import atomic_write
 STYLE = Path(__file__).with_name("steer.mplstyle")
 NOTE_SIZE = 7
 LEGEND_LETTERS = 28  # longer names are broken, so that they leave room for the panels
+ONE_COLUMN = 24  # legend entries
 SHOWN_MISSING = 6
 
 
@@ -38,7 +39,12 @@ def legend(figure: Figure, ax: Axes) -> None:
     handles, names = ax.get_legend_handles_labels()
     if handles:
         names = [textwrap.fill(name, LEGEND_LETTERS) for name in names]
-        figure.legend(handles, names, loc="outside right upper", ncols=1 if len(names) <= 24 else 2)
+        columns = 1 if len(names) <= ONE_COLUMN else 2
+        if columns == 2:
+            # As much more paper as the second column takes, inches; the panels would give way to nothing.
+            width, height = figure.get_size_inches()
+            figure.set_size_inches(width + 2.8, max(height, 0.1 * len(names) + 0.6))
+        figure.legend(handles, names, loc="outside right upper", ncols=columns)
 
 
 def say(ax: Axes, text: str) -> None:
