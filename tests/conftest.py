@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-# Before torch is imported. A forked child has one thread, and sums in another order than two would; products as small as
-# the tests' gain nothing from a second.
+# Before torch is imported. A forked child has one thread, and sums in another order than two would; products as small
+# as the tests' gain nothing from a second.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Those of the environment that has verl: `make test-verl`.

@@ -9,6 +9,7 @@ from fake_results import METHODS, write_fake_results
 from pictures import GENERAL, assert_tidy, drawn, words
 
 from steer import cli
+from steer.figures import page
 from steer.figures.looks import look
 from steer.figures.wanted import about_figures, figure_ids
 from steer.io import read_jsonl, write_jsonl
@@ -175,3 +176,15 @@ def test_every_figure_has_a_summary_without_being_imported():
     assert list(found) == figure_ids()
     assert all(len(about.summary) > 20 and about.summary.endswith(".") for about in found.values())
     assert {about.category for about in found.values()} <= set(CATEGORIES)
+
+
+@pytest.mark.parametrize("names", [1, 24, 40])
+def test_the_legend_stands_beside_the_panel(names):
+    with page.plt.style.context(page.STYLE):
+        figure, (ax,) = page.panels(1, 1)
+        for number in range(names):
+            ax.plot([0, 1], [0, number], label=f"a variant with a name {number}")
+        page.legend(figure, ax)
+        figure.canvas.draw()
+    assert not figure.legends[0].get_window_extent().overlaps(ax.get_window_extent())
+    assert ax.get_window_extent().width > figure.dpi / 2
