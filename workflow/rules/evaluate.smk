@@ -51,10 +51,11 @@ rule grade:
         reward=SECTIONS["reward"],
         data=folder_of_data,
         generations=lambda wildcards, input: Path(input.generations[0]).parent,
+        verdicts="results/cache/verdicts",
         out=subpath(output[0], parent=True),
     shell:
         "steer grade --config {params.config} --data {params.data} --generations {params.generations}"
-        " --out {params.out} --workers {threads} > {log} 2>&1"
+        " --out {params.out} --verdicts {params.verdicts} --workers {threads} > {log} 2>&1"
 
 
 rule validate:
@@ -76,10 +77,11 @@ rule validate:
         evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key not in ("also", "prune")},
         rollout=SECTIONS["rollout"],
         reward=SECTIONS["reward"],
+        verdicts="results/cache/verdicts",
         model=lambda wildcards, input: f"{input.models}/step{wildcards.step}",
     shell:
         "steer validate --config {params.config} --model {params.model} --data {input.data} --out {output}"
-        " --threads {threads} > {log} 2>&1"
+        " --verdicts {params.verdicts} --threads {threads} > {log} 2>&1"
 
 
 rule select:

@@ -54,6 +54,8 @@ rule train:
         out=subpath(output.metrics, parent=True),
         # Not an output: a checkpoint must outlive a killed job.
         checkpoints=f"{RESULTS}/checkpoints/{{run}}/seed{{seed}}",
+        verdicts="results/cache/verdicts",
     shell:
         "steer train --config {params.config} --run {wildcards.run} --seed {wildcards.seed} --model {params.model}"
-        " --data {input.data} --out {params.out} --checkpoints {params.checkpoints} --threads {threads} > {log} 2>&1"
+        " --data {input.data} --out {params.out} --checkpoints {params.checkpoints} --verdicts {params.verdicts}"
+        " --threads {threads} > {log} 2>&1"

@@ -19,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="FOLDER", help="folder of <benchmark>.jsonl files")
     parser.add_argument("--generations", required=True, metavar="FOLDER", help="what `steer generate` wrote")
     parser.add_argument("--out", required=True, metavar="FOLDER")
+    parser.add_argument("--verdicts", metavar="FOLDER", help="keep verdicts on programs here and take them from here")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="verifier processes (default 1)")
 
 
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     reward = config.reward
     totals = {}
     limits = reward.code_time_limit_s, reward.code_memory_limit_mb
-    with Verifier(args.workers, *limits, require=reward.require) as verifier:
+    with Verifier(args.workers, *limits, require=reward.require, keep=args.verdicts) as verifier:
         for name in tqdm(config.data.benchmarks, desc="grade"):
             problems = [Problem.from_json(row) for row in read_jsonl(Path(args.data) / f"{name}.jsonl")]
             generations = read_jsonl(Path(args.generations) / f"{name}.jsonl.gz")

@@ -24,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="FILE", help="problems of the `select_by` benchmark")
     parser.add_argument("--out", required=True, metavar="FILE", help="verdicts, one line a problem (.jsonl.gz)")
     parser.add_argument("--cache", metavar="FOLDER", help="keep responses here and take them from here")
+    parser.add_argument("--verdicts", metavar="FOLDER", help="keep verdicts on programs here and take them from here")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads, verifiers (default 1)")
 
 
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     with model_answers(args, others, {evaluation.select_by: problems}) as answer:
         rows = answer(evaluation.select_by, problems)
     limits = reward.code_time_limit_s, reward.code_memory_limit_mb
-    with Verifier(args.threads, *limits, require=reward.require) as verifier:
+    with Verifier(args.threads, *limits, require=reward.require, keep=args.verdicts) as verifier:
         verdicts = grade(problems, rows, verifier, args.model)
     write_jsonl(args.out, verdicts)
     print(json.dumps({"model": args.model, **Counter(v["verdict"] for row in verdicts for v in row["verdicts"])}))

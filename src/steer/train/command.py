@@ -52,6 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="FILE", help="training problems, data/train.jsonl")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="the run folder to write")
     parser.add_argument("--checkpoints", metavar="FOLDER", help="default: <out>.checkpoints")
+    parser.add_argument("--verdicts", metavar="FOLDER", help="keep verdicts on programs here and take them from here")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
 
 
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
         checkpoints=checkpoints,
         keep_steps=saved,
         engine=engine,
-        verifier=verifier,
+        verifier=verifier or partial(Verifier, keep=args.verdicts),
         stop=stop,
     )
     kept = checkpoints.folder / "models"

@@ -13,14 +13,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from steer.errors import UserError
 from steer.verify.code import wire
 from steer.verify.code.fork_server import SOURCE
 from steer.verify.code.isolate import LAYERS
+from steer.verify.code.kept import KeptVerdicts
 from steer.verify.code.program import CodeVerdict, Program, check
 
 CACHE_SIZE = 20_000
@@ -132,11 +134,16 @@ class Sandbox:
 
     `workers` judges run at once (default: the cores this process may use). `require` names kernel layers (see
     `isolate.LAYERS`) without which nothing is judged: a `UserError`. Layers in `without` are left out, to test the
-    others one by one. What the machine lacks is said in one line on standard error and listed in `missing`.
+    others one by one. What the machine lacks is said in one line on standard error and listed in `missing`. With
+    `keep`, a folder, verdicts are kept there and taken from there.
     """
 
     def __init__(
-        self, workers: int | None = None, require: tuple[str, ...] = (), without: tuple[str, ...] = ()
+        self,
+        workers: int | None = None,
+        require: tuple[str, ...] = (),
+        without: tuple[str, ...] = (),
+        keep: str | Path | None = None,
     ) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self.require, self.without = tuple(require), tuple(without)
@@ -145,6 +152,7 @@ class Sandbox:
         self.missing: dict[str, str] = {}
         self._free: queue.LifoQueue[Judge] = queue.LifoQueue()
         self._cache: OrderedDict[str, CodeVerdict] = OrderedDict()
+        self._kept = None if keep is None else KeptVerdicts(keep)
         self._lock = threading.Lock()
         self._gate = Gate()
 
@@ -179,50 +187,56 @@ class Sandbox:
         one whose turn has not come within `time_s` seconds. A program stopped by the wall clock is judged once more
         with nothing beside it before that counts."""
         deadline = math.inf if time_s is None else time.monotonic() + time_s
-        pending: dict[str, CodeVerdict | Future] = {}
-        jobs: dict[str, dict] = {}
-        keys = []
+        keys, jobs, verdicts = [], {}, {}
         for program in programs:
             key, job = self._job(program)
             keys.append(key)
-            if key not in pending:
-                if isinstance(job, CodeVerdict):
-                    pending[key] = job
-                else:
-                    jobs[key] = job
-                    pending[key] = self._threads.submit(self._run, key, job, deadline, self._gate.among_others)
-        verdicts = {key: value if isinstance(value, CodeVerdict) else value.result() for key, value in pending.items()}
-        for key, verdict in verdicts.items():
+            (verdicts if isinstance(job, CodeVerdict) else jobs)[key] = job
+        if self._kept is not None and jobs:
+            verdicts |= self._kept.find(jobs)
+        pending = {
+            key: self._threads.submit(self._run, job, deadline, self._gate.among_others)
+            for key, job in jobs.items()
+            if key not in verdicts
+        }
+        found = {key: future.result() for key, future in pending.items()}
+        for key, verdict in found.items():
             if verdict.reason == "wall_timeout" and time.monotonic() < deadline:
-                verdicts[key] = self._run(key, jobs[key], deadline, self._gate.alone)
+                found[key] = self._run(jobs[key], deadline, self._gate.alone)
+        lasting = {k: v for k, v in found.items() if v.verdict != "sandbox_error" and v.reason not in TIMEOUTS}
+        if self._kept is not None and lasting:
+            self._kept.add(lasting)
+        verdicts |= found
+        self._remember({key: verdicts[key] for key in jobs if key not in found} | lasting)
         return [verdicts[key] for key in keys]
 
     def _job(self, program: Program) -> tuple[str, dict | CodeVerdict]:
         """The job with the key of its cached verdict, or at once a verdict."""
         if problem := check(program):
             return f"bad {problem}", CodeVerdict("sandbox_error", f"bad input: {problem}")
-        job = {name: getattr(program, name) for name in ("program", "tests", "time_limit_s", "memory_limit_mb")}
+        job = {name: getattr(program, name) for name in ("tests", "time_limit_s", "memory_limit_mb")}
         try:
             text = json.dumps(job, sort_keys=True)
         except (TypeError, ValueError, RecursionError) as error:
             return f"bad {error}", CodeVerdict("sandbox_error", f"bad input: tests are not JSON ({error})")
-        key = hashlib.sha256(text.encode()).hexdigest()
+        parts = (text, json.dumps(program.program))
+        key = "/".join(hashlib.sha256(part.encode()).hexdigest() for part in parts)
         with self._lock:
             if known := self._cache.get(key):
                 self._cache.move_to_end(key)
-        return key, known or job
+        return key, known or {"program": program.program, **job}
 
-    def _run(self, key: str, job: dict[str, Any], deadline: float, gate: Callable) -> CodeVerdict:
+    def _run(self, job: dict[str, Any], deadline: float, gate: Callable) -> CodeVerdict:
         with gate():
             if time.monotonic() >= deadline:
                 return CodeVerdict("sandbox_error", "not judged in time")
-            verdict = self._attempt(job)
-        if verdict.verdict != "sandbox_error" and verdict.reason not in TIMEOUTS:
-            with self._lock:
-                self._cache[key] = verdict
-                while len(self._cache) > CACHE_SIZE:
-                    self._cache.popitem(last=False)
-        return verdict
+            return self._attempt(job)
+
+    def _remember(self, verdicts: dict[str, CodeVerdict]) -> None:
+        with self._lock:
+            self._cache |= verdicts
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
 
     def _attempt(self, job: dict[str, Any]) -> CodeVerdict:
         judge = self._free.get()

@@ -1,0 +1,76 @@
+"""Verdicts kept from one run to the next: runs of an experiment are asked the same and write the same programs.
+
+A folder holds one file for each set of tests with its limits, a line for each program judged on it. Lines are appended
+whole, so that runs may share the folder while they run; a line that a killed process left unfinished is passed over.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from steer.verify.code.program import CodeVerdict
+
+
+@functools.cache
+def judge_version() -> str:
+    """A hash of what a verdict depends on beside program, tests and limits: the judge's code and the interpreter."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class KeptVerdicts:
+    """The folder. A key is `<hash of tests and limits>/<hash of program>`."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder) / judge_version()
+
+    def find(self, keys: Iterable[str]) -> dict[str, CodeVerdict]:
+        """The verdicts that are there already."""
+        wanted, found = _by_tests(keys), {}
+        for tests, programs in wanted.items():
+            try:
+                lines = self._path(tests).read_text(encoding="utf-8").splitlines()
+            except FileNotFoundError:
+                continue
+            for line in lines:
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    continue
+                program = row.pop("program")
+                if program in programs:
+                    found[f"{tests}/{program}"] = CodeVerdict(**row)
+        return found
+
+    def add(self, verdicts: dict[str, CodeVerdict]) -> None:
+        """Keep more of them."""
+        for tests, programs in _by_tests(verdicts).items():
+            rows = ({"program": p, **asdict(verdicts[f"{tests}/{p}"])} for p in sorted(programs))
+            # A line of its own also behind one that was cut off.
+            data = "".join(f"\n{json.dumps(row)}" for row in rows).encode()
+            path = self._path(tests)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                os.write(descriptor, data)
+            finally:
+                os.close(descriptor)
+
+    def _path(self, tests: str) -> Path:
+        return self.folder / tests[:2] / f"{tests}.jsonl"
+
+
+def _by_tests(keys: Iterable[str]) -> dict[str, set[str]]:
+    """Hashes of programs by the hash of their tests."""
+    found: dict[str, set[str]] = {}
+    for key in keys:
+        tests, _, program = key.partition("/")
+        found.setdefault(tests, set()).add(program)
+    return found
