@@ -118,7 +118,8 @@ def rollouts_of(verdicts, lengths):
     problems = distinct_problems("sums", "train", 0, n // 2) + distinct_problems("lists", "train", 0, n - n // 2)
     truncated = torch.tensor([True] + [False] * (n - 1))
     engine = torch.zeros(sequences.mask.shape)
-    return Rollouts(problems, sequences, [""] * n, verdicts, rewards, torch.arange(n) // 2, truncated, engine)
+    judged = {"problems": problems, "texts": [""] * n, "verdicts": verdicts, "rewards": rewards}
+    return Rollouts(sequences, truncated, engine, **judged, group=torch.arange(n) // 2)
 
 
 def test_rollout_metrics_by_hand():

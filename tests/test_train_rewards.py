@@ -2,16 +2,20 @@
 
 import math
 import threading
+import time
+from dataclasses import replace
 
 import pytest
 import torch
 
 from steer.configs.schema import Reward
 from steer.data.tasks import distinct_problems
+from steer.engines.sampling import Completion
 from steer.models.forward import Sequences
+from steer.models.tokenizer import character_tokenizer
 from steer.train.controls import with_wrong_labels
 from steer.train.dynamic import collect, group_of, joined
-from steer.train.rollouts import Rollouts, judge, rewards_of
+from steer.train.rollouts import Judging, Rollouts, assemble, judged, rewards_of
 from steer.verify.responses import Verdict, Verifier
 
 CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0)
@@ -75,7 +79,15 @@ def round_of(rewards_by_group, marker):
     truncated = torch.zeros(2 * n, dtype=torch.bool)
     engine = sequences.mask * float(marker)
     return Rollouts(
-        problems, sequences, texts, verdicts, rewards, torch.arange(n).repeat_interleave(2), truncated, engine
+        sequences,
+        truncated,
+        engine,
+        engine / 2,
+        problems=problems,
+        texts=texts,
+        verdicts=verdicts,
+        rewards=rewards,
+        group=torch.arange(n).repeat_interleave(2),
     )
 
 
@@ -112,25 +124,84 @@ def test_groups_taken_apart_and_joined_are_what_they_were():
     assert again.texts == rollouts.texts
     assert torch.equal(again.sequences.tokens, rollouts.sequences.tokens)
     assert torch.equal(again.engine_logprob, rollouts.engine_logprob)
+    assert torch.equal(again.engine_entropy, rollouts.engine_entropy)
 
 
-def test_work_goes_on_while_the_verifier_judges_and_its_failure_is_not_lost():
-    """The verifier of this test does not answer before the work beside it is done."""
-    done = threading.Event()
+def completions(texts, tokenizer):
+    """One group of responses with these texts."""
+    ids = [tokenizer.encode(text, add_special_tokens=False) for text in texts]
+    return [Completion(row, [-1.0] * len(row), "stop", [0.5] * len(row)) for row in ids]
 
-    class Waits:
-        def verify(self, problems, texts):
-            assert done.wait(30)
-            return [Verdict("correct", "1", "", 0.0) for _ in texts]
+
+class Listed:
+    """In the verifier's place: what it was asked, and how much of the time limit was said to be gone."""
+
+    def __init__(self, seconds=0.0):
+        self.asked, self.spent, self.seconds = [], [], seconds
+
+    def verify(self, problems, texts, spent_s=0.0):
+        time.sleep(self.seconds)
+        self.asked.append([(p.id, text) for p, text in zip(problems, texts, strict=True)])
+        self.spent.append(spent_s)
+        return [Verdict("correct" if text == "b" else "wrong", text, "", 0.0) for text in texts]
+
+
+def test_responses_that_ended_at_different_times_get_the_verdicts_and_rewards_of_their_own():
+    tokenizer, problems, verifier = character_tokenizer(), distinct_problems("sums", "train", 0, 2), Listed()
+    flat = completions(["a", "b", "bb", "b"], tokenizer)
+    with Judging(problems, 2, tokenizer, verifier) as judging:
+        for places in ([3], [0, 2], [1]):
+            judging.ended(places, [flat[place] for place in places])
+        sampled = assemble([[5], [6]], [flat[:2], flat[2:]], 0)
+        rollouts = judged(sampled, judging, 2, Reward(), 6, torch.Generator())
+    first, second = (problem.id for problem in problems)
+    assert verifier.asked == [[(second, "b")], [(first, "a"), (second, "bb")], [(first, "b")]]
+    assert rollouts.texts == ["a", "b", "bb", "b"]
+    assert rollouts.rewards.tolist() == [-1.0, 1.0, -1.0, 1.0]
+    assert rollouts.group.tolist() == [0, 0, 1, 1]
+    assert [p.id for p in rollouts.problems] == [first, first, second, second]
+    mask = rollouts.sequences.mask
+    assert torch.equal(rollouts.engine_entropy, 0.5 * mask) and torch.equal(rollouts.engine_logprob, -1.0 * mask)
+
+
+def test_the_verifier_works_while_others_are_still_sampled_and_its_failure_is_not_lost():
+    """What is asked first is answered before the last response has ended."""
+    answered = threading.Event()
+
+    class Tells(Listed):
+        def verify(self, *asked):
+            found = super().verify(*asked)
+            answered.set()
+            return found
 
     class Fails:
-        def verify(self, problems, texts):
+        def verify(self, *asked):
             raise RuntimeError("the verifier died")
 
-    problems = distinct_problems("sums", "train", 0, 2)
-    sequences = Sequences.from_lists([[5]] * 4, [[6, 7]] * 4, 0)
-    rolled = sequences, ["\\boxed{1}"] * 4, torch.zeros(4, dtype=torch.bool), torch.zeros(4, 2)
-    rollouts = judge(problems, rolled, Waits(), Reward(), 6, torch.Generator(), done.set)
-    assert rollouts.rewards.tolist() == [1.0] * 4
-    with pytest.raises(RuntimeError, match="the verifier died"):
-        judge(problems, rolled, Fails(), Reward(), 6, torch.Generator(), done.set)
+    tokenizer, problems = character_tokenizer(), distinct_problems("sums", "train", 0, 1)
+    flat = completions(["a", "b"], tokenizer)
+    with Judging(problems, 2, tokenizer, Tells()) as judging:
+        judging.ended([1], flat[1:])
+        assert answered.wait(30)
+        judging.ended([0], flat[:1])
+        assert judging.result()[0] == ["a", "b"]
+    with Judging(problems, 2, tokenizer, Fails()) as judging:
+        judging.ended([0, 1], flat)
+        with pytest.raises(RuntimeError, match="the verifier died"):
+            judging.result()
+
+
+def test_the_limit_on_a_rounds_programs_counts_all_that_was_asked_of_it():
+    tokenizer, problems, verifier = character_tokenizer(), distinct_problems("sums", "train", 0, 1), Listed(0.02)
+    flat = completions(["a", "b"], tokenizer)
+    with Judging(problems, 2, tokenizer, verifier) as judging:
+        judging.ended([0], flat[:1])
+        judging.ended([1], flat[1:])
+        judging.result()
+    assert verifier.spent[0] == 0 and verifier.spent[1] >= 0.02
+
+
+def test_an_engine_that_tells_no_entropies_leaves_none():
+    tokenizer = character_tokenizer()
+    told, *others = completions(["a", "b"], tokenizer)
+    assert assemble([[5]], [[told, replace(others[0], entropies=None)]], 0).engine_entropy is None

@@ -112,7 +112,7 @@ class ParityVerifier:
     """In the verifier's place, without its processes: a response is correct if its length is even. Rewards differ
     within groups then, so that there is something to learn."""
 
-    def __init__(self, *limits):
+    def __init__(self, *limits, keep=None):
         pass
 
     def __enter__(self):
@@ -121,5 +121,5 @@ class ParityVerifier:
     def __exit__(self, *error):
         pass
 
-    def verify(self, problems, texts):
+    def verify(self, problems, texts, spent_s=0.0):
         return [Verdict("wrong" if len(text) % 2 else "correct", None, "", 0.0) for text in texts]

@@ -132,6 +132,11 @@ class Rollout(Section):
 
     engine: Literal["local", "vllm"] = Field("local", description="the trainer's own torch model, or vLLM")
     lean: bool = Field(True, description="local: fewer calls per token where the architecture is known; false: modules")
+    statistics: bool = Field(
+        True,
+        description="local: log-probabilities and entropies of the policy that samples come with its samples, where "
+        "nothing but rounding tells them from the trainer's; false: from a forward pass of their own",
+    )
     placement: Literal["colocated", "own"] = Field(
         "colocated", description="vLLM in the trainer's process and on its device, or in processes of its own"
     )

@@ -11,31 +11,35 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from steer.engines.decoder import LeanDecoder, ModuleDecoder
-from steer.engines.sampling import Completion, Sampling
+from steer.engines.sampling import Completion, Ended, Sampling
+from steer.models.head import token_statistics
 
-# Finished responses are decoded on until this share is left: making the batch smaller copies its cache.
+# Responses that have ended are decoded on until this share is left: making the batch smaller copies its cache.
 _SHRINK = 0.75
 
 
 class LocalEngine:
     """Serves the very model object it is given: its weights are always the trainer's.
 
-    `plain`: decode with transformers' modules also where the faster decoder fits the model.
+    `plain`: decode with transformers' modules also where the faster decoder fits the model. `exact`: as `Engine`'s;
+    false where the trainer is to find out for itself.
     """
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plain: bool = False):
-        self.model = model
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, plain: bool = False, exact: bool = True
+    ):
+        self.model, self.exact = model, exact
         self.tokenizer = tokenizer
         self.decoder = ModuleDecoder if plain or not LeanDecoder.fits(model) else LeanDecoder
 
     @torch.no_grad()
     def generate(
-        self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator
+        self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator, ended: Ended | None = None
     ) -> list[list[Completion]]:
         """`samples` completions for each tokenized prompt, in order. The same generator state, the same tokens."""
         training = self.model.training
         self.model.eval()
-        flat = self._decode(prompts, sampling, generator)
+        flat = self._decode(prompts, sampling, generator, ended)
         self.model.train(training)
         n = sampling.samples
         return [flat[i : i + n] for i in range(0, len(flat), n)]
@@ -50,7 +54,9 @@ class LocalEngine:
 
     close = sleep
 
-    def _decode(self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator) -> list[Completion]:
+    def _decode(
+        self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator, ended: Ended | None
+    ) -> list[Completion]:
         device, pad = self.model.device, self.tokenizer.pad_token_id
         ends = torch.tensor([self.tokenizer.eos_token_id, *sampling.stop], device=device)
         # Padded on the left: all responses then grow at the same place of the cache.
@@ -62,31 +68,49 @@ class LocalEngine:
         # Of all responses: what was sampled. Of those still in the batch: which they are, and whether they go on.
         tokens = torch.full((total, sampling.max_tokens), pad, device=device)
         logprobs = torch.zeros(total, sampling.max_tokens, device=device)
+        entropies = torch.zeros_like(logprobs) if sampling.entropy else None
         lengths = torch.full((total,), sampling.max_tokens, device=device)
         rows, running = torch.arange(total, device=device), torch.ones(total, dtype=torch.bool, device=device)
+        found: list[Completion | None] = [None] * total
+
+        last = set(ends.tolist())
+
+        def finish(which: Tensor) -> None:
+            told = (tokens, logprobs) if entropies is None else (tokens, logprobs, entropies)
+            parts = [part[which].tolist() for part in (lengths, *told)]
+            places = which.tolist()
+            for place, length, *values in zip(places, *parts, strict=True):
+                found[place] = _completion([row[:length] for row in values], last)
+            if ended is not None:
+                ended(places, [found[place] for place in places])
+
         for step in range(sampling.max_tokens):
             uniform = torch.rand(total, generator=generator).to(device)
             drawn, logprob = sample(decoder.logits.float(), uniform[rows], sampling)
+            if entropies is not None:
+                entropies[rows, step] = token_statistics(decoder.logits, drawn, sampling.temperature).entropy
             tokens[rows, step] = drawn.masked_fill_(~running, pad)
             logprobs[rows, step] = logprob.masked_fill_(~running, 0.0)
-            ended = running & torch.isin(drawn, ends)
-            lengths[rows[ended]] = step + 1
-            running = running & ~ended
+            ending = running & torch.isin(drawn, ends)
+            lengths[rows[ending]] = step + 1
+            running = running & ~ending
             left = int(running.sum())
             if left == 0 or step + 1 == sampling.max_tokens:
                 break
             if left <= _SHRINK * len(rows):
+                finish(rows[~running])
                 kept = running.nonzero().squeeze(1)
                 decoder.keep(kept)
                 rows, drawn, running = rows[kept], drawn[kept], running[kept]
             decoder.advance(drawn)
-        found = zip(tokens.tolist(), logprobs.tolist(), lengths.tolist(), strict=True)
-        last = set(ends.tolist())
-        return [_completion(row[:length], values[:length], last) for row, values, length in found]
+        finish(rows)
+        return found
 
 
-def _completion(tokens: list[int], logprobs: list[float], ends: set[int]) -> Completion:
-    return Completion(tokens, logprobs, "stop" if tokens[-1] in ends else "length")
+def _completion(parts: list[list], ends: set[int]) -> Completion:
+    """`parts`: the response's tokens, their log-probabilities and, where asked for, entropies."""
+    tokens, logprobs, *entropies = parts
+    return Completion(tokens, logprobs, "stop" if tokens[-1] in ends else "length", *entropies)
 
 
 def sample(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:

@@ -84,4 +84,4 @@ def _vllm(
 
 def _local(settings: Rollout, batch: int, tokens: int, model, tokenizer) -> Engine:
     check_memory(model, batch, tokens, "lower training.prompts or training.rollouts, or use `rollout.engine: vllm`")
-    return LocalEngine(model, tokenizer, plain=not settings.lean)
+    return LocalEngine(model, tokenizer, plain=not settings.lean, exact=settings.statistics)

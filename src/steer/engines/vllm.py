@@ -12,7 +12,7 @@ from torch import Tensor
 
 from steer.configs.schema import Rollout
 from steer.engines.limits import kv_bytes_per_token
-from steer.engines.sampling import Completion, Sampling
+from steer.engines.sampling import Completion, Ended, Sampling
 from steer.engines.vllm_start import check_room, process_group_kept, start
 from steer.engines.weights import combine, share
 from steer.errors import UserError
@@ -31,6 +31,8 @@ class VllmEngine:
 
     `UserError` where vLLM is not installed or does not start, cannot hold that many tokens, or its process dies.
     """
+
+    exact = False
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class VllmEngine:
         check_room(cache.num_gpu_blocks * cache.block_size, samples, tokens)
 
     def generate(
-        self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator
+        self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator, ended: Ended | None = None
     ) -> list[list[Completion]]:
         """As `Engine.generate`. Each prompt's seed is drawn from the generator: what it gives does not depend on what
         vLLM runs beside it, as far as its kernels do not."""
@@ -103,7 +105,11 @@ class VllmEngine:
         asked = [{"prompt_token_ids": prompt} for prompt in prompts]
         answers = self._call(self.llm.generate, asked, parameters, use_tqdm=False)
         copies = sampling.samples if greedy else 1
-        return [[_completion(one) for one in answer.outputs] * copies for answer in answers]
+        completions = [[_completion(one) for one in answer.outputs] * copies for answer in answers]
+        if ended is not None:
+            flat = [completion for group in completions for completion in group]
+            ended(list(range(len(flat))), flat)
+        return completions
 
     def update_weights(self, weights: Iterable[tuple[str, Tensor]]) -> int:
         """As `Engine.update_weights`; the weights are rounded to the engine's type first."""

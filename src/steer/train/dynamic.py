@@ -40,6 +40,7 @@ def group_of(rollouts: Rollouts, group: int) -> Rollouts:
     index = (rollouts.group == group).nonzero().squeeze(1)
     rows = index.tolist()
     sequences = rollouts.sequences.rows(index)
+    width = sequences.mask.shape[1]
     return Rollouts(
         problems=[rollouts.problems[i] for i in rows],
         sequences=sequences,
@@ -48,13 +49,15 @@ def group_of(rollouts: Rollouts, group: int) -> Rollouts:
         rewards=rollouts.rewards[index],
         group=rollouts.group[index],
         truncated=rollouts.truncated[index],
-        engine_logprob=rollouts.engine_logprob[index, : sequences.mask.shape[1]],
+        engine_logprob=rollouts.engine_logprob[index, :width],
+        engine_entropy=None if rollouts.engine_entropy is None else rollouts.engine_entropy[index, :width],
     )
 
 
 def joined(parts: list[Rollouts]) -> Rollouts:
     """Groups as one set of rollouts, numbered from 0."""
     sizes = torch.tensor([len(part.texts) for part in parts])
+    entropies = [part.engine_entropy for part in parts]
     return Rollouts(
         problems=[p for part in parts for p in part.problems],
         sequences=Sequences(
@@ -68,6 +71,7 @@ def joined(parts: list[Rollouts]) -> Rollouts:
         group=torch.arange(len(parts)).repeat_interleave(sizes),
         truncated=torch.cat([part.truncated for part in parts]),
         engine_logprob=_padded([part.engine_logprob for part in parts]),
+        engine_entropy=None if any(e is None for e in entropies) else _padded(entropies),
     )
 
 

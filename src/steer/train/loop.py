@@ -21,18 +21,19 @@ from steer.io import write_jsonl
 from steer.methods import Method
 from steer.methods.correction import truncated_importance
 from steer.models.forward import Sequences
-from steer.models.head import TokenStatistics
+from steer.models.head import OPTIONAL, TokenStatistics
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect, together
 from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.parallel import gather, is_main, own_share, rank, world
 from steer.train.rollouts import (
+    Judging,
     Rollouts,
     assemble,
     choose_prompts,
     encode_prompts,
-    judge,
+    judged,
     sampling_of,
     step_generator,
 )
@@ -105,21 +106,25 @@ class Trainer:
             engine.sleep()
             known.append(scored(self.model, sequences.to(self.model.device), training, self.method.needs))
 
+        told = self._told(engine)
         # Where one round is all there is, the log-probabilities are had while the verifier works.
-        meanwhile = score if training.dynamic_sampling == 1 and world() == 1 else None
+        meanwhile = score if training.dynamic_sampling == 1 and world() == 1 and not told else None
         rollouts = collect(
             training.prompts,
             training.dynamic_sampling,
             lambda attempt: together(gather(self._roll(step, attempt, engine, verifier, clock, meanwhile))),
         ).to(self.model.device)
-        if not known:
+        if told:
+            engine.sleep()
+            known.append(TokenStatistics(rollouts.engine_logprob, rollouts.engine_entropy))
+        elif not known:
             score(rollouts.sequences)
         old = known[0]
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
         if training.correction_cap is not None:
-            told = rollouts.engine_logprob, rollouts.sequences.mask
-            batch = replace(batch, correction=truncated_importance(old.logprob, *told, training.correction_cap))
+            sampled = rollouts.engine_logprob, rollouts.sequences.mask
+            batch = replace(batch, correction=truncated_importance(old.logprob, *sampled, training.correction_cap))
         if "teacher_logprob" in self.method.needs:
             generator = step_generator(self.seed, step, "teacher")
             batch = replace(
@@ -134,6 +139,10 @@ class Trainer:
         self.method.after_step(metrics)
         clock.lap("update")
         return {**metrics, "lr": lr, **clock.seconds()}
+
+    def _told(self, engine: Engine) -> bool:
+        """Whether what the policy thinks of its samples comes with them: all that the method needs, and in fp32."""
+        return engine.exact and self.training.precision == "fp32" and not self.method.needs & set(OPTIONAL)
 
     def _roll(
         self,
@@ -151,19 +160,17 @@ class Trainer:
         problems = own_share(choose_prompts(self.problems, training, self.seed, step, attempt))
         prompts = encode_prompts(self.tokenizer, problems, training.max_prompt_tokens)
         generator = step_generator(self.seed, step, f"rollout{again}")
-        completions = engine.generate(prompts, sampling_of(training, self.stop), generator)
-        rolled = assemble(problems, prompts, completions, self.tokenizer)
-        clock.lap("rollout")
-        generator = step_generator(self.seed, step, f"reward{again}")
-
-        def during() -> None:
+        sampling = sampling_of(training, self.stop, entropy=self._told(engine))
+        with Judging(problems, training.rollouts, self.tokenizer, verifier) as judging:
+            completions = engine.generate(prompts, sampling, generator, judging.ended)
+            sampled = assemble(prompts, completions, self.tokenizer.pad_token_id)
+            clock.lap("rollout")
             if meanwhile is not None:
-                meanwhile(rolled[0])
+                meanwhile(sampled.sequences)
                 clock.lap("logprob")
-
-        limit = training.max_response_tokens
-        rollouts = judge(problems, rolled, verifier, self.reward, limit, generator, during)
-        clock.lap("verify")
+            generator, limit = step_generator(self.seed, step, f"reward{again}"), training.max_response_tokens
+            rollouts = judged(sampled, judging, training.rollouts, self.reward, limit, generator)
+            clock.lap("verify")
         return rollouts
 
     def _resume(self, optimizer) -> int:

@@ -1,16 +1,16 @@
 """One step's rollouts: which prompts, what was sampled, how it was judged."""
 
 import hashlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from steer.configs.schema import Reward, Training
 from steer.data.problem import Problem
-from steer.engines.sampling import Sampling
+from steer.engines.sampling import Completion, Sampling
 from steer.methods.rewards import format_rewards, overlong_penalty, random_rewards
 from steer.models.forward import Sequences
 from steer.models.tokenizer import render_prompt
@@ -18,25 +18,31 @@ from steer.verify.responses import Verdict, Verifier
 
 
 @dataclass(frozen=True)
-class Rollouts:
-    """S = prompts · rollouts responses, the responses to one prompt side by side.
+class Sampled:
+    """S = prompts · rollouts responses, the responses to one prompt side by side. `truncated` (S,);
+    `engine_logprob`, `engine_entropy` (S, T): what the rollout engine tells, 0 outside the mask."""
 
-    `rewards` (S,): NaN where the verifier failed. `group` (S,): index of the prompt in the step. `engine_logprob`
-    (S, T): what the rollout engine reported.
-    """
+    sequences: Sequences
+    truncated: Tensor
+    engine_logprob: Tensor
+    engine_entropy: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollouts(Sampled):
+    """The responses judged. `rewards` (S,): NaN where the verifier failed. `group` (S,): index of the prompt in the
+    step."""
 
     problems: list[Problem]
-    sequences: Sequences
     texts: list[str]
     verdicts: list[Verdict]
     rewards: Tensor
     group: Tensor
-    truncated: Tensor
-    engine_logprob: Tensor
 
     def to(self, device: torch.device) -> "Rollouts":
-        names = ("sequences", "rewards", "group", "truncated", "engine_logprob")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        names = ("sequences", "rewards", "group", "truncated", "engine_logprob", "engine_entropy")
+        values = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: value.to(device) for name, value in values.items() if value is not None})
 
 
 def step_seed(seed: int, step: int, purpose: str) -> int:
@@ -66,8 +72,9 @@ def choose_prompts(
     return chosen
 
 
-def sampling_of(training: Training, stop: tuple[int, ...] = ()) -> Sampling:
-    return Sampling(training.rollouts, training.temperature, training.top_p, training.max_response_tokens, stop)
+def sampling_of(training: Training, stop: tuple[int, ...] = (), entropy: bool = False) -> Sampling:
+    limits = training.rollouts, training.temperature, training.top_p, training.max_response_tokens
+    return Sampling(*limits, stop, entropy)
 
 
 def encode_prompts(tokenizer, problems: list[Problem], limit: int) -> list[list[int]]:
@@ -76,22 +83,58 @@ def encode_prompts(tokenizer, problems: list[Problem], limit: int) -> list[list[
     return [tokens[-limit:] for tokens in tokenizer(rendered, add_special_tokens=False)["input_ids"]]
 
 
-def decode(tokenizer, tokens: list[int]) -> str:
-    return tokenizer.decode(tokens, skip_special_tokens=True)
-
-
-def assemble(
-    problems: list[Problem], prompts: list[list[int]], completions: list[list], tokenizer
-) -> tuple[Sequences, list[str], Tensor, Tensor]:
-    """(sequences, texts, truncated (S,), engine log-probs (S, T)) of grouped completions."""
+def assemble(prompts: list[list[int]], completions: list[list[Completion]], pad: int) -> Sampled:
+    """Grouped completions as tensors."""
     flat = [completion for group in completions for completion in group]
     repeated = [prompt for prompt, group in zip(prompts, completions, strict=True) for _ in group]
-    sequences = Sequences.from_lists(repeated, [c.tokens for c in flat], tokenizer.pad_token_id)
-    texts = [decode(tokenizer, c.tokens) for c in flat]
+    sequences = Sequences.from_lists(repeated, [c.tokens for c in flat], pad)
+
+    def spread(values: list[list[float]]) -> Tensor:
+        whole = torch.zeros(sequences.mask.shape)
+        whole[sequences.mask] = torch.tensor([value for row in values for value in row])
+        return whole
+
     truncated = torch.tensor([c.finish_reason == "length" for c in flat])
-    logprob = torch.zeros(sequences.mask.shape)
-    logprob[sequences.mask] = torch.tensor([value for c in flat for value in c.logprobs])
-    return sequences, texts, truncated, logprob
+    entropies = [c.entropies for c in flat]
+    entropy = None if any(e is None for e in entropies) else spread(entropies)
+    return Sampled(sequences, truncated, spread([c.logprobs for c in flat]), entropy)
+
+
+class Judging:
+    """Verdicts on one round's responses, asked for as they end, so that the verifier works while others go on.
+
+    `judging.ended` is for `Engine.generate`; `result` waits for all. A context: nothing of it goes on afterwards.
+    """
+
+    def __init__(self, problems: list[Problem], samples: int, tokenizer, verifier: Verifier):
+        self.problems = [problem for problem in problems for _ in range(samples)]
+        self.tokenizer, self.verifier = tokenizer, verifier
+        self.spent_s = 0.0
+        self.asked: list[Future] = []
+        # One at a time: the verifier has workers of its own, and what it may spend is counted over the round.
+        self.background = ThreadPoolExecutor(1, thread_name_prefix="judging")
+
+    def __enter__(self) -> "Judging":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.background.shutdown(cancel_futures=True)
+
+    def ended(self, places: list[int], completions: list[Completion]) -> None:
+        self.asked.append(self.background.submit(self._judge, places, completions))
+
+    def _judge(self, places: list[int], completions: list[Completion]) -> list[tuple[int, str, Verdict]]:
+        started = time.monotonic()
+        texts = [self.tokenizer.decode(c.tokens, skip_special_tokens=True) for c in completions]
+        verdicts = self.verifier.verify([self.problems[place] for place in places], texts, self.spent_s)
+        self.spent_s += time.monotonic() - started
+        return list(zip(places, texts, verdicts, strict=True))
+
+    def result(self) -> tuple[list[str], list[Verdict]]:
+        """Text and verdict of every response, in the order of the problems."""
+        found = sorted((row for asked in self.asked for row in asked.result()), key=lambda row: row[0])
+        assert len(found) == len(self.problems), "the engine told of every response once"
+        return [text for _, text, _ in found], [verdict for *_, verdict in found]
 
 
 def rewards_of(
@@ -121,31 +164,17 @@ def rewards_of(
     return given
 
 
-def judge(
-    problems: list[Problem],
-    rolled: tuple[Sequences, list[str], Tensor, Tensor],
-    verifier: Verifier,
-    reward: Reward,
-    limit: int,
-    generator: torch.Generator,
-    meanwhile: Callable[[], None] | None = None,
+def judged(
+    sampled: Sampled, judging: Judging, samples: int, reward: Reward, limit: int, generator: torch.Generator
 ) -> Rollouts:
-    """The rollouts with their verdicts and rewards. `meanwhile` is called while the verifier works."""
-    sequences, texts, truncated, logprob = rolled
-    samples = len(texts) // len(problems)
-    repeated = [problem for problem in problems for _ in range(samples)]
-    with ThreadPoolExecutor(1) as background:
-        judging = background.submit(verifier.verify, repeated, texts)
-        if meanwhile is not None:
-            meanwhile()
-        verdicts = judging.result()
+    """The responses with their verdicts, once all are there, and rewards. `samples` responses belong to a prompt."""
+    texts, verdicts = judging.result()
+    lengths = sampled.sequences.lengths
     return Rollouts(
-        problems=repeated,
-        sequences=sequences,
+        **{field.name: getattr(sampled, field.name) for field in fields(Sampled)},
+        problems=judging.problems,
         texts=texts,
         verdicts=verdicts,
-        rewards=rewards_of(repeated, texts, verdicts, sequences.lengths, reward, limit, generator),
-        group=torch.arange(len(problems)).repeat_interleave(samples),
-        truncated=truncated,
-        engine_logprob=logprob,
+        rewards=rewards_of(judging.problems, texts, verdicts, lengths, reward, limit, generator),
+        group=torch.arange(len(texts)) // samples,
     )

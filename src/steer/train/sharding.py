@@ -108,7 +108,7 @@ class Replica(LocalEngine):
 def replica(precision: str, model: Any, tokenizer: Any) -> Replica:
     """What makes the engine from the trainer's model and tokenizer."""
     copy = empty_model(model.config, PRECISION[precision], model.device)
-    return Replica(copy.requires_grad_(False), tokenizer)
+    return Replica(copy.requires_grad_(False), tokenizer, exact=False)
 
 
 def save_trained(model: Any, tokenizer: Any, precision: str, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from steer.data.problem import Problem
@@ -26,7 +27,8 @@ class Verifier:
     """Both verifiers with their worker processes, which start when first needed and end with the `with` block.
 
     Limits of one program: CPU seconds and MiB. `batch_limit_s`: wall seconds for all programs of one `verify`; those
-    not reached by then are unverifiable. `require`: kernel layers without which the sandbox is not started.
+    not reached by then are unverifiable. `require`: kernel layers without which the sandbox is not started. `keep`: a
+    folder in which verdicts on programs are kept from one run to the next.
     """
 
     def __init__(
@@ -36,11 +38,12 @@ class Verifier:
         memory_limit_mb: int = 512,
         batch_limit_s: float | None = None,
         require: tuple[str, ...] = (),
+        keep: str | Path | None = None,
     ):
         self.batch_limit_s = batch_limit_s
         self.limits = {"time_limit_s": time_limit_s, "memory_limit_mb": memory_limit_mb}
         self.math = MathVerifier(workers=workers)
-        self.code = Sandbox(workers=workers, require=require)
+        self.code = Sandbox(workers=workers, require=require, keep=keep)
 
     def __enter__(self) -> "Verifier":
         self._stack = ExitStack()
@@ -51,12 +54,13 @@ class Verifier:
     def __exit__(self, *exception) -> None:
         self._stack.close()
 
-    def verify(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
-        """One verdict per (problem, response), in order."""
+    def verify(self, problems: Sequence[Problem], responses: Sequence[str], spent_s: float = 0.0) -> list[Verdict]:
+        """One verdict per (problem, response), in order. `spent_s`: how much of `batch_limit_s` is gone already."""
         pairs = list(zip(problems, responses, strict=True))
         math = iter(self.math.verify([(p.gold, r, p.answer_type) for p, r in pairs if p.kind == "math"]))
         programs = [self._program(p, r) for p, r in pairs if p.kind == "code"]
-        code = iter(zip(programs, self.code.judge(programs, time_s=self.batch_limit_s), strict=True))
+        left = None if self.batch_limit_s is None else self.batch_limit_s - spent_s
+        code = iter(zip(programs, self.code.judge(programs, time_s=left), strict=True))
         return [self._from_math(next(math)) if p.kind == "math" else self._from_code(*next(code)) for p, _ in pairs]
 
     def _program(self, problem: Problem, response: str) -> Program:

@@ -20,7 +20,16 @@ from steer.methods import Method, Tokens, estimators
 from steer.methods.method import Prepared
 from steer.models.forward import Sequences, response_statistics
 from steer.models.head import TokenStatistics
-from steer.train.rollouts import Rollouts, assemble, choose_prompts, encode_prompts, judge, sampling_of, step_generator
+from steer.train.rollouts import (
+    Judging,
+    Rollouts,
+    assemble,
+    choose_prompts,
+    encode_prompts,
+    judged,
+    sampling_of,
+    step_generator,
+)
 from steer.train.scoring import scored
 from steer.train.update import Batch, run_updates
 from steer.verify.responses import Verifier
@@ -55,12 +64,13 @@ class Measurer:
         chosen = choose_prompts(self.problems, training, self.seed, step)
         prompts = encode_prompts(self.tokenizer, chosen, training.max_prompt_tokens)
         generator = step_generator(self.seed, step, "measured rollout")
-        completions = LocalEngine(self.model, self.tokenizer).generate(
-            prompts, sampling_of(training, self.stop), generator
-        )
-        rolled = assemble(chosen, prompts, completions, self.tokenizer)
-        generator = step_generator(self.seed, step, "measured reward")
-        rollouts = judge(chosen, rolled, verifier, self.reward, training.max_response_tokens, generator)
+        sampling, samples = sampling_of(training, self.stop), training.rollouts
+        with Judging(chosen, samples, self.tokenizer, verifier) as judging:
+            engine = LocalEngine(self.model, self.tokenizer)
+            completions = engine.generate(prompts, sampling, generator, judging.ended)
+            sampled = assemble(prompts, completions, self.tokenizer.pad_token_id)
+            generator = step_generator(self.seed, step, "measured reward")
+            rollouts = judged(sampled, judging, samples, self.reward, training.max_response_tokens, generator)
         rollouts = rollouts.to(self.model.device)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         old = self._statistics(rollouts.sequences)
