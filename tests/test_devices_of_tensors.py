@@ -74,7 +74,14 @@ def rollouts_of(batch):
     problems = distinct_problems("sums", "train", 0, 8)
     truncated = torch.zeros(8, dtype=torch.bool)
     return Rollouts(
-        problems, batch.sequences, [""] * 8, verdicts, batch.advantage.sign(), batch.group, truncated, batch.old.logprob
+        batch.sequences,
+        truncated,
+        batch.old.logprob,
+        problems=problems,
+        texts=[""] * 8,
+        verdicts=verdicts,
+        rewards=batch.advantage.sign(),
+        group=batch.group,
     )
 
 
