@@ -1,5 +1,8 @@
 """`steer compare`: two main tables side by side, whichever rows they have."""
 
+import math
+
+import pandas as pd
 import pytest
 
 from steer import cli
@@ -29,3 +32,44 @@ def test_a_missing_table_is_named(tmp_path, capsys, missing):
         write(tmp_path / name, [])
     assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 2
     assert f"{missing}/tables/T*_main_results.csv: no such table" in capsys.readouterr().err
+
+
+HEAD = "run,label,gain,entropy_last,entropy_change,pass_gain"
+
+
+def claims(folder, *rows):
+    (folder / "tables").mkdir(parents=True)
+    (folder / "tables" / "T0_claims.csv").write_text("\n".join([HEAD, *rows]) + "\n")
+    return str(folder)
+
+
+def test_over_three_folders_means_and_intervals_are_those_of_student(tmp_path, capsys):
+    """By hand: gains of 10, 12 and 14 points are 12 ± 4.303 · 2/√3; what STEER gains beyond GRPO is -1, -1 and -1."""
+    folders = [
+        claims(tmp_path / str(i), f"grpo,GRPO,{g},0.2,-0.5,0.0{i}", f"steer,STEER,{g - 0.01},0.3,-0.4,0.01")
+        for i, g in enumerate((0.10, 0.12, 0.14))
+    ]
+    assert cli.main(["compare", *folders, "--csv", str(tmp_path / "all.csv")]) == 0
+    out = capsys.readouterr().out
+    rows = pd.read_csv(tmp_path / "all.csv").fillna({"against": ""}).set_index(["what", "run", "against"])
+    gain = rows.loc[("accuracy, points over the base model", "grpo", "")]
+    half = 4.302653 * 2 / math.sqrt(3)
+    assert [gain["mean"], gain["low"], gain["high"]] == pytest.approx([12, 12 - half, 12 + half], abs=1e-4)
+    assert [gain[name] for name in "012"] == [10, 12, 14]
+    beyond = rows.loc[("accuracy, points over the base model", "steer", "grpo")]
+    assert [beyond["mean"], beyond["low"], beyond["high"]] == pytest.approx([-1, -1, -1], abs=1e-9)
+    assert rows.loc[("final entropy, nats", "steer", "grpo"), "mean"] == pytest.approx(0.1)
+    assert f"+12.0 [{12 - half:+.1f}, {12 + half:+.1f}]" in out and "+10.0 +12.0 +14.0" in out
+
+
+def test_runs_that_a_folder_lacks_are_left_out_and_none_at_all_is_said(tmp_path, capsys):
+    both = "grpo,GRPO,0.1,0.2,-0.5,0.01", "steer,STEER,0.1,0.2,-0.5,0.01"
+    folders = [claims(tmp_path / "a", *both), claims(tmp_path / "b", both[0]), claims(tmp_path / "c", *both)]
+    assert cli.main(["compare", *folders]) == 0
+    assert "STEER" not in capsys.readouterr().out
+    assert cli.main(["compare", *folders, claims(tmp_path / "d", "opo,OPO,0.1,0.2,-0.5,0.01")]) == 2
+    assert "no run is in all of them" in capsys.readouterr().err
+    assert cli.main(["compare", *folders, str(tmp_path / "e")]) == 2
+    assert "e/tables/T0_claims.csv: no such table" in capsys.readouterr().err
+    assert cli.main(["compare", *folders[:2], "--csv", "x.csv"]) == 2
+    assert "three of them or more" in capsys.readouterr().err

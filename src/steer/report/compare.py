@@ -1,10 +1,12 @@
-"""`steer compare`: the main table of one results folder beside another's, say the committed reference run's."""
+"""`steer compare`: the main table of one results folder beside another's, say the committed reference run's; of more
+folders, what repeats from one to the next."""
 
 import argparse
 import csv
 from pathlib import Path
 
 from steer.errors import UserError
+from steer.report import replicates
 
 TABLE = "T*_main_results.csv"
 COLUMNS = ("math average", "code average", "average")
@@ -13,9 +15,20 @@ COLUMNS = ("math average", "code average", "average")
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", help="results/<name>")
     parser.add_argument("reference", help="another folder of the same form, e.g. results/reference/tiny")
+    parser.add_argument("more", nargs="*", help="with more folders: means and intervals over all of them")
+    parser.add_argument("--csv", metavar="FILE", help="with more folders: write them here, too")
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.more:
+        folders = [args.results, args.reference, *args.more]
+        rows = replicates.over_folders(folders)
+        if args.csv:
+            replicates.write(rows, folders, args.csv)
+        print(replicates.shown(rows, folders))
+        return
+    if args.csv:
+        raise UserError("--csv: intervals over folders need three of them or more")
     print(side_by_side(read(args.results), read(args.reference), args.results, args.reference))
 
 

@@ -1,0 +1,88 @@
+"""Several results folders of one experiment, on other base models say: what repeats from one to the next.
+
+The intervals of a folder's own tables speak of new questions for the models that were trained there. Here a folder is
+one observation, so that these speak of new folders: mean and 95 % interval of Student's t over folders.
+"""
+
+import csv
+import math
+import statistics
+from pathlib import Path
+from typing import Any
+
+from steer.analyse.statistics import LEVEL, t_quantile
+from steer.errors import UserError
+
+TABLE = "T0_claims.csv"
+# Column of the claims, how it is called here, and the factor to the unit shown.
+SHOWN = {
+    "gain": ("accuracy, points over the base model", 100.0),
+    "entropy_last": ("final entropy, nats", 1.0),
+    "entropy_change": ("entropy, percent of the first step's", 100.0),
+    "pass_gain": ("pass@k, points over the base model", 100.0),
+}
+
+
+def read(folder: str) -> dict[str, dict[str, str]]:
+    """Rows of the folder's claims by run."""
+    path = Path(folder, "tables", TABLE)
+    if not path.is_file():
+        raise UserError(f"{path}: no such table; run the experiment or `steer tabulate` first")
+    with open(path, newline="", encoding="utf-8") as file:
+        return {row["run"]: row for row in csv.DictReader(file)}
+
+
+def over_folders(folders: list[str]) -> list[dict[str, Any]]:
+    """A row for every run that all folders have, and for what it does beyond the first of them: `run`, `label`,
+    `against`, `what`, `mean`, `low`, `high` (NaN from one folder) and `values`, one a folder."""
+    tables = [read(folder) for folder in folders]
+    runs = [run for run in tables[0] if all(run in table for table in tables)]
+    if not runs:
+        raise UserError(f"{', '.join(folders)}: no run is in all of them")
+    rows = []
+    for column, (what, scale) in SHOWN.items():
+        values = {run: [scale * float(table[run][column] or "nan") for table in tables] for run in runs}
+        against = [(run, "", values[run]) for run in runs]
+        for run in runs[1:]:
+            pairs = zip(values[run], values[runs[0]], strict=True)
+            against.append((run, runs[0], [mine - first for mine, first in pairs]))
+        for run, other, found in against:
+            mean, low, high = interval(found)
+            row = {"run": run, "label": tables[0][run]["label"], "against": other, "what": what}
+            rows.append(row | {"mean": mean, "low": low, "high": high, "values": found})
+    return rows
+
+
+def interval(values: list[float]) -> tuple[float, float, float]:
+    """Mean and interval of Student's t."""
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return mean, math.nan, math.nan
+    half = t_quantile((1 + LEVEL) / 2, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    return mean, mean - half, mean + half
+
+
+def shown(rows: list[dict[str, Any]], folders: list[str]) -> str:
+    """The rows as text, by quantity."""
+    lines = [f"{len(folders)} folders: {', '.join(folders)}", "mean [95 % interval over folders]; each folder's value"]
+    names = [row["label"] + (f" - {row['against']}" if row["against"] else "") for row in rows]
+    width = max(map(len, names))
+    for i, (name, row) in enumerate(zip(names, rows, strict=True)):
+        if i == 0 or rows[i - 1]["what"] != row["what"]:
+            lines += ["", row["what"]]
+        digits = 3 if "nats" in row["what"] else 1
+        values = " ".join(f"{value:+.{digits}f}" for value in row["values"])
+        mean, low, high = (f"{row[key]:+.{digits}f}" for key in ("mean", "low", "high"))
+        lines.append(f"{name:{width}}  {mean:>7} [{low}, {high}]".ljust(width + 30) + values)
+    return "\n".join(lines)
+
+
+def write(rows: list[dict[str, Any]], folders: list[str], path: str) -> None:
+    """The rows as CSV, a column for each folder."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["run", "label", "against", "what", "mean", "low", "high", *(Path(f).name for f in folders)])
+        for row in rows:
+            cells = [row[name] for name in ("run", "label", "against", "what")]
+            numbers = [*(row[name] for name in ("mean", "low", "high")), *row["values"]]
+            writer.writerow([*cells, *(f"{number:.6g}" for number in numbers)])
