@@ -31,17 +31,18 @@ from steer.engines.local import LocalEngine
 from steer.engines.sampling import Sampling
 from steer.io import read_jsonl
 from steer.methods import load_method
-from steer.models.forward import Sequences
+from steer.models.head import TokenStatistics
 from steer.models.load import new_model, save_model
 from steer.models.statistics import policy_statistics
 from steer.models.tokenizer import character_tokenizer
+from steer.train.rollouts import assemble, sampling_of
 from steer.train.update import Batch, run_updates
 
 TINY = Architecture()
 LARGER = Architecture(hidden_size=128, layers=4, heads=4, kv_heads=4, intermediate_size=512)
 PROMPTS, SAMPLES, WIDTH, NEW, UPDATES = 32, 8, 24, 28, 4
 # Phases of a step, and how many forward passes' products each takes.
-PASSES = {"rollout": 1, "log-probabilities": 1, "updates": 3}
+PASSES = {"rollout": 1, "updates": 3}
 
 
 def prompts_of(count: int, width: int) -> list[list[int]]:
@@ -77,16 +78,17 @@ def rollout(repeats: int) -> dict[str, Any]:
 
 
 def one_step(model, optimizer, training: Training, engine: LocalEngine, prompts: list[list[int]]) -> dict[str, float]:
-    """Rollout, log-probabilities and updates with rewards from a coin: everything but the verifier. Seconds of each."""
+    """Rollout with its statistics (an engine that does not tell them: a pass for them) and updates with rewards from a
+    coin: everything but the verifier. Seconds of each."""
     marks = [time.perf_counter()]
-    sampling = Sampling(training.rollouts, max_tokens=training.max_response_tokens)
-    groups = engine.generate(prompts, sampling, torch.Generator().manual_seed(0))
-    flat = [completion.tokens for group in groups for completion in group]
-    repeated = [prompt for prompt, group in zip(prompts, groups, strict=True) for _ in group]
-    sequences = Sequences.from_lists(repeated, flat, 0)
-    marks.append(time.perf_counter())
-    with torch.no_grad():
-        old = policy_statistics(model, sequences, training)
+    sampling = sampling_of(training, entropy=engine.exact)
+    sampled = assemble(prompts, engine.generate(prompts, sampling, torch.Generator().manual_seed(0)), 0)
+    sequences = sampled.sequences
+    if engine.exact:
+        old = TokenStatistics(sampled.engine_logprob, sampled.engine_entropy)
+    else:
+        with torch.no_grad():
+            old = policy_statistics(model, sequences, training)
     marks.append(time.perf_counter())
     method, group = load_method("grpo"), torch.arange(len(prompts)).repeat_interleave(training.rollouts)
     rewards = torch.randint(0, 2, group.shape, generator=torch.Generator().manual_seed(1)).float()
@@ -104,10 +106,11 @@ def step(repeats: int) -> dict[str, Any]:
     settings = {"steps": 1, "prompts": PROMPTS, "rollouts": SAMPLES, "updates": UPDATES, "max_response_tokens": NEW}
     never = type("Tokenizer", (), {"eos_token_id": -1, "pad_token_id": 0})
     actions = {}
-    for name, shared in (("ours", True), ("ours, prompts not shared", False)):
+    variants = {"ours": (True, True), "ours, a pass for old": (True, False), "ours, prompts not shared": (False, True)}
+    for name, (shared, exact) in variants.items():
         model = new_model(LARGER, tokenizer, seed=0)
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
-        engine, training = LocalEngine(model, never), Training(**settings, shared_prompts=shared)
+        engine, training = LocalEngine(model, never, exact=exact), Training(**settings, shared_prompts=shared)
         actions[name] = lambda given=(model, optimizer, training, engine, prompts): one_step(*given)
     with tempfile.TemporaryDirectory() as folder:
         save_model(new_model(LARGER, tokenizer, seed=0), tokenizer, Path(folder, "model"))

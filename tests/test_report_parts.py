@@ -9,7 +9,7 @@ from steer import cli
 from steer.configs.load import load_config
 from steer.figures.looks import KNOWN, look
 from steer.report.collect import collect
-from steer.report.colours import DARK_GROUND, LEAST_CONTRAST, contrast, dashes, on_dark
+from steer.report.colours import DARK_GROUND, LEAST_CONTRAST, LIGHT_GROUND, contrast, dashes, on_dark, on_light
 from steer.report.estimates import comparison
 from steer.report.figures import TRIED, Figure, embed
 from steer.report.scoreboard import scoreboard
@@ -54,11 +54,12 @@ def test_a_study_is_a_table_and_a_figure_of_one_name_and_everything_has_one_plac
 
 
 @pytest.mark.parametrize("run", [*KNOWN, "a method of one's own"])
-def test_a_run_has_its_colour_of_the_figures_and_is_seen_on_a_dark_page(run):
+def test_a_run_has_its_colour_of_the_figures_and_is_seen_on_either_page(run):
     colour = look(run)["color"]
-    assert contrast(on_dark(colour), DARK_GROUND) >= LEAST_CONTRAST
-    if contrast(colour, DARK_GROUND) >= LEAST_CONTRAST:
-        assert on_dark(colour) == colour.lower()
+    for moved, ground in ((on_dark, DARK_GROUND), (on_light, LIGHT_GROUND)):
+        assert contrast(moved(colour), ground) >= LEAST_CONTRAST
+        if contrast(colour, ground) >= LEAST_CONTRAST:
+            assert moved(colour) == colour.lower()
     assert (dashes(run) is None) == (look(run)["linestyle"] == "-")
 
 

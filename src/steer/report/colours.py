@@ -4,7 +4,7 @@ import colorsys
 
 from steer.figures.looks import look
 
-DARK_GROUND = "#1c2024"
+LIGHT_GROUND, DARK_GROUND = "#ffffff", "#1c2024"
 LEAST_CONTRAST = 3.0  # of a line against the ground, WCAG 2.2, success criterion 1.4.11
 DOTS = 1.8  # figures count dashes in line widths, SVG in pixels
 
@@ -20,15 +20,25 @@ def on_dark(colour: str) -> str:
     hue, light, saturation = colorsys.rgb_to_hls(*_channels(colour))
     if saturation == 0 and light < 0.25:
         light = 1 - light
-    while contrast(_hex(hue, light, saturation), DARK_GROUND) < LEAST_CONTRAST:
-        light += 0.01
+    return _moved(hue, light, saturation, DARK_GROUND, 0.01)
+
+
+def on_light(colour: str) -> str:
+    """The colour, darkened until it stands out on white."""
+    return _moved(*colorsys.rgb_to_hls(*_channels(colour)), LIGHT_GROUND, -0.01)
+
+
+def _moved(hue: float, light: float, saturation: float, ground: str, step: float) -> str:
+    """The colour, in steps of lightness away from the ground until the contrast will do."""
+    while contrast(_hex(hue, light, saturation), ground) < LEAST_CONTRAST:
+        light += step
     return _hex(hue, light, saturation)
 
 
 def run_styles(runs: list[str]) -> str:
     """`.r<i>` sets the colour of the i-th run, `--run`."""
     colours = [look(run)["color"] for run in runs]
-    return "\n".join(f".r{i} {{ --run: light-dark({c}, {on_dark(c)}); }}" for i, c in enumerate(colours))
+    return "\n".join(f".r{i} {{ --run: light-dark({on_light(c)}, {on_dark(c)}); }}" for i, c in enumerate(colours))
 
 
 def dashes(run: str) -> str | None:
