@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from training import SMALL, TRAINING, ragged_batch, trainer
+from training import SMALL, TRAINING, ParityVerifier, ragged_batch, trainer
 
 from steer import cli
 from steer.data.tasks import distinct_problems
@@ -193,6 +193,16 @@ def write_config(tmp_path):
     tree["training"] |= {"max_response_tokens": 6, "max_prompt_tokens": 32}
     path.write_text(yaml.safe_dump(tree))
     return str(path)
+
+
+def test_a_method_knows_how_far_training_is(model, tokenizer, problems, tmp_path):
+    """Step k of n is at k/n: position shaping's window, 1/3 to 1/2 of 600 steps, is then the authors' 200 < k < 300."""
+    seen = []
+    run = trainer(model, tokenizer, problems, tmp_path, verifier=ParityVerifier)
+    run.on_step = lambda metrics: seen.append(run.method.progress)
+    run.run()
+    assert seen == [1 / 4, 2 / 4, 3 / 4, 1.0]
+    assert [step for step in range(1, 601) if 1 / 3 < step / 600 < 1 / 2] == list(range(201, 300))
 
 
 def test_the_command_writes_the_documented_run_folder(model, tokenizer, problems, tmp_path, capsys):

@@ -93,7 +93,7 @@ class Trainer:
 
     def _step(self, step: int, engine: Engine, verifier: Verifier, optimizer) -> dict[str, Any]:
         training, clock = self.training, _Clock()
-        self.method.progress = (step - 1) / training.steps
+        self.method.progress = step / training.steps
         lr = training.lr * min(1.0, step / max(training.warmup_steps, 1))
         for group in optimizer.param_groups:
             group["lr"] = lr

@@ -94,7 +94,7 @@ class SteerTrainer(PPOTrainerSync):
         return step_generator(self.run["seed"], self.global_steps, purpose)
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
-        self.method.progress = (self.global_steps - 1) / self.total_training_steps
+        self.method.progress = self.global_steps / self.total_training_steps
         batch.extra_info[STATE] = method_state(self.method, self.global_steps)
         batch = super()._update_actor(batch, metrics)
         prefix = f"actor/{PREFIX}"
