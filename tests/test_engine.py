@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training import PROMPTS, flat, sampler
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -29,8 +30,6 @@ from steer.models.load import load_model, load_tokenizer, new_model, save_model
 from steer.models.statistics import policy_statistics
 from steer.models.tokenizer import character_tokenizer, render_prompt
 
-PROMPTS = ["1+1=?\n", "f(0)=4 f(1)=10\n", "largest even above 3\n"]
-
 
 @pytest.fixture(scope="module")
 def tokenizer():
@@ -39,21 +38,12 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def model(tokenizer):
-    small = Architecture(hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, max_positions=128)
-    model = new_model(small, tokenizer, seed=0)
-    # Spread the logits, so that greedy choices are not decided by rounding.
-    with torch.no_grad():
-        model.lm_head.weight.mul_(12)
-    return model.eval()
+    return sampler(tokenizer)
 
 
 @pytest.fixture(scope="module")
 def prompts(tokenizer):
     return [tokenizer.encode(p, add_special_tokens=False) for p in PROMPTS]
-
-
-def flat(completions):
-    return [c for group in completions for c in group]
 
 
 def test_saved_model_and_tokenizer_load_unchanged_through_the_auto_classes(model, tokenizer, tmp_path):

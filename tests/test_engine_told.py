@@ -6,19 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from training import TRAINING, ParityVerifier, trainer
+from training import PROMPTS, TRAINING, ParityVerifier, flat, sampler, trainer
 
-from steer.configs.schema import Architecture
 from steer.data.tasks import distinct_problems
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Sampling
 from steer.methods import load_method
 from steer.models.forward import Sequences, response_statistics
-from steer.models.load import new_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train import loop
-
-PROMPTS = ["1+1=?\n", "f(0)=4 f(1)=10\n", "largest even above 3\n"]
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +24,12 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def model(tokenizer):
-    small = Architecture(hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, max_positions=128)
-    model = new_model(small, tokenizer, seed=0)
-    with torch.no_grad():
-        model.lm_head.weight.mul_(12)
-    return model.eval()
+    return sampler(tokenizer)
 
 
 @pytest.fixture(scope="module")
 def prompts(tokenizer):
     return [tokenizer.encode(p, add_special_tokens=False) for p in PROMPTS]
-
-
-def flat(completions):
-    return [c for group in completions for c in group]
 
 
 @pytest.mark.parametrize("plain", [False, True])

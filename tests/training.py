@@ -14,6 +14,7 @@ import torch
 from steer.configs.schema import Architecture, Reward, Training
 from steer.methods import load_method
 from steer.models.forward import Sequences, bucketed_statistics
+from steer.models.load import new_model
 from steer.train import parallel
 from steer.train.checkpoint import Checkpoints
 from steer.train.loop import Trainer
@@ -24,6 +25,22 @@ SMALL = Architecture(hidden_size=16, layers=1, heads=2, kv_heads=2, intermediate
 TRAINING = Training(
     steps=4, prompts=4, rollouts=2, updates=2, lr=1e-2, max_response_tokens=6, checkpoint_every=1, max_prompt_tokens=32
 )
+
+
+PROMPTS = ["1+1=?\n", "f(0)=4 f(1)=10\n", "largest even above 3\n"]
+
+
+def sampler(tokenizer):
+    """A model whose logits are spread, so that greedy choices are not decided by rounding."""
+    small = Architecture(hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, max_positions=128)
+    model = new_model(small, tokenizer, seed=0)
+    with torch.no_grad():
+        model.lm_head.weight.mul_(12)
+    return model.eval()
+
+
+def flat(completions):
+    return [c for group in completions for c in group]
 
 
 def trainer(model, tokenizer, problems, folder, fingerprint="a", **changes):
