@@ -19,7 +19,7 @@ SHOWN = {
     "gain": ("accuracy, points over the base model", 100.0),
     "entropy_last": ("final entropy, nats", 1.0),
     "entropy_change": ("entropy, percent of the first step's", 100.0),
-    "pass_gain": ("pass@k, points over the base model", 100.0),
+    "pass_gain": ("pass@{k}, points over the base model", 100.0),
 }
 
 
@@ -39,7 +39,7 @@ def over_folders(folders: list[str]) -> list[dict[str, Any]]:
     runs = [run for run in tables[0] if all(run in table for table in tables)]
     if not runs:
         raise UserError(f"{', '.join(folders)}: no run is in all of them")
-    rows = []
+    rows, most = [], tables[0][runs[0]].get("pass_k") or "k"
     for column, (what, scale) in SHOWN.items():
         values = {run: [scale * float(table[run][column] or "nan") for table in tables] for run in runs}
         against = [(run, "", values[run]) for run in runs]
@@ -48,7 +48,7 @@ def over_folders(folders: list[str]) -> list[dict[str, Any]]:
             against.append((run, runs[0], [mine - first for mine, first in pairs]))
         for run, other, found in against:
             mean, low, high = interval(found)
-            row = {"run": run, "label": tables[0][run]["label"], "against": other, "what": what}
+            row = {"run": run, "label": tables[0][run]["label"], "against": other, "what": what.format(k=most)}
             rows.append(row | {"mean": mean, "low": low, "high": high, "values": found})
     return rows
 
