@@ -223,26 +223,29 @@ def start(repeats: int) -> dict[str, Any]:
         action = partial(subprocess.run, call, check=True, capture_output=True, cwd=root)
         found[name] = interleaved({name: action}, times)[name]["least"]
         print(f"{name:20} {found[name]:7.3f} s")
-    share = verification(root / "results/tiny")
-    if share is not None:
-        print(f"verification {share:6.1%} of a step")
-    return {"help_s": found["steer --help"], "dry_paper_s": found["paper-scale DAG"], "verify_share": share}
+    shares = verification(root / "results/tiny")
+    for run, share in shares.items():
+        print(f"the {run} run waits for the verifier for {share:6.1%} of a step")
+    return {"help_s": found["steer --help"], "dry_paper_s": found["paper-scale DAG"], "verify_share": shares}
 
 
-def verification(results: Path, steps: int = 10) -> float | None:
-    """What a step of the tiny experiment waits for the verifier, as a share of it; the first two steps are not counted,
-    in which its processes start."""
+def verification(results: Path, steps: int = 20) -> dict[str, float]:
+    """What a step of the tiny experiment waits for the verifier, as a share of it, in the `first` run and in a `later`
+    one, which finds kept verdicts; the first two steps are not counted, in which the verifier's processes start."""
     if not (results / "base_model").is_dir():
         print(f"verification: left out, {results} holds no base model; run `make reproduce` first", file=sys.stderr)
-        return None
+        return {}
+    shares = {}
     with tempfile.TemporaryDirectory() as folder:
-        given = ["--config", FOLDER.parent / "configs/tiny.yaml", "--set", f"training.steps={steps}", "--threads", "1"]
-        given += ["--run", "grpo", "--seed", "0", "--model", results / "base_model", "--out", f"{folder}/run"]
-        given += ["--data", results / "data/train.jsonl"]
-        call = [sys.executable, "-m", "steer.cli", "train", *map(str, given)]
-        subprocess.run(call, check=True, capture_output=True)
-        lines = read_jsonl(f"{folder}/run/metrics.jsonl")[2:]
-    return sum(line["seconds_verify"] for line in lines) / sum(line["seconds"] for line in lines)
+        for when, run in (("first", "grpo"), ("later", "steer")):
+            given = ["--config", FOLDER.parent / "configs/tiny.yaml", "--set", f"training.steps={steps}"]
+            given += ["--run", run, "--seed", 0, "--model", results / "base_model", "--out", f"{folder}/{run}"]
+            given += ["--data", results / "data/train.jsonl", "--verdicts", f"{folder}/verdicts", "--threads", 1]
+            call = [sys.executable, "-m", "steer.cli", "train", *map(str, given)]
+            subprocess.run(call, check=True, capture_output=True)
+            lines = read_jsonl(f"{folder}/{run}/metrics.jsonl")[2:]
+            shares[when] = sum(line["seconds_verify"] for line in lines) / sum(line["seconds"] for line in lines)
+    return shares
 
 
 def main() -> None:
