@@ -16,8 +16,6 @@ from steer.models.head import token_statistics
 
 # Responses that have ended are decoded on until this share is left: making the batch smaller copies its cache.
 _SHRINK = 0.75
-# They are told of when they are this share of all: soon enough for the verifier, few enough calls.
-_TOLD = 1 / 16
 
 
 class LocalEngine:
@@ -73,7 +71,6 @@ class LocalEngine:
         entropies = torch.zeros_like(logprobs) if sampling.entropy else None
         lengths = torch.full((total,), sampling.max_tokens, device=device)
         rows, running = torch.arange(total, device=device), torch.ones(total, dtype=torch.bool, device=device)
-        untold = rows[:0]
         found: list[Completion | None] = [None] * total
 
         last = set(ends.tolist())
@@ -96,20 +93,17 @@ class LocalEngine:
             logprobs[rows, step] = logprob.masked_fill_(~running, 0.0)
             ending = running & torch.isin(drawn, ends)
             lengths[rows[ending]] = step + 1
-            untold = torch.cat([untold, rows[ending]])
             running = running & ~ending
             left = int(running.sum())
             if left == 0 or step + 1 == sampling.max_tokens:
                 break
-            if len(untold) >= _TOLD * total:
-                finish(untold)
-                untold = untold[:0]
             if left <= _SHRINK * len(rows):
+                finish(rows[~running])
                 kept = running.nonzero().squeeze(1)
                 decoder.keep(kept)
                 rows, drawn, running = rows[kept], drawn[kept], running[kept]
             decoder.advance(drawn)
-        finish(torch.cat([untold, rows[running]]))
+        finish(rows)
         return found
 
 
