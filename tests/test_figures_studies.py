@@ -94,6 +94,18 @@ def test_several_models_are_rows_of_one_figure(folder, tmp_path, capsys):
     assert str(tables) in capsys.readouterr().err
 
 
+def test_two_profiles_of_one_model_are_told_apart(folder, tmp_path):
+    tables = shutil.copytree(folder / "tables", tmp_path / "tables")
+    about = json.loads((tables / "tables.json").read_text())
+    (tables / "tables.json").write_text(json.dumps({**about, "profile": "again"}))
+    figure = drawn(
+        folder, "F20_other_models", Sources(folder / "tables", load_config(folder / "config.yaml"), [tables])
+    )
+    titles = {ax.get_title().split("\n")[0] for ax in figure.axes}
+    assert titles == {f"Llama-3.2-3B-Instruct ({about['profile']})", "Llama-3.2-3B-Instruct (again)"}
+    assert_tidy(figure)
+
+
 def test_a_figure_without_its_runs_is_refused_in_one_line(folder, tmp_path, capsys):
     place = ["--config", "configs/tiny.yaml", "--tables", str(tmp_path), "--out", str(tmp_path)]
     assert cli.main(["plot", "F22_algorithms", *place]) != 0

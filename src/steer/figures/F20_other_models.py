@@ -17,6 +17,7 @@ COLUMNS = {"math": "math benchmarks", "code": "code benchmarks", "overall": "all
 def draw(sources: Sources) -> Figure:
     """A row of panels for each model: the results folder's own, then those of `sources.beside`."""
     models = [sources, *(Sources(folder, sources.config) for folder in sources.beside)]
+    names = _names(models)
     tables = [model.frame("accuracy.csv") for model in models]
     kinds = [name for name in ("math", "code") if any(name in set(table["column"]) for table in tables)]
     columns = [*kinds, "overall"] if len(kinds) > 1 else kinds or ["overall"]
@@ -33,22 +34,26 @@ def draw(sources: Sources) -> Figure:
         runs = [run for run in model.labels if run != "oracle"]
         for column, ax in zip(columns, mine, strict=True):
             lacking = _panel(ax, table[table["column"] == column].set_index("run"), runs, model)
-            sources.missing.extend(f"{_name(model)}, {text}" if len(models) > 1 else text for text in lacking)
-            ax.set(title=f"{_name(model)}\n{COLUMNS[column]}" if len(models) > 1 else COLUMNS[column])
+            sources.missing.extend(f"{names[place]}, {text}" if len(models) > 1 else text for text in lacking)
+            ax.set(title=f"{names[place]}\n{COLUMNS[column]}" if len(models) > 1 else COLUMNS[column])
             if place == len(models) - 1:
                 ax.set_xlabel("accuracy (%)")
         mine[0].set_yticks(range(len(runs)), [model.labels[run] for run in runs])
         mine[0].set_ylim(len(runs) - 0.4, -0.6)
     strokes = "Upright strokes: the paper's values." if any(table["paper"].notna().any() for table in tables) else ""
-    named = f"Model: {_name(sources)}. " if len(models) == 1 else ""
+    named = f"Model: {names[0]}. " if len(models) == 1 else ""
     others = [model.about["scale"] for model in models[1:]]
     page.notes(figure, sources, f"{named}Bars: 95 % interval over questions.", strokes, *others)
     return figure
 
 
-def _name(model: Sources) -> str:
-    """The model as the tables name it; tables of older versions name the profile alone."""
-    return Path(model.about.get("model", model.about["profile"])).name
+def _names(models: list[Sources]) -> list[str]:
+    """The models as the tables name them (those of older versions name the profile alone), with the profile where that
+    does not tell them apart."""
+    names = [Path(model.about.get("model", model.about["profile"])).name for model in models]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name} ({model.about['profile']})" for name, model in zip(names, models, strict=True)]
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], model: Sources) -> list[str]:
