@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,8 @@ from steer.data.problem import Problem
 from steer.verify.code import Program, Sandbox, extract_program
 from steer.verify.math import MathVerifier
 
+# Responses to one prompt are often the same text.
+_program_in = lru_cache(maxsize=4096)(extract_program)
 _OF_PROGRAM = {"pass": "correct", "fail": "wrong", "sandbox_error": "unverifiable"}
 
 
@@ -65,7 +68,7 @@ class Verifier:
 
     def _program(self, problem: Problem, response: str) -> Program:
         entry_point = problem.tests.get("entry_point")
-        return Program(extract_program(response, problem.prefix, entry_point), problem.tests, **self.limits)
+        return Program(_program_in(response, problem.prefix, entry_point), problem.tests, **self.limits)
 
     @staticmethod
     def _from_math(verdict) -> Verdict:
