@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 # Model and tokenizer threads are set by the jobs themselves.
 export TOKENIZERS_PARALLELISM := false
 PIP := -m pip install --quiet --disable-pip-version-check
-# A new environment in $(1) with what requirements.lock pins. uv takes a sixth of pip's time, but reads none of pip's
+# A new environment in $(1) with what requirements.lock pins. uv takes a fifth of pip's time, but reads none of pip's
 # settings: torch, for whose wheels those often matter, comes by pip, and everything where uv finds no index.
 define environment
 	$(PYTHON) -m venv $(1)

@@ -76,6 +76,15 @@ def test_verdicts_of_another_judge_are_not_taken(tmp_path, monkeypatch):
     assert KeptVerdicts(tmp_path).find([key]) == {}
 
 
+def test_the_judges_version_is_that_of_the_package_programs_may_import_too(monkeypatch):
+    before = kept.judge_version()
+    monkeypatch.setattr(kept, "version", lambda name: "0.1")
+    kept.judge_version.cache_clear()
+    other = kept.judge_version()
+    kept.judge_version.cache_clear()
+    assert other != before
+
+
 def test_a_line_that_was_cut_off_costs_itself_alone(tmp_path):
     verdicts = KeptVerdicts(tmp_path)
     verdicts.add({"aa/first": CodeVerdict("pass")})

@@ -5,6 +5,7 @@ one observation, so that these speak of new folders: mean and 95 % interval of S
 """
 
 import csv
+import io
 import math
 import statistics
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from steer.analyse.statistics import LEVEL, t_quantile
 from steer.errors import UserError
+from steer.io import atomic_write
 
 TABLE = "T0_claims.csv"
 # Column of the claims, how it is called here, and the factor to the unit shown.
@@ -39,7 +41,7 @@ def over_folders(folders: list[str]) -> list[dict[str, Any]]:
     runs = [run for run in tables[0] if all(run in table for table in tables)]
     if not runs:
         raise UserError(f"{', '.join(folders)}: no run is in all of them")
-    rows, most = [], tables[0][runs[0]].get("pass_k") or "k"
+    rows, samples = [], tables[0][runs[0]].get("pass_k") or "k"
     for column, (what, scale) in SHOWN.items():
         values = {run: [scale * float(table[run][column] or "nan") for table in tables] for run in runs}
         against = [(run, "", values[run]) for run in runs]
@@ -48,7 +50,7 @@ def over_folders(folders: list[str]) -> list[dict[str, Any]]:
             against.append((run, runs[0], [mine - first for mine, first in pairs]))
         for run, other, found in against:
             mean, low, high = interval(found)
-            row = {"run": run, "label": tables[0][run]["label"], "against": other, "what": what.format(k=most)}
+            row = {"run": run, "label": tables[0][run]["label"], "against": other, "what": what.format(k=samples)}
             rows.append(row | {"mean": mean, "low": low, "high": high, "values": found})
     return rows
 
@@ -79,10 +81,11 @@ def shown(rows: list[dict[str, Any]], folders: list[str]) -> str:
 
 def write(rows: list[dict[str, Any]], folders: list[str], path: str) -> None:
     """The rows as CSV, a column for each folder."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["run", "label", "against", "what", "mean", "low", "high", *(Path(f).name for f in folders)])
-        for row in rows:
-            cells = [row[name] for name in ("run", "label", "against", "what")]
-            numbers = [*(row[name] for name in ("mean", "low", "high")), *row["values"]]
-            writer.writerow([*cells, *(f"{number:.6g}" for number in numbers)])
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["run", "label", "against", "what", "mean", "low", "high", *(Path(f).name for f in folders)])
+    for row in rows:
+        cells = [row[name] for name in ("run", "label", "against", "what")]
+        numbers = [*(row[name] for name in ("mean", "low", "high")), *row["values"]]
+        writer.writerow([*cells, *(f"{number:.6g}" for number in numbers)])
+    atomic_write(path, file.getvalue())

@@ -4,6 +4,7 @@ A folder holds one file for each set of tests with its limits, a line for each p
 whole, so that runs may share the folder while they run; a line that a killed process left unfinished is passed over.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from steer.verify.code.program import CodeVerdict
@@ -18,8 +20,11 @@ from steer.verify.code.program import CodeVerdict
 
 @functools.cache
 def judge_version() -> str:
-    """A hash of what a verdict depends on beside program, tests and limits: the judge's code and the interpreter."""
+    """A hash of what a verdict depends on beside program, tests and limits: the judge's code, the interpreter, and the
+    one package that programs may import."""
     digest = hashlib.sha256(sys.version.encode())
+    with contextlib.suppress(PackageNotFoundError):
+        digest.update(version("numpy").encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
