@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> None:
     from steer.analyse.perplexity import perplexity_table
     from steer.analyse.studies import studies
     from steer.analyse.theory import tables as theory
+    from steer.analyse.timing import step_time_table, step_times
 
     config = config_from(args)
     collected = collect(config, args.results)
@@ -59,6 +60,9 @@ def run(args: argparse.Namespace) -> None:
     touched = small.factor_table(collected)
     if len(touched.frame):
         made.append(touched)
+    times = step_times(collected)
+    if len(times):
+        made.append(step_time_table(collected, times))
     if "oracle" in collected.labels:
         made.append(tables.oracle_failures(collected, oracle_rows(collected)))
     agreements = theory.agreements(measurements, config.measurement.draws if config.measurement else 0)
