@@ -88,6 +88,7 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         f"{rollout}.gpu_memory_utilization": config.rollout.gpu_memory_utilization,
         f"{rollout}.tensor_model_parallel_size": config.verl.tensor_parallel,
         f"{rollout}.calculate_log_probs": True,
+        f"{rollout}.agent.default_agent_loop": "steer_single_turn",
         "reward.num_workers": config.verl.reward_workers,
         "reward.custom_reward_function.path": "pkg://steer.engines.verl.reward",
         "reward.custom_reward_function.name": "compute_score",

@@ -22,6 +22,7 @@ from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils.seqlen_balancing import get_seqlen_balanced_partitions
 from verl.workers.utils.padding import response_to_nested
 
+from steer.engines.verl import agent  # noqa: F401  registers the agent loop that the overrides name
 from steer.engines.verl.loss import GROUP, PREFIX, STATE, SteerLoss, method_state
 from steer.engines.verl.settings import METHOD_FILE, METRICS_FILE, bound_method
 from steer.engines.verl.step import Responses, rewards, step_metrics
