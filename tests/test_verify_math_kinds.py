@@ -175,7 +175,19 @@ WORDS = [
     ("15", r"\textbf{(C)}\ 15", True),
     ("B", "D", False),
 ]
-ALL = REFERENCE_ERRORS + NUMBERS + MARKS + FORMULAS + EQUATIONS + COLLECTIONS + WORDS
+UNICODE = [
+    ("6.02e23", "6.02×10²³", True),
+    ("6.02e8", "6.02×10²³", False),
+    ("x^{23}", "x²³", True),
+    ("x^8", "x²³", False),
+    ("x^4+1", "x⁴ + 1", True),
+    ("10^{-7}", "10⁻⁷", True),
+    ("a_1+a_2", "a₂ + a₁", True),
+    (r"\frac13", "⅓", True),
+    (r"\frac{15}{8}", "1⅞", True),
+    (r"15\text{ cm}^2", "15 cm²", True),
+]
+ALL = REFERENCE_ERRORS + NUMBERS + MARKS + FORMULAS + EQUATIONS + COLLECTIONS + WORDS + UNICODE
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,15 @@ UNICODE = str.maketrans(
     {
         "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "π": "\\pi ",
         "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ",
-        "±": "\\pm ", "°": "^\\circ ", "²": "^2", "³": "^3", "√": "\\sqrt ", "½": "\\frac{1}{2}", "¼": "\\frac{1}{4}",
-        "¾": "\\frac{3}{4}", "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "λ": "\\lambda ", "ω": "\\omega ",
+        "±": "\\pm ", "°": "^\\circ ", "√": "\\sqrt ", "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "λ": "\\lambda ", "ω": "\\omega ",
         "ℝ": "\\mathbb{R}", "∅": "\\emptyset ", "（": "(", "）": ")", "，": ",", "：": ":", "；": ";",
         "“": "\"", "”": "\"", "’": "'", "‘": "'", "′": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", 
         "€": "", "£": "",
     }
+    | {c: f"\\frac{{{n}}}{{{d}}}" for c, n, d in "½12 ¼14 ¾34 ⅓13 ⅔23 ⅕15 ⅖25 ⅗35 ⅘45 ⅙16 ⅚56 ⅛18 ⅜38 ⅝58 ⅞78".split()}
 )  # fmt: skip
+RAISED, LOWERED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
+LEVEL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ₀₁₂₃₄₅₆₇₈₉", "0123456789+-n0123456789")
 NAMES = (
     "frac dfrac tfrac cfrac left right sqrt pi le leq ge geq lt gt ne neq boxed text mathrm textbf mathbf times cdot"
     " infty circ cup cap in pm sin cos tan cot sec csc ln log exp theta alpha beta gamma delta omega lambda begin end"
@@ -61,7 +63,9 @@ def _digits(match: re.Match) -> str:
 def latex(text: str) -> str:
     """Canonical spelling that still is LaTeX: what the parsers read."""
     if not text.isascii():
-        text = text.translate(UNICODE)
+        # a run of them is one exponent: 10²³ is 10^{23}, not 10^2^3
+        text = RAISED.sub(lambda m: f"^{{{m.group().translate(LEVEL)}}}", text.translate(UNICODE))
+        text = LOWERED.sub(lambda m: f"_{{{m.group().translate(LEVEL)}}}", text)
     if "\x0c" in text:  # `\frac` that went through a reader of escapes
         text = text.replace("\\\x0c", "\x0c").replace("\x0c", "\\f")
     commands = "\\" in text
