@@ -174,6 +174,15 @@ WORDS = [
     ("C", r"\textbf{(C) } 15", True),
     ("15", r"\textbf{(C)}\ 15", True),
     ("B", "D", False),
+    ("abc", "-abc", False),
+    (r"\sqrt{abc}", "abc", False),
+    ("abc", r"\sqrt{abc}", False),
+    ("|abc|", "abc", False),
+    ("xyz", "zyx", True),
+    ("xyz", r"x \cdot y \cdot z", True),
+    ("-xyz", r"-\frac{xyz}{1}", True),
+    (r"\frac{1}{abc}", "abc", False),
+    (r"\text{right-angled}", "right angled", True),
 ]
 UNICODE = [
     ("6.02e23", "6.02×10²³", True),
@@ -215,6 +224,8 @@ def test_verdict(verifier, gold, answer, agree):
         ("real", "1e400", "1.1e400", False),
         ("real", "0.5", r"\frac{\sqrt{3}}{2}", False),
         ("text", "12 and 13", "12 and 13", True),
+        ("text", "-5", "5", False),
+        ("text", "x-1", "x+1", False),
         ("a type nobody knows", "1/2", "0.5", True),
     ],
 )

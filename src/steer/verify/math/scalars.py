@@ -9,11 +9,15 @@ from steer.verify.math.arithmetic import TooLarge, inexact
 from steer.verify.math.forms import Based, Expr, Form, Quantity, Ratio, Words
 from steer.verify.math.normalise import key
 from steer.verify.math.numbers import approximates
+from steer.verify.math.parse import parse, symbols
 from steer.verify.math.several import ordered
+from steer.verify.math.tokens import Unreadable
 from steer.verify.math.units import unit
 from steer.verify.math.values import constant, equal_texts
 
 PLAIN = re.compile(r"-?\s*(?:\d+(?:\.\d*)?|\.\d+)")
+PRODUCT = re.compile(r"-?[a-z]{3,6}")  # of letters, or a word
+MEANING = re.compile(r"(?<![A-Za-z])-(?!-)|[+|^]|\\(?:sqrt|frac|ln|log|exp|sin|cos|tan|cot|sec|csc)(?![a-z])")
 ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
 
@@ -27,7 +31,18 @@ def words(c, gold: Form, answer: Form) -> bool:
     texts = [form.text if isinstance(form, (Words, Expr)) else None for form in (gold, answer)]
     if None in texts:
         return False
-    return bag(texts[0]) == bag(texts[1]) != ""
+    if bag(texts[0]) == bag(texts[1]) != "":  # which drops what makes `-abc` another value
+        return MEANING.findall(texts[0]) == MEANING.findall(texts[1])
+    return c.rules.name != "text" and any(map(PRODUCT.fullmatch, texts)) and _same_product(*texts)
+
+
+def _same_product(gold: str, answer: str) -> bool:
+    """Whether letters that were taken for words are equal formulas: `abc` and `b \\cdot ca`."""
+    try:
+        one_letter = all(len(name) == 1 for text in (gold, answer) for name in symbols(parse(text)))
+        return one_letter and equal_texts(gold, answer)
+    except (Unreadable, ArithmeticError):
+        return False
 
 
 def expr(c, gold: str, answer: str) -> bool:
