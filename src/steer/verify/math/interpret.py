@@ -42,6 +42,8 @@ DEGREES = re.compile(
     r"(?P<value>.+?)(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\s*(?:\\text\s*\{\s*(?:degrees?|deg)\s*\}|\bdegrees?))",
     re.DOTALL,
 )
+# `2\sin 20^\circ` is a number, `\arcsin(0.6)^\circ` an angle
+TRIGONOMETRIC = re.compile(r"(?<![a-z])(?:sin|cos|tan|cot|sec|csc)(?![a-z])(?!\s*\^\s*\{?\s*-)")
 PERCENT = re.compile(
     r"(?P<value>.+?)\s*(?:%|\\text\s*\{\s*(?:percent|pct|percentage|%)\s*\}|(?:percentage|percent|pct)\b)", re.DOTALL
 )
@@ -228,7 +230,7 @@ def _scalar(text: str) -> Form:
         return interpret(text[label.end() :])
     for pattern, unit in ((PERCENT, "%"), (DEGREES, "deg")):
         match = pattern.fullmatch(text)
-        if match:
+        if match and not (unit == "deg" and TRIGONOMETRIC.search(match["value"])):
             return Quantity(interpret(match["value"]), unit)
     match = QUANTITY.fullmatch(text)
     if match and not MATH_WORDS.fullmatch(match["unit"].split("^")[0]) and not _is_name(match):
