@@ -53,6 +53,7 @@ LEADING = re.compile(
     r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|so|we|get|have)\b[\s:]*|\\approx\s*|=\s*|≈\s*)+",
     re.IGNORECASE,
 )
+IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)")
 MATH_WORDS = re.compile(
     r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"
@@ -110,6 +111,11 @@ def _list(parts: list[str]) -> tuple[Form, ...]:
 def interpret(text: str) -> Form:
     """The form of a normalised answer."""
     text = LEADING.sub("", text.strip()).strip(" .,;:") or text.strip()
+    opening = IN_TEXT.match(text)
+    if opening and opening.end() == len(text) and re.search(r"\d", opening[1]):  # `\text{12 cm}`: more than words
+        text = opening[1].strip()
+    elif opening and LEADING.fullmatch(opening[1].strip()):  # `\text{The answer is } 12`
+        text = text[opening.end() :].strip() or text
     if not text:
         return Words("")
     if text[0] == "{" and enclosed(text):
@@ -247,6 +253,8 @@ def _is_name(match: re.Match) -> bool:
         return True
     if re.search(r"[a-zA-Z]$", value):
         return True
+    if re.match(r"[a-zA-Z](?![a-zA-Z])", unit) and re.search(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])", value):
+        return True  # `2m + 3 s` is a sum of names
     return not (known(unit) or max(map(len, re.findall(r"[a-zA-Z]+", unit))) >= 4)
 
 
