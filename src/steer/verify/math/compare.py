@@ -36,9 +36,9 @@ class Comparison:
     def same(self, gold: Form, answer: Form) -> bool:
         """Whether `answer` states what `gold` states. Raises what the parser and the evaluator raise."""
         gold, answer = relations.definition(gold), relations.definition(answer)
-        if isinstance(gold, Collection) and len(gold.items) == 1 and isinstance(answer, (Expr, Quantity)):
+        if isinstance(gold, Collection) and len(gold.items) == 1 and isinstance(answer, (Expr, Quantity, Seq)):
             return self.same(gold.items[0], answer)
-        if isinstance(answer, Collection) and len(answer.items) == 1 and isinstance(gold, (Expr, Quantity)):
+        if isinstance(answer, Collection) and len(answer.items) == 1 and isinstance(gold, (Expr, Quantity, Seq)):
             return self.same(gold, answer.items[0])
         kinds = (type(gold), type(answer))
         if self.rules.name == "text" or Words in kinds:

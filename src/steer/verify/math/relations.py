@@ -9,7 +9,7 @@ from steer.verify.math import regions
 from steer.verify.math.forms import Expr, Form, Quantity, Ratio, Relation, Seq, Words
 from steer.verify.math.parse import parse, symbols
 from steer.verify.math.several import ordered
-from steer.verify.math.values import proportional, same_function
+from steer.verify.math.values import equal_texts, proportional, same_function
 
 NAME = re.compile(
     r"\\?[a-zA-Z]+'*(?:_(?:\{[^{}]*(?:\{[^{}]*\})?[^{}]*\}|\\?\w+))?'*(?:\s*\(\s*\\?[a-zA-Z](?:\s*,\s*\\?[a-zA-Z])*\s*\))?"
@@ -28,8 +28,18 @@ def relation(c, gold: Form, answer: Form) -> bool:
             return c.same(right, other) if stated is gold else c.same(other, right)
         if isinstance(left, Quantity) and LABEL.fullmatch(getattr(left.value, "text", "1")):
             return c.same(right, other) if stated is gold else c.same(other, right)
-        return False
+        value = _value(left, right)
+        return value is not None and (c.same(value, other) if stated is gold else c.same(other, value))
     return _same_region(gold, answer)
+
+
+def _value(left: Form, right: Form) -> Form | None:
+    """What `5 = x`, or a sum that is written out and true (`3 + 9 = 12`), says the value is."""
+    if not (isinstance(left, Expr) and isinstance(right, Expr)) or symbols(parse(left.text)):
+        return None
+    if NAME.fullmatch(right.text.strip()):
+        return left
+    return right if not symbols(parse(right.text)) and equal_texts(left.text, right.text) else None
 
 
 def _same_region(gold: Form, answer: Form) -> bool:
