@@ -71,6 +71,8 @@ CASES = [
     Case("equal to everything, assert", ALWAYS_EQUAL + "def f(x): return Any()", SQUARES_ASSERTED, fails("wrong_answer")),
     Case("not different", ALWAYS_EQUAL + "def f(x): return Any()", asserts("assert not (f(3) != 9)"), fails("wrong_answer")),
     Case("close to everything", ALWAYS_EQUAL + "def f(x): return Any()", asserts("assert abs(f(3) - 9) < 1e-6"), fails("wrong_answer")),
+    Case("a module of its own", "class math:\n    isclose = lambda *a, **k: True\ndef f(x): return 0", asserts("assert math.isclose(f(3), 9.0)"), fails("wrong_answer")),
+    Case("expected by its module", "class sys:\n    getsizeof = lambda x: 0\ndef f(x): return 0", asserts("assert f((1, 2)) == sys.getsizeof((1, 2))"), fails("wrong_answer")),
     Case("in everything", ALWAYS_EQUAL + "def f(x): return Any()", asserts("assert f(3) in [9]"), fails("wrong_answer")),
     Case("listed equal objects", ALWAYS_EQUAL + "def f(x): return [Any(), Any()]", asserts("assert f(3) == [1, 2]"), fails("wrong_answer")),
     Case("equal integer", equal_subclass("int", "1"), SQUARES, fails("wrong_answer")),

@@ -2,6 +2,8 @@
 
 import ast
 import builtins
+import importlib
+import sys
 from types import CodeType
 from typing import Any
 
@@ -53,11 +55,13 @@ def prepare(tests: dict) -> tuple[ast.Module, bool]:
     return tree, has_check and not called and entry_point is not None
 
 
-def compiled(tests: dict) -> tuple[CodeType, bool, set[str]]:
-    """The code of the tests, whether `check` is still to be called, and the names that the program must lend."""
+def compiled(tests: dict) -> tuple[CodeType, bool, set[str], set[str]]:
+    """The code of the tests, whether `check` is still to be called, the names that the program must lend, and those
+    among them that are modules: the test gets the judge's own. `math.isclose` or `sys.getsizeof` (MBPP 596) of the
+    program's making would say that every answer is right."""
     try:
         tree, call_check = prepare(tests)
-        return compile(tree, "<tests>", "exec"), call_check, _free_names(tree)
+        return compile(tree, "<tests>", "exec"), call_check, _free_names(tree), _modules(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise BadTest(f"bad input: tests.code is not Python ({error})") from None
 
@@ -65,7 +69,7 @@ def compiled(tests: dict) -> tuple[CodeType, bool, set[str]]:
 def run_tests(tests: dict, session: Session) -> None:
     """Run the test code against the candidate; returns on success, raises `Stop` with the reason otherwise."""
     link = Link(session)
-    code, call_check, free = compiled(tests)
+    code, call_check, free, modules = compiled(tests)
     entry_point = tests.get("entry_point")
     names = Names(link)
     names["__name__"] = "tests"
@@ -80,7 +84,7 @@ def run_tests(tests: dict, session: Session) -> None:
             if not hasattr(builtins, name):
                 reply = link.exchange(["lookup", name])
                 if reply[0] != "missing":
-                    names[name] = reply[1]
+                    names[name] = importlib.import_module(name) if name in modules else reply[1]
         exec(code, names)
         if call_check:
             names["check"](candidate)
@@ -105,6 +109,13 @@ def _said(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"[:300]
     except ValueError:  # a key error that holds an integer of too many digits
         return type(error).__name__
+
+
+def _modules(tree: ast.Module) -> set[str]:
+    """Modules of the standard library that the test code reads attributes of, and uses in no other way."""
+    owners = [n.value for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+    others = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n not in owners}
+    return ({owner.id for owner in owners} & sys.stdlib_module_names) - others
 
 
 def _free_names(tree: ast.Module) -> set[str]:
