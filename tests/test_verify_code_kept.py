@@ -85,6 +85,33 @@ def test_the_judges_version_is_that_of_the_package_programs_may_import_too(monke
     assert other != before
 
 
+def test_verdicts_under_fewer_kernel_layers_are_not_taken(tmp_path):
+    """Without a pid namespace programs cannot start others."""
+    program = Program("import os\ndef f(x):\n    if not os.fork(): os._exit(0)\n    return x * x", SQUARES)
+    with Sandbox(1, without=("pid_namespace",), keep=tmp_path) as sandbox:
+        assert sandbox.judge([program])[0].verdict == "fail"
+    with Sandbox(1, keep=tmp_path) as sandbox:
+        if "pid_namespace" in sandbox.missing:
+            pytest.skip("this machine has none")
+        assert sandbox.judge([program])[0].verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"\xff\xfe", b"[1]", b"5", b"{}", b'{"program": "bb", "verdict": "pass", "more": 1}', b"[" * 100_000,
+     b'{"program": "bb", "verdict": "unknown"}', b'{"program": ["bb"], "verdict": "pass"}'],
+    ids=range(8),
+)  # fmt: skip
+def test_a_damaged_line_costs_itself_alone(tmp_path, line):
+    folder = KeptVerdicts(tmp_path)
+    folder.add({"aa/cc": CodeVerdict("pass")})
+    path = next(tmp_path.rglob("*.jsonl"))
+    path.write_bytes(path.read_bytes() + b"\n" + line)
+    folder.add({"aa/dd": CodeVerdict("fail", "wrong_answer")})
+    found = folder.find(["aa/bb", "aa/cc", "aa/dd"])
+    assert {key: verdict.verdict for key, verdict in found.items()} == {"aa/cc": "pass", "aa/dd": "fail"}
+
+
 def test_a_line_that_was_cut_off_costs_itself_alone(tmp_path):
     verdicts = KeptVerdicts(tmp_path)
     verdicts.add({"aa/first": CodeVerdict("pass")})

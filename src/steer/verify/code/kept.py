@@ -31,27 +31,29 @@ def judge_version() -> str:
 
 
 class KeptVerdicts:
-    """The folder. A key is `<hash of tests and limits>/<hash of program>`."""
+    """The folder. A key is `<hash of tests and limits>/<hash of program>`. `missing` names the kernel layers that the
+    sandbox lacks: without some of them a program may do less (start processes, say), and `require` asks for others."""
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder) / judge_version()
+    def __init__(self, folder: str | Path, missing: Iterable[str] = ()) -> None:
+        self.folder = Path(folder) / "-".join((judge_version(), *sorted(missing)))
 
     def find(self, keys: Iterable[str]) -> dict[str, CodeVerdict]:
         """The verdicts that are there already."""
         wanted, found = _by_tests(keys), {}
         for tests, programs in wanted.items():
             try:
-                lines = self._path(tests).read_text(encoding="utf-8").splitlines()
+                lines = self._path(tests).read_text(encoding="utf-8", errors="replace").splitlines()
             except FileNotFoundError:
                 continue
             for line in lines:
                 try:
                     row = json.loads(line)
-                except ValueError:
-                    continue
-                program = row.pop("program")
-                if program in programs:
-                    found[f"{tests}/{program}"] = CodeVerdict(**row)
+                    program = row.pop("program")
+                    verdict = CodeVerdict(**row)
+                except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+                    continue  # whatever a failing disk made of it: the program is judged again
+                if isinstance(program, str) and program in programs and verdict.verdict in ("pass", "fail"):
+                    found[f"{tests}/{program}"] = verdict
         return found
 
     def add(self, verdicts: dict[str, CodeVerdict]) -> None:
