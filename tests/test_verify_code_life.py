@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -64,6 +65,21 @@ def test_the_caller_is_never_forked():
             assert sandbox.judge([Program(SQUARE, SQUARES)])[0].verdict == "pass"
     finally:
         watching.clear()
+
+
+def test_a_program_killed_from_outside_is_judged_once_more():
+    """As the kernel does where the machine's memory is short."""
+    slow = Program("import time\ntime.sleep(1.5)\ndef f(x): return x * x", SQUARES)
+    with Sandbox(1) as sandbox:
+        judge = sandbox._free.queue[0].process.pid
+        before = descendants(judge)
+
+        def kill():
+            os.kill(next(pid for pid in reversed(descendants(judge)) if pid not in before), signal.SIGKILL)
+
+        timer = threading.Timer(0.5, kill)
+        timer.start()
+        assert sandbox.judge([slow])[0].verdict == "pass"
 
 
 def test_a_lost_judge_masks_its_program_and_is_replaced():

@@ -218,6 +218,9 @@ def _builtin_error(name: str) -> type[Exception] | None:
     return kind if isinstance(kind, type) and issubclass(kind, Exception) else None
 
 
+KILLED = "the program ended with signal 9"  # in a pid namespace no program can send itself that
+
+
 def ended(status: int) -> tuple[str, str]:
     """Reason and detail for a process that ended before it answered."""
     if status == 0:

@@ -273,6 +273,8 @@ def main() -> None:
         started = time.monotonic()
         try:
             reply = judge(job, zygote)
+            if reply["detail"] == remote.KILLED:  # from outside, where the machine's memory is short: once more
+                reply = judge(job, zygote)
         except ZygoteLost as error:
             zygote.close()
             zygote = Zygote(without)
