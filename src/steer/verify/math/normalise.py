@@ -2,16 +2,18 @@ r"""One spelling for the same LaTeX: wrappers, spacing, synonyms, look-alike cha
 
 import re
 
+VULGAR = "½12 ¼14 ¾34 ⅓13 ⅔23 ⅕15 ⅖25 ⅗35 ⅘45 ⅙16 ⅚56 ⅛18 ⅜38 ⅝58 ⅞78"
 UNICODE = str.maketrans(
     {
         "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "π": "\\pi ",
         "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ",
-        "±": "\\pm ", "°": "^\\circ ", "√": "\\sqrt ", "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "λ": "\\lambda ", "ω": "\\omega ",
+        "±": "\\pm ", "°": "^\\circ ", "√": "\\sqrt ",
+        "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "λ": "\\lambda ", "ω": "\\omega ",
         "ℝ": "\\mathbb{R}", "∅": "\\emptyset ", "（": "(", "）": ")", "，": ",", "：": ":", "；": ";",
         "“": "\"", "”": "\"", "’": "'", "‘": "'", "′": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", 
         "€": "", "£": "",
     }
-    | {c: f"\\frac{{{n}}}{{{d}}}" for c, n, d in "½12 ¼14 ¾34 ⅓13 ⅔23 ⅕15 ⅖25 ⅗35 ⅘45 ⅙16 ⅚56 ⅛18 ⅜38 ⅝58 ⅞78".split()}
+    | {c: f"\\frac{{{n}}}{{{d}}}" for c, n, d in VULGAR.split()}
 )  # fmt: skip
 RAISED, LOWERED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 LEVEL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ₀₁₂₃₄₅₆₇₈₉", "0123456789+-n0123456789")
