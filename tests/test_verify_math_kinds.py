@@ -218,7 +218,16 @@ UNICODE = [
     (r"\frac{15}{8}", "1⅞", True),
     (r"15\text{ cm}^2", "15 cm²", True),
 ]
-ALL = REFERENCE_ERRORS + NUMBERS + MARKS + FORMULAS + EQUATIONS + COLLECTIONS + WORDS + UNICODE
+STYLES = [
+    ("5", r"\color{red}{5}", True),
+    (r"\frac12", r"\textcolor{blue}{\frac{1}{2}}", True),
+    ("5", r"\textcolor{red}{6}", False),
+    ("5", r"\bm{5}", True),
+    ("5", r"\underline{5}", True),
+    ("5", "**5**", True),
+    ("6", "**2**3**", False),
+]
+ALL = REFERENCE_ERRORS + NUMBERS + MARKS + FORMULAS + EQUATIONS + COLLECTIONS + WORDS + UNICODE + STYLES
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,7 @@ class Sandbox:
         self.missing: dict[str, str] = {}
         self._free: queue.LifoQueue[Judge] = queue.LifoQueue()
         self._cache: OrderedDict[str, CodeVerdict] = OrderedDict()
-        self.keep, self._kept = keep, None
+        self._keep, self._kept = keep, None
         self._lock = threading.Lock()
         self._gate = Gate()
 
@@ -174,7 +174,7 @@ class Sandbox:
             print(f"steer: programs are judged without {', '.join(self.missing)}", file=sys.stderr)
         for judge in judges:
             self._free.put(judge)
-        self._kept = None if self.keep is None else KeptVerdicts(self.keep, self.missing)
+        self._kept = None if self._keep is None else KeptVerdicts(self._keep, self.missing)
         self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")
         return self
 

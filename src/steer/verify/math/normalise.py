@@ -33,8 +33,11 @@ SYNONYMS = {
     "varnothing": "emptyset", "to": "rightarrow", "mbox": "text", "textnormal": "text", "textrm": "text",
     "textbf": "text", "textit": "text", "mathrm": "text", "mathbf": "text", "operatorname": "text", "rm": "text",
     "boldsymbol": "text", "textsf": "text", "texttt": "text", "hbox": "text", "mathit": "text", "bold": "text",
+    "bm": "text", "bf": "text", "emph": "text", "textup": "text", "underline": "text",
 }  # fmt: skip
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
+COLOUR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")
+STARRED = re.compile(r"\*\*([^*]+)\*\*")  # Markdown's bold
 MATH_ENDS = re.compile(r"\$|\\\(|\\\)|\\\[|\\\]")
 GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\s?\{\s*,\s*\}|,\s*\\!\s*|\\,|\\!|\\ | )\d{3})+(?!\d)")
 COMMAS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d)")
@@ -75,13 +78,14 @@ def latex(text: str) -> str:
         if "\\\\" in text:
             text = DOUBLED.sub(lambda _: "\\", text)
         text = text.replace("\\$", "").replace("\\%", "%")
-    text = MATH_ENDS.sub(" ", text)
+    starred = STARRED.fullmatch(text.strip())
+    text = MATH_ENDS.sub(" ", starred[1] if starred else text)
     text = GROUPED.sub(_digits, text)
     if not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
         text = COMMAS.sub(_digits, text)
     if commands:
         text = text.replace("{,}", ",").replace("\\!", "")
-        text = SIZES.sub("", text)
+        text = COLOUR.sub("", SIZES.sub("", text))
         text = SPACES.sub(" ", text)
         text = COMMAND.sub(_synonym, text).replace("\\text {", "\\text{")
     if "illion" in text or "thousand" in text:
