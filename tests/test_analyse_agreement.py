@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steer.analyse.agreement import STATISTICS, _linear, _spearman, agreement
+from steer.analyse.theory.tables import ESTIMATORS, agreements, positions
 
 ENDS = [f"{name}{end}" for name in STATISTICS for end in ("", "_low", "_high")]
 
@@ -101,3 +102,26 @@ def test_any_factor_on_the_estimate_changes_its_scale_alone():
     assert scaled["unexplained"] == pytest.approx(once["unexplained"])
     assert scaled["spearman"] == pytest.approx(-once["spearman"])
     assert scaled["pearson_low"] == pytest.approx(-once["pearson_high"])
+
+
+def measurement(copies, prompts=6, length=10):
+    """Tokens of `copies` equal responses to each prompt, with the facts beside them."""
+    random = np.random.default_rng(0)
+    place = {"prompt": np.repeat(np.arange(prompts), length), "position": np.tile(np.arange(length), prompts)}
+    one = pd.DataFrame(place)
+    values = ["advantage", "entropy", "gradient", "change_sgd", *(f"omega_{name}" for name in ESTIMATORS)]
+    one[values] = random.exponential(size=(len(one), len(values)))
+    one = one.assign(step=0, kind="math", length=length, change_own=np.nan)
+    parts = [one.assign(response=copies * one["prompt"] + copy) for copy in range(copies)]
+    tokens = pd.concat(parts, ignore_index=True)
+    return {"main": (tokens, {"parameters": 1, "steps": {"0": {"updates": {"sgd": {}}}}})}
+
+
+def test_the_same_response_sampled_again_makes_no_interval_narrower():
+    """A sharp policy answers a prompt alike eight times; prompts, not responses, are independent."""
+    once, again = (agreements(measurement(copies), draws=200).set_index("estimator") for copies in (1, 8))
+    assert again["clusters"].tolist() == once["clusters"].tolist() == [6] * len(ESTIMATORS)
+    assert again[ENDS].to_numpy(float) == pytest.approx(once[ENDS].to_numpy(float))
+    names = [f"{name}{end}" for name in ("entropy", "gradient") for end in ("", "_low", "_high")]
+    once, again = (positions(measurement(copies))[names] for copies in (1, 8))
+    assert again.to_numpy() == pytest.approx(once.to_numpy())

@@ -232,7 +232,9 @@ def test_tables_hold_every_estimate_at_every_stage_and_agree_with_the_tokens(mea
     assert set(keys) == {key for key in expected if key[1:] != ("own", "own part")}
     tokens = pd.read_csv(measured / "measurements/main.csv.gz")
     mine = tokens[(tokens["step"] == 1) & (tokens["advantage"] != 0)]
-    found = agreement(mine["omega_tabular"], mine["change_adamw"], mine["response"], 50)
+    found = agreement(mine["omega_tabular"], mine["change_adamw"], mine["prompt"], 50)
+    assert (tokens.groupby("response")["prompt"].nunique() == 1).all()
+    assert tokens.groupby("step")["prompt"].nunique().max() == CONFIG["measurement"]["prompts"]
     row = table.set_index(["step", "update", "estimator"]).loc[(1, "adamw", "tabular")]
     assert row[list(found)].tolist() == pytest.approx(list(found.values()), rel=1e-4)
     facts = json.loads((measured / "measurements/main.json").read_text())["steps"]["1"]["updates"]

@@ -1,8 +1,9 @@
 """How well an estimate predicts a measurement, token by token, with intervals that respect clusters of tokens.
 
-Tokens of one response share an advantage and a context, so whole responses are resampled (with replacement), not
-tokens. A resampled set is its original with an integer weight on each cluster; every statistic here takes such
-weights, so that all draws are computed at once and the ranks of each draw are exact.
+Tokens of one response share an advantage and a context, and responses to one prompt their baseline, their first
+contexts and often every token: whole prompts are resampled (with replacement), not responses or tokens. A resampled set
+is its original with an integer weight on each cluster; every statistic here takes such weights, so that all draws are
+computed at once and the ranks of each draw are exact.
 """
 
 import numpy as np
@@ -18,7 +19,7 @@ BLOCK = 2_000_000
 def agreement(
     estimate: ArrayLike, measured: ArrayLike, cluster: ArrayLike, draws: int = 1000, seed: int = 0
 ) -> dict[str, float]:
-    """Agreement of two (tokens,) arrays; `cluster` (tokens,) names the response each token is of.
+    """Agreement of two (tokens,) arrays; `cluster` (tokens,) names the prompt each token answers.
 
     - `scale`: the factor c of the best fit measured ≈ c·estimate (least squares, no intercept);
     - `mse`: mean of (measured - c·estimate)²; `unexplained`: the same over the mean of measured²;

@@ -234,6 +234,7 @@ def _columns(rollouts: Rollouts, batch: Batch, tokens: Tokens, gradient: Tensor)
     rows, places = valid.nonzero().T
     owners = [rollouts.problems[row] for row in rows.tolist()]
     return {
+        "prompt": rollouts.group[rows],
         "response": rows,
         "benchmark": [problem.benchmark for problem in owners],
         "kind": [problem.kind for problem in owners],

@@ -13,6 +13,7 @@ from steer.analyse.collect import Collected
 from steer.analyse.render import Cell, Table, number, with_interval
 from steer.analyse.statistics import cluster_mean
 from steer.analyse.tables import scale_note
+from steer.errors import UserError
 
 UPDATES = {
     "sgd": "SGD",
@@ -42,7 +43,10 @@ def read(collected: Collected) -> dict[str, tuple[pd.DataFrame, dict[str, Any]]]
         path = collected.folder / "measurements" / f"{name}.csv.gz"
         if path.is_file():
             facts = json.loads(Path(f"{collected.folder}/measurements/{name}.json").read_text(encoding="utf-8"))
-            found[name] = (pd.read_csv(path), facts)
+            tokens = pd.read_csv(path)
+            if "prompt" not in tokens:
+                raise UserError(f"{path}: no column prompt, by an older version; run `steer measure` again")
+            found[name] = (tokens, facts)
         else:
             collected.missing.append(f"model {name}: no measurement of the entropy change")
     return found
@@ -83,7 +87,7 @@ def agreements(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]], dra
                 sources[OWN] = part["change_own"].dropna()
             for name, estimate in sources.items():
                 known = part.loc[estimate.index]
-                found = agreement(estimate, known["change"], known["response"], draws)
+                found = agreement(estimate, known["change"], known["prompt"], draws)
                 rows.append({**key, "tasks": tasks, "estimator": name, "updated_share": share, **found, **about})
     return pd.DataFrame(rows, columns=AGREEMENT_COLUMNS)
 
@@ -128,22 +132,23 @@ def sampled(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.
 
 
 def positions(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
-    """POSITION_COLUMNS by decile (1 to 10) of the relative position t/|o|, t from 0; intervals over responses.
+    """POSITION_COLUMNS by decile (1 to 10) of the relative position t/|o|, t from 0; intervals over prompts.
 
-    `entropy`: mean over the responses of their mean there (nats). `gradient`: share of the summed norms of the
-    tokens' loss gradients at the logits; its interval from the deciles' totals per response, the sum held fixed.
+    `entropy`: mean over the prompts of the mean over their responses' means there (nats). `gradient`: share of the
+    summed norms of the tokens' loss gradients at the logits; its interval from the deciles' totals per prompt, the sum
+    held fixed.
     """
     rows = []
     for model, (tokens, facts) in measurements.items():
         for step, part in tokens.groupby("step"):
             decile = (10 * part["position"] // part["length"]).clip(upper=9).astype(int) + 1
-            total, responses = part["gradient"].sum(), part["response"].nunique()
+            total, prompts = part["gradient"].sum(), part["prompt"].nunique()
             for place, inside in part.groupby(decile):
-                by_response = inside.groupby("response")
-                entropy = cluster_mean(by_response["entropy"].mean(), bounds=(0.0, np.inf))
-                # A response without a token in the decile adds none of the gradient.
-                sums = by_response["gradient"].sum().to_numpy()
-                sums = np.concatenate([sums, np.zeros(responses - len(sums))]) * responses / (total or np.nan)
+                by_response = inside.groupby(["prompt", "response"])["entropy"].mean()
+                entropy = cluster_mean(by_response.groupby("prompt").mean(), bounds=(0.0, np.inf))
+                # A prompt without a token in the decile adds none of the gradient.
+                sums = inside.groupby("prompt")["gradient"].sum().to_numpy()
+                sums = np.concatenate([sums, np.zeros(prompts - len(sums))]) * prompts / (total or np.nan)
                 share = cluster_mean(sums)
                 key = {"model": model, "parameters": facts["parameters"], "step": int(step), "decile": int(place)}
                 values = {"entropy": entropy, "gradient": share}
@@ -168,7 +173,7 @@ def estimator_table(collected: Collected, frame: pd.DataFrame) -> Table:
         [
             Cell(str(r["step"])),
             Cell(UPDATES[r["update"]]),
-            Cell(f"{r['tokens']} of {r['clusters']} responses"),
+            Cell(f"{r['tokens']} of {r['clusters']} prompts"),
             Cell(r["estimator"]),
             Cell(with_interval(r["unexplained"], r["unexplained_low"], r["unexplained_high"])),
             Cell(with_interval(r["pearson"], r["pearson_low"], r["pearson_high"], "+.2f", 1.0)),
@@ -200,7 +205,7 @@ def model_table(collected: Collected, frame: pd.DataFrame) -> Table:
 def _notes(collected: Collected) -> list[str]:
     notes = [
         "Tokens with an advantage other than 0, in one update on the whole batch, on policy; in brackets the 95 % "
-        "bootstrap interval over responses. The MSE is what the best multiple of the estimate leaves.",
+        "bootstrap interval over prompts. The MSE is what the best multiple of the estimate leaves.",
         "SGD's rate is such that the entropy changes by a tenth of what AdamW's step does (root mean square); AdamW "
         "has the rate of training and empty moments. Own part: what a token's own part of SGD's step does to its "
         "entropy, to first order, on a sample of tokens; as an estimate of the whole, how far a perfect account "

@@ -72,7 +72,7 @@ function estimatesApp(root) {
 
   function counted(rows) {
     const tokens = rows.map((row) => row.tokens);
-    return `${Math.min(...tokens)} to ${Math.max(...tokens)} tokens each; lines: 95 % bootstrap interval over responses.`;
+    return `${Math.min(...tokens)} to ${Math.max(...tokens)} tokens each; lines: 95 % bootstrap interval over prompts.`;
   }
 
   root.replaceChildren(controls, words, table);
