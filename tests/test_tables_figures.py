@@ -91,6 +91,18 @@ def test_what_the_oracle_did_not_get_right_is_named(whole):
     assert {row["verdict"] for row in failures} == {"unverifiable"}
 
 
+def test_a_benchmark_of_which_nothing_was_verified_leaves_the_others_their_rows(folder):
+    for path in (folder / "verdicts").glob("*/*/synthetic-sum.jsonl.gz"):
+        rows = read_jsonl(path)
+        write_jsonl(path, [{**r, "verdicts": [{**v, "verdict": "unverifiable"} for v in r["verdicts"]]} for r in rows])
+    assert tabulate(folder) == 0
+    rows = rows_of(folder, "T3_main_results.csv")
+    others = set(rows[0]) & {r["column"] for r in rows_of(folder, "accuracy.csv")} - {"synthetic-sum"}
+    assert not any(row["synthetic-sum"] or row["average"] for row in rows)
+    assert others and all(row[name] for row in rows for name in others)
+    assert plot(folder, "F3_final_comparison") == 0
+
+
 def test_missing_runs_and_metrics_are_said_and_the_rest_is_made(folder, capsys):
     shutil.rmtree(folder / "runs" / "steer" / "seed1")
     shutil.rmtree(folder / "verdicts" / "clip_higher")

@@ -199,7 +199,10 @@ def supported_best(accuracy: pd.DataFrame, comparison: pd.DataFrame) -> set[tupl
     """(run, column) of each column's best run that beats every other run with Holm's p under 0.05."""
     best = set()
     for column, rows in accuracy[accuracy["run"] != "oracle"].groupby("column", sort=False):
-        run = rows.loc[rows["mean"].idxmax(), "run"]
+        scored = rows.dropna(subset="mean")
+        if scored.empty:  # no sample of this benchmark could be verified
+            continue
+        run = scored.loc[scored["mean"].idxmax(), "run"]
         others = set(rows["run"]) - {run}
         tests = comparison[comparison["column"] == column]
         wins = {
