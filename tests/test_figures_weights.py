@@ -68,3 +68,22 @@ def test_shaping_is_drawn_beside_grpo_alone(results):
     (ax,) = drawn(results, "D5_shaping").axes
     assert set(named(ax)) == {"GRPO", "perplexity shaping", "position shaping"}
     assert len(ax.collections) == 3, "a band over seeds each"
+
+
+def test_large_weights_do_not_press_the_others_flat(results):
+    weights = {"weight_min": 0.1, "weight_p05": 0.9, "weight_max": 10.0}
+    for name, shown in (("S_steer_acts", "λ, least"), ("W_weight_distribution", "STEER")):
+        ax = next(ax for ax in drawn(results, name, steer=weights).axes if ax.get_title() == shown)
+        low, place, high = ax.transData.transform([(1, 0.1), (1, 1.0), (1, 10.0)])[:, 1]
+        assert place == pytest.approx((low + high) / 2)
+        assert drawn(results, name).axes[0].get_yscale() == "linear"
+
+
+def test_panels_over_an_unused_place_have_labels_and_smoothed_entropies_are_said_to_be(tmp_path):
+    write_fake_results(tmp_path, dict(list(METHODS.items())[:4]), steps=40, questions=2)
+    place = ["--config", f"{tmp_path}/config.yaml", "--results", str(tmp_path), "--out", f"{tmp_path}/tables"]
+    assert cli.main(["tabulate", *place]) == 0
+    figure = drawn(tmp_path, "D2_entropy_correct_wrong")
+    labelled = [bool(ax.get_xlabel() and ax.xaxis.get_tick_params()["labelbottom"]) for ax in figure.axes]
+    assert labelled == [False, True, True, True]
+    assert "Moving average over 5 steps." in figure.texts[-1].get_text()

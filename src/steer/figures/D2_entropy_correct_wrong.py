@@ -8,18 +8,19 @@ from steer.figures.looks import CORRECT, WRONG
 from steer.figures.sources import Sources
 
 CATEGORY = "Training"
+COLUMNS = 3
 METRICS = {"entropy_correct": ("correct responses", CORRECT), "entropy_wrong": ("wrong responses", WRONG)}
 
 
 def draw(sources: Sources) -> Figure:
     curves = sources.curves(*METRICS)
     runs = [run for run in sources.labels if run in set(curves["run"])]
-    figure, axes = page.panels(max(len(runs), 1), 3, 2.6, 2.2, sharex=True, sharey=True)
+    figure, axes = page.panels(max(len(runs), 1), COLUMNS, 2.6, 2.2, sharex=True, sharey=True)
     if not runs:
         page.say(axes[0], "No training run with the entropy of correct and wrong responses.")
-    for place, (ax, run) in enumerate(zip(axes, runs, strict=False)):
+    window = smoothing_window(int(curves["step"].max())) if runs else 1
+    for ax, run in zip(axes, runs, strict=False):
         rows = curves[curves["run"] == run]
-        window = smoothing_window(int(rows["step"].max()))
         for metric, (name, (colour, dash)) in METRICS.items():
             summary = over_seeds(rows, metric, window)
             if summary.empty:
@@ -28,12 +29,10 @@ def draw(sources: Sources) -> Figure:
             ax.plot(summary.index, summary["mean"], color=colour, linestyle=dash, label=name)
         ax.set_title(sources.labels[run])
         ax.xaxis.get_major_locator().set_params(integer=True)
-        if place % 3 == 0:
-            ax.set_ylabel("entropy (nats per token)")
-        if place >= len(runs) - 3:
-            ax.set_xlabel("training step")
+        ax.set(xlabel="training step", ylabel="entropy (nats per token)")
     if runs:
+        page.outer(axes, COLUMNS)
         axes[0].set_ylim(bottom=0)
         page.legend(figure, axes[0])
-    page.notes(figure, sources, seeds_note(curves))
+    page.notes(figure, sources, seeds_note(curves), f"Moving average over {window} steps." if window > 1 else "")
     return figure

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.lines import draw_runs, seeds_note, smoothing_window
+from steer.figures.lines import draw_runs, seeds_note, smoothing_window, weight_axes
 from steer.figures.sources import Sources
 
 CATEGORY = "Tokens and weights"
@@ -50,10 +50,7 @@ def draw(sources: Sources) -> Figure:
 
 def _ranges(axes: dict[str, Axes], curves: pd.DataFrame) -> None:
     """One range for all panels of λ, and for the others one that does not blow up what is next to nothing."""
-    low, high = curves["weight_min"].min(), curves["weight_max"].max()
-    room = 0.05 * max(high - low, 0.1)
-    for metric in WEIGHTS:
-        axes[metric].set_ylim(low - room, high + room)
+    weight_axes([axes[metric] for metric in WEIGHTS], curves["weight_min"].min(), curves["weight_max"].max())
     sizes, removed = (100 * curves[metric].dropna() for metric in SHARES)
     if len(sizes):
         axes["weight_ess"].set_ylim(min(90.0, sizes.min() - 1), 100.5)

@@ -5,10 +5,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steer.figures import page
+from steer.figures.lines import weight_axes
 from steer.figures.looks import look
 from steer.figures.sources import Sources
 
 CATEGORY = "Tokens and weights"
+COLUMNS = 4
 QUANTILES = ["min", "p05", "p25", "p50", "p75", "p95", "max"]
 
 
@@ -17,7 +19,7 @@ def draw(sources: Sources) -> Figure:
     curves = sources.curves(*names)
     weighted = [run for run in sources.labels if _varies(curves[curves["run"] == run][names])]
     figure, axes = page.panels(
-        max(len(weighted), 1), 4, 3.6 if len(weighted) < 4 else 2.8, 2.8, sharex=True, sharey=True
+        max(len(weighted), 1), COLUMNS, 3.6 if len(weighted) < 4 else 2.8, 2.8, sharex=True, sharey=True
     )
     # Runs that log no weights are not missing from this figure if they set none; say so only where nothing is drawn.
     if not weighted:
@@ -27,8 +29,10 @@ def draw(sources: Sources) -> Figure:
         ax.set_title(sources.labels[run])
         ax.set(xlabel="training step", ylabel="weight λ")
         ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.label_outer()
     if weighted:
+        chosen = curves[curves["run"].isin(weighted)]
+        weight_axes(axes[:1], chosen["weight_min"].min(), chosen["weight_max"].max())
+        page.outer(axes, COLUMNS)
         page.legend(figure, axes[0])
     page.notes(figure, sources, "Quantiles over the tokens of a step; mean over seeds, extremes for the thin lines.")
     return figure

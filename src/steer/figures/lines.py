@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from steer.figures.looks import look
 
@@ -86,6 +87,22 @@ def headroom(axes: list[Axes], zero: bool = True) -> None:
     room = 0.06 * (high - low) or 0.5
     for ax in axes:
         ax.set_ylim(0.0 if zero else low - room, high + room)
+
+
+def weight_axes(axes: list[Axes], low: float, high: float) -> None:
+    """One range for the weights λ on all of `axes`. Where they go beyond 2 it is logarithmic: 1/λ is as far from 1 as
+    λ, and a largest weight of 10 does not press the others flat."""
+    if not low > 0 or not high > 2:
+        room = 0.05 * max(high - low, 0.1)
+        for ax in axes:
+            ax.set_ylim(low - room, high + room)
+        return
+    for ax in axes:
+        ax.set_yscale("log")
+        ax.set_ylim(low / 1.15, high * 1.15)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.yaxis.set_minor_locator(NullLocator())
 
 
 def seeds_note(curves: pd.DataFrame) -> str:

@@ -34,6 +34,15 @@ def panels(
     return figure, flat[:number]
 
 
+def outer(axes: list[Axes], columns: int) -> None:
+    """Labels at the left panels and at the lowest of each column alone; `Axes.label_outer` leaves a column bare whose
+    lowest place is unused."""
+    for place, ax in enumerate(axes):
+        left, lowest = place % columns == 0, place + columns >= len(axes)
+        ax.tick_params(labelleft=left, labelbottom=lowest)
+        ax.set(xlabel=ax.get_xlabel() if lowest else "", ylabel=ax.get_ylabel() if left else "")
+
+
 def legend(figure: Figure, ax: Axes) -> None:
     """The panel's legend entries, once each, right of all panels."""
     handles, names = ax.get_legend_handles_labels()
