@@ -125,7 +125,7 @@ def plain_rlrt(xs):
     def shaped(x):
         if x.a <= 0:
             return x.a
-        return x.a * (0.5 + 0.5 * min(max(math.exp(x.now - x.tlp), 0.0), 2.0))
+        return x.a * (0.5 + 0.5 * min(max(math.exp(x.olp - x.tlp), 0.0), 2.0))
 
     return -mean([surrogate(x, a=shaped(x)) for x in xs])
 

@@ -14,7 +14,7 @@ from training import SMALL, TRAINING, ParityVerifier, ragged_batch, trainer
 from steer import cli
 from steer.data.tasks import distinct_problems
 from steer.io import read_jsonl, write_jsonl
-from steer.methods import load_method, method_names
+from steer.methods import Method, load_method, method_names
 from steer.models.forward import Sequences
 from steer.models.load import load_model, new_model, save_model
 from steer.models.tokenizer import character_tokenizer
@@ -247,3 +247,18 @@ def test_a_users_mistake_is_one_line(tmp_path, problems, change, said, capsys):
     assert said in error
     assert "\n" not in error
     assert not (tmp_path / "run").exists()
+
+
+def test_a_response_without_a_teacher_keeps_its_advantage_in_every_update_of_a_step(model, batch, monkeypatch):
+    """RLRT compares the teacher with the policy that sampled: later updates must not bring in the importance ratio."""
+    untaught = replace(batch, teacher=batch.old.logprob.clone())
+    shaped, prepare = [], Method.prepare
+
+    def noted(self, tokens, generator=None):
+        prepared = prepare(self, tokens, generator)
+        shaped.append((prepared.advantage - tokens.advantage)[tokens.valid].abs().max().item())
+        return prepared
+
+    monkeypatch.setattr(Method, "prepare", noted)
+    updated(model, untaught, "rlrt", updates=2)
+    assert shaped == [0, 0]

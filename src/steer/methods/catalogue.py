@@ -146,7 +146,7 @@ def _batch(seed: int) -> Tokens:
         mask=torch.ones(shape, dtype=torch.bool),
         group=torch.arange(64) // 8,
         reduction=0.1 * normal(*shape),
-        teacher_logprob=old,
+        teacher_logprob=old + 0.3 * normal(*shape),
         proxy_logprob=old + 0.3,
         unclipped=torch.ones(shape, dtype=torch.bool),
     )

@@ -117,12 +117,14 @@ def reweighting(tokens: Tokens, context: Context, *, alpha: Share = 0.2) -> Tens
 
 
 def rlrt(tokens: Tokens, context: Context, *, mix: Share = 0.5, epsilon: Share = 1.0) -> Tensor:
-    """A′ = A·[(1 - λ) + λ·clip(w, 1 - ε, 1 + ε)] where A > 0, w = exp(lp - tlp); else A′ = A. λ is `mix`.
+    """A′ = A·[(1 - λ) + λ·clip(w, 1 - ε, 1 + ε)] where A > 0, w = exp(olp - tlp); else A′ = A. λ is `mix`.
 
     RLRT, arXiv 2605.10781, where w = exp(sign(A)·(lp - tlp)) and wrong responses are left as they are. tlp is the
     log-probability of the same tokens under the same weights, with a correct rollout in the context: tokens that the
-    teacher finds less likely than the student count more. The teacher's prompt is not known from the paper; ours is
+    teacher finds less likely than the student count more. The teacher is asked once a step, before its updates, so the
+    student is the policy that sampled: its log-probability after some updates would set other weights beside the
+    teacher's, and w would hold the importance ratio. The teacher's prompt is not known from the paper; ours is
     `steer.methods.teacher.teacher_prompt`. λ and ε are one reader's numbers.
     """
-    surplus = (tokens.logprob - tokens.teacher_logprob).exp().clamp(1 - epsilon, 1 + epsilon)
+    surplus = (tokens.old_logprob - tokens.teacher_logprob).exp().clamp(1 - epsilon, 1 + epsilon)
     return tokens.advantage * torch.where(tokens.advantage > 0, 1 - mix + mix * surplus, torch.ones_like(surplus))

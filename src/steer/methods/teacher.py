@@ -19,7 +19,7 @@ def choose_teachers(correct: Tensor, group: Tensor, generator: torch.Generator) 
     """(S,) bool and group ids → (S,) index of the correct rollout that teaches each response; -1 where there is none.
 
     Drawn from the group's correct rollouts other than the response itself. Where there is none, set
-    `teacher_logprob` to `logprob`: RLRT then leaves the advantage as it is.
+    `teacher_logprob` to `old_logprob`: RLRT then leaves the advantage as it is.
     """
     teachers = torch.full((len(correct),), -1)
     for response in range(len(correct)):
