@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -262,3 +263,28 @@ def test_a_response_without_a_teacher_keeps_its_advantage_in_every_update_of_a_s
     monkeypatch.setattr(Method, "prepare", noted)
     updated(model, untaught, "rlrt", updates=2)
     assert shaped == [0, 0]
+
+
+class EasyVerifier(ParityVerifier):
+    """A quarter of the prompts' responses alone are judged by parity; all others are correct."""
+
+    judged: ClassVar[list[bool]] = []
+
+    def verify(self, problems, texts, spent_s=0.0):
+        found = super().verify(problems, texts)
+        found = [v if int(p.id.split("-")[-1]) % 4 == 0 else CORRECT for p, v in zip(problems, found, strict=True)]
+        self.judged += [verdict.verdict == "correct" for verdict in found]
+        return found
+
+
+def test_under_dynamic_sampling_accuracy_is_of_all_responses_not_of_the_groups_kept(model, tokenizer, tmp_path):
+    EasyVerifier.judged = []
+    problems = distinct_problems("sums", "train", 0, 40)
+    changes = {"steps": 1, "prompts": 8, "dynamic_sampling": 4}
+    run = trainer(
+        model, tokenizer, problems, tmp_path, verifier=EasyVerifier, training=TRAINING.model_copy(update=changes)
+    )
+    (line,) = run.run()
+    assert len(EasyVerifier.judged) > 16, "there was more than one round"
+    assert line["accuracy"] == pytest.approx(sum(EasyVerifier.judged) / len(EasyVerifier.judged))
+    assert line["zero_spread"] > 0

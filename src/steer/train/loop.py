@@ -25,7 +25,7 @@ from steer.models.head import OPTIONAL, TokenStatistics
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect, together
-from steer.train.metrics import rollout_metrics, update_metrics
+from steer.train.metrics import rollout_metrics, update_metrics, verdict_metrics
 from steer.train.parallel import gather, is_main, own_share, rank, world
 from steer.train.rollouts import (
     Judging,
@@ -109,11 +109,13 @@ class Trainer:
         told = self._told(engine)
         # Where one round is all there is, the log-probabilities are had while the verifier works.
         meanwhile = score if training.dynamic_sampling == 1 and world() == 1 and not told else None
-        rollouts = collect(
-            training.prompts,
-            training.dynamic_sampling,
-            lambda attempt: together(gather(self._roll(step, attempt, engine, verifier, clock, meanwhile))),
-        ).to(self.model.device)
+        rounds: list[Rollouts] = []
+
+        def roll(attempt: int) -> Rollouts:
+            rounds.append(together(gather(self._roll(step, attempt, engine, verifier, clock, meanwhile))))
+            return rounds[-1]
+
+        rollouts = collect(training.prompts, training.dynamic_sampling, roll).to(self.model.device)
         if told:
             engine.sleep()
             known.append(TokenStatistics(rollouts.engine_logprob, rollouts.engine_entropy))
@@ -131,6 +133,8 @@ class Trainer:
                 batch, teacher=teacher_logprob(self.model, self.tokenizer, rollouts, old, training, generator)
             )
         metrics = {"step": step, **rollout_metrics(rollouts, batch), "rollout_weights": checksum}
+        # Groups were chosen by their rewards: how good the policy is, only all that it gave can tell.
+        metrics |= verdict_metrics(together(rounds))
         clock.lap("logprob")
         if step in steps_to_show(training.steps):
             self.token_rows += token_rows(step, rollouts, batch, old, self.method, self.tokenizer)

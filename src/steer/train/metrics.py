@@ -18,7 +18,22 @@ RATIO_QUANTILES = {"p01": 0.01, "p50": 0.5, "p99": 0.99, "max": 1.0}
 def rollout_metrics(rollouts: Rollouts, batch: Batch) -> dict[str, Any]:
     """Everything that is known before the first update."""
     mask, judged = rollouts.sequences.mask, batch.judged
-    correct = torch.tensor([v.verdict == "correct" for v in rollouts.verdicts], device=mask.device)
+    correct = _correct(rollouts)
+    return {
+        **verdict_metrics(rollouts),
+        "entropy": masked_mean(batch.old.entropy, mask).item(),
+        "entropy_correct": _mean(batch.old.entropy[mask & (correct & judged)[:, None]]),
+        "entropy_wrong": _mean(batch.old.entropy[mask & (~correct & judged)[:, None]]),
+        "logprob": masked_mean(batch.old.logprob, mask).item(),
+        "advantage_std": batch.advantage.std().item(),
+        **mismatch_metrics(batch.old.logprob, rollouts.engine_logprob, mask),
+        **_correction(batch),
+    }
+
+
+def verdict_metrics(rollouts: Rollouts) -> dict[str, Any]:
+    """What verdicts, rewards and lengths of the responses say."""
+    correct, judged = _correct(rollouts), ~rollouts.rewards.isnan()
     by_family = defaultdict(list)
     for problem, is_correct, is_judged in zip(rollouts.problems, correct.tolist(), judged.tolist(), strict=True):
         if is_judged:
@@ -29,17 +44,15 @@ def rollout_metrics(rollouts: Rollouts, batch: Batch) -> dict[str, Any]:
         "accuracy": _mean(correct[judged].float()),
         **families,
         "unverifiable": int((~judged).sum()),
-        "entropy": masked_mean(batch.old.entropy, mask).item(),
-        "entropy_correct": _mean(batch.old.entropy[mask & (correct & judged)[:, None]]),
-        "entropy_wrong": _mean(batch.old.entropy[mask & (~correct & judged)[:, None]]),
-        "logprob": masked_mean(batch.old.logprob, mask).item(),
-        "advantage_std": batch.advantage.std().item(),
         "zero_spread": _zero_spread(rollouts.rewards, rollouts.group),
         "response_length": rollouts.sequences.lengths.float().mean().item(),
         "truncated": rollouts.truncated.float().mean().item(),
-        **mismatch_metrics(batch.old.logprob, rollouts.engine_logprob, mask),
-        **_correction(batch),
     }
+
+
+def _correct(rollouts: Rollouts) -> Tensor:
+    """(S,) bool."""
+    return torch.tensor([v.verdict == "correct" for v in rollouts.verdicts], device=rollouts.rewards.device)
 
 
 def _correction(batch: Batch) -> dict[str, float]:
