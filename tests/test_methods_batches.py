@@ -266,3 +266,14 @@ def test_perplexity_outliers_leave_the_statistics():
     shaped = load_method("perplexity_shaping").prepare(tokens).advantage.flatten()
     expected = [1 - 0.01 * (value - 1.3) / 0.05**0.5 for value in (1.0, 1.2, 1.4, 1.6)]
     assert shaped.tolist() == pytest.approx([*expected, 0.8])
+
+
+def test_kl_cov_takes_no_gradient_from_the_rounding_of_equal_policies():
+    """The decoder's log-probabilities and those of the update's pass: the same policy, a few units of fp32 apart."""
+    tokens = two_tokens().map(lambda values: values.float() if values.is_floating_point() else values)
+    gradients = []
+    for apart in (0.0, 4e-7):
+        logprob = (tokens.logprob + apart).requires_grad_()
+        load_method("kl_cov", {"penalty.share": 1}).loss(tokens.with_(logprob=logprob)).loss.backward()
+        gradients.append(logprob.grad)
+    assert torch.allclose(*gradients, atol=1e-5)

@@ -20,6 +20,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 LARGEST_DIVERGENCE = 10.0  # of a token in Lp-Reg's penalty
+ROUNDING = 1e-5  # nats between two computations of one log-probability in fp32, and more
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,13 @@ def kl_cov(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, 
     """+ β·|lp - olp| on the max(1, int(N·k)) tokens of largest c = (A - mean A)(lp - mean lp).
 
     KL-Cov, arXiv 2505.22617; k (`share`) 2e-3 for their 7B model, 2e-4 for 32B, β 1. Used with the clip
-    `none`. It does nothing while strictly on-policy: |lp - olp| has no gradient at 0.
+    `none`. It does nothing while strictly on-policy: |lp - olp| has no gradient at 0. Where the two differ by their
+    rounding alone (`olp` may come from the rollout's decoder, lp from another pass), the sign of the difference is
+    noise, and its gradient, which is as large as any other's, is left out.
     """
     count = max(1, int(share * int(tokens.valid.sum())))
     chosen = largest(token_covariance(tokens), tokens.valid, count)
+    chosen &= (tokens.logprob - tokens.old_logprob).abs() > ROUNDING
     return Penalty(
         coefficient * chosen.to(tokens.logprob.dtype), lambda batch: (batch.logprob - batch.old_logprob).abs()
     )
