@@ -7,27 +7,28 @@ from dataclasses import replace
 
 import pytest
 import torch
+from training import SMALL, TRAINING, ParityVerifier, trainer
 
 from steer.configs.schema import Reward
 from steer.data.tasks import distinct_problems
 from steer.engines.sampling import Completion
 from steer.models.forward import Sequences
+from steer.models.load import new_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train.controls import with_wrong_labels
 from steer.train.dynamic import collect, group_of, joined
-from steer.train.rollouts import Judging, Rollouts, assemble, judged, rewards_of
+from steer.train.rollouts import Judging, Rollouts, assemble, judged, penalised, rewards_of
 from steer.verify.responses import Verdict, Verifier
 
 CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0)
 FAILED = Verdict("unverifiable", None, "died", 0.0)
 
 
-def given(reward, verdicts, texts=None, lengths=None, seed=0):
+def given(reward, verdicts, texts=None, seed=0):
     n = len(verdicts)
     problems = distinct_problems("sums", "train", 0, n)
-    lengths = torch.tensor(lengths or [3] * n)
     generator = torch.Generator().manual_seed(seed)
-    return rewards_of(problems, texts or [""] * n, verdicts, lengths, reward, 10, generator).tolist()
+    return rewards_of(problems, texts or [""] * n, verdicts, reward, generator).tolist()
 
 
 def test_verified_rewards_follow_the_verdict():
@@ -52,8 +53,28 @@ def test_the_format_reward_asks_for_a_box_alone():
 
 
 def test_the_overlong_penalty_is_added_to_the_reward():
-    reward = Reward(overlong_buffer=4)
-    assert given(reward, [CORRECT] * 3, lengths=[6, 8, 10]) == [1.0, 0.5, 0.0]
+    rollouts = round_of([EQUAL, SPREAD], 1)  # of 2, 3, 1 and 2 tokens
+    assert penalised(rollouts, Reward(), 3) is rollouts
+    assert penalised(rollouts, Reward(overlong_buffer=2), 3).rewards.tolist() == [0.5, 0.0, 1.0, -1.5]
+
+
+def test_a_group_whose_lengths_alone_differ_is_not_chosen_by_dynamic_sampling(tmp_path):
+    """All of its responses are wrong, some are over-long: DAPO leaves it out."""
+    tokenizer = character_tokenizer()
+    model, problems = new_model(SMALL, tokenizer, seed=0), distinct_problems("sums", "train", 0, 20)
+    training = TRAINING.model_copy(update={"steps": 1, "rollouts": 24, "dynamic_sampling": 3})
+    rounds = []
+
+    class AllWrong(ParityVerifier):
+        def verify(self, problems, texts, spent_s=0.0):
+            rounds.extend(texts)
+            return [WRONG] * len(texts)
+
+    run = trainer(model, tokenizer, problems, tmp_path, training=training, verifier=AllWrong)
+    run.reward = Reward(overlong_buffer=6)
+    (line,) = run.run()
+    assert len(rounds) == 3 * training.prompts * training.rollouts
+    assert line["reward"] < -1
 
 
 @pytest.mark.parametrize("family", ["sums", "intervals", "lists"])
@@ -153,7 +174,7 @@ def test_responses_that_ended_at_different_times_get_the_verdicts_and_rewards_of
         for places in ([3], [0, 2], [1]):
             judging.ended(places, [flat[place] for place in places])
         sampled = assemble([[5], [6]], [flat[:2], flat[2:]], 0)
-        rollouts = judged(sampled, judging, 2, Reward(), 6, torch.Generator())
+        rollouts = judged(sampled, judging, 2, Reward(), torch.Generator())
     first, second = (problem.id for problem in problems)
     assert verifier.asked == [[(second, "b")], [(first, "a"), (second, "bb")], [(first, "b")]]
     assert rollouts.texts == ["a", "b", "bb", "b"]

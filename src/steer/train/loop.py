@@ -34,6 +34,7 @@ from steer.train.rollouts import (
     choose_prompts,
     encode_prompts,
     judged,
+    penalised,
     sampling_of,
     step_generator,
 )
@@ -115,7 +116,8 @@ class Trainer:
             rounds.append(together(gather(self._roll(step, attempt, engine, verifier, clock, meanwhile))))
             return rounds[-1]
 
-        rollouts = collect(training.prompts, training.dynamic_sampling, roll).to(self.model.device)
+        chosen = collect(training.prompts, training.dynamic_sampling, roll)
+        rollouts = penalised(chosen, self.reward, training.max_response_tokens).to(self.model.device)
         if told:
             engine.sleep()
             known.append(TokenStatistics(rollouts.engine_logprob, rollouts.engine_entropy))
@@ -134,7 +136,7 @@ class Trainer:
             )
         metrics = {"step": step, **rollout_metrics(rollouts, batch), "rollout_weights": checksum}
         # Groups were chosen by their rewards: how good the policy is, only all that it gave can tell.
-        metrics |= verdict_metrics(together(rounds))
+        metrics |= verdict_metrics(penalised(together(rounds), self.reward, training.max_response_tokens))
         clock.lap("logprob")
         if step in steps_to_show(training.steps):
             self.token_rows += token_rows(step, rollouts, batch, old, self.method, self.tokenizer)
@@ -172,8 +174,8 @@ class Trainer:
             if meanwhile is not None:
                 meanwhile(sampled.sequences)
                 clock.lap("logprob")
-            generator, limit = step_generator(self.seed, step, f"reward{again}"), training.max_response_tokens
-            rollouts = judged(sampled, judging, training.rollouts, self.reward, limit, generator)
+            generator = step_generator(self.seed, step, f"reward{again}")
+            rollouts = judged(sampled, judging, training.rollouts, self.reward, generator)
             clock.lap("verify")
         return rollouts
 

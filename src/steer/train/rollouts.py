@@ -141,15 +141,11 @@ def rewards_of(
     problems: list[Problem],
     texts: list[str],
     verdicts: list[Verdict],
-    lengths: Tensor,
     reward: Reward,
-    limit: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """(S,) rewards; NaN where the verifier failed, whatever the kind of reward: that sample is masked out.
-
-    `limit`: the response limit in tokens, which the over-long penalty counts back from.
-    """
+    """(S,) rewards without the over-long penalty; NaN where the verifier failed, whatever the kind of reward: that
+    sample is masked out."""
     value = {"correct": reward.correct, "wrong": reward.wrong, "unverifiable": float("nan")}
     given = torch.tensor([value[v.verdict] for v in verdicts])
     if reward.kind == "random":
@@ -159,22 +155,30 @@ def rewards_of(
         pairs = zip(problems, texts, strict=True)
         fits = torch.cat([format_rewards([t], p.kind, reward.correct, reward.wrong) for p, t in pairs])
         given = torch.where(given.isnan(), given, fits)
-    if reward.overlong_buffer is not None:
-        given = given + overlong_penalty(lengths, limit, reward.overlong_buffer)
     return given
 
 
-def judged(
-    sampled: Sampled, judging: Judging, samples: int, reward: Reward, limit: int, generator: torch.Generator
-) -> Rollouts:
-    """The responses with their verdicts, once all are there, and rewards. `samples` responses belong to a prompt."""
+def penalised(rollouts: Rollouts, reward: Reward, limit: int) -> Rollouts:
+    """The rollouts with the over-long penalty in their rewards, where there is one; `limit`: of responses, in tokens.
+
+    Apart from the other rewards, since dynamic sampling chooses groups without it: DAPO, arXiv 2503.14476 §3.2, leaves
+    out prompts whose responses are all right or all wrong, whatever their lengths.
+    """
+    if reward.overlong_buffer is None:
+        return rollouts
+    penalty = overlong_penalty(rollouts.sequences.lengths, limit, reward.overlong_buffer)
+    return replace(rollouts, rewards=rollouts.rewards + penalty)
+
+
+def judged(sampled: Sampled, judging: Judging, samples: int, reward: Reward, generator: torch.Generator) -> Rollouts:
+    """The responses with their verdicts, once all are there, and rewards before `penalised`. `samples` responses belong
+    to a prompt."""
     texts, verdicts = judging.result()
-    lengths = sampled.sequences.lengths
     return Rollouts(
         **{field.name: getattr(sampled, field.name) for field in fields(Sampled)},
         problems=judging.problems,
         texts=texts,
         verdicts=verdicts,
-        rewards=rewards_of(judging.problems, texts, verdicts, lengths, reward, limit, generator),
+        rewards=rewards_of(judging.problems, texts, verdicts, reward, generator),
         group=torch.arange(len(texts)) // samples,
     )

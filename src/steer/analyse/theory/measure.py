@@ -27,6 +27,7 @@ from steer.train.rollouts import (
     choose_prompts,
     encode_prompts,
     judged,
+    penalised,
     sampling_of,
     step_generator,
 )
@@ -70,8 +71,8 @@ class Measurer:
             completions = engine.generate(prompts, sampling, generator, judging.ended)
             sampled = assemble(prompts, completions, self.tokenizer.pad_token_id)
             generator = step_generator(self.seed, step, "measured reward")
-            rollouts = judged(sampled, judging, samples, self.reward, training.max_response_tokens, generator)
-        rollouts = rollouts.to(self.model.device)
+            rollouts = judged(sampled, judging, samples, self.reward, generator)
+        rollouts = penalised(rollouts, self.reward, training.max_response_tokens).to(self.model.device)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         old = self._statistics(rollouts.sequences)
         return rollouts, Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())

@@ -31,15 +31,12 @@ def compute_score(
     over-long penalty are the trainer's (`steer.engines.verl.step.rewards`).
     """
     problem = Problem.from_json(json.loads(extra_info["problem"]))
-    settings = Reward.model_validate(
-        {**dict(reward), "overlong_buffer": None, "require": tuple(reward.get("require", ()))}
-    )
+    settings = Reward.model_validate({**dict(reward), "require": tuple(reward.get("require", ()))})
     with _ONE_AT_A_TIME:
         verifier = _verifier(settings)
     verdict = verifier.verify([problem], [solution_str])[0]
     known = settings.model_copy(update={"kind": "verified"}) if settings.kind == "random" else settings
-    length = torch.zeros(1)
-    score = rewards_of([problem], [solution_str], [verdict], length, known, 0, torch.Generator()).nan_to_num(0.0).item()
+    score = rewards_of([problem], [solution_str], [verdict], known, torch.Generator()).nan_to_num(0.0).item()
     return {"score": score, "verdict": verdict.verdict, "unverifiable": float(verdict.verdict == "unverifiable")}
 
 
