@@ -288,3 +288,16 @@ def test_under_dynamic_sampling_accuracy_is_of_all_responses_not_of_the_groups_k
     assert len(EasyVerifier.judged) > 16, "there was more than one round"
     assert line["accuracy"] == pytest.approx(sum(EasyVerifier.judged) / len(EasyVerifier.judged))
     assert line["zero_spread"] > 0
+
+
+def test_weights_of_micro_batches_are_the_ones_whose_effect_is_told(model, batch):
+    """Each micro-batch's largest estimate gets λ_min there, so that more is removed than with one maximum for all."""
+    told = {}
+    for scope in ("batch", "micro_batch"):
+        method = load_method("steer", {"weight.scope": scope})
+        given = TRAINING.model_copy(update={"updates": 1, "micro_batch": 1})
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        (record,) = run_updates(model, optimizer, method, batch, given, torch.Generator().manual_seed(1))
+        told[scope] = record.metrics["entropy_change_removed"], record.weight.mean().item()
+    assert told["micro_batch"][1] < told["batch"][1]
+    assert told["micro_batch"][0] > told["batch"][0] > 0

@@ -247,6 +247,12 @@ class Config(Section):
                 item = error.errors()[0]
                 key = ".".join(["methods", run, "training", *map(str, item["loc"])])
                 raise ValueError(f"key `{key}`: {item['msg'].removeprefix('Value error, ')}") from None
+            training = self.training_for(run)
+            if self.engine == "steer" and self.rollout.engine == "vllm" and training.temperature != 1 > training.top_p:
+                raise ValueError(
+                    f"run {run!r} samples at temperature {training.temperature:g} and top_p {training.top_p:g}: vLLM then "
+                    "tells no log-probability of the whole distribution; set one of them to 1, or `rollout.engine: local`"
+                )
             if chosen is not None and not kept:
                 raise ValueError(
                     f"evaluation.select_by chooses among kept models, and run {run!r} keeps none; set "

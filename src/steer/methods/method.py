@@ -76,6 +76,11 @@ class Method:
         """Optional fields of `Tokens` that this method cannot do without."""
         return frozenset(NEEDS[word] for choice in self.settings.values() for word in _words(choice) if word in NEEDS)
 
+    @property
+    def weighs_micro_batches(self) -> bool:
+        """Whether each micro-batch has weights of its own, so that those of `prepare` are not the ones used."""
+        return self.settings["weight"].get("scope") == "micro_batch"
+
     def advantages(self, rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
         """(S,) rewards, group ids and lengths in tokens → (S,) advantages. A NaN reward (unverifiable) gives 0."""
         self._same_shape({"rewards": rewards, "group": group, "lengths": lengths}, "advantage")
@@ -100,7 +105,7 @@ class Method:
             weight=weight,
             share=self.reduction(tokens.valid.to(tokens.logprob.dtype)),
             penalty=self.penalty(shaped, self._context("penalty", generator)),
-            metrics=self._effect(shaped, weight),
+            metrics=self.effect(shaped, weight),
         )
 
     def loss(
@@ -118,7 +123,7 @@ class Method:
         tokens = tokens.blank_padding().with_(advantage=prepared.advantage)
         surrogate = self.clip(tokens)
         weight = prepared.weight
-        if self.settings["weight"].get("scope") == "micro_batch" and tokens.valid.any():
+        if self.weighs_micro_batches and tokens.valid.any():
             with torch.no_grad():
                 current = tokens.detach().with_(unclipped=surrogate.unclipped)
                 weight = self.weight(current, self._context("weight", generator))
@@ -165,8 +170,13 @@ class Method:
     def _context(self, slot: str, generator: torch.Generator | None) -> Context:
         return Context(self.progress, generator, self.memory.get(slot, {}))
 
-    def _effect(self, tokens: Tokens, weight: Tensor) -> dict[str, float]:
-        """Does the weight act? By the weight's own estimator of the entropy change, else by the theorem's."""
+    @torch.no_grad()
+    def effect(self, tokens: Tokens, weight: Tensor) -> dict[str, float]:
+        """Does the weight act? By the weight's own estimator of the entropy change, else by the theorem's. `tokens` are
+        the whole update batch's, with shaped advantages; `weight` (S, T). Keys as in docs/metrics.md."""
+        tokens = tokens.detach().blank_padding()
+        if tokens.unclipped is None:
+            tokens = tokens.with_(unclipped=self.clip(tokens).unclipped)
         estimate = getattr(estimators, self.settings["weight"].get("estimator", "theorem"))(tokens)
         size = estimate.abs()
         removed = ((1 - weight) * size).sum() / size.sum().clamp(min=torch.finfo(size.dtype).tiny)

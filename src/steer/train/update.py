@@ -119,9 +119,13 @@ def _update(
     # The rollout engine has their memory next.
     optimizer.zero_grad()
     sums = zip(("loss", "clip_fraction_low", "clip_fraction_high"), summed(totals).tolist(), strict=True)
-    metrics = {**prepared.metrics, **dict(sums), "gradient_norm": norm.item()}
+    used = placed(weights, mask)
+    effect = prepared.metrics
+    if method.weighs_micro_batches:
+        effect = method.effect(batch.tokens(whole).with_(advantage=prepared.advantage), used)
+    metrics = {**effect, **dict(sums), "gradient_norm": norm.item()}
     valid = mask & batch.judged[:, None]
-    return UpdateRecord(metrics, placed(weights, mask)[valid], placed(ratios, mask)[valid])
+    return UpdateRecord(metrics, used[valid], placed(ratios, mask)[valid])
 
 
 def _whole(value: Tensor) -> Tensor:
