@@ -6,9 +6,11 @@ import time
 
 import pytest
 import torch
-from training import in_child, status_of
+from torch.distributed.device_mesh import init_device_mesh
+from training import in_child, status_of, together
 
 from steer.models.devices import Gpu, take_device, visible
+from steer.train import parallel
 
 TWO = [Gpu(0, "GPU-aa", 1000), Gpu(1, "GPU-bb", 2000)]
 
@@ -94,3 +96,21 @@ def test_a_pinned_device_is_taken_as_it_is(monkeypatch, tmp_path):
 
 def test_without_a_gpu_it_is_what_torch_has():
     assert take_device(gpus=lambda: []).type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize(("seen", "expected"), [(1, [0, 0]), (2, [0, 1])])
+def test_a_process_of_several_stays_on_a_device_that_it_sees(monkeypatch, tmp_path, seen, expected):
+    """A device mesh takes the device numbered LOCAL_RANK, where none was set before; there may be number 0 alone."""
+    chosen, join = [], parallel.dist.init_process_group
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: bool(chosen))
+    monkeypatch.setattr(parallel.dist, "init_process_group", lambda backend: join("gloo"))
+
+    def work():
+        parallel.start(torch.device("cuda"))
+        init_device_mesh("cuda", (2,))
+        (tmp_path / str(parallel.rank())).write_text(str(chosen))
+
+    assert together(2, work) == [0, 0]
+    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == [f"[{number}]" for number in expected]

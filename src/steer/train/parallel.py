@@ -20,6 +20,10 @@ def launched() -> bool:
 
 def start(device: torch.device) -> None:
     """Join the other processes of the run; without a launcher, be a group of one."""
+    if device.type == "cuda":
+        # Said before a device mesh is made: it would take the number LOCAL_RANK, and a process that has chosen its
+        # device (`steer.models.devices`) sees that one alone.
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     # Objects and counts go by gloo, on the host.
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     if launched():
