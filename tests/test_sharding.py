@@ -3,6 +3,7 @@
 import copy
 import itertools
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -29,6 +30,7 @@ from steer.models.head import logits_of
 from steer.models.load import empty_model, load_model, new_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train import parallel
+from steer.train.checkpoint import Checkpoints, load
 from steer.train.parallel import is_main
 from steer.train.scoring import micro_batches, passed, scored
 from steer.train.sharding import prepared, replica, save_trained, shard
@@ -205,6 +207,25 @@ def test_in_bf16_the_weights_and_the_optimizer_stay_in_fp32(model, batch, tmp_pa
     assert saved.dtype == torch.bfloat16
     for name, value in saved.named_parameters():
         assert torch.equal(value, found["after"][name].bfloat16())
+
+
+def test_a_step_without_an_update_leaves_the_model_in_shares(model, batch, tmp_path):
+    """Nothing is judged, where no verifier answers: the forward passes are all there is, and a checkpoint follows."""
+    training = TRAINING.model_copy(update={"precision": "bf16", "updates": 1})
+    unjudged = replace(batch, judged=torch.zeros_like(batch.judged))
+
+    def work():
+        own, _ = prepared(copy.deepcopy(model), training, torch.device("cpu"))
+        optimizer = torch.optim.AdamW(own.parameters(), lr=1e-3, fused=True)
+        run_updates(own, optimizer, load_method("steer"), batch, training, torch.Generator().manual_seed(0))
+        scored(own, batch.sequences, training)
+        assert run_updates(own, optimizer, load_method("steer"), unjudged, training, torch.Generator()) == []
+        assert {value.dtype for _, value in trainer_weights(own)} == {torch.float32}
+        checkpoints = Checkpoints(tmp_path, "a")
+        checkpoints.save(1, own, optimizer, {"step": 1})
+        assert load(checkpoints.newest(), own, optimizer) == {"step": 1}
+
+    assert status_of(in_child(work)) == 0
 
 
 def test_logits_of_a_bf16_model_are_not_rounded_to_bf16(model):

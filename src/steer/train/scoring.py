@@ -62,6 +62,9 @@ def scored(model, sequences: Sequences, training: Training, needs: frozenset[str
         return passed(model, sequences, training, needs, training.micro_batch)
     parts = [(part, passed(model, sequences.rows(part.index), training, needs))
              for part in micro_batches(sequences, training, model)]  # fmt: skip
+    # No backward pass follows that would give back what the model itself, embeddings and head, has gathered: a step
+    # without an update would leave whole bf16 parameters where the optimizer and checkpoints look for shares.
+    model.reshard()
     return together(parts, sequences.mask)
 
 
