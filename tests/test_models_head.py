@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from steer.models import fused_head
 from steer.models.fused_head import Shard, fused_proxy_logprob, fused_statistics
@@ -102,6 +103,25 @@ def test_sums_are_wide_whatever_the_models_type(small_blocks):
         assert torch.allclose(value.double(), expected, atol=2e-5)
     found[0].sum().backward()
     assert states.grad.dtype == weight.grad.dtype == torch.bfloat16
+
+
+class Tf32(TorchDispatchMode):
+    """Matrix products as a GPU's tensor cores make them in TF32: of factors with 10 bits behind the leading one."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function is torch.ops.aten.mm.default:
+            args = [((a.contiguous().view(torch.int32) + 0x1000) & ~0x1FFF).view(torch.float32) for a in args]
+        return function(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("kind", ["plain", "fused"])
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+def test_tf32_rounds_no_statistic_of_a_bf16_model(small_blocks, kind, temperature):
+    states, weight, tokens = given(hidden=64, dtype=torch.bfloat16)
+    exact = outcome(kind, *given(hidden=64, dtype=torch.bfloat16), temperature)
+    with Tf32():
+        found = outcome(kind, states, weight, tokens, temperature)
+    same(exact[:4], found[:4])
 
 
 def test_a_distribution_known_by_hand():

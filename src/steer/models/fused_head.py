@@ -51,10 +51,10 @@ def fused_proxy_logprob(
     hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, largest: Tensor, shard: Shard | None = None
 ) -> Tensor:
     """`steer.methods.vocabulary.proxy_logprob` in a second pass, `largest` (R,) from the first."""
-    scaled, cut = _wide(hidden) / temperature, math.log(THRESHOLD)
+    states, cut = _wide(hidden), math.log(THRESHOLD)
     total, chosen = torch.zeros_like(largest), torch.zeros_like(largest)
-    for rows, columns, part in _blocks(scaled, weight):
-        x = (scaled[rows] @ part.t()).sub_(largest[rows, None])
+    for rows, columns, part in _blocks(states, weight):
+        x = _logits(states[rows], part, temperature).sub_(largest[rows, None])
         where, local = _in_block(tokens[rows], columns, shard)
         chosen[rows][where] = x[where, local]
         total[rows] += x.exp_().masked_fill_(x < math.exp(cut), 0.0).sum(1)
@@ -67,12 +67,12 @@ class _FusedHead(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, shard: Shard | None, room: int
     ):
-        ops, scaled = _ops(hidden), _wide(hidden) / temperature
-        m = torch.full((len(hidden),), torch.finfo(scaled.dtype).min / 4, dtype=scaled.dtype, device=hidden.device)
+        ops, states = _ops(hidden), _wide(hidden)
+        m = torch.full((len(hidden),), torch.finfo(states.dtype).min / 4, dtype=states.dtype, device=hidden.device)
         sums = m.new_zeros(4, len(hidden))
         chosen, kept = torch.zeros_like(m), []
-        for rows, columns, part in _blocks(scaled, weight):
-            z = scaled[rows] @ part.t()
+        for rows, columns, part in _blocks(states, weight):
+            z = _logits(states[rows], part, temperature)
             room -= z.numel()
             if room >= 0:
                 kept.append(z.clone())
@@ -94,19 +94,19 @@ class _FusedHead(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_logprob: Tensor | None, d_entropy: Tensor | None, *_: Any):
         hidden, weight, tokens, total, entropy, *kept = ctx.saved_tensors
-        ops, scaled = _ops(hidden), _wide(hidden) / ctx.temperature
+        ops, states = _ops(hidden), _wide(hidden)
         want_hidden, want_weight = ctx.needs_input_grad[:2]
-        d_hidden = torch.zeros_like(scaled) if want_hidden else None
-        d_weight = torch.zeros(weight.shape, dtype=scaled.dtype, device=weight.device) if want_weight else None
-        for (rows, columns, part), known in zip_longest(_blocks(scaled, weight), kept):
-            z = scaled[rows] @ part.t() if known is None else known.clone()
+        d_hidden = torch.zeros_like(states) if want_hidden else None
+        d_weight = torch.zeros(weight.shape, dtype=states.dtype, device=weight.device) if want_weight else None
+        for (rows, columns, part), known in zip_longest(_blocks(states, weight), kept):
+            z = _logits(states[rows], part, ctx.temperature) if known is None else known.clone()
             ops.gradient_(z, total[rows], entropy[rows], d_logprob[rows], d_entropy[rows])
             where, local = _in_block(tokens[rows], columns, ctx.shard)
             z[where, local] += d_logprob[rows][where]
             if want_hidden:
                 d_hidden[rows].addmm_(z, part)
             if want_weight:
-                d_weight[columns].addmm_(z.t(), scaled[rows])
+                d_weight[columns].addmm_(z.t(), states[rows], alpha=1 / ctx.temperature)
         if want_hidden:
             d_hidden = _summed(d_hidden.div_(ctx.temperature), ctx.shard).to(hidden.dtype)
         return d_hidden, None if d_weight is None else d_weight.to(weight.dtype), None, None, None, None
@@ -116,14 +116,21 @@ def _wide(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def _blocks(scaled: Tensor, weight: Tensor):
+def _logits(states: Tensor, part: Tensor, temperature: float) -> Tensor:
+    """(R, B). Divided after the product: its factors may be bf16 numbers, which TF32 holds exactly, and a
+    quotient of one not."""
+    z = states @ part.t()
+    return z if temperature == 1 else z.div_(temperature)
+
+
+def _blocks(states: Tensor, weight: Tensor):
     """(rows, columns, the head's rows for those columns) of every block."""
-    count = min(len(scaled), _ROWS)
+    count = min(len(states), _ROWS)
     width = max(256, _ELEMENTS // max(count, 1))
     for first in range(0, len(weight), width):
         columns = slice(first, min(first + width, len(weight)))
-        part = weight[columns].to(scaled.dtype)
-        for row in range(0, len(scaled), _ROWS):
+        part = weight[columns].to(states.dtype)
+        for row in range(0, len(states), _ROWS):
             yield slice(row, row + _ROWS), columns, part
 
 
