@@ -9,6 +9,8 @@ import torch
 from torch.distributed.device_mesh import init_device_mesh
 from training import in_child, status_of, together
 
+from steer.configs.schema import Rollout
+from steer.engines.open import serving
 from steer.models.devices import Gpu, take_device, visible
 from steer.train import parallel
 
@@ -114,3 +116,15 @@ def test_a_process_of_several_stays_on_a_device_that_it_sees(monkeypatch, tmp_pa
 
     assert together(2, work) == [0, 0]
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == [f"[{number}]" for number in expected]
+
+
+def test_an_evaluation_serves_from_the_device_it_took_not_from_a_training_runs(monkeypatch):
+    given = []
+    monkeypatch.setattr("steer.engines.open.take_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr("steer.engines.open.check_installed", lambda settings: None)
+    monkeypatch.setattr(
+        "steer.engines.vllm.VllmEngine", lambda path, tokenizer, settings, **asked: given.append(settings)
+    )
+    settings = Rollout(engine="vllm", placement="own", devices=[7])
+    serving(settings, "model", None, None, samples=1, batch=1, tokens=8, temperature=1.0)
+    assert [one.devices for one in given] == [None]
