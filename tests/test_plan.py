@@ -262,3 +262,11 @@ def test_the_jobs_counted_are_those_that_snakemake_plans():
 @pytest.mark.parametrize("name", ["configs/tiny.yaml", "configs/nano.yaml", "configs/real.yaml"])
 def test_the_jobs_counted_are_those_that_snakemake_plans_from_scratch(name):
     assert jobs(load_config(name)) == planned_by_snakemake(name)
+
+
+def test_a_training_job_counts_the_gpus_of_vllms_own_processes():
+    rollout = json.dumps({"engine": "vllm", "placement": "own", "devices": [1]})
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "2", "--configfile", "configs/gpu-small.yaml"]
+    told = subprocess.run([*command, "--config", f"rollout={rollout}", "seeds=[0]"], capture_output=True, text=True)
+    job = told.stdout.partition("\nrule train:")[2].partition("\n\n")[0]
+    assert "gpu=2" in job, told.stderr
