@@ -142,11 +142,3 @@ def test_the_environment_file_and_the_lock_agree():
     }
     assert set(listed) == wanted
     assert listed == {name: lock[name] for name in listed}
-
-
-def test_vllm_cannot_tell_the_log_probabilities_of_a_cut_and_tempered_distribution(tmp_path):
-    write(tmp_path, SMALL, "base.yaml")
-    text = "extends: base.yaml\nrollout: {engine: vllm}\ntraining: {temperature: 0.8, top_p: TOP}\n"
-    with pytest.raises(UserError, match=r"temperature 0.8 and top_p 0.9: vLLM then tells no log-probability"):
-        load_config(write(tmp_path, text.replace("TOP", "0.9")))
-    assert load_config(write(tmp_path, text.replace("TOP", "1.0"))).training.temperature == 0.8

@@ -11,6 +11,7 @@ from training import in_child, status_of, together
 
 from steer.configs.schema import Rollout
 from steer.engines.open import serving
+from steer.errors import UserError
 from steer.models.devices import Gpu, take_device, visible
 from steer.train import parallel
 
@@ -22,11 +23,11 @@ def unpinned(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
-def taking(folder, name, gpus=TWO, leave=()):
-    """Take a device, tell which, and hold it until killed."""
+def taking(folder, name, gpus=TWO, leave=(), count=1):
+    """Take a device or several, tell which, and hold it until killed."""
 
     def work():
-        device = take_device(leave, lambda: gpus, folder / "locks", pause=0.01)
+        device = take_device(leave, lambda: gpus, folder / "locks", pause=0.01, count=count)
         (folder / name).write_text(os.environ["CUDA_VISIBLE_DEVICES"] if device.type == "cuda" else "cpu")
         time.sleep(60)
 
@@ -64,6 +65,25 @@ def test_devices_left_to_the_rollouts_are_not_taken(tmp_path):
     child = taking(tmp_path, "only", leave=(1,))
     assert told(tmp_path / "only") == "GPU-aa"
     end(child)
+
+
+def test_who_needs_several_holds_none_while_too_few_are_free(tmp_path):
+    """Else two such processes would wait for each other for ever."""
+    first = taking(tmp_path, "first")
+    assert told(tmp_path / "first") == "GPU-bb"
+    both = taking(tmp_path, "both", count=2)
+    time.sleep(0.2)
+    second = taking(tmp_path, "second")
+    assert told(tmp_path / "second") == "GPU-aa"
+    assert not (tmp_path / "both").exists()
+    end(first, second)
+    assert told(tmp_path / "both") == "GPU-bb,GPU-aa"
+    end(both)
+
+
+def test_more_devices_than_there_are_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="3 GPUs are asked for, 2 can be seen"):
+        take_device((), lambda: TWO, tmp_path / "locks", count=3)
 
 
 def test_a_child_of_the_process_does_not_free_its_device(tmp_path):
@@ -120,7 +140,7 @@ def test_a_process_of_several_stays_on_a_device_that_it_sees(monkeypatch, tmp_pa
 
 def test_an_evaluation_serves_from_the_device_it_took_not_from_a_training_runs(monkeypatch):
     given = []
-    monkeypatch.setattr("steer.engines.open.take_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr("steer.engines.open.take_device", lambda count: torch.device("cuda"))
     monkeypatch.setattr("steer.engines.open.check_installed", lambda settings: None)
     monkeypatch.setattr(
         "steer.engines.vllm.VllmEngine", lambda path, tokenizer, settings, **asked: given.append(settings)

@@ -151,10 +151,7 @@ def run_sections(wildcards):
 
 
 def gpus_of_run(wildcards):
-    """GPUs of a training job, those of vLLM's own processes among them: 0 where jobs run on the CPU."""
-    rollout, processes = CONFIG.rollout, CONFIG.training_for(wildcards.run).processes
-    beside = rollout.tensor_parallel if rollout.engine == "vllm" and rollout.placement == "own" else 0
-    return processes * (1 + beside) if CONFIG.hardware.gpus else 0
+    return CONFIG.gpus_of(wildcards.run)
 
 
 def measure_code(wildcards):

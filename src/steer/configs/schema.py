@@ -247,12 +247,6 @@ class Config(Section):
                 item = error.errors()[0]
                 key = ".".join(["methods", run, "training", *map(str, item["loc"])])
                 raise ValueError(f"key `{key}`: {item['msg'].removeprefix('Value error, ')}") from None
-            training = self.training_for(run)
-            if self.engine == "steer" and self.rollout.engine == "vllm" and training.temperature != 1 > training.top_p:
-                raise ValueError(
-                    f"run {run!r} samples at temperature {training.temperature:g} and top_p {training.top_p:g}: vLLM then "
-                    "tells no log-probability of the whole distribution; set one of them to 1, or `rollout.engine: local`"
-                )
             if chosen is not None and not kept:
                 raise ValueError(
                     f"evaluation.select_by chooses among kept models, and run {run!r} keeps none; set "
@@ -281,6 +275,12 @@ class Config(Section):
         """The training section with the run's own changes."""
         changes = self.methods[run].training if run in self.methods else {}
         return Training.model_validate({**self.training.model_dump(), **changes})
+
+    def gpus_of(self, run: str) -> int:
+        """GPUs of a training job, those of vLLM's own processes among them; 0 where jobs run on the CPU."""
+        apart = self.rollout.engine == "vllm" and self.rollout.placement == "own"
+        each = 1 + (self.rollout.tensor_parallel if apart else 0)
+        return self.training_for(run).processes * each if self.hardware.gpus else 0
 
     @property
     def runs(self) -> list[str]:

@@ -33,10 +33,9 @@ def serving(
     """
     check_installed(settings)
     if settings.engine == "vllm":
-        if settings.tensor_parallel == 1:
-            take_device()
-            # `rollout.devices` are a training run's: jobs that evaluate side by side would all serve from the first.
-            settings = settings.model_copy(update={"devices": None})
+        take_device(count=settings.tensor_parallel)
+        # `rollout.devices` are a training run's: jobs that evaluate side by side would all serve from the first.
+        settings = settings.model_copy(update={"devices": None})
         from steer.engines.vllm import VllmEngine
 
         asked = {"samples": samples, "tokens": tokens, "temperature": temperature}

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 
+from steer.errors import UserError
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -51,11 +53,12 @@ def take_device(
     gpus: Callable[[], list[Gpu]] = installed_gpus,
     folder: Path | None = None,
     pause: float = 5.0,
+    count: int = 1,
 ) -> torch.device:
-    """Lock the free GPU with most free memory and make it the only one this process and its children see.
+    """Lock the `count` free GPUs with most free memory and make them the only ones this process and its children see.
 
-    Waits while all are taken. The CPU where there is none, or torch is built without. `leave`: indices for others.
-    Call it before CUDA is used.
+    Waits while too few are free. The CPU where there is none, or torch is built without. `leave`: indices for others.
+    `UserError` where fewer than `count` are there at all. Call it before CUDA is used.
     """
     if torch.version.cuda is None and gpus is installed_gpus:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -63,29 +66,38 @@ def take_device(
     found = [gpu for gpu in visible(gpus(), setting) if gpu.index not in leave]
     if not found:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if len(found) == 1 and setting is not None:
+    if len(found) < count:
+        raise UserError(f"{count} GPUs are asked for, {len(found)} can be seen; lower `rollout.tensor_parallel`")
+    if len(found) == count and setting is not None:
         return torch.device("cuda")
     folder = folder or Path(os.environ.get("XDG_RUNTIME_DIR", tempfile.gettempdir())) / f"steer-devices-{os.getuid()}"
     folder.mkdir(parents=True, exist_ok=True)
     said = False
-    while (gpu := _locked(found, folder)) is None:
+    while not (held := _locked(found, folder, count)):
         if not said:
-            print(f"all {len(found)} GPUs are taken by other runs; waiting for one", file=sys.stderr)
+            print(f"{len(found)} GPUs, of which other runs leave fewer than {count}; waiting", file=sys.stderr)
         said = True
         time.sleep(pause)
         found = [gpu for gpu in visible(gpus(), setting) if gpu.index not in leave]
-    os.environ.update(CUDA_VISIBLE_DEVICES=gpu.uuid, CUDA_DEVICE_ORDER="PCI_BUS_ID")
+    os.environ.update(CUDA_VISIBLE_DEVICES=",".join(gpu.uuid for gpu in held), CUDA_DEVICE_ORDER="PCI_BUS_ID")
     return torch.device("cuda")
 
 
-def _locked(gpus: list[Gpu], folder: Path) -> Gpu | None:
-    """The first that could be locked, most free memory first."""
+def _locked(gpus: list[Gpu], folder: Path, count: int) -> list[Gpu]:
+    """The first `count` that could be locked, most free memory first; none where there are fewer."""
+    held: dict[int, Gpu] = {}
     for gpu in sorted(gpus, key=lambda gpu: (-gpu.free, gpu.index)):
-        # Never closed: that would give the lock back.
+        if len(held) == count:
+            break
+        # Closed by the process' end alone: that gives the lock back.
         file = os.open(folder / f"{gpu.uuid}.lock", os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return gpu
+            held[file] = gpu
         except BlockingIOError:
             os.close(file)
-    return None
+    if len(held) == count:
+        return list(held.values())
+    for file in held:  # another process that waits for several may need these
+        os.close(file)
+    return []

@@ -59,10 +59,11 @@ def _template(config: Config) -> list[str]:
 def _devices(config: Config) -> list[str]:
     gpus, found = config.hardware.gpus, []
     for run, key in _trainings(config).items():
-        processes = config.training_for(run).processes
-        if processes > gpus:
+        wanted, processes = config.gpus_of(run), config.training_for(run).processes
+        if wanted > gpus:
+            beside = "" if wanted == processes else f" and vLLM's own GPUs make {wanted}"
             found.append(
-                f"{key}.processes is {processes}, but hardware.gpus is {gpus}; lower the one or raise the other"
+                f"{key}.processes is {processes}{beside}, but hardware.gpus is {gpus}; lower the one or raise the other"
             )
     return found
 

@@ -229,7 +229,7 @@ def disk(config: Config, facts: Facts) -> Disk:
     if not config.methods:
         return Disk(0.0, 0.0, 2.0 * facts.parameters if config.model.path else 0.0)
     models = checkpoints = 0.0
-    at_once = max(1, config.hardware.gpus // max(config.training.processes, 1))
+    at_once = max(1, config.hardware.gpus // max(1, min(map(config.gpus_of, config.methods))))
     for run in config.methods:
         training = config.training_for(run)
         # The last model, and the kept ones; the best is a hard link of one of them.
