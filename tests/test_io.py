@@ -1,11 +1,14 @@
 """Files are whole or absent, and bad ones are named."""
 
+import errno
 import gzip
 import os
 from pathlib import Path
 
 import pytest
 
+from steer import cli
+from steer.data.problem import Problem
 from steer.errors import UserError
 from steer.io import atomic_directory, atomic_write, read_jsonl, write_jsonl
 
@@ -82,3 +85,56 @@ def test_a_folder_has_its_name_only_when_its_content_is_on_the_disk(tmp_path, mo
     renamed = happened.index("renamed")
     assert {Path(path).relative_to(folder).as_posix() for path in happened[:renamed]} == {".", "inner", "inner/weights"}
     assert happened[renamed + 1 :] == [str(tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("rows.jsonl", b'{"a": "\xff"}\n', "not UTF-8"),
+        ("rows.jsonl", b'{"a": 1}\n[1]\n', "line 2: expected an object, found list"),
+        ("rows.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000)[:12] + b"\xff" * 40, "not a whole gzip file"),
+    ],
+)
+def test_bytes_that_are_no_rows_are_named(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=said) as error:
+        read_jsonl(tmp_path / name)
+    assert str(tmp_path / name) in str(error.value)
+
+
+def test_a_row_that_is_no_problem_names_its_fields():
+    with pytest.raises(UserError, match=r"problem 'a': no field `benchmark`, .*unknown field `question`"):
+        Problem.from_json({"id": "a", "kind": "math", "question": "?"})
+
+
+@pytest.mark.parametrize(
+    ("made", "arguments", "said"),
+    [
+        ("folder/", ["config", "--config", "folder"], "folder: Is a directory; correct the path"),
+        ("folder/", ["config", "--config", "configs/nano.yaml", "--out", "folder"], "folder: Is a directory"),
+        ("file", ["config", "--config", "configs/nano.yaml", "--out", "file/x"], "file: File exists; correct the path"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(tmp_path, capsys, made, arguments, said):
+    (tmp_path / made).mkdir() if made.endswith("/") else (tmp_path / made).touch()
+    place = [str(tmp_path / word) if word.startswith(made.rstrip("/")) else word for word in arguments]
+    assert cli.main(place) == 2
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "No space left on device; free some space"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_a_full_disk_or_an_interruption_is_one_line(monkeypatch, capsys, raised, status, said):
+    def fails(*_):
+        raise raised
+
+    monkeypatch.setattr("steer.plan.resolve.config_from", fails)
+    assert cli.main(["config", "--config", "configs/nano.yaml"]) == status
+    assert said in capsys.readouterr().err

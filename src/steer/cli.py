@@ -1,12 +1,15 @@
 """The `steer` program. Each subcommand lives in the module that does its work and is imported only when called.
 
 A command module has `configure(parser)`, which adds its arguments, and `run(args)`, which returns an exit status
-or None. Users' mistakes (`UserError`) end in one line and status 2; anything else is a defect and shows its trace.
+or None. Users' mistakes (`UserError`) and what the system refuses (a full disk, a folder in a file's place) end in one
+line and status 2, an interruption in one line and status 130; anything else is a defect and shows its trace.
 """
 
 import argparse
+import errno
 import gc
 import importlib
+import os
 import sys
 from types import ModuleType
 
@@ -31,6 +34,22 @@ COMMANDS = {
     "dry": ("steer.plan.dry", "two training steps of configurations, with small random models on the CPU"),
     "verify": ("steer.verify.command", "verify answers or programs given on standard input"),
 }
+
+# What the machine refuses, and the remedy. Any other error of the system may be a defect of ours.
+FULL, PLACE, RIGHTS = "free some space", "correct the path", "change its permissions or take another place"
+REFUSED = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
+    **dict.fromkeys((errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG), PLACE),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), RIGHTS),
+}
+
+
+def _refusal(error: OSError) -> str:
+    """`<file>: <what the system says>; <remedy>`. A write into a full disk does not name its file."""
+    # Of a rename the second name is the one that was asked for.
+    name = error.filename if error.filename2 is None else error.filename2
+    place = f"{os.fsdecode(name)}: " if isinstance(name, (str, bytes, os.PathLike)) else ""
+    return f"{place}{error.strerror}; {REFUSED[error.errno]}"
 
 
 def _imported(path: str) -> ModuleType:
@@ -62,6 +81,14 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         return 1
+    except KeyboardInterrupt:
+        print(f"steer {args.command}: interrupted; give the same command again", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        print(f"steer {args.command}: {_refusal(error)}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

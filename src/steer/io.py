@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import uuid
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,12 +97,18 @@ def _read_jsonl(path: Path) -> Iterator[dict]:
                 if not line.strip():
                     continue
                 try:
-                    yield json.loads(line)
+                    row = json.loads(line)
                 except json.JSONDecodeError as error:
                     raise UserError(f"{path}, line {number}: not JSON ({error.msg}); mend or remove it") from None
+                if not isinstance(row, dict):
+                    found = type(row).__name__
+                    raise UserError(f"{path}, line {number}: expected an object, found {found}; mend or remove it")
+                yield row
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; make it first or correct the path") from None
-    except (gzip.BadGzipFile, EOFError):
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 (byte {error.object[error.start]:#04x}); write it in UTF-8") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         raise UserError(f"{path}: not a whole gzip file; delete it and make it again") from None
 
 

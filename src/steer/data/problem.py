@@ -1,7 +1,9 @@
 """The one form in which every benchmark and training row travels through the pipeline."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
+
+from steer.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -31,4 +33,12 @@ class Problem:
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Problem":
-        return cls(**row)
+        """The problem in a row of `data/*.jsonl`; a `UserError` names the row and the fields that are wrong in it."""
+        try:
+            return cls(**row)
+        except TypeError:
+            known = {field.name for field in fields(cls)}
+            lacks = [name for name in ("id", "benchmark", "kind", "prompt") if name not in row]
+            wrong = [f"no field `{name}`" for name in lacks] + [f"unknown field `{n}`" for n in row if n not in known]
+            said = ", ".join(wrong)
+            raise UserError(f"problem {row.get('id')!r}: {said}; make the data again with `steer data`") from None
