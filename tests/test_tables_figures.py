@@ -177,3 +177,12 @@ def test_a_method_looks_the_same_in_every_figure_and_unlike_the_others(whole):
                 looks.setdefault(line.get_label(), set()).add((line.get_color(), line.get_marker()))
     assert all(len(found) == 1 for found in looks.values())
     assert len({next(iter(found)) for found in looks.values()}) == len(looks)
+
+
+@pytest.mark.parametrize("kept", [lambda rows: [], lambda rows: rows[:-1], lambda rows: [*rows, rows[0]]])
+def test_verdicts_on_other_problems_than_the_data_holds_are_refused(folder, capsys, kept):
+    """An emptied or shortened file would give an accuracy over fewer questions without a word."""
+    path = folder / "verdicts" / "steer" / "seed0" / "synthetic-sum.jsonl.gz"
+    write_jsonl(path, kept(read_jsonl(path)))
+    assert tabulate(folder) == 2
+    assert "synthetic-sum.jsonl.gz: verdicts on other problems" in capsys.readouterr().err

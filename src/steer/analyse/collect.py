@@ -66,12 +66,13 @@ def collect(config: Config, folder: str | Path) -> Collected:
         raise UserError(f"{folder}: no such results folder; run the workflow first or correct --results")
     missing: list[str] = []
     runs, curves = _training(config, folder, missing)
-    gold, kinds = _problems(config, folder, missing)
+    problems, kinds = _problems(config, folder, missing)
     evaluated = [(run, 0) for run in config.evaluation.also] + [(r, s) for r in config.runs for s in config.seeds]
     rows: list[dict[str, Any]] = []
     for run, seed in evaluated:
         for benchmark in config.data.benchmarks:
-            rows += _evaluation(folder, run, seed, benchmark, kinds.get(benchmark, ""), gold, missing)
+            kind, gold = kinds.get(benchmark, ""), problems.get(benchmark)
+            rows += _evaluation(folder, run, seed, benchmark, kind, gold, missing)
     questions = pd.DataFrame(rows, columns=QUESTION_COLUMNS)
     return Collected(config, folder, _labels(config, runs), kinds, questions, curves, runs, missing)
 
@@ -111,8 +112,9 @@ def _training(
     return runs, pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["run", "seed", "step"])
 
 
-def _problems(config: Config, folder: Path, missing: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    gold: dict[str, str] = {}
+def _problems(config: Config, folder: Path, missing: list[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """(benchmark → id → gold answer, benchmark → kind) of the problems there are."""
+    gold: dict[str, dict[str, str]] = {}
     kinds: dict[str, str] = {}
     for benchmark in config.data.benchmarks:
         path = folder / "data" / f"{benchmark}.jsonl"
@@ -120,14 +122,15 @@ def _problems(config: Config, folder: Path, missing: list[str]) -> tuple[dict[st
             missing.append(f"benchmark {benchmark}: no problems, so it counts neither as math nor as code")
             continue
         for row in read_jsonl(path):
-            gold[row["id"]] = row.get("gold") or ""
+            gold.setdefault(benchmark, {})[row["id"]] = row.get("gold") or ""
             kinds[benchmark] = row["kind"]
     return gold, kinds
 
 
 def _evaluation(
-    folder: Path, run: str, seed: int, benchmark: str, kind: str, gold: dict[str, str], missing: list[str]
+    folder: Path, run: str, seed: int, benchmark: str, kind: str, gold: dict[str, str] | None, missing: list[str]
 ) -> list[dict[str, Any]]:
+    """A row a problem; `gold` has the benchmark's problems, None where there is no file of them."""
     place = Path(run) / f"seed{seed}" / f"{benchmark}.jsonl.gz"
     if not (folder / "verdicts" / place).is_file():
         missing.append(f"{run}, seed {seed}: no verdicts on {benchmark}")
@@ -139,11 +142,16 @@ def _evaluation(
         missing.append(f"{run}, seed {seed}: no responses on {benchmark}, so no lengths and truncation rates")
     key = {"run": run, "seed": seed, "benchmark": benchmark, "kind": kind}
     rows = []
-    for row in read_jsonl(folder / "verdicts" / place):
+    verdicts = read_jsonl(folder / "verdicts" / place)
+    # An emptied or shortened file would give an accuracy over fewer questions, which nothing would show.
+    if gold is not None and [row.get("id") for row in verdicts] != list(gold):
+        raise UserError(f"{folder / 'verdicts' / place}: verdicts on other problems than the data holds; grade again")
+    for row in verdicts:
         answered = responses.get(row["id"])
         if answered is not None and len(answered) != len(row["verdicts"]):
             raise UserError(f"{folder / 'verdicts' / place}: {row['id']} has another number of responses; grade again")
-        rows.append({**key, "id": row["id"], **_question(row["verdicts"], answered, kind, gold.get(row["id"], ""))})
+        answer = (gold or {}).get(row["id"], "")
+        rows.append({**key, "id": row["id"], **_question(row["verdicts"], answered, kind, answer)})
     return rows
 
 
