@@ -142,3 +142,22 @@ def test_the_environment_file_and_the_lock_agree():
     }
     assert set(listed) == wanted
     assert listed == {name: lock[name] for name in listed}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("data.benchmarks", ["sums", "sums"], "data.benchmarks must differ"),
+        ("evaluation.also", ["base", "base"], "evaluation.also must differ"),
+        ("seeds", [-1], "`seeds.0`"),
+        ("name", "..", "`name`"),
+        ("name", "cache", "another use"),
+        ("methods.a/b", {"method": "grpo"}, "`methods.a/b"),
+        ("external.two words", {"label": "x"}, "`external.two words"),
+        ("reward.correct", float("nan"), "`reward.correct`"),
+        ("training.lr", float("inf"), "`training.lr`"),
+    ],
+)
+def test_what_would_spoil_paths_or_numbers_is_refused(tmp_path, key, value, said):
+    with pytest.raises(UserError, match=said):
+        load_config(write(tmp_path, SMALL), {key: value})

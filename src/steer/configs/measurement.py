@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from steer.configs.model import Model, Positive, Section, Share
+from steer.configs.model import Model, Name, Positive, Section, Share
 
 
 class Measurement(Section):
@@ -21,7 +21,7 @@ class Measurement(Section):
         256, description="tokens a model of which the part of SGD's step that is their own is computed"
     )
     draws: Positive = Field(1000, description="bootstrap draws")
-    models: dict[str, Model] = Field(
+    models: dict[Name, Model] = Field(
         default_factory=dict, description="further base models, each trained by the same run and measured alike"
     )
 

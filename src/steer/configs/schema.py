@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from steer.configs.measurement import Measurement
 from steer.configs.model import Architecture as Architecture
-from steer.configs.model import Model, Positive, Section, Temperature
+from steer.configs.model import Model, Name, Positive, Section, Temperature
 from steer.configs.model import WarmStart as WarmStart
 
 
@@ -195,7 +195,7 @@ class Hardware(Section):
 
 
 class Config(Section):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = Field(description="results/<name>/ holds the results")
+    name: Name = Field(description="results/<name>/ holds the results")
     description: str = ""
     data: Data
     model: Model = Model()
@@ -205,9 +205,9 @@ class Config(Section):
     rollout: Rollout = Rollout()
     reward: Reward = Reward()
     evaluation: Evaluation
-    methods: dict[str, Run] = Field(default_factory=dict, description="runs to train, in the order of the tables")
-    external: dict[str, External] = Field(default_factory=dict)
-    seeds: list[int] = Field([0, 1])
+    methods: dict[Name, Run] = Field(default_factory=dict, description="runs to train, in the order of the tables")
+    external: dict[Name, External] = Field(default_factory=dict)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0, 1])
     measurement: Measurement | None = None
     threads: Threads = Threads()
     hardware: Hardware = Hardware()
@@ -226,8 +226,13 @@ class Config(Section):
         if (self.methods or self.external) and (self.training is None or not self.seeds or self.data.train is None):
             raise ValueError("methods need `training`, `data.train` and at least one of `seeds`")
         self._check_runs()
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError("seeds must differ from one another")
+        # What is listed twice would count twice in every mean and interval.
+        listed = {"seeds": self.seeds, "data.benchmarks": self.data.benchmarks, "evaluation.also": self.evaluation.also}
+        for key, values in listed.items():
+            if len(set(values)) != len(values):
+                raise ValueError(f"{key} must differ from one another")
+        if self.name in ("cache", "reference"):
+            raise ValueError(f"name: results/{self.name}/ has another use; take another name")
         reserved = {"base", "oracle"} & (set(self.methods) | set(self.external))
         if reserved or set(self.methods) & set(self.external):
             raise ValueError("a run's name must be its own, and neither `base` nor `oracle`")
