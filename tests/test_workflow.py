@@ -131,6 +131,26 @@ def test_a_changed_value_trains_only_the_run_it_belongs_to(project):
     assert planned["generate"] == 2
 
 
+def test_what_a_result_does_not_depend_on_trains_nothing(project):
+    project.configure(
+        training={**PICO["training"], "checkpoint_every": 1, "checkpoints_kept": 5}, reward={"verifier_workers": 1}
+    )
+    assert set(project.planned()) <= {"tabulate", "plot", "report"}
+    project.configure(reward={"correct": 2.0})
+    assert set(project.planned()) == {"train", "generate", "grade", "tabulate", "plot", "report"}
+
+
+def test_a_changed_label_or_description_reaches_the_page(project):
+    project.configure(description="another")
+    assert set(project.planned()) == {"report"}
+    project.configure()
+    project.edit("configs/methods/grpo.yaml", "\ndescription: what it is\n")
+    assert project.planned() == {}
+    path = project.root / "configs/methods/grpo.yaml"
+    path.write_text(path.read_text().replace("label: GRPO", "label: renamed"))
+    assert set(project.planned()) == {"tabulate", "plot", "report"}
+
+
 def test_an_edited_plot_only_draws_again(project):
     project.edit("src/steer/figures/FE_policy_entropy.py", "\n# changed\n")
     assert set(project.planned()) == {"plot", "report"}

@@ -25,10 +25,13 @@ OVERRIDES = flatten(dict(workflow.config_settings.config or {}))
 
 try:
     CONFIG = load_config(CONFIG_FILE, OVERRIDES)
-    METHODS = {name: method_settings(run.method or name, run.set)[0] for name, run in CONFIG.methods.items()}
+    SETTINGS = {name: method_settings(run.method or name, run.set) for name, run in CONFIG.methods.items()}
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+METHODS = {name: slots for name, (slots, _) in SETTINGS.items()}
+# What tables and figures call the runs that the configuration gives no label.
+LABELS = {name: about.get("label") for name, (_, about) in SETTINGS.items()}
 # What Snakemake's own report says of each figure, and under which heading.
 ABOUT_FIGURES = about_figures()
 config["figures"] = {name: about.summary for name, about in ABOUT_FIGURES.items()}
@@ -36,6 +39,8 @@ FIGURES = wanted(CONFIG)
 RESULTS = f"results/{CONFIG.name}"
 BENCHMARKS = CONFIG.data.benchmarks
 SECTIONS = CONFIG.model_dump(mode="json")
+# Of `reward`, what verdicts depend on.
+JUDGED = {key: SECTIONS["reward"][key] for key in ("code_time_limit_s", "code_memory_limit_mb", "require")}
 # Every (run, seed) that is evaluated; base and oracle have the one seed 0.
 TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds]
 EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
@@ -138,10 +143,15 @@ def model_argument(wildcards, input):
 
 def run_sections(wildcards):
     """The part of the configuration that a run's result depends on: a change elsewhere does not train again."""
+    training = CONFIG.training_for(wildcards.run).model_dump()
+    # What is kept of a run that is under way; which of it is the best decides about the model only where asked for.
+    kept = ["checkpoints_kept"]
+    if training["final_model"] == "last":
+        kept += ["checkpoint_every", "checkpoint_metric"]
     return {
         "method": METHODS[wildcards.run],
-        "training": CONFIG.training_for(wildcards.run).model_dump(),
-        "reward": SECTIONS["reward"],
+        "training": {key: value for key, value in training.items() if key not in kept},
+        "reward": {key: value for key, value in SECTIONS["reward"].items() if key != "verifier_workers"},
         "rollout": SECTIONS["rollout"],
         "model": [CONFIG.model.path, CONFIG.model.revision, SECTIONS["model"]["lora"]],
         "threads": CONFIG.threads.train,

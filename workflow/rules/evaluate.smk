@@ -48,7 +48,7 @@ rule grade:
     params:
         config=f"{RESULTS}/config.yaml",
         code=code_version("verify", "grade"),
-        reward=SECTIONS["reward"],
+        reward=JUDGED,
         data=folder_of_data,
         generations=lambda wildcards, input: Path(input.generations[0]).parent,
         verdicts="results/cache/verdicts",
@@ -76,7 +76,7 @@ rule validate:
         code=code_version("models", "engines", "generate", "verify", "grade"),
         evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key not in ("also", "prune")},
         rollout=SECTIONS["rollout"],
-        reward=SECTIONS["reward"],
+        reward=JUDGED,
         verdicts="results/cache/verdicts",
         model=lambda wildcards, input: f"{input.models}/step{wildcards.step}",
     shell:

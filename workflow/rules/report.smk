@@ -37,6 +37,7 @@ rule tabulate:
                 "reward",
             )
         },
+        labels=LABELS,
         results=subpath(output[0], parent=True),
     shell:
         "steer tabulate --config {params.config} --results {params.results} --out {output} > {log} 2>&1"
@@ -79,6 +80,8 @@ rule report:
         "../../environment.yml"
     params:
         config=f"{RESULTS}/config.yaml",
+        # The page shows the whole configuration.
+        sections=SECTIONS,
         results=subpath(output[0], ancestor=2),
     shell:
         "steer report --config {params.config} --results {params.results} --out {output} > {log} 2>&1"

@@ -16,6 +16,7 @@ from steer.configs.load import read_yaml
 from steer.configs.schema import Config
 from steer.errors import UserError
 from steer.io import read_jsonl
+from steer.methods.load import method_settings
 
 BESIDE = ("base", "oracle")
 VERDICTS = ("correct", "wrong", "unverifiable")
@@ -80,9 +81,13 @@ def collect(config: Config, folder: str | Path) -> Collected:
 def _labels(config: Config, runs: dict[tuple[str, int], dict[str, Any]]) -> dict[str, str]:
     labels = {"base": "base"} if "base" in config.evaluation.also else {}
     for run in config.runs:
+        # A label that was mended in the method's file holds for runs that were trained before.
+        entry = config.methods.get(run)
+        if entry is not None:
+            labels[run] = entry.label or method_settings(entry.method or run)[1].get("label", run)
+            continue
         said = next((about["label"] for (name, _), about in runs.items() if name == run and about.get("label")), run)
-        given = (config.methods.get(run) or config.external[run]).label
-        labels[run] = given or said
+        labels[run] = config.external[run].label or said
     return labels | ({"oracle": "oracle"} if "oracle" in config.evaluation.also else {})
 
 

@@ -3,6 +3,7 @@
 Nothing here stops the page: a file that is missing or unreadable becomes a line of `Contents.missing`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 from steer.configs.schema import Config
 from steer.errors import UserError
 from steer.io import read_jsonl
+from steer.methods.load import method_settings
 from steer.report.figures import Figure, find_figures
 from steer.report.tables import DataFile, Table, data_files, read_tables
 
@@ -110,6 +112,10 @@ def _label(config: Config, name: str, seeds: list[Seed]) -> str:
     entry = config.methods.get(name) or config.external.get(name)
     if entry and entry.label:
         return entry.label
+    if name in config.methods:
+        # As in the tables: a label that was mended in the method's file holds for earlier runs, too.
+        with suppress(UserError):
+            return method_settings(config.methods[name].method or name)[1].get("label", name)
     for seed in seeds:
         if isinstance(seed.info.get("label"), str):
             return seed.info["label"]

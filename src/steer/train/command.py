@@ -179,9 +179,12 @@ def versions() -> dict[str, str]:
 
 def _fingerprint(settings: dict, args: argparse.Namespace, revision: str | None) -> str:
     training = {key: value for key, value in settings["training"].items() if key not in BOOKKEEPING}
+    reward = {key: value for key, value in settings["reward"].items() if key != "verifier_workers"}
     # Of a folder the weights themselves count (`_inputs`).
     base = {} if Path(args.model).is_dir() else {"base": [args.model, revision]}
-    return fingerprint({**settings, **base, "training": training, "threads": args.threads}, _inputs(args))
+    return fingerprint(
+        {**settings, **base, "training": training, "reward": reward, "threads": args.threads}, _inputs(args)
+    )
 
 
 def _inputs(args: argparse.Namespace) -> list[Path]:
