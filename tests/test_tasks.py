@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from steer import cli
 from steer.data.tasks import FAMILIES, distinct_problems, make_problems
 from steer.data.tasks.noise import corrupt, noisy_solution
 from steer.errors import UserError
@@ -81,3 +82,17 @@ def test_corruption_changes_one_symbol_into_another_of_its_kind():
 def test_an_unknown_family_names_the_nearest():
     with pytest.raises(UserError, match="did you mean 'sums'"):
         next(make_problems("summs", "train", 0))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("data.benchmarks=[summs]", "key `data.benchmarks`: no synthetic family 'summs'; did you mean 'sums'"),
+        ("evaluation.samples={sum: 32}", "key `evaluation.samples`: no benchmark 'sum'; did you mean 'sums'"),
+    ],
+)
+def test_a_misspelt_benchmark_is_said_before_anything_runs(change, said, capsys):
+    """Else `default` would stand in for its number of samples."""
+    assert cli.main(["config", "--config", "configs/nano.yaml", "--set", change]) == 2
+    assert said in capsys.readouterr().err
+    assert cli.main(["config", "--config", "configs/nano.yaml", "--set", "evaluation.samples={aime24: 32}"]) == 0

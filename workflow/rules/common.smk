@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from snakemake.exceptions import WorkflowError
 
 from steer.configs.load import dump, flatten, load_config
+from steer.data.known import check_names
 from steer.errors import UserError
 from steer.figures.wanted import about_figures, wanted
 from steer.io import atomic_write
@@ -25,6 +26,7 @@ OVERRIDES = flatten(dict(workflow.config_settings.config or {}))
 
 try:
     CONFIG = load_config(CONFIG_FILE, OVERRIDES)
+    check_names(CONFIG, CONFIG_FILE)
     SETTINGS = {name: method_settings(run.method or name, run.set) for name, run in CONFIG.methods.items()}
 except UserError as error:
     raise WorkflowError(str(error)) from None

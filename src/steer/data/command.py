@@ -7,7 +7,7 @@ import json
 import random
 from pathlib import Path
 
-from steer.configs.load import add_config_argument, config_from, nearest
+from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import Config
 from steer.data.problem import Problem
 from steer.data.tasks import FAMILIES, distinct_problems
@@ -41,8 +41,6 @@ def evaluation_problems(config: Config, name: str) -> list[Problem]:
     """The problems of one benchmark of the configuration."""
     data = config.data
     if data.source == "synthetic":
-        if name not in FAMILIES:
-            raise UserError(f"data.benchmarks: no synthetic family {name!r}{nearest(name, FAMILIES)}")
         return distinct_problems(name, "evaluation", data.seed, data.rows or 64)
     from steer.data.benchmarks import load_benchmark
 

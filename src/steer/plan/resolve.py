@@ -1,4 +1,4 @@
-"""`steer config`: check a configuration (methods included) and write it fully resolved."""
+"""`steer config`: check a configuration (methods and names of benchmarks included) and write it fully resolved."""
 
 import argparse
 
@@ -13,9 +13,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from steer.data.known import check_names
     from steer.methods.load import method_settings
 
     config = config_from(args)
+    check_names(config, args.config)
     for name, entry in config.methods.items():
         try:
             method_settings(entry.method or name, entry.set)

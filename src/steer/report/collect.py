@@ -3,7 +3,7 @@
 Nothing here stops the page: a file that is missing or unreadable becomes a line of `Contents.missing`.
 """
 
-from contextlib import suppress
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import yaml
 from steer.configs.schema import Config
 from steer.errors import UserError
 from steer.io import read_jsonl
-from steer.methods.load import method_settings
 from steer.report.figures import Figure, find_figures
 from steer.report.tables import DataFile, Table, data_files, read_tables
 
@@ -54,12 +53,22 @@ class Contents:
 def collect(config: Config, root: Path) -> Contents:
     """Read runs, tables and figures under `root`, in the order of the configuration."""
     missing: list[str] = []
-    runs = [_run(config, root, name, missing) for name in _run_names(config, root)]
+    tabulated = _labels(root / "tables" / "tables.json")
+    runs = [_run(config, root, name, tabulated, missing) for name in _run_names(config, root)]
     tables = read_tables(root / "tables", missing)
     figures = find_figures(root / "figures", missing)
     if not any(run.trained and run.seeds for run in runs):
         missing.append("runs/: no training run, so there are no training curves")
     return Contents(config, root, runs, tables, figures, data_files(root / "tables"), missing)
+
+
+def _labels(path: Path) -> dict[str, str]:
+    """What the tables call the runs; nothing where there are none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["labels"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def rows_or_note(path: Path, missing: list[str]) -> list[dict[str, Any]]:
@@ -85,9 +94,9 @@ def _run_names(config: Config, root: Path) -> list[str]:
     return [*extra, *config.runs, *sorted(stored - set(extra) - set(config.runs))]
 
 
-def _run(config: Config, root: Path, name: str, missing: list[str]) -> Run:
+def _run(config: Config, root: Path, name: str, tabulated: dict[str, str], missing: list[str]) -> Run:
     seeds = [_seed(number, folder, missing) for number, folder in seed_folders(root / "runs" / name)]
-    label = _label(config, name, seeds)
+    label = _label(config, name, seeds, tabulated)
     if name in config.runs:
         absent = [str(k) for k in config.seeds if k not in {seed.seed for seed in seeds}]
         if absent:
@@ -108,14 +117,12 @@ def _seed(number: int, folder: Path, missing: list[str]) -> Seed:
     return Seed(number, folder, info if isinstance(info, dict) else {}, [by_step[s] for s in sorted(by_step)])
 
 
-def _label(config: Config, name: str, seeds: list[Seed]) -> str:
+def _label(config: Config, name: str, seeds: list[Seed], tabulated: dict[str, str]) -> str:
     entry = config.methods.get(name) or config.external.get(name)
     if entry and entry.label:
         return entry.label
-    if name in config.methods:
-        # As in the tables: a label that was mended in the method's file holds for earlier runs, too.
-        with suppress(UserError):
-            return method_settings(config.methods[name].method or name)[1].get("label", name)
+    if name in config.methods and name in tabulated:
+        return tabulated[name]  # of the method's file, also where that was mended after the run
     for seed in seeds:
         if isinstance(seed.info.get("label"), str):
             return seed.info["label"]
