@@ -264,9 +264,30 @@ def test_the_jobs_counted_are_those_that_snakemake_plans_from_scratch(name):
     assert jobs(load_config(name)) == planned_by_snakemake(name)
 
 
+def dry_job(rule, configuration, **changes):
+    """What Snakemake says of the first job of a rule."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "2", "--configfile", configuration]
+    sections = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+    told = subprocess.run([*command, "--config", *sections], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    return told.stdout.partition(f"\nrule {rule}:")[2].partition("\n\n")[0]
+
+
+@pytest.mark.slow
 def test_a_training_job_counts_the_gpus_of_vllms_own_processes():
-    rollout = json.dumps({"engine": "vllm", "placement": "own", "devices": [1]})
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "2", "--configfile", "configs/gpu-small.yaml"]
-    told = subprocess.run([*command, "--config", f"rollout={rollout}", "seeds=[0]"], capture_output=True, text=True)
-    job = told.stdout.partition("\nrule train:")[2].partition("\n\n")[0]
-    assert "gpu=2" in job, told.stderr
+    rollout = {"engine": "vllm", "placement": "own", "devices": [1]}
+    assert "gpu=2" in dry_job("train", "configs/gpu-small.yaml", rollout=rollout, seeds=[0])
+
+
+@pytest.mark.slow
+def test_rows_and_weights_on_this_machine_are_inputs(tmp_path):
+    """Else an edited file would leave everything that was made from it as it is."""
+    for name in ("rows/math/a.jsonl", "model/config.json"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("{}")
+    data = {"data_dir": f"{tmp_path}/rows"}
+    assert f"{tmp_path}/rows/math/a.jsonl" in dry_job("data", "configs/real.yaml", data=data)
+    model = {"path": f"{tmp_path}/model"}
+    for rule in ("train", "generate"):
+        inputs = dry_job(rule, "configs/gpu-small.yaml", model=model, seeds=[0]).partition("output:")[0]
+        assert f"{tmp_path}/model" in inputs, rule

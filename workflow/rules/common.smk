@@ -110,14 +110,21 @@ def run_code(wildcards):
     )
 
 
+def files_of_data(wildcards):
+    """The files that benchmarks and training rows are read from, where they lie on this machine."""
+    folder = CONFIG.data.data_dir
+    return sorted(str(path) for path in Path(folder).rglob("*") if path.is_file()) if folder else []
+
+
 def of_runs(pattern, pairs):
     """`pattern` under results, for every (run, seed) of `pairs`."""
     return [f"{RESULTS}/{pattern.format(run=run, seed=seed)}" for run, seed in pairs]
 
 
 def base_model(wildcards):
-    """The folder of the warm start, or nothing when the base model comes from elsewhere."""
-    return [] if CONFIG.model.path else [f"{RESULTS}/base_model"]
+    """The folder of the warm start or of a model on this machine; nothing when the model comes from the hub."""
+    path = CONFIG.model.path or f"{RESULTS}/base_model"
+    return [path] if CONFIG.model.path is None or Path(path).is_dir() else []
 
 
 def evaluated_model(wildcards):

@@ -4,6 +4,7 @@
 rule data:
     input:
         code=code("data"),
+        rows=files_of_data,
     output:
         evaluation=expand(f"{RESULTS}/data/{{benchmark}}.jsonl", benchmark=BENCHMARKS),
         train=f"{RESULTS}/data/train.jsonl",
