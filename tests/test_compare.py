@@ -1,6 +1,7 @@
 """`steer compare`: two main tables side by side, whichever rows they have."""
 
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -32,6 +33,23 @@ def test_a_missing_table_is_named(tmp_path, capsys, missing):
         write(tmp_path / name, [])
     assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 2
     assert f"{missing}/tables/T*_main_results.csv: no such table" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "no column `label`"),
+        (b"name,average\nx,1\n", "no column `label`"),
+        (b"run,label\n\xff,x\n", "no readable table"),
+    ],
+)
+def test_a_damaged_table_is_one_line(tmp_path, capsys, content, said):
+    for name in "ab":
+        write(tmp_path / name, [])
+    (tmp_path / "b" / "tables" / "T3_main_results.csv").write_bytes(content)
+    assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "b/tables/T3_main_results.csv: " + said in error and "\n" not in error
 
 
 HEAD = "run,label,gain,entropy_last,entropy_change,pass_gain"
@@ -73,3 +91,12 @@ def test_runs_that_a_folder_lacks_are_left_out_and_none_at_all_is_said(tmp_path,
     assert "e/tables/T0_claims.csv: no such table" in capsys.readouterr().err
     assert cli.main(["compare", *folders[:2], "--csv", "x.csv"]) == 2
     assert "three of them or more" in capsys.readouterr().err
+
+
+def test_pass_at_different_k_is_not_averaged(tmp_path, capsys):
+    folders = [claims(tmp_path / str(k), "grpo,GRPO,0.1,0.2,-0.5,0.01") for k in "abc"]
+    for folder, k in zip(folders, (4, 4, 8), strict=True):
+        path = Path(folder, "tables", "T0_claims.csv")
+        path.write_text(f"{HEAD},pass_k\ngrpo,GRPO,0.1,0.2,-0.5,0.01,{k}\n")
+    assert cli.main(["compare", *folders]) == 2
+    assert "pass@k is of k 4, 8" in capsys.readouterr().err

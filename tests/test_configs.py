@@ -108,6 +108,7 @@ def test_a_run_may_change_training_keys_for_itself(tmp_path):
         (("name: small", "nmae: small"), r"key `name` is missing"),
         (("steps: 2", "steps: 0"), r"key `training\.steps`: .*greater than 0 \(got 0\)"),
         (("prompts: 4", "prompts: 5"), r"key `training`: prompts \(5\) must be a multiple of updates \(2\)"),
+        (("{set: {weight.minimum: 0.5}}", "{training: {stepz: 2}}"), r"unknown key `methods\.steer\.training\.stepz`"),
         (("grpo: ,", "base: ,"), "neither `base` nor `oracle`"),
         (("benchmarks: [sums]", "benchmarks: []"), r"key `data\.benchmarks`"),
         (("data: {", "data: {{"), "not valid YAML"),

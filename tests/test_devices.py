@@ -140,7 +140,12 @@ def test_a_process_of_several_stays_on_a_device_that_it_sees(monkeypatch, tmp_pa
 
 def test_an_evaluation_serves_from_the_device_it_took_not_from_a_training_runs(monkeypatch):
     given = []
-    monkeypatch.setattr("steer.engines.open.take_device", lambda count: torch.device("cuda"))
+
+    def take(leave, count):
+        assert (leave, count) == ([7], 1)
+        return torch.device("cuda")
+
+    monkeypatch.setattr("steer.engines.open.take_device", take)
     monkeypatch.setattr("steer.engines.open.check_installed", lambda settings: None)
     monkeypatch.setattr(
         "steer.engines.vllm.VllmEngine", lambda path, tokenizer, settings, **asked: given.append(settings)

@@ -186,3 +186,11 @@ def test_verdicts_on_other_problems_than_the_data_holds_are_refused(folder, caps
     write_jsonl(path, kept(read_jsonl(path)))
     assert tabulate(folder) == 2
     assert "synthetic-sum.jsonl.gz: verdicts on other problems" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "content"), [("training_curves.csv", ""), ("tables.json", "{"), ("tables.json", "")])
+def test_a_damaged_table_ends_a_plot_in_one_line(folder, capsys, name, content):
+    (folder / "tables" / name).write_text(content)
+    assert plot(folder, "FE_policy_entropy") == 2
+    error = capsys.readouterr().err.strip()
+    assert f"{name}: no" in error and "steer tabulate" in error and "\n" not in error

@@ -69,3 +69,16 @@ def test_once_prints_every_run(results, capsys):
 def test_a_folder_that_holds_no_results_is_one_line(tmp_path, capsys):
     assert main(["watch", str(tmp_path), "--once"]) == 2
     assert "no config.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe\n", b"[1, 2]\n"])
+def test_a_damaged_line_ends_what_is_read_of_a_run(results, damage):
+    live(results, "steer", [line(1), line(2)])
+    (path,) = (results / "checkpoints" / "steer").rglob("metrics.jsonl")
+    path.write_bytes(path.read_bytes() + damage)
+    assert states(results)["steer"].step == 2
+
+
+def test_a_pause_of_no_length_is_refused(results, capsys):
+    assert main(["watch", str(results), "--every", "-1"]) == 2
+    assert "--every is -1; give a number of seconds above 0" in capsys.readouterr().err

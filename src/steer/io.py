@@ -1,5 +1,6 @@
 """Files that are either whole or absent: every writer goes through a temporary sibling and a rename."""
 
+import csv
 import errno
 import glob
 import gzip
@@ -124,3 +125,21 @@ def _link(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+def read_runs(path: str | os.PathLike, columns: Iterable[str] = ()) -> dict[str, dict[str, str]]:
+    """The rows of a table with a row a run, as text, by run; a `UserError` where it has no such rows or columns."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such table; run the experiment or `steer tabulate` first")
+    remedy = "make it again with `steer tabulate`"
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            names, rows = set(reader.fieldnames or ()), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: no readable table ({error}); {remedy}") from None
+    lacking = {"run", "label", *columns} - names
+    if lacking:
+        raise UserError(f"{path}: no column `{min(lacking)}`; {remedy}")
+    return {row["run"]: row for row in rows}

@@ -40,7 +40,7 @@ def step_times(collected: Collected) -> pd.DataFrame:
 
 def step_time_table(collected: Collected, frame: pd.DataFrame) -> Table:
     """Seconds of a step by run, beside the first run, and the share of each phase."""
-    shown = [phase for phase in PHASES if (frame[f"share_{phase}"] > 0).any()]
+    shown = [phase for phase in PHASES if (frame[f"share_{phase}"] > 5e-4).any()]
     memory = frame["memory_gb"].notna().any()
     header = ["method", "steps", "seconds a step", "times the first", *(f"{phase}, %" for phase in shown)]
     header += ["memory, GB"] if memory else []

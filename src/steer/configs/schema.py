@@ -251,6 +251,8 @@ class Config(Section):
             except ValidationError as error:
                 item = error.errors()[0]
                 key = ".".join(["methods", run, "training", *map(str, item["loc"])])
+                if item["type"] == "extra_forbidden":
+                    raise ValueError(f"unknown key `{key}`; valid are those of `training`") from None
                 raise ValueError(f"key `{key}`: {item['msg'].removeprefix('Value error, ')}") from None
             if chosen is not None and not kept:
                 raise ValueError(

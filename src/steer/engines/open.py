@@ -33,8 +33,8 @@ def serving(
     """
     check_installed(settings)
     if settings.engine == "vllm":
-        take_device(count=settings.tensor_parallel)
-        # `rollout.devices` are a training run's: jobs that evaluate side by side would all serve from the first.
+        # `rollout.devices` are the training runs': jobs that evaluate side by side would all serve from the first.
+        take_device(leave=settings.devices or (), count=settings.tensor_parallel)
         settings = settings.model_copy(update={"devices": None})
         from steer.engines.vllm import VllmEngine
 

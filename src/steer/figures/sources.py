@@ -31,7 +31,10 @@ class Sources:
                 f"{path}: no such table; run `steer tabulate` first, correct --tables, or take a configuration with "
                 "runs for it (docs/tables.md)"
             )
-        return pd.read_csv(path, dtype={"run": str, "label": str, "column": str})
+        try:
+            return pd.read_csv(path, dtype={"run": str, "label": str, "column": str})
+        except (ValueError, UnicodeDecodeError) as error:  # pandas' errors of an empty or damaged file are the first
+            raise UserError(f"{path}: no readable table ({error}); make it again with `steer tabulate`") from None
 
     @property
     def about(self) -> dict[str, Any]:
@@ -39,7 +42,10 @@ class Sources:
         path = self.folder / "tables.json"
         if not path.is_file():
             raise UserError(f"{path}: no such file; run `steer tabulate` first or correct --tables")
-        return json.loads(path.read_text(encoding="utf-8"))
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{path}: not JSON ({error}); make it again with `steer tabulate`") from None
 
     @property
     def labels(self) -> dict[str, str]:

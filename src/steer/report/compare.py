@@ -2,10 +2,10 @@
 folders, what repeats from one to the next."""
 
 import argparse
-import csv
 from pathlib import Path
 
 from steer.errors import UserError
+from steer.io import read_runs
 from steer.report import replicates
 
 TABLE = "T*_main_results.csv"
@@ -34,11 +34,8 @@ def run(args: argparse.Namespace) -> None:
 
 def read(folder: str) -> dict[str, dict[str, str]]:
     """Rows of the folder's main table by run."""
-    path = next(Path(folder, "tables").glob(TABLE), None)
-    if path is None:
-        raise UserError(f"{folder}/tables/{TABLE}: no such table; run the experiment or `steer tabulate` first")
-    with open(path, newline="", encoding="utf-8") as file:
-        return {row["run"]: row for row in csv.DictReader(file)}
+    tables = Path(folder, "tables")
+    return read_runs(next(tables.glob(TABLE), tables / TABLE))
 
 
 def side_by_side(ours: dict, reference: dict, our_name: str, reference_name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from steer.analyse.statistics import LEVEL, t_quantile
 from steer.errors import UserError
-from steer.io import atomic_write
+from steer.io import atomic_write, read_runs
 
 TABLE = "T0_claims.csv"
 # Column of the claims, how it is called here, and the factor to the unit shown.
@@ -25,23 +25,17 @@ SHOWN = {
 }
 
 
-def read(folder: str) -> dict[str, dict[str, str]]:
-    """Rows of the folder's claims by run."""
-    path = Path(folder, "tables", TABLE)
-    if not path.is_file():
-        raise UserError(f"{path}: no such table; run the experiment or `steer tabulate` first")
-    with open(path, newline="", encoding="utf-8") as file:
-        return {row["run"]: row for row in csv.DictReader(file)}
-
-
 def over_folders(folders: list[str]) -> list[dict[str, Any]]:
     """A row for every run that all folders have, and for what it does beyond the first of them: `run`, `label`,
     `against`, `what`, `mean`, `low`, `high` (NaN from one folder) and `values`, one a folder."""
-    tables = [read(folder) for folder in folders]
+    tables = [read_runs(Path(folder, "tables", TABLE), SHOWN) for folder in folders]
     runs = [run for run in tables[0] if all(run in table for table in tables)]
     if not runs:
         raise UserError(f"{', '.join(folders)}: no run is in all of them")
-    rows, samples = [], tables[0][runs[0]].get("pass_k") or "k"
+    rows, samples = [], {table[runs[0]].get("pass_k") or "k" for table in tables}
+    if len(samples) > 1:
+        raise UserError(f"{', '.join(folders)}: pass@k is of k {', '.join(sorted(samples))}; compare folders of one k")
+    samples = samples.pop()
     for column, (what, scale) in SHOWN.items():
         values = {run: [scale * float(table[run][column] or "nan") for table in tables] for run in runs}
         against = [(run, "", values[run]) for run in runs]

@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> None:
     from rich.live import Live
 
     results = Path(args.results)
+    if not args.every > 0:
+        raise UserError(f"--every is {args.every:g}; give a number of seconds above 0")
     if not (results / "config.yaml").is_file():
         raise UserError(f"{results}: no config.yaml there; start the experiment first or correct the folder")
     config = load_config(results / "config.yaml")
@@ -98,15 +100,18 @@ def _modified(path: Path) -> float:
 def _lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a file that may be written to, or taken away, at this moment."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return []
     found = []
     for line in text.splitlines():
         try:
-            found.append(json.loads(line))
+            row = json.loads(line)
         except json.JSONDecodeError:
             break
+        if not isinstance(row, dict):
+            break
+        found.append(row)
     return found
 
 
