@@ -46,7 +46,10 @@ class Layout:
 def fits(model: PreTrainedModel) -> bool:
     """Whether the model can be run this way; where it uses torch's attention, it is set to use ours from now on."""
     config = model.config
-    if set(getattr(config, "layer_types", None) or ["full_attention"]) != {"full_attention"}:
+    kinds = getattr(config, "layer_types", None)
+    # Mistral, Phi-3 and others name no types of layers: where a window is set, all of theirs have it.
+    windowed = not kinds and bool(getattr(config, "sliding_window", None))
+    if windowed or set(kinds or ["full_attention"]) != {"full_attention"}:
         return False
     if config._attn_implementation == "sdpa" and model._supports_attention_backend:
         model.set_attn_implementation(NAME)

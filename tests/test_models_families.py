@@ -1,0 +1,48 @@
+"""What models of other families do, and Qwen2 does not: either it is computed as they compute it, or it is refused."""
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from steer.configs.schema import Training
+from steer.models.forward import Sequences
+from steer.models.statistics import policy_statistics
+
+SIZES = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "pad_token_id": 0,
+    "bos_token_id": None,
+    "eos_token_id": 1,
+}
+
+
+def spread(family, **settings):
+    """A random model whose attention tells tokens apart."""
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **SIZES, **settings)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(4)
+    return model
+
+
+@pytest.mark.parametrize("window", [None, 4])
+@pytest.mark.parametrize("family", ["mistral", "phi3", "qwen2"])
+def test_a_window_of_attention_is_kept_to(family, window):
+    """Also where no types of layers say so. Beside the model's own forward pass, one by one."""
+    switch = {"use_sliding_window": window is not None, "max_window_layers": 0} if family == "qwen2" else {}
+    model = spread(family, sliding_window=window, **switch)
+    prompts, responses = [[5, 6, 7] * 4, [5, 6, 7] * 4, [9]], [[8, 9, 10], [11] * 7, [12, 13, 14, 15, 16, 17]]
+    batch = Sequences.from_lists(prompts, responses, 0)
+    with torch.no_grad():
+        found = policy_statistics(model, batch, Training(steps=1, prompts=1, updates=1))
+        for row, (prompt, response) in enumerate(zip(prompts, responses, strict=True)):
+            log_pi = model(input_ids=torch.tensor([prompt + response])).logits[0].log_softmax(-1)
+            expected = [log_pi[len(prompt) - 1 + t, token] for t, token in enumerate(response)]
+            assert torch.allclose(found.logprob[row, : len(response)], torch.stack(expected), atol=1e-5)
