@@ -5,7 +5,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from steer.configs.schema import Training
+from steer.errors import UserError
 from steer.models.forward import Sequences
+from steer.models.load import load_model
 from steer.models.statistics import policy_statistics
 
 SIZES = {
@@ -46,3 +48,26 @@ def test_a_window_of_attention_is_kept_to(family, window):
             log_pi = model(input_ids=torch.tensor([prompt + response])).logits[0].log_softmax(-1)
             expected = [log_pi[len(prompt) - 1 + t, token] for t, token in enumerate(response)]
             assert torch.allclose(found.logprob[row, : len(response)], torch.stack(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "served"),
+    [
+        ("llama", {"head_dim": 16}, True),
+        ("qwen3", {}, True),
+        ("mistral", {}, True),
+        ("granite", {"logits_scaling": 8.0}, False),
+        ("cohere", {"logit_scale": 0.0625}, False),
+        ("gemma2", {"final_logit_softcapping": 30.0, "head_dim": 8}, False),
+        ("gpt2", {}, False),
+    ],
+)
+def test_logits_that_are_not_the_heads_product_are_refused(family, settings, served, tmp_path):
+    """Statistics and samples of such a model would be those of another distribution."""
+    spread(family, **settings).save_pretrained(tmp_path)
+    if served:
+        load_model(str(tmp_path))
+        return
+    with pytest.raises(UserError, match="makes more of its last hidden states than `lm_head` does") as caught:
+        load_model(str(tmp_path))
+    assert "\n" not in str(caught.value)

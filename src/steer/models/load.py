@@ -61,9 +61,30 @@ def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torc
     """The causal language model of a folder or hub id. `UserError` where there is none."""
     _check(path, revision, "config.json", "config.json")
     try:
-        return AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype)
+        model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: no model could be loaded: {_first_line(error)}") from None
+    if not _plain_head(model):
+        raise UserError(
+            f"{path}: a {type(model).__name__} makes more of its last hidden states than `lm_head` does (it scales or "
+            "caps its logits, or keeps its parts elsewhere); take a model of another family"
+        )
+    return model
+
+
+@torch.no_grad()
+def _plain_head(model: PreTrainedModel) -> bool:
+    """Whether logits are `model.lm_head` of the last states of `model.model`, as training and the local engine take
+    them to be. Granite and Cohere scale them, Gemma 2 caps them."""
+    if not (hasattr(model, "model") and hasattr(model, "lm_head")):
+        return False
+    # Several: the embedding of one that pads is 0, and so would its logits be.
+    tokens = torch.arange(min(4, model.config.vocab_size), device=model.device)[None]
+    seen: list[torch.Tensor] = []
+    watch = model.model.register_forward_hook(lambda module, given, output: seen.append(output[0]))
+    logits = model(input_ids=tokens, use_cache=False).logits
+    watch.remove()
+    return torch.allclose(logits, model.lm_head(seen[0]).to(logits.dtype), equal_nan=True)
 
 
 def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedConfig, GenerationConfig]:
