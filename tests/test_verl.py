@@ -108,6 +108,17 @@ def test_the_released_settings_of_the_main_run_come_out():
     assert found["+steer"]["slots"]["weight"]["minimum"] == 0.7
 
 
+@pytest.mark.parametrize("budget", [{"training.micro_batch_tokens": 8}, {"verl.tokens_per_gpu": 8}])
+def test_a_micro_batch_has_room_for_the_longest_sequence(budget):
+    """verl asserts it of every batch: a run would end when a first response grows that long."""
+    config = config_with(**budget)
+    found = settings_of(config)
+    longest = config.training.max_prompt_tokens + config.training.max_response_tokens
+    assert found["actor_rollout_ref.actor.ppo_max_token_len_per_gpu"] == longest
+    wide = settings_of(config_with(**{name: 10 * longest for name in budget}))
+    assert wide["actor_rollout_ref.actor.ppo_max_token_len_per_gpu"] == 10 * longest
+
+
 def test_a_users_own_keys_come_last_and_a_cluster_is_named():
     config = config_with(**{"verl.overrides": {"trainer.save_freq": 7}, "verl.ray_address": "head:6379"})
     found = settings_of(config)

@@ -170,7 +170,9 @@ class Verl(Section):
     strategy: Literal["fsdp", "fsdp2"] = "fsdp2"
     rollout: Literal["vllm", "sglang"] = "vllm"
     tensor_parallel: Positive = Field(1, description="GPUs per rollout engine")
-    tokens_per_gpu: Positive | None = Field(None, description="of a micro-batch; absent: two sequences of full length")
+    tokens_per_gpu: Positive | None = Field(
+        None, description="of a micro-batch; at least a sequence of full length; absent: two"
+    )
     reward_workers: Positive = Field(8, description="processes that verify responses, with verifiers of their own")
     overrides: dict[str, Any] = Field(
         default_factory=dict, description="verl's own dotted keys, `trainer.test_freq: 10`; checked against its schema"

@@ -42,6 +42,7 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
     """
     training, saved = config.training_for(run), config.saved_steps(run, seed)
     length = training.max_prompt_tokens + training.max_response_tokens
+    tokens = config.verl.tokens_per_gpu or training.micro_batch_tokens or 2 * length
     actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     settings = {
         "algorithm.adv_estimator": "grpo",  # one that needs no critic; the advantages are ours
@@ -67,7 +68,8 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         f"{actor}.ppo_epochs": 1,
         f"{actor}.shuffle": False,
         f"{actor}.use_dynamic_bsz": True,
-        f"{actor}.ppo_max_token_len_per_gpu": config.verl.tokens_per_gpu or training.micro_batch_tokens or 2 * length,
+        # verl ends at the first sequence that is longer; in our own trainer that is a micro-batch of its own.
+        f"{actor}.ppo_max_token_len_per_gpu": max(tokens, length),
         f"{actor}.calculate_entropy": True,
         f"{actor}.entropy_coeff": 0,
         f"{actor}.use_kl_loss": False,
