@@ -9,6 +9,7 @@ from steer.errors import UserError
 from steer.models.forward import Sequences
 from steer.models.load import load_model
 from steer.models.statistics import policy_statistics
+from steer.models.tokenizer import character_tokenizer, render_prompt
 
 SIZES = {
     "vocab_size": 64,
@@ -71,3 +72,12 @@ def test_logits_that_are_not_the_heads_product_are_refused(family, settings, ser
     with pytest.raises(UserError, match="makes more of its last hidden states than `lm_head` does") as caught:
         load_model(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("told", ["date_string", "strftime_now('%d %b %Y')"])
+def test_a_prompt_does_not_change_with_the_day(told):
+    """Llama 3's templates begin with today's date; a run of days would go on with other prompts than it began with."""
+    tokenizer = character_tokenizer()
+    default = "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    tokenizer.chat_template = default + "Today Date: {{ " + told + " }}\n{{ messages[0]['content'] }}"
+    assert render_prompt(tokenizer, "1 + 1?") == "Today Date: 26 Jul 2024\n1 + 1?"

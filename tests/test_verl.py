@@ -83,6 +83,7 @@ def test_the_released_settings_of_the_main_run_come_out():
         "data.max_prompt_length": 1024,
         "data.max_response_length": 3072,
         "data.truncation": "left",
+        "+data.apply_chat_template_kwargs.date_string": "26 Jul 2024",
         "data.filter_overlong_prompts": True,
         f"{rollout}.temperature": 1.0,
         f"{rollout}.top_p": 1.0,

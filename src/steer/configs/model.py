@@ -1,9 +1,13 @@
 """The sections of a configuration that say what model there is, and what all sections have in common."""
 
+import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+# What chat templates take for today, or prompts would change at midnight: the date that Llama 3's own name where they
+# are not told any.
+PROMPT_DATE = datetime.date(2024, 7, 26)
 Positive = Annotated[int, Field(gt=0)]
 # A run's or a model's: part of paths and of shell lines.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]

@@ -7,6 +7,8 @@ AutoTokenizer (and so vLLM) loads that class whatever the folder says, and rebui
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AddedToken, PreTrainedTokenizerBase, Qwen2Tokenizer
 
+from steer.configs.model import PROMPT_DATE
+
 PAD, EOS = "<pad>", "<eos>"
 STRINGS = ("\\boxed{", "def f(x): ", "return ", " for v in x if ")
 CHAT_TEMPLATE = (
@@ -33,6 +35,11 @@ def character_tokenizer() -> PreTrainedTokenizerBase:
 
 
 def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str) -> str:
-    """The text the model sees: the question as the user's turn of the model's own chat template."""
+    """The text the model sees: the question as the user's turn of the model's own chat template.
+
+    A template that names today's date, as Llama 3's do, is told `PROMPT_DATE`.
+    """
     message = [{"role": "user", "content": question}]
-    return tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    return tokenizer.apply_chat_template(
+        message, tokenize=False, add_generation_prompt=True, strftime_now=PROMPT_DATE.strftime
+    )

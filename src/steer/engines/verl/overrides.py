@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from steer.configs.model import PROMPT_DATE
 from steer.configs.schema import Config
 from steer.engines.verl.carried import carried_method
 from steer.hub import model_folder
@@ -56,6 +57,8 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "data.filter_overlong_prompts": True,
         "data.shuffle": True,
         "data.seed": seed,
+        # As `steer.models.tokenizer.render_prompt` has it; templates that do not know the name pass it over.
+        "+data.apply_chat_template_kwargs.date_string": f"{PROMPT_DATE:%d %b %Y}",
         "actor_rollout_ref.model.path": paths.model,
         "actor_rollout_ref.model.enable_gradient_checkpointing": training.gradient_checkpointing,
         f"+{actor}.fsdp_config.mixed_precision": {
