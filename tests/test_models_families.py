@@ -10,6 +10,7 @@ from steer.models.forward import Sequences
 from steer.models.load import load_model
 from steer.models.statistics import policy_statistics
 from steer.models.tokenizer import character_tokenizer, render_prompt
+from steer.train.sharding import prepared
 
 SIZES = {
     "vocab_size": 64,
@@ -81,3 +82,16 @@ def test_a_prompt_does_not_change_with_the_day(told):
     default = "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
     tokenizer.chat_template = default + "Today Date: {{ " + told + " }}\n{{ messages[0]['content'] }}"
     assert render_prompt(tokenizer, "1 + 1?") == "Today Date: 26 Jul 2024\n1 + 1?"
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3", "phi3"])
+def test_dropout_stays_off_where_layers_are_computed_again(family):
+    """Gradient checkpointing needs training mode, in which a model that asks for dropout of attention would have it."""
+    model = spread(family, attention_dropout=0.4)
+    batch = Sequences.from_lists([[5, 6, 7]] * 2, [[8, 9, 10]] * 2, 0)
+    training = Training(steps=1, prompts=1, updates=1, gradient_checkpointing=True)
+    expected = policy_statistics(model, batch, training).logprob
+    model, _ = prepared(model, training, torch.device("cpu"))
+    for sharing in (True, False):
+        found = policy_statistics(model, batch, training.model_copy(update={"shared_prompts": sharing})).logprob
+        assert torch.allclose(found, expected, atol=1e-5)

@@ -41,6 +41,9 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
+            # That of the attention weights is no module, but a number that the attention function is told.
+            if isinstance(getattr(module, "attention_dropout", None), float):
+                module.attention_dropout = 0.0
     if training.precision == "fp32" and not launched():
         return model.to(device), False
     # The head's product is the only one in fp32: its factors are bf16 numbers, which TF32 holds exactly.
