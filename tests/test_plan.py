@@ -114,7 +114,7 @@ def test_constants_of_the_head_are_those_it_uses():
     assert (cost.FUSED_FROM, cost.FUSED_BLOCK) == (head.LARGE, fused_head._ELEMENTS)
 
 
-def test_adapters_alone_need_gradients_and_moments(tmp_path):
+def test_adapters_alone_need_gradients_moments_and_checkpoints(tmp_path):
     """Rank 2 on q (4 → 4) and down (8 → 4), in two layers."""
     lora = {"rank": 2, "targets": ["q_proj", "down_proj"]}
     config = load_config(config_of(tmp_path, model={"path": "Qwen/Qwen2.5-Math-7B", "lora": lora}))
@@ -123,6 +123,8 @@ def test_adapters_alone_need_gradients_and_moments(tmp_path):
     need = cost.memory(config, config.training, SMALL, Assumptions())
     assert (need.gradients, need.optimizer) == (4 * trained, 8 * trained)
     assert need.weights == 4 * (SMALL.parameters + trained)
+    kept = config.training.checkpoints_kept + 2
+    assert cost.disk(config, SMALL).checkpoints == kept * 12 * trained
 
 
 def plan(path, *more):

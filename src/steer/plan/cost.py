@@ -225,7 +225,7 @@ class Disk:
 
 
 def disk(config: Config, facts: Facts) -> Disk:
-    """Models in the precision of the computation, checkpoints of weights and two moments in fp32."""
+    """Models in the precision of the computation, checkpoints of trained weights and two moments in fp32."""
     if not config.methods:
         return Disk(0.0, 0.0, 2.0 * facts.parameters if config.model.path else 0.0)
     models = checkpoints = 0.0
@@ -235,8 +235,8 @@ def disk(config: Config, facts: Facts) -> Disk:
         # The last model, and the kept ones; the best is a hard link of one of them.
         kept = 1 + (1 if config.evaluation.prune else len(config.kept_steps(run)))
         models += len(config.seeds) * kept * value_bytes(training) * facts.parameters
-        # The newest ones, the best, and the one being written.
-        state = (training.checkpoints_kept + 2) * (4.0 * facts.parameters + 8.0 * trained_parameters(config, facts))
+        # The newest ones, the best, and the one being written. Weights that stand still are in none of them.
+        state = (training.checkpoints_kept + 2) * 12.0 * trained_parameters(config, facts)
         if config.evaluation.prune:
             state += len(config.kept_steps(run)) * value_bytes(training) * facts.parameters
         checkpoints = max(checkpoints, at_once * state)
