@@ -8,6 +8,7 @@ import pytest
 
 from steer import cli
 from steer.configs.load import load_config
+from steer.methods import load_method
 from steer.plan import dry
 from steer.plan.facts import KNOWN, facts_of
 
@@ -71,6 +72,13 @@ def test_everything_on_one_model_holds_each_experiments_runs_once():
     assert len({json.dumps([n if r.method is None else r.method, r.set]) for n, r in whole.methods.items()}) == len(
         whole.methods
     )
+
+
+def test_rows_of_the_stress_test_differ_in_anything_but_the_clip():
+    """The set-up's dual clip of 10 is in all of them: without it a token of negative advantage has no bound."""
+    config = load_config("configs/paper/extreme_clipping.yaml")
+    clips = [load_method(entry.method or run, entry.set).settings["clip"] for run, entry in config.methods.items()]
+    assert clips == [{"name": "ppo", "low": 0.99, "high": 5.0, "dual": 10.0}] * 5
 
 
 def test_two_steps_at_reduced_width(capsys):
