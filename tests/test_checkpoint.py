@@ -164,6 +164,18 @@ def test_the_newest_and_the_best_are_kept(model, tmp_path):
     assert not list(kept.folder.glob(".step*"))
 
 
+def test_damaged_later_checkpoints_do_not_push_out_those_of_a_run_that_went_back(model, tmp_path):
+    optimizer, kept = torch.optim.AdamW(model.parameters()), Checkpoints(tmp_path, "a", keep=2)
+    for step in (1, 2, 3, 4):
+        kept.save(step, model, optimizer, {}, score=float(step))
+    for step in (3, 4):
+        cut(kept.folder / f"step-{step:06d}" / "state.json")
+    with pytest.warns(UserWarning, match="is not whole"):
+        assert kept.newest() is None
+    kept.save(1, model, optimizer, {}, score=1.0)
+    assert kept.newest() == kept.folder / "step-000001"
+
+
 def test_the_final_model_can_be_that_of_the_best_checkpoint(model, tokenizer, problems, tmp_path):
     changes = {"checkpoint_metric": "entropy", "final_model": "best", "checkpoints_kept": 10}
     run = trainer(model, tokenizer, problems, tmp_path, training=TRAINING.model_copy(update=changes))

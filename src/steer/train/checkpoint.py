@@ -96,7 +96,7 @@ class Checkpoints:
             if is_main():
                 shutil.rmtree(temporary, ignore_errors=True)
         if is_main():
-            self._drop()
+            self._drop(step)
         gather(None)
 
     @contextmanager
@@ -159,7 +159,12 @@ class Checkpoints:
                 found[step] = _manifest(self.folder / f"step-{step:06d}")["score"]
         return {step: score for step, score in found.items() if score is not None}
 
-    def _drop(self) -> None:
+    def _drop(self, newest: int) -> None:
+        """Remove what need not be kept now that the checkpoint of step `newest` is whole."""
+        for step in self._steps():
+            # The run went back before it, so it was not whole: counted as newer, it would push out the whole ones.
+            if step > newest:
+                shutil.rmtree(self.folder / f"step-{step:06d}")
         scores = self._scores()
         best = max(scores, key=lambda step: (scores[step], step), default=None)
         for step in self._steps()[: -self.keep]:
