@@ -51,7 +51,7 @@ def alone(folder, fingerprint):
 def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):
     """Of a folder its weights count; a name on the hub has none here."""
     (tmp_path / "train.jsonl").touch()
-    settings = {"training": TRAINING.model_dump()}
+    settings = {"training": TRAINING.model_dump(), "reward": {}}
 
     def mark(model, revision):
         args = argparse.Namespace(threads=1, data=str(tmp_path / "train.jsonl"), model=model)
