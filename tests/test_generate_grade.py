@@ -1,6 +1,7 @@
 """Stored responses: reproducible, cached by what determines them, graded by the verifiers that give the rewards."""
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -84,6 +85,22 @@ def test_cached_responses_are_used_for_the_same_request_only(folder, monkeypatch
     (folder / "model" / "config.json").write_text((folder / "model" / "config.json").read_text() + "\n")
     generate(folder, "other", *cache)
     assert asked == ["lists", "sums", "lists"], "another model shares nothing"
+
+
+def test_responses_that_other_code_sampled_are_not_used(folder, tmp_path, monkeypatch):
+    from steer.generate import cache
+
+    for name in cache.SOURCES:
+        shutil.copytree(cache.PACKAGE / name, tmp_path / name)
+    assert cache.software(tmp_path) == cache.software()
+    (tmp_path / "engines" / "local.py").write_text("changed")
+    assert cache.software(tmp_path) != cache.software()
+    sampled = []
+    generate(folder, "before", "--cache", f"{folder}/versions")
+    monkeypatch.setattr(cache, "software", lambda: "changed")
+    monkeypatch.setattr("steer.generate.sample.model_rows", lambda *a: sampled.append(a[2]) or [])
+    generate(folder, "after", "--cache", f"{folder}/versions")
+    assert sampled == ["sums", "lists"]
 
 
 def test_regrading_gives_the_same_verdicts_without_a_model(folder):

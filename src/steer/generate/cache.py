@@ -2,13 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 from steer.data.problem import Problem
 from steer.io import read_jsonl, write_jsonl
 
 # Of the rows that are kept: rows of another format are not found again.
-FORMAT = 2
+FORMAT = 3
+PACKAGE = Path(__file__).parents[1]
+# What samples: after a change there, what it sampled before is not taken for what it samples now.
+SOURCES = ("models", "engines", "generate")
+LIBRARIES = ("torch", "transformers")
 
 
 def model_hash(model: str, revision: str | None) -> str:
@@ -24,9 +30,18 @@ def model_hash(model: str, revision: str | None) -> str:
     return digest.hexdigest()
 
 
+def software(package: Path = PACKAGE, libraries: Iterable[str] = LIBRARIES) -> str:
+    """A hash of the source files that sample and of the versions of the libraries they stand on."""
+    digest = hashlib.sha256(json.dumps([(name, version(name)) for name in libraries]).encode())
+    for path in sorted(path for name in SOURCES for path in (package / name).rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
 def key(model: str, problems: list[Problem], sampling: dict) -> str:
-    """A hash of the model's hash, the prompts in their order, and everything that sampling depends on."""
-    parts = [FORMAT, model, [(p.id, p.prompt) for p in problems], sampling]
+    """A hash of the model's hash, the prompts in their order, and everything that sampling depends on: `sampling`, and
+    the software."""
+    parts = [FORMAT, software(), model, [(p.id, p.prompt) for p in problems], sampling]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 

@@ -105,6 +105,8 @@ def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, 
                 "benchmark": name,
                 "stop": stop,
                 "rollout": config.rollout.model_dump(),
+                # Sums are rounded by how they are split.
+                "threads": args.threads,
             }
             key = cache.key(model, chosen, settings)
             kept = cache.load(folder, key)
