@@ -3,6 +3,7 @@
 import errno
 import gzip
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,27 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
         raise RuntimeError
     assert [p.name for p in (tmp_path / "folder").iterdir()] == ["a"]
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_writer_killed_while_the_old_folder_goes_leaves_a_whole_one(tmp_path, monkeypatch):
+    def write(text):
+        with atomic_directory(tmp_path / "model") as folder:
+            for name in "abc":
+                (folder / name).write_text(text)
+
+    def killed(path, **options):
+        if not options:
+            next(Path(path).iterdir()).unlink()
+            raise KeyboardInterrupt
+
+    write("old")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write("new")
+    assert {path.name: path.read_text() for path in (tmp_path / "model").iterdir()} == dict.fromkeys("abc", "new")
+    write("newer")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 @pytest.mark.parametrize(

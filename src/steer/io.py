@@ -53,10 +53,14 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[Path]:
         yield temporary
         for inner in (*temporary.rglob("*"), temporary):
             synchronise(inner)
+        old = _sibling(path)
         if path.exists():
-            shutil.rmtree(path)
+            # Never removed under its name: a writer killed meanwhile would leave some of its files there.
+            os.replace(path, old)
         os.replace(temporary, path)
         synchronise(path.parent)
+        if old.exists():
+            shutil.rmtree(old)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
