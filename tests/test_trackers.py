@@ -75,3 +75,16 @@ def test_tensorboard_holds_the_values(tmp_path):
     found.Reload()
     assert found.Tags()["scalars"] == ["reward"]
     assert [(e.step, e.value) for e in found.Scalars("reward")] == [(1, 0.5)]
+
+
+@pytest.mark.parametrize(("again", "shown"), [((2, 3), [(1, 1.0), (2, 2.5), (3, 3.5)]), ((1, 2), [(1, 1.5), (2, 2.5)])])
+def test_tensorboard_shows_a_step_that_is_done_again_once(tmp_path, again, shown):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for steps, more in (((1, 2), 0.0), (again, 0.5)):
+        with tracked(training(tensorboard=True), SETTINGS, tmp_path, "abc") as on_step:
+            for step in steps:
+                on_step({"step": step, "reward": step + more})
+    found = EventAccumulator(str(tmp_path / "tensorboard"))
+    found.Reload()
+    assert [(e.step, e.value) for e in found.Scalars("reward")] == shown

@@ -4,6 +4,7 @@ The last two are not among the project's dependencies: they are imported when as
 """
 
 import importlib
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,12 +71,18 @@ def _service(run) -> tuple[OnStep, Callable[[], None]]:
 def _tensorboard(folder: Path) -> tuple[OnStep, Callable[[], None]]:
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(folder)
+    writers: list[SummaryWriter] = []
 
     def log(metrics: dict[str, Any]) -> None:
+        if not writers:
+            if metrics["step"] == 1:
+                # Curves of a run of another configuration, or of this one up to no checkpoint.
+                shutil.rmtree(folder, ignore_errors=True)
+            # A run that goes on does some steps again: what was written of them is not to be shown.
+            writers.append(SummaryWriter(folder, purge_step=metrics["step"]))
         for name, value in metrics.items():
             if name != "step" and value is not None:
-                writer.add_scalar(name, value, metrics["step"])
-        writer.flush()
+                writers[0].add_scalar(name, value, metrics["step"])
+        writers[0].flush()
 
-    return log, writer.close
+    return log, lambda: [writer.close() for writer in writers]
