@@ -89,6 +89,24 @@ def test_short_questions_overlap_only_exactly():
     assert overlaps({"t": "What is 1+2?", "u": "什么", "v": ""}, [("e", "What is 1+1?"), ("f", "")]) == {}
 
 
+def test_overlap_sees_through_the_latex_that_formulas_are_written_in():
+    """OlympiadBench 1736 and a row of DAPO with the same answer."""
+    start = "Find the least positive integer $n$ for which there exists a set "
+    published = (
+        r"$\left\{s_{1}, s_{2}, \ldots, s_{n}\right\}$ of $n$ distinct positive integers such that "
+        r"$$ \left(1-\frac{1}{s_{1}}\right)\left(1-\frac{1}{s_{2}}\right) \ldots\left(1-\frac{1}{s_{n}}\right)"
+        r"=\frac{51}{2010} $$"
+    )
+    copied = (
+        r"$\{s_1,s_2,\ldots,s_n\}$ of $n$ distinct positive integers such that "
+        r"$\left(1-\dfrac{1}{s_1}\right)\left(1-\dfrac{1}{s_2}\right)\dots\left(1-\dfrac{1}{s_n}\right)=\dfrac{51}{2010}.$"
+    )
+    found = overlaps({"t": start + copied}, [("e", start + published)])
+    assert found["t"]["e"] > 0.9
+    other = start.replace("least", "greatest") + "$A$ of $n$ different primes with a sum of less than one million."
+    assert overlaps({"t": other}, [("e", start + published)]) == {}
+
+
 def test_overlap_uses_the_bare_question():
     evaluation = Problem("aime24/1", "aime24", "math", dapo_answer(Question(LONG)), "5", meta={"question": LONG})
     same = problem("t", LONG)
@@ -173,10 +191,11 @@ def test_dapo_findings_contain_the_known_ones(shared_data, cleaned):
         assert len(set(group) - gone) <= 1, group
     assert len(found["placeholder_gold"]) == 72
     counts = overlap_counts(removals)
+    # Of those lists 24, 23 and 57; the rest are copies whose formulas are written in other LaTeX.
     assert {name: count["evaluation"] for name, count in counts.items()} == {
-        "amc23": 24,
-        "math500": 23,
-        "olympiadbench": 57,
+        "amc23": 26,
+        "math500": 25,
+        "olympiadbench": 71,
     }
     overlap = json.loads((shared_data / "train/dapo_overlap_with_evals.json").read_text())
     for entry in overlap["amc23"] + overlap["math500"] + overlap["olymp"]:
@@ -191,9 +210,9 @@ def test_dapo_after_cleaning(cleaned):
         "conflicting_gold": 22,
         "placeholder_gold": 68,
         "duplicate": 647,
-        "overlap": 123,
+        "overlap": 142,
     }
-    assert len(kept) == 17_398 - sum(table.values()) == 16_502
+    assert len(kept) == 17_398 - sum(table.values()) == 16_483
     assert sum(r.reason == "repaired_latex" for r in removals) == 615
     assert not any("\f" in p.prompt for p in kept) and "-1" not in {p.gold for p in kept}
 

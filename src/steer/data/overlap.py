@@ -1,8 +1,12 @@
-"""Which evaluation problems a training problem repeats: the same text, or much of its word 10-grams."""
+"""Which evaluation problems a training problem repeats: the same text, or much of its word 10-grams.
+
+Words are read in two ways, with LaTeX commands and without: copies of one question write its formulas differently
+(`\\left(`, `\\dfrac`, `\\operatorname{gcd}`), which breaks every 10-gram that touches them.
+"""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
 WORDS_PER_GRAM = 10
 MIN_SHARE = 0.5
@@ -15,9 +19,14 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", text.lower())
 
 
-def grams(text: str) -> set[Gram]:
-    """The distinct word 10-grams of `text`; empty below ten words."""
-    found = words(text)
+def bare_words(text: str) -> list[str]:
+    """Runs of letters and runs of digits, in lower case, without LaTeX commands: `x2` is two."""
+    return re.findall(r"[a-z]+|[0-9]+", re.sub(r"\\(?:[a-z]+|.)", " ", text.lower()))
+
+
+def grams(text: str, read: Callable[[str], list[str]] = words) -> set[Gram]:
+    """The distinct 10-grams of what `read` finds in `text`; empty below ten words."""
+    found = read(text)
     return {tuple(found[start : start + WORDS_PER_GRAM]) for start in range(len(found) - WORDS_PER_GRAM + 1)}
 
 
@@ -26,27 +35,43 @@ def exact_key(text: str) -> str:
     return re.sub(r"[\W_]+", "", text.lower())
 
 
-def overlaps(training: dict[str, str], evaluation: Iterable[tuple[str, str]]) -> dict[str, dict[str, float]]:
+def overlaps(training: dict[str, str], evaluation: Sequence[tuple[str, str]]) -> dict[str, dict[str, float]]:
     """{training id: {evaluation id: share}} for every pair that overlaps.
 
     `training` maps ids to questions, `evaluation` holds (id, question). `share` is the part of the evaluation
-    question's distinct 10-grams that the training question contains, at least `MIN_SHARE`; 1.0 for an exact match.
+    question's distinct 10-grams that the training question contains, by the reading that finds more, at least
+    `MIN_SHARE`; 1.0 for an exact match.
     """
-    by_gram: dict[Gram, list[str]] = defaultdict(list)
     by_text: dict[str, list[str]] = defaultdict(list)
+    for evaluation_id, question in evaluation:
+        if key := exact_key(question):
+            by_text[key].append(evaluation_id)
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for read in (words, bare_words):
+        _shared(training, evaluation, read, found)
+    for identity, question in training.items():
+        if same := by_text.get(exact_key(question)):
+            found[identity] |= dict.fromkeys(same, 1.0)
+    return dict(found)
+
+
+def _shared(
+    training: dict[str, str],
+    evaluation: Sequence[tuple[str, str]],
+    read: Callable[[str], list[str]],
+    found: dict[str, dict[str, float]],
+) -> None:
+    """Put the shares of one reading into `found`, where they are larger."""
+    by_gram: dict[Gram, list[str]] = defaultdict(list)
     sizes: dict[str, int] = {}
     for evaluation_id, question in evaluation:
-        wanted = grams(question)
+        wanted = grams(question, read)
         sizes[evaluation_id] = len(wanted)
         for gram in wanted:
             by_gram[gram].append(evaluation_id)
-        if key := exact_key(question):
-            by_text[key].append(evaluation_id)
-    found: dict[str, dict[str, float]] = {}
     for identity, question in training.items():
-        shared = Counter(evaluation_id for gram in grams(question) for evaluation_id in by_gram.get(gram, ()))
-        shares = {key: round(count / sizes[key], 3) for key, count in shared.items() if count >= MIN_SHARE * sizes[key]}
-        shares |= dict.fromkeys(by_text.get(exact_key(question), ()), 1.0)
-        if shares:
-            found[identity] = shares
-    return found
+        counts = Counter(evaluation_id for gram in grams(question, read) for evaluation_id in by_gram.get(gram, ()))
+        for evaluation_id, count in counts.items():
+            if count >= MIN_SHARE * sizes[evaluation_id]:
+                share = round(count / sizes[evaluation_id], 3)
+                found[identity][evaluation_id] = max(share, found[identity].get(evaluation_id, 0.0))
