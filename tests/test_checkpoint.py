@@ -234,14 +234,18 @@ def test_a_full_disk_ends_the_run_with_one_line_and_leaves_the_last_checkpoint(m
     assert comparable(whole.run()) == comparable(resumed.metrics)
 
 
-def test_the_command_says_in_one_line_that_the_disk_is_full(model, tokenizer, problems, tmp_path):
+@pytest.mark.parametrize(("every", "left"), [(1, True), (10, False)])
+def test_the_command_says_in_one_line_that_the_disk_is_full(model, tokenizer, problems, tmp_path, every, left):
+    """At a checkpoint, or at the final model."""
     save_model(model, tokenizer, tmp_path / "base")
     write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in problems])
     tree = yaml.safe_load(Path("configs/tiny.yaml").read_text())
-    tree["training"] |= TRAINING.model_dump()
+    tree["training"] |= {**TRAINING.model_dump(), "checkpoint_every": every}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree))
     arguments = ["--config", "config.yaml", "--data", "train.jsonl", "--model", "base", "--out", "run"]
     arguments = [a if a.startswith("--") else str(tmp_path / a) for a in arguments]
+    # Of an earlier run into the same folder: once its model may be replaced, they would say that this one is finished.
+    write_jsonl(tmp_path / "run" / "metrics.jsonl", [{"step": 1}])
 
     def fill():
         sys.stderr = (tmp_path / "stderr").open("w")
@@ -254,4 +258,4 @@ def test_the_command_says_in_one_line_that_the_disk_is_full(model, tokenizer, pr
     assert len(lines) == 1
     assert "could not be written: File too large; free space" in lines[0]
     assert "Traceback" not in (tmp_path / "stderr").read_text()
-    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+    assert (tmp_path / "run" / "metrics.jsonl").exists() == left

@@ -120,6 +120,9 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
             metrics = trainer.run()
         seconds = round(time.perf_counter() - clock, 1)
         provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds}
+        if first:
+            # The folder is no longer the finished run that it may have been.
+            (out / "metrics.jsonl").unlink(missing_ok=True)
         save(out / "model")
         parallel.stop()
         if not first:
