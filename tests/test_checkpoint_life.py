@@ -49,7 +49,7 @@ def alone(folder, fingerprint):
 
 
 def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):
-    """Of a folder its weights count; a name on the hub has none here."""
+    """Of a folder its files count; a name on the hub has none here."""
     (tmp_path / "train.jsonl").touch()
     settings = {"training": TRAINING.model_dump(), "reward": {}}
 
@@ -61,6 +61,15 @@ def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     assert mark(str(tmp_path / "one"), None) == mark(str(tmp_path / "two"), None)
+    for name in ("pytorch_model.bin", "tokenizer_config.json", "generation_config.json"):
+        (tmp_path / "two" / name).write_text("{}")
+        one = mark(str(tmp_path / "two"), None)
+        (tmp_path / "two" / name).write_text('{"other": 1}')
+        assert mark(str(tmp_path / "two"), None) != one, name
+    (tmp_path / "two" / "warm_start.json").write_text("{}")
+    two = mark(str(tmp_path / "two"), None)
+    (tmp_path / "two" / "warm_start.json").unlink()
+    assert mark(str(tmp_path / "two"), None) == two
 
 
 def test_older_checkpoints_go_when_the_name_of_the_newest_is_on_the_disk(model, tmp_path, monkeypatch):

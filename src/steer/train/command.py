@@ -183,7 +183,7 @@ def versions() -> dict[str, str]:
 def _fingerprint(settings: dict, args: argparse.Namespace, revision: str | None) -> str:
     training = {key: value for key, value in settings["training"].items() if key not in BOOKKEEPING}
     reward = {key: value for key, value in settings["reward"].items() if key != "verifier_workers"}
-    # Of a folder the weights themselves count (`_inputs`).
+    # Of a folder its files themselves count (`_inputs`).
     base = {} if Path(args.model).is_dir() else {"base": [args.model, revision]}
     return fingerprint(
         {**settings, **base, "training": training, "reward": reward, "threads": args.threads}, _inputs(args)
@@ -193,7 +193,9 @@ def _fingerprint(settings: dict, args: argparse.Namespace, revision: str | None)
 def _inputs(args: argparse.Namespace) -> list[Path]:
     package = Path(__file__).parents[1]
     sources = [path for name in SOURCES for path in (package / name).rglob("*.py")]
-    return [*sources, Path(args.data), *Path(args.model).glob("*.safetensors")]
+    # Weights, tokenizer with its chat template, end tokens; not how long a warm start took.
+    model = [path for path in Path(args.model).glob("*") if path.is_file() and path.name != "warm_start.json"]
+    return [*sources, Path(args.data), *model]
 
 
 def _yaml(value: dict) -> str:
