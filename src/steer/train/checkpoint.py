@@ -101,19 +101,20 @@ class Checkpoints:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """While no other process trains this run; `UserError` where one does. The lock ends with its process."""
+        """While no other process trains this run, of whatever configuration: the one that ends first clears everything
+        away (`clear`). `UserError` where one does. The lock ends with its process."""
         if not is_main():
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / "lock", "w") as file:
+        with open(self.parent / "lock", "w") as file:
             try:
                 # A record lock: processes that this one starts do not hold it on.
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 # Some file systems have no locks.
                 if error.errno in (errno.EACCES, errno.EAGAIN):
-                    said = f"{self.folder}: another process is training this very run; wait for it, or stop it"
+                    said = f"{self.parent}: another process is training this very run; wait for it, or stop it"
                     raise UserError(said) from None
             yield
 
