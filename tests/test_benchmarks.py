@@ -153,7 +153,7 @@ def test_hash_of_two_items_by_hand():
         ('{"id": 1, "problem": "?", "answer": "x"}\n', "is not an integer"),
         ("", "no rows"),
         ('{"id": 1, "problem": "?", "answer": "1"}\n' * 2, "appears twice"),
-        ("[1]\n", "row 1"),
+        ("[1]\n", "line 1: expected an object"),
     ],
 )
 def test_a_broken_file_is_one_line(tmp_path, content, message):
