@@ -84,7 +84,7 @@ class Reward(Section):
     code_time_limit_s: Annotated[float, Field(gt=0)] = 2.0
     code_memory_limit_mb: Positive = 512
     code_batch_limit_s: Annotated[float, Field(gt=0)] | None = Field(
-        600, description="wall seconds for the programs of one step; those not reached are masked out"
+        600, description="wall seconds for the programs of one round of rollouts; those not reached are masked"
     )
     require: tuple[str, ...] = Field(
         (), description="kernel layers of the code sandbox without which nothing is judged (docs/verifiers-code.md)"
