@@ -201,8 +201,7 @@ def measured(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "_step", dies)
-        with pytest.raises(KeyboardInterrupt):
-            cli.main(train(folder, folder / "config.yaml", run))
+        assert cli.main(train(folder, folder / "config.yaml", run)) == 130
     assert not run.exists()
     assert cli.main(train(folder, folder / "config.yaml", run)) == 0
     where = ["--model", str(folder / "base"), "--run", str(run), "--data", str(folder / "data/train.jsonl")]
