@@ -254,6 +254,7 @@ def planned_by_snakemake(name):
     return {rule: int(count) for rule, count in (line.split() for line in table.group(1).splitlines())}
 
 
+@pytest.mark.slow
 def test_the_jobs_counted_are_those_that_snakemake_plans():
     """A choice among models here; models from scratch and measurements in the slow test below."""
     name = "configs/paper/math_1.5b.yaml"
