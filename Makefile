@@ -64,8 +64,9 @@ vllm-setup: .venv-vllm/.installed
 test-vllm: vllm-setup
 	TORCHDYNAMO_DISABLE=1 .venv-vllm/bin/python -m pytest -m vllm tests/vllm
 
-# What takes its time by nature: a loaded machine, endless programs, killed workers, whole runs in several processes.
-LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan
+# What takes its time by nature: a loaded machine, endless programs, killed workers, whole runs in several processes,
+# every figure drawn twice.
+LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures
 test-long: setup
 	pytest -m slow $(LONG:%=tests/test_%.py)
 

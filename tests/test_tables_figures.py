@@ -127,6 +127,7 @@ def test_none_one_and_twelve_methods_with_one_seed(tmp_path, methods, seeds):
         assert matplotlib.image.imread(tmp_path / "figures" / f"{name}.png").std() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERAL)
 def test_each_figure_is_drawn_in_both_formats_and_again_the_same(whole, tmp_path, name):
     """At a low resolution: text and lines are placed alike at any."""
