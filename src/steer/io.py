@@ -4,6 +4,7 @@ import csv
 import errno
 import glob
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -147,3 +148,16 @@ def read_runs(path: str | os.PathLike, columns: Iterable[str] = ()) -> dict[str,
     if lacking:
         raise UserError(f"{path}: no column `{min(lacking)}`; {remedy}")
     return {row["run"]: row for row in rows}
+
+
+def fingerprint(settings: Any, files: Iterable[Path]) -> str:
+    """A hash of plain settings and of the content of `files`."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in sorted(files):
+        digest.update(path.name.encode() + sha256(path).encode())
+    return digest.hexdigest()
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

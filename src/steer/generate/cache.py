@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from steer.data.problem import Problem
-from steer.io import read_jsonl, write_jsonl
+from steer.io import fingerprint, read_jsonl, write_jsonl
 
 # Of the rows that are kept: rows of another format are not found again.
 FORMAT = 3
@@ -32,10 +32,8 @@ def model_hash(model: str, revision: str | None) -> str:
 
 def software(package: Path = PACKAGE, libraries: Iterable[str] = LIBRARIES) -> str:
     """A hash of the source files that sample and of the versions of the libraries they stand on."""
-    digest = hashlib.sha256(json.dumps([(name, version(name)) for name in libraries]).encode())
-    for path in sorted(path for name in SOURCES for path in (package / name).rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    sources = [path for name in SOURCES for path in (package / name).rglob("*.py")]
+    return fingerprint([(name, version(name)) for name in libraries], sources)
 
 
 def key(model: str, problems: list[Problem], sampling: dict) -> str:

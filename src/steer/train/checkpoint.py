@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,19 +30,11 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 from steer.errors import UserError
-from steer.io import atomic_write, synchronise
+from steer.io import atomic_write, sha256, synchronise
 from steer.train.checkpoint_files import Reader, Writer
 from steer.train.parallel import gather, is_main, rank, world
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def fingerprint(settings: Any, files: Iterable[Path]) -> str:
-    """A hash of plain settings and of the content of `files`."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path in sorted(files):
-        digest.update(path.name.encode() + _sha256(path).encode())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -246,9 +238,4 @@ def _sealed(content: Any) -> str:
 
 
 def _digest(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}

@@ -23,13 +23,13 @@ from steer.data.problem import Problem
 from steer.engines.limits import check_positions, stop_tokens
 from steer.engines.open import check_installed, for_training
 from steer.errors import UserError
-from steer.io import atomic_write, link_folder, read_jsonl, write_jsonl
+from steer.io import atomic_write, fingerprint, link_folder, read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.devices import take_device
 from steer.models.load import empty_model, load_model, load_settings, load_tokenizer
 from steer.models.lora import add_lora
 from steer.train import parallel
-from steer.train.checkpoint import Checkpoints, disk_errors, fingerprint
+from steer.train.checkpoint import Checkpoints, disk_errors
 from steer.train.controls import with_wrong_labels
 from steer.train.loop import Trainer
 from steer.train.rollouts import step_seed

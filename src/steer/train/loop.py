@@ -25,7 +25,7 @@ from steer.models.head import OPTIONAL, TokenStatistics
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect, together
-from steer.train.metrics import rollout_metrics, update_metrics, verdict_metrics
+from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.parallel import gather, is_main, own_share, rank, world
 from steer.train.rollouts import (
     Judging,
@@ -134,9 +134,8 @@ class Trainer:
             batch = replace(
                 batch, teacher=teacher_logprob(self.model, self.tokenizer, rollouts, old, training, generator)
             )
-        metrics = {"step": step, **rollout_metrics(rollouts, batch), "rollout_weights": checksum}
-        # Groups were chosen by their rewards: how good the policy is, only all that it gave can tell.
-        metrics |= verdict_metrics(penalised(together(rounds), self.reward, training.max_response_tokens))
+        everything = penalised(together(rounds), self.reward, training.max_response_tokens)
+        metrics = {"step": step, **rollout_metrics(rollouts, batch, everything), "rollout_weights": checksum}
         clock.lap("logprob")
         if step in steps_to_show(training.steps):
             self.token_rows += token_rows(step, rollouts, batch, old, self.method, self.tokenizer)

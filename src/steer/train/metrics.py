@@ -15,12 +15,13 @@ WEIGHT_QUANTILES = {"min": 0.0, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.7
 RATIO_QUANTILES = {"p01": 0.01, "p50": 0.5, "p99": 0.99, "max": 1.0}
 
 
-def rollout_metrics(rollouts: Rollouts, batch: Batch) -> dict[str, Any]:
-    """Everything that is known before the first update."""
+def rollout_metrics(rollouts: Rollouts, batch: Batch, sampled: Rollouts | None = None) -> dict[str, Any]:
+    """Everything that is known before the first update. `sampled`: all responses of a step that trains on groups chosen
+    by their rewards; how good the policy is, only all that it gave can tell."""
     mask, judged = rollouts.sequences.mask, batch.judged
     correct = _correct(rollouts)
     return {
-        **verdict_metrics(rollouts),
+        **_verdict_metrics(rollouts if sampled is None else sampled),
         "entropy": masked_mean(batch.old.entropy, mask).item(),
         "entropy_correct": _mean(batch.old.entropy[mask & (correct & judged)[:, None]]),
         "entropy_wrong": _mean(batch.old.entropy[mask & (~correct & judged)[:, None]]),
@@ -31,7 +32,7 @@ def rollout_metrics(rollouts: Rollouts, batch: Batch) -> dict[str, Any]:
     }
 
 
-def verdict_metrics(rollouts: Rollouts) -> dict[str, Any]:
+def _verdict_metrics(rollouts: Rollouts) -> dict[str, Any]:
     """What verdicts, rewards and lengths of the responses say."""
     correct, judged = _correct(rollouts), ~rollouts.rewards.isnan()
     by_family = defaultdict(list)

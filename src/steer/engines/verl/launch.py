@@ -25,8 +25,7 @@ from steer.engines.verl.overrides import command, model_of, paths_in, verl_setti
 from steer.engines.verl.settings import METRICS_FILE
 from steer.errors import UserError
 from steer.hub import model_file, whole_model
-from steer.io import atomic_directory, atomic_write, read_jsonl, write_jsonl
-from steer.train.checkpoint import fingerprint
+from steer.io import atomic_directory, atomic_write, fingerprint, read_jsonl, write_jsonl
 from steer.train.command import run_settings, training_data, versions
 
 # Where `make verl-setup` puts it.
