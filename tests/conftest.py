@@ -22,3 +22,34 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real benchmark rows: {folder} is not a folder (set STEER_SHARED_DATA)")
     return folder
+
+
+# What tests of training begin with. Imported where it is asked for: most tests need no torch.
+@pytest.fixture
+def tokenizer():
+    from steer.models.tokenizer import character_tokenizer
+
+    return character_tokenizer()
+
+
+@pytest.fixture
+def model(tokenizer):
+    from training import SMALL
+
+    from steer.models.load import new_model
+
+    return new_model(SMALL, tokenizer, seed=0)
+
+
+@pytest.fixture
+def problems():
+    from steer.data.tasks import distinct_problems
+
+    return distinct_problems("sums", "train", 0, 10)
+
+
+@pytest.fixture
+def batch(model):
+    from training import ragged_batch
+
+    return ragged_batch(model)

@@ -8,40 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from training import SMALL, TRAINING, ParityVerifier, ragged_batch, trainer
+from training import TRAINING, ParityVerifier, trainer
 
 from steer import cli
-from steer.data.tasks import distinct_problems
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import Method, load_method, method_names
-from steer.models.load import load_model, new_model, save_model
-from steer.models.tokenizer import character_tokenizer
+from steer.models.load import load_model, save_model
 from steer.train.rollouts import choose_prompts, step_seed
 from steer.train.update import Batch, run_updates
 from steer.verify.responses import Verdict
 
 CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0)
 FAILED = Verdict("unverifiable", None, "died", 0.0)
-
-
-@pytest.fixture
-def tokenizer():
-    return character_tokenizer()
-
-
-@pytest.fixture
-def model(tokenizer):
-    return new_model(SMALL, tokenizer, seed=0)
-
-
-@pytest.fixture
-def problems():
-    return distinct_problems("sums", "train", 0, 10)
-
-
-@pytest.fixture
-def batch(model):
-    return ragged_batch(model)
 
 
 def updated(model, batch, method, **training):

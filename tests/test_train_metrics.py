@@ -7,13 +7,11 @@ from typing import ClassVar
 
 import pytest
 import torch
-from training import SMALL, TRAINING, ParityVerifier, ragged_batch, trainer
+from training import TRAINING, ParityVerifier, trainer
 
 from steer.data.tasks import distinct_problems
 from steer.methods import load_method
 from steer.models.forward import Sequences
-from steer.models.load import new_model
-from steer.models.tokenizer import character_tokenizer
 from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.rollouts import Rollouts
 from steer.train.update import Batch, UpdateRecord, run_updates
@@ -21,26 +19,6 @@ from steer.verify.responses import Verdict
 
 CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0)
 FAILED = Verdict("unverifiable", None, "died", 0.0)
-
-
-@pytest.fixture
-def tokenizer():
-    return character_tokenizer()
-
-
-@pytest.fixture
-def model(tokenizer):
-    return new_model(SMALL, tokenizer, seed=0)
-
-
-@pytest.fixture
-def problems():
-    return distinct_problems("sums", "train", 0, 10)
-
-
-@pytest.fixture
-def batch(model):
-    return ragged_batch(model)
 
 
 def rollouts_of(verdicts, lengths):
