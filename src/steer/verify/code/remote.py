@@ -218,14 +218,15 @@ def _builtin_error(name: str) -> type[Exception] | None:
     return kind if isinstance(kind, type) and issubclass(kind, Exception) else None
 
 
-KILLED = "the program ended with signal 9"  # in a pid namespace no program can send itself that
-
-
 def ended(status: int) -> tuple[str, str]:
     """Reason and detail for a process that ended before it answered."""
     if status == 0:
         return "no_output", "the program ended before it returned"
     return "runtime_error", f"the program ended with signal {-status}" if status < 0 else f"exit status {status}"
+
+
+# A program in a pid namespace cannot send itself that (it may provoke it, by its limit of processor time).
+KILLED = ended(-9)[1]
 
 
 def _update(ours: Any, theirs: Any) -> None:
