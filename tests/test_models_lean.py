@@ -16,9 +16,9 @@ RESPONSES = [[7, 8, 9], [6], [30] * 4, [10, 11], [12] * 4, [9]]
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_the_derivative_of_a_layer_is_that_of_finite_differences(bias):
+def test_the_derivative_of_the_layers_is_that_of_finite_differences(bias):
     torch.manual_seed(0)
-    sizes = {"vocab_size": 40, "hidden_size": 8, "intermediate_size": 6, "num_hidden_layers": 1}
+    sizes = {"vocab_size": 40, "hidden_size": 8, "intermediate_size": 6, "num_hidden_layers": 2}
     config = LlamaConfig(**sizes, num_attention_heads=4, num_key_value_heads=2, head_dim=4, attention_bias=bias)
     model = LlamaForCausalLM(config).double()
     assert lean.fits(model)

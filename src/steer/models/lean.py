@@ -24,7 +24,7 @@ def fits(model: PreTrainedModel) -> bool:
 
 
 def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
-    """(N, hidden) states of all tokens in the row, with gradient where autograd is on."""
+    """(R, hidden) states before each response token, with gradient where autograd is on."""
     body = model.model
     x = embedding(layout.tokens, body.embed_tokens.weight, body.embed_tokens.padding_idx)
     cosine, sine = (part[0][:, None] for part in body.rotary_emb(x, layout.positions[None]))
@@ -32,13 +32,15 @@ def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
     half = sine.shape[-1] // 2
     rotation = cosine, torch.cat([-sine[..., :half], sine[..., half:]], dim=-1)
     masks = _masks(layout, x.dtype)
-    for layer in body.layers:
+    for number, layer in enumerate(body.layers, 1):
         attention, mlp = layer.self_attn, layer.mlp
         linears = attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj
         weights = [tensor for linear in linears for tensor in (linear.weight, linear.bias)]
         weights += [mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight]
         norms = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
-        fixed = layout, rotation, masks, attention.scaling, layer.input_layernorm.variance_epsilon
+        # After the last layer only what predicts is asked for: of prompts, one token.
+        wanted = layout.before if number == len(body.layers) else None
+        fixed = layout, wanted, rotation, masks, attention.scaling, layer.input_layernorm.variance_epsilon
         x = _Layer.apply(x, fixed, *norms, *weights)
     return rms_norm(x, x.shape[-1:], body.norm.weight, body.norm.variance_epsilon)
 
@@ -52,11 +54,11 @@ def _masks(layout: Layout, dtype: torch.dtype) -> list[Tensor]:
 
 
 class _Layer(torch.autograd.Function):
-    """x + attention(norm(x)), then + mlp(norm(·)). (N, hidden) → (N, hidden)."""
+    """x + attention(norm(x)), then + mlp(norm(·)). (N, hidden) → (N, hidden), or (R, hidden) of the rows `wanted`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, fixed: tuple, norm1: Tensor, norm2: Tensor, *weights: Tensor | None) -> Tensor:
-        layout, rotation, masks, scale, epsilon = fixed
+        layout, wanted, rotation, masks, scale, epsilon = fixed
         wq, bq, wk, bk, wv, bv, wo, bo, gate, up, down = weights
         size = rotation[0].shape[-1]
         n1, r1 = _normalised(x, epsilon)
@@ -74,7 +76,10 @@ class _Layer(torch.autograd.Function):
             p = torch.softmax(torch.matmul(q, k.transpose(2, 3)).mul_(scale).add_(mask), dim=-1)
             kept.append((q, k, v, p))
             mixed.append(torch.matmul(p, v))
-        o = _slots(mixed).index_select(0, layout.slot_of_row).view(len(x), -1)
+        slot_of_row = layout.slot_of_row
+        if wanted is not None:
+            slot_of_row, x = slot_of_row[wanted], x.index_select(0, wanted)
+        o = _slots(mixed).index_select(0, slot_of_row).view(len(x), -1)
         x2 = torch.addmm(x if bo is None else x + bo, o, wo.t())
         n2, r2 = _normalised(x2, epsilon)
         h = n2 * norm2
@@ -85,7 +90,7 @@ class _Layer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor):
         fixed, norm1, norm2, weights, n1, r1, kept, o, n2, r2, g, u = ctx.kept
-        layout, rotation, _, scale, _ = fixed
+        layout, wanted, rotation, _, scale, _ = fixed
         wq, bq, wk, bk, wv, bv, wo, bo, gate, up, down = weights
         gated = silu(g)
         da = dy @ down
@@ -97,8 +102,14 @@ class _Layer(torch.autograd.Function):
         d_gate, d_up = dg.t() @ h, du.t() @ h
         # Attention, block by block; what responses ask of their prompt's keys and values adds up there.
         d_wo, d_bo = dx2.t() @ o, None if bo is None else dx2.sum(0)
-        spread = (dx2 @ wo).view(len(dy), -1, rotation[0].shape[-1]).index_select(0, layout.row_of_slot)
-        d_mixed = _blocks(spread.index_fill_(0, layout.padding, 0.0), layout)
+        spread = (dx2 @ wo).view(len(dy), -1, rotation[0].shape[-1])
+        if wanted is None:
+            spread = spread.index_select(0, layout.row_of_slot).index_fill_(0, layout.padding, 0.0)
+        else:
+            # The end of a prompt comes before the first token of each of its responses.
+            slots = spread.new_zeros(len(layout.row_of_slot), *spread.shape[1:])
+            spread = slots.index_add_(0, layout.slot_of_row[wanted], spread)
+        d_mixed = _blocks(spread, layout)
         found: list[list[Tensor]] = []
         for i, ((q, k, v, p), do) in enumerate(zip(kept, d_mixed, strict=True)):
             dp = torch.matmul(do, v.transpose(2, 3))
@@ -112,10 +123,10 @@ class _Layer(torch.autograd.Function):
                 pairs = [states[:, :, width:] for states in pairs]
             found.append([torch.matmul(ds, k), *pairs])
         dq, dk, dv = (_slots(list(parts)).index_select(0, layout.slot_of_row) for parts in zip(*found, strict=True))
-        dq, dk, dv = (d.reshape(len(dy), -1) for d in (_unrotated(dq, *rotation), _unrotated(dk, *rotation), dv))
+        dq, dk, dv = (d.reshape(len(n1), -1) for d in (_unrotated(dq, *rotation), _unrotated(dk, *rotation), dv))
         dh = torch.addmm(torch.addmm(dq @ wq, dk, wk), dv, wv)
         dx, d_norm1 = _normalised_backward(dh, n1, r1, norm1)
-        dx += dx2
+        dx = dx.add_(dx2) if wanted is None else dx.index_add_(0, wanted, dx2)
         h = n1 * norm1
         d_in = [d for g, b in ((dq, bq), (dk, bk), (dv, bv)) for d in (g.t() @ h, None if b is None else g.sum(0))]
         return dx, None, d_norm1, d_norm2, *d_in, d_wo, d_bo, d_gate, d_up, d_down

@@ -57,7 +57,7 @@ def fits(model: PreTrainedModel) -> bool:
 
 
 def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
-    """(N, hidden) states of all tokens in the row."""
+    """(R, hidden) states before each response token."""
     # A mask that is ready for use is passed on as it is: it keeps transformers from making one.
     ready = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=layout.tokens.device)
     return model.model(
@@ -66,7 +66,7 @@ def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
         attention_mask=ready,
         use_cache=False,
         shared_prompts=layout,
-    ).last_hidden_state[0]
+    ).last_hidden_state[0][layout.before]
 
 
 def layout_of(sequences: Sequences) -> Layout:

@@ -37,7 +37,7 @@ def shared_statistics(
     """The same from one forward pass in which equal prompts are one (`steer.models.shared`)."""
     layout = shared.layout_of(sequences)
     last_hidden = lean.last_hidden if lean.fits(model) else shared.last_hidden
-    hidden = last_hidden(model, layout)[layout.before]
+    hidden = last_hidden(model, layout)
     found = head_statistics(model, hidden, layout.targets, temperature, needs, head)
     mask = sequences.mask
     return found.map(lambda values: values.new_zeros(mask.shape).masked_scatter(mask, values))
