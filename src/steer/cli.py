@@ -6,6 +6,7 @@ line and status 2, an interruption in one line and status 130; anything else is 
 """
 
 import argparse
+import atexit
 import errno
 import gc
 import importlib
@@ -42,6 +43,8 @@ REFUSED = {
     **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG), PLACE),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), RIGHTS),
 }
+# Nor is anything searched for garbage at the end, which takes a second after torch.
+atexit.register(gc.freeze)
 
 
 def _refusal(error: OSError) -> str:
@@ -53,13 +56,11 @@ def _refusal(error: OSError) -> str:
 
 
 def _imported(path: str) -> ModuleType:
-    """The module, without the searches for garbage that a million new objects set off: an eighth of torch's import.
-    Nor are they searched later on, least of all when the process ends, which took a second."""
+    """The module, without the searches for garbage that a million new objects set off: an eighth of torch's import."""
     gc.disable()
     try:
         return importlib.import_module(path)
     finally:
-        gc.freeze()
         gc.enable()
 
 

@@ -67,36 +67,27 @@ def _linear(x: NDArray, y: NDArray, index: NDArray, weights: NDArray) -> dict[st
 
 def _spearman(x: NDArray, y: NDArray, index: NDArray, weights: NDArray) -> NDArray:
     """Pearson's correlation of the ranks within each draw, (draws,)."""
-    ranks = _Ranks(x), _Ranks(y)
+    ranks = [_ranks_by_cluster(values, index, weights.shape[1]) for values in (x, y)]
     size = max(1, BLOCK // len(x))
     found = []
     for start in range(0, len(weights), size):
-        of_token = weights[start : start + size][:, index]
-        a, b = (rank(of_token) for rank in ranks)
-        n = of_token.sum(1)
-        # Ranks are about n/2 on average: centring them first keeps the sums exact enough.
-        a, b = a - n[:, None] / 2, b - n[:, None] / 2
-        sums = [np.einsum("dt,dt->d", of_token, part) for part in (a, b, a * a, b * b, a * b)]
+        drawn = weights[start : start + size]
+        of_token, n = drawn[:, index], drawn @ np.bincount(index)
+        # Ranks are n/2 + 1/2 on average: centring them first keeps the sums exact enough.
+        a, b = (drawn @ part - n[:, None] / 2 for part in ranks)
+        wa, wb = of_token * a, of_token * b
+        sums = [wa.sum(1), wb.sum(1), *(np.einsum("dt,dt->d", *pair) for pair in ((wa, a), (wb, b), (wa, b)))]
         found.append(_correlation(n, *sums))
     return np.concatenate(found)
 
 
-class _Ranks:
-    """Mean ranks (tokens,) of the same values under many integer weights: sorted once."""
-
-    def __init__(self, values: NDArray):
-        self.order = np.argsort(values, kind="stable")
-        ordered = values[self.order]
-        new = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-        self.starts = np.flatnonzero(new)
-        self.group = np.empty(len(values), dtype=int)
-        self.group[self.order] = np.cumsum(new) - 1
-
-    def __call__(self, weights: NDArray) -> NDArray:
-        """(draws, tokens) weights → ranks from 1; a value with weight w stands there w times."""
-        size = np.add.reduceat(weights[:, self.order], self.starts, axis=1)
-        mean_rank = size.cumsum(1) - (size - 1) / 2
-        return mean_rank[:, self.group]
+def _ranks_by_cluster(values: NDArray, index: NDArray, clusters: int) -> NDArray:
+    """(clusters, tokens): what one copy of a cluster adds to each token's mean rank among all, 1/2 left out of it: its
+    tokens with a lower value, and half of those with an equal one."""
+    _, group = np.unique(values, return_inverse=True)
+    equal = np.zeros((clusters, group.max() + 1))
+    np.add.at(equal, (index, group), 1.0)
+    return (equal.cumsum(1) - equal / 2)[:, group]
 
 
 def _correlation(n: NDArray, a: NDArray, b: NDArray, aa: NDArray, bb: NDArray, ab: NDArray) -> NDArray:

@@ -31,7 +31,7 @@ from steer.engines.sampling import Sampling
 from steer.errors import UserError
 from steer.io import atomic_directory, write_json
 from steer.models.devices import take_device
-from steer.models.forward import Sequences, response_statistics
+from steer.models.forward import Sequences
 from steer.models.load import new_model
 from steer.models.statistics import shared_statistics
 from steer.models.tokenizer import character_tokenizer, render_prompt
@@ -213,7 +213,7 @@ def measure(model, tokenizer, families: list[str], max_tokens: int, seed: int) -
     responses = [c.tokens for _, c in flat]
     sequences = Sequences.from_lists([prompts[i] for i, _ in flat], responses, tokenizer.pad_token_id).to(model.device)
     with torch.no_grad():
-        entropy = response_statistics(model, sequences, temperature=1.0).entropy[sequences.mask].mean().item()
+        entropy = shared_statistics(model, sequences, temperature=1.0).entropy[sequences.mask].mean().item()
     correct = torch.tensor([v.verdict == "correct" for v in verdicts]).view(len(problems), 4).double()
     by_family = correct.mean(1).view(len(families), -1).mean(1).tolist()
     return {

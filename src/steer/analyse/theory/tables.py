@@ -100,6 +100,7 @@ def binned(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.D
     """
     rows = []
     for key, tokens in _measured(measurements):
+        tokens = tokens.assign(**{name: _scaled(tokens, name) for name in ESTIMATORS}, measured=tokens["change"])
         for sign, mine in (("+", tokens[tokens["advantage"] > 0]), ("-", tokens[tokens["advantage"] < 0])):
             mine = mine.sort_values("probability", kind="stable")
             number_of_bins = min(BINS, len(mine) // FEWEST)
@@ -107,18 +108,16 @@ def binned(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.D
                 inside = mine.iloc[part]
                 about = {**key, "sign": sign, "probability": inside["probability"].median(), "tokens": len(inside)}
                 for quantity in ("measured", *ESTIMATORS):
-                    values = np.quantile(_change(tokens, inside, quantity), list(QUANTILES.values()))
+                    values = np.quantile(inside[quantity], list(QUANTILES.values()))
                     rows.append({**about, "quantity": quantity, **dict(zip(QUANTILES, values, strict=True))})
     return pd.DataFrame(rows, columns=BINNED_COLUMNS)
 
 
-def _change(tokens: pd.DataFrame, part: pd.DataFrame, quantity: str) -> pd.Series:
-    """The measured change in `part`, or an estimate of it times the factor that fits all `tokens` best."""
-    if quantity == "measured":
-        return part["change"]
-    estimate = tokens[f"omega_{quantity}"]
+def _scaled(tokens: pd.DataFrame, estimator: str) -> pd.Series:
+    """An estimate times the factor by which it fits the measured change best."""
+    estimate = tokens[f"omega_{estimator}"]
     square = float((estimate**2).sum())
-    return part[f"omega_{quantity}"] * (float((estimate * tokens["change"]).sum()) / square if square else 0.0)
+    return estimate * (float((estimate * tokens["change"]).sum()) / square if square else 0.0)
 
 
 def sampled(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
