@@ -1,0 +1,41 @@
+"""The program around its commands: what it loads, and the memory it keeps."""
+
+import re
+import subprocess
+import sys
+
+
+def test_help_of_every_command_is_quick_to_import_and_complete():
+    """`steer --help` names every command without importing torch."""
+    code = (
+        "import sys; from steer import cli\ntry: cli.main(['--help'])\nexcept SystemExit: print('torch' in sys.modules)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for command in (
+        "data",
+        "warm-start",
+        "train",
+        "generate",
+        "grade",
+        "tabulate",
+        "plot",
+        "report",
+        "verify",
+        "plan",
+        "dry",
+    ):
+        assert re.search(rf"^    {command}\b", output, re.M), command
+    assert output.endswith("False\n")
+
+
+def test_freed_memory_is_used_again_without_being_filled_anew():
+    code = (
+        "import resource; from steer.cli import _keep_freed_memory; _keep_freed_memory()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "before = faults()\n"
+        "for _ in range(50): b'x' * (8 << 20)\n"
+        "print(faults() - before)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # 8 MiB are 2,048 pages of 4 KiB: 102,400 faults where each is given back.
+    assert int(found.stdout) < 10_000
