@@ -30,17 +30,18 @@ def batch(seed: int = 0, responses: int = 8, length: int = 7, padding: float = 0
         "reduction": 0.2 * normal(*shape),
         "teacher_logprob": old + 0.3 * normal(*shape),
         "proxy_logprob": proxy,
+        "nucleus_entropy": 0.8 * entropy * torch.rand(shape, generator=draw, dtype=torch.float64),
+        "clamped_entropy": 0.95 * entropy,
+        "token": torch.randint(2, shape, generator=draw),
     }
-    fields = {name: value.masked_fill(~mask, padding) for name, value in fields.items()}
+    fields = {name: value if name == "token" else value.masked_fill(~mask, padding) for name, value in fields.items()}
     return Tokens(**fields, mask=mask, group=torch.arange(responses) // (responses // 2))
 
 
 def with_gradient(tokens: Tokens) -> Tokens:
-    """The same values; `logprob` and `entropy` as leaves that ask for a gradient."""
-    return tokens.with_(
-        logprob=tokens.logprob.detach().clone().requires_grad_(),
-        entropy=tokens.entropy.detach().clone().requires_grad_(),
-    )
+    """The same values; those that the current policy gives as leaves that ask for a gradient."""
+    fields = ("logprob", "entropy", "nucleus_entropy", "clamped_entropy")
+    return tokens.with_(**{name: getattr(tokens, name).detach().clone().requires_grad_() for name in fields})
 
 
 def two_tokens(**changes: list[float]) -> Tokens:
@@ -54,6 +55,9 @@ def two_tokens(**changes: list[float]) -> Tokens:
         "reduction": [0.1, 0.2],
         "teacher": [0.25, 0.5],
         "proxy": [0.5, 0.5],
+        "nucleus": [0.5, 1.5],
+        "clamped": [1.0, 1.8],
+        "token": [3, 3],
     } | changes
     columns = {name: torch.tensor(value, dtype=torch.float64)[:, None] for name, value in values.items()}
     return Tokens(
@@ -66,19 +70,28 @@ def two_tokens(**changes: list[float]) -> Tokens:
         reduction=columns["reduction"],
         teacher_logprob=columns["teacher"].log(),
         proxy_logprob=columns["proxy"].log(),
+        nucleus_entropy=columns["nucleus"],
+        clamped_entropy=columns["clamped"],
+        token=columns["token"].long(),
     )
 
 
 # Values at which each method does something on a batch of some thirty tokens.
 ACTIVE = {
+    "aent": {"penalty.start": 0.02},
     "adaptive_entropy": {"penalty.start": 0.01, "penalty.target": 10, "penalty.maximum": 1},
     "clip_cov": {"weight.share": 0.2, "weight.low": -10, "weight.high": 10},
     "dr_grpo": {"reduction.length": 9},
     "kl_cov": {"penalty.share": 0.3},
     "lp_reg": {"penalty.share": 0.9},
+    "siren": {"reduction.length": 9, "penalty.coefficient": 0.5},
     "stare": {"weight.share": 0.4, "weight.target": 10, "weight.attenuate": 0.9},
 }
-MEMORY = {"position_shaping_plateau": {"shaping": {"plateau": True}}, "steer_target": {"weight": {"strength": 1.5}}}
+MEMORY = {
+    "position_shaping_plateau": {"shaping": {"plateau": True}},
+    "siren": {"penalty": {"anchor": 0.3}},
+    "steer_target": {"weight": {"strength": 1.5}},
+}
 
 
 def active(name: str):

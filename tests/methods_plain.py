@@ -23,6 +23,8 @@ def listed(tokens):
         values = {name: value[s, t].item() for name, value in plain.items()}
         lp, h = tokens.logprob[s, t], tokens.entropy[s, t]
         token = SimpleNamespace(lp=lp, h=h, response=s, place=t, group=int(tokens.group[s]), **values)
+        token.nucleus, token.clamped = tokens.nucleus_entropy[s, t], tokens.clamped_entropy[s, t]
+        token.id = int(tokens.token[s, t])
         token.pi, token.old, token.now = math.exp(lp.item()), math.exp(token.olp), lp.item()
         token.r, token.hh = token.pi / token.old, h.item()
         token.length = int(tokens.mask[s].sum())
@@ -192,6 +194,42 @@ def plain_lp_reg(xs):
     return plain_grpo(xs, low=1.0, high=9.0) + penalty / len(xs)
 
 
+def plain_siren(xs):
+    responses = [[x.nucleus for x in xs if x.response == s] for s in {x.response for x in xs}]
+    bounds = [np.quantile([h.item() for h in own], 0.8) for own in responses]
+    peaks = [[h for h in own if h.item() > bound] for own, bound in zip(responses, bounds, strict=True)]
+    mean_entropy = mean([mean(p) for p in peaks if p])
+    return -sum(surrogate(x, 0.28, 0.28) for x in xs) / (8 * 9) + 0.5 * (mean_entropy - 0.3) ** 2
+
+
+def plain_gtpo(xs):
+    responses = {s: [x for x in xs if x.response == s] for s in {x.response for x in xs}}
+
+    def in_conflict(own, index, backward):
+        """Whether the token at `index` and all from there to the end stand in both kinds of response."""
+        for i in range(index, len(own)) if backward else range(index + 1):
+            signs = set()
+            for other in responses.values():
+                j = len(other) - len(own) + i if backward else i
+                if other[0].group == own[0].group and 0 <= j < len(other) and other[j].id == own[i].id:
+                    signs.add(np.sign(other[0].a))
+            if not {1.0, -1.0} <= signs:
+                return False
+        return True
+
+    losses, seen = [], set()
+    for own in responses.values():
+        ends = [[in_conflict(own, i, b) for b in (False, True)] for i in range(len(own))]
+        n, h = max(1, sum(map(any, ends))), mean([x.h0 for x in own])
+        kept = 2.0 if own[0].a > 0 else 0.0
+        factors = [math.prod(kept if b else 1.0 for b in both) for both in ends]
+        seen |= {*factors, h <= 0.6931}
+        shaped = [f * (own[0].a - 0.1 * h) / n if h <= 0.6931 else 0.0 for f in factors]
+        losses.append(mean([-torch.exp(x.lp - x.olp) * a for x, a in zip(own, shaped, strict=True)]))
+    assert {0.0, 1.0, 2.0} <= seen
+    return mean(losses)
+
+
 def plain_ce_gppo(xs):
     def term(x):
         if clipped(x, 0.2, 0.2):
@@ -229,6 +267,9 @@ FORMULAS = {
     "extreme_clipping_steer": lambda xs: plain_steer(xs, EXTREME),
     "entropy_regularisation": lambda xs: plain_grpo(xs) - 1e-3 * mean([x.h for x in xs]),
     "adaptive_entropy": lambda xs: plain_grpo(xs) - 0.01 * mean([x.h for x in xs]),
+    "aent": lambda xs: plain_grpo(xs) - 0.02 * mean([x.clamped for x in xs]),
+    "siren": plain_siren,
+    "gtpo": plain_gtpo,
     "perplexity_shaping": plain_perplexity,
     "position_shaping": plain_position,
     "position_shaping_plateau": plain_position,

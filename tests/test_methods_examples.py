@@ -36,6 +36,14 @@ LOSSES = {
     # the coefficient starts at 0.01; the gate is open while mean H_old = 1.5 is at most 2, then shut
     "adaptive_entropy": ({}, {"penalty.start": 0.01, "penalty.maximum": 1, "penalty.target": 2}, -0.015),
     "adaptive_entropy gate": ({}, {"penalty.start": 0.01, "penalty.target": 1.4}, 0.0),
+    # minus c times the mean of the clamped entropies
+    "aent": (CLIPPED, {"penalty.start": 0.01}, -0.1 - 0.01 * 1.4),
+    # no token of a one-token response is above its quantile; u = (1, -0.72), over S·L = 2·4
+    "siren": (CLIPPED, {"reduction.length": 4}, -0.035),
+    # one token at one place with both signs: δ = (4, 0) from both ends, A′ = 4·(1 - 0.1)
+    "gtpo": ({"old_entropy": [1.0, 1.0]}, {"shaping.threshold": 1}, -1.8),
+    # another token: δ = 1, A′ = (1 - 0.1, -1 - 0.2), the second filtered out
+    "gtpo apart": ({"token": [3, 4]}, {"shaping.threshold": 1.5}, -0.45),
     # log PPL = (ln 2, ln 4): w = (-1, 1), A′ = (1.01, -0.99)
     "perplexity_shaping": ({}, {}, -0.01),
     # A′ = (1 + min(0.4, 0.5), -1 + min(0.8, 0.5))

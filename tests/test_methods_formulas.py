@@ -13,8 +13,10 @@ from steer.methods import Tokens, load_method, method_names
 def differentiated(function, tokens):
     tokens = with_gradient(tokens)
     loss = function(tokens)
-    entropy = torch.autograd.grad(loss, tokens.entropy, retain_graph=True, allow_unused=True)[0]
-    return loss.item(), torch.autograd.grad(loss, tokens.logprob)[0], entropy
+    entropies = [tokens.entropy, tokens.nucleus_entropy, tokens.clamped_entropy]
+    found = torch.autograd.grad(loss, [tokens.logprob, *entropies], allow_unused=True)
+    # Unused by one side and of gradient 0 on the other are the same.
+    return loss.item(), *(torch.zeros_like(tokens.logprob) if part is None else part for part in found)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -24,9 +26,8 @@ def test_loss_and_gradient_are_the_formula(name, seed):
     got = differentiated(lambda t: method.loss(t, generator=torch.Generator().manual_seed(1)).loss, batch(seed))
     expected = differentiated(lambda t: FORMULAS[name](listed(t)), batch(seed))
     assert got[0] == pytest.approx(expected[0], abs=1e-12)
-    torch.testing.assert_close(got[1], expected[1], rtol=0, atol=1e-12)
-    if expected[2] is not None:
-        torch.testing.assert_close(got[2], expected[2], rtol=0, atol=1e-12)
+    for part, wanted in zip(got[1:], expected[1:], strict=True):
+        torch.testing.assert_close(part, wanted, rtol=0, atol=1e-12)
 
 
 def test_the_batch_is_clipped_from_both_sides():
@@ -53,7 +54,7 @@ def extreme(scale):
     logprob = (old + torch.randn(60, 1, generator=draw, dtype=torch.float64)).clamp(max=-1e-12)
     advantage = scale * torch.randn(60, 1, generator=draw, dtype=torch.float64)
     entropy = 3 * torch.rand(60, 1, generator=draw, dtype=torch.float64)
-    return Tokens(logprob, old, 0 * entropy, entropy, advantage, torch.ones(60, 1), *[torch.zeros(60, 1)] * 4)
+    return Tokens(logprob, old, 0 * entropy, entropy, advantage, torch.ones(60, 1), *[torch.zeros(60, 1)] * 7)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-4])
@@ -126,6 +127,7 @@ ADVANTAGES = {
     "opo": lambda own, i: own[i][0] - sum(r * n for r, n in own) / sum(n for _, n in own),
     "qae": lambda own, i: (own[i][0] - quantile_of(own, 0.4)) / spread(own),
 }
+ADVANTAGES["siren"] = ADVANTAGES["dr_grpo"]
 WITHOUT_BASELINE = {"w_reinforce": (0.1, 1.0), "psr": (1.0, 0.0), "nsr": (0.0, 1.0)}
 
 

@@ -13,10 +13,18 @@ from steer.methods.groups import group_mean, group_quantile, group_std, has_spre
 from steer.methods.stages import transition
 
 STATEFUL = {
+    "aent": {"penalty.warmup": 2, "penalty.maximum": 0.1},
+    "siren": {"penalty.coefficient": 1.0},
     "adaptive_entropy": {"penalty.start": 0.001, "penalty.target": 2.0},
     "steer_target": {"weight.target": 0.5},
     "position_shaping_plateau": {},
 }
+
+
+def measured(entropy, accuracy):
+    """What stateful functions see of a step."""
+    entropies = ("entropy", "clamped_entropy", "peak_entropy")
+    return {**dict.fromkeys(entropies, entropy), "accuracy": accuracy}
 
 
 def test_every_method_with_state_is_tested_below():
@@ -24,7 +32,7 @@ def test_every_method_with_state_is_tested_below():
     kept = set()
     for name in method_names():
         method = load_method(name)
-        method.after_step({"entropy": 0.1, "accuracy": 0.5})
+        method.after_step(measured(0.1, 0.5))
         kept |= {name} if any(method.state_dict()["memory"].values()) else set()
     assert kept == set(STATEFUL)
 
@@ -42,7 +50,7 @@ def curves(knot, length=100, noise=0.0, seed=0):
 def test_state_survives_a_checkpoint(name):
     """Run to half, save as JSON, load into a fresh method, run on: the same as without the pause."""
     entropy, accuracy = curves(knot=30, length=60)
-    steps = [{"entropy": h, "accuracy": a} for h, a in zip(entropy, accuracy, strict=True)]
+    steps = [measured(h, a) for h, a in zip(entropy, accuracy, strict=True)]
 
     def run(method, steps):
         for step in steps:
@@ -84,6 +92,30 @@ def test_adaptive_coefficient_by_hand():
         method.after_step({"entropy": entropy, "accuracy": 0.5})
         found.append(method.memory["penalty"]["coefficient"])
     assert found == pytest.approx([0.002, 0.004, 0.005, 0.003, 0.001, 0.0, 0.0])
+
+
+def test_the_coefficient_of_the_clamped_entropy_by_hand():
+    """Up below 0.05, down above 0.23, by 0.1 times the distance, within [0.01, 0.03], from the second step on."""
+    changes = {"rate": 0.1, "minimum": 0.01, "maximum": 0.03, "warmup": 1, "start": 0.02}
+    method = load_method("aent", {f"penalty.{name}": value for name, value in changes.items()})
+    found = []
+    for entropy in (0.01, 0.01, 0.1, 0.43, 0.43, 0.0, 0.0, 0.0, 0.0, 0.0):
+        method.after_step({"clamped_entropy": entropy})
+        found.append(method.memory["penalty"]["coefficient"])
+    assert found == pytest.approx([0.02, 0.024, 0.024, 0.01, 0.01, 0.015, 0.02, 0.025, 0.03, 0.03])
+    method.after_step({})  # no update
+    assert method.memory["penalty"]["coefficient"] == pytest.approx(0.03)
+
+
+def test_the_anchor_is_the_first_step_that_had_an_update():
+    method = load_method("siren", {"penalty.coefficient": 1.0, "reduction.length": 9})
+    tokens = batch()
+    assert method.prepare(tokens).penalty.scale.abs().max() == 0
+    peak = method.prepare(tokens).metrics["peak_entropy"]
+    for metrics in ({}, {"peak_entropy": peak + 0.2}, {"peak_entropy": 9.0}):
+        method.after_step(metrics)
+    without = load_method("siren", {"penalty.coefficient": 0.0, "reduction.length": 9}).loss(tokens).loss
+    assert (method.loss(tokens).loss - without).item() == pytest.approx(0.2**2)
 
 
 def test_target_controller_by_hand():

@@ -10,11 +10,13 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from steer.methods.vocabulary import TRUNCATED
 from steer.models import fused_head
+from steer.models import head as head_module
 from steer.models.fused_head import Shard, fused_proxy_logprob, fused_statistics
-from steer.models.head import head_statistics
+from steer.models.head import OPTIONAL, head_statistics
 
-EVERYTHING = frozenset({"reduction", "proxy_logprob"})
+EVERYTHING = frozenset(OPTIONAL)
 
 
 @pytest.fixture
@@ -23,6 +25,7 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(fused_head, "_ELEMENTS", 256)
     monkeypatch.setattr(fused_head, "_ROWS", 7)
     monkeypatch.setattr(fused_head, "_KEPT", 4000)
+    monkeypatch.setattr(head_module, "_ELEMENTS", 4 * 700)
 
 
 def given(rows=17, hidden=8, vocabulary=700, dtype=torch.float32, scale=2.0):
@@ -34,14 +37,16 @@ def given(rows=17, hidden=8, vocabulary=700, dtype=torch.float32, scale=2.0):
     return states.to(dtype).requires_grad_(), weight.to(dtype).requires_grad_(), tokens
 
 
-def outcome(kind, states, weight, tokens, temperature):
-    """Every statistic, and the gradients of a mixture of the two that have one."""
+def outcome(kind, states, weight, tokens, temperature, needs=EVERYTHING):
+    """Every statistic, and the gradients of a mixture of those that have one."""
     head = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     head.weight = torch.nn.Parameter(weight.detach())
-    found = head_statistics(SimpleNamespace(lm_head=head), states, tokens, temperature, EVERYTHING, kind)
+    found = head_statistics(SimpleNamespace(lm_head=head), states, tokens, temperature, needs, kind)
     mixture = (found.logprob * torch.linspace(-1, 2, len(tokens)) + 0.3 * found.entropy**2).sum()
+    for name in sorted(needs & set(TRUNCATED)):
+        mixture = mixture + (torch.linspace(1, 2, len(tokens)) * getattr(found, name) ** 2).sum()
     gradients = torch.autograd.grad(mixture, (states, head.weight))
-    return [found.logprob, found.entropy, found.reduction, found.proxy_logprob, *gradients]
+    return [found.logprob, found.entropy, *(getattr(found, name) for name in sorted(needs)), *gradients]
 
 
 def same(plain, fused):
@@ -61,7 +66,7 @@ def test_it_equals_the_plain_head(small_blocks, temperature, scale):
 
 @pytest.mark.parametrize("kind", ["plain", "fused"])
 def test_the_optional_statistics_carry_no_gradient(small_blocks, kind):
-    """Asking for them changes neither the others nor their gradients."""
+    """Asking for them changes neither the others nor their gradients. Entropies of a part have one of their own."""
     gradients = []
     for needs in (EVERYTHING, frozenset()):
         states, weight, tokens = given()
@@ -164,6 +169,9 @@ def test_two_ranks_with_a_part_of_the_vocabulary_each_find_the_same(tmp_path):
 
 @pytest.mark.slow
 def test_it_equals_the_plain_head_at_a_real_vocabulary():
-    """Against the plain head in float64: in fp32 that one's own sums over 152k logits are off by more."""
+    """Against the plain head in float64: in fp32 that one's own sums over 152k logits are off by more, and so is the
+    place where a nucleus ends."""
+    needs = EVERYTHING - set(TRUNCATED)
     sizes = {"rows": 64, "hidden": 256, "vocabulary": 151_936, "scale": 0.2}
-    same(outcome("plain", *given(**sizes, dtype=torch.float64), 1.0), outcome("fused", *given(**sizes), 1.0))
+    wide = outcome("plain", *given(**sizes, dtype=torch.float64), 1.0, needs)
+    same(wide, outcome("fused", *given(**sizes), 1.0, needs))

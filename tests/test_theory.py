@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from steer.methods import Tokens, estimators
 from steer.methods.estimators import theorem_expectation
-from steer.methods.vocabulary import proxy_logprob
 from steer.models.head import token_statistics
 
 
@@ -175,10 +174,3 @@ def test_estimators_by_hand():
 def test_tabular_without_its_reduction_says_so():
     with pytest.raises(ValueError, match=r"needs .*Tokens\.reduction"):
         estimators.tabular(token(*state(0)[:2], 0, 1.0).with_(reduction=None))
-
-
-def test_proxy_removes_noise_and_renormalises():
-    """π = (0.9, 0.09, 0.01), threshold 0.02: the last is under 0.018."""
-    logits = torch.tensor([0.9, 0.09, 0.01], dtype=torch.float64).log().expand(3, 3)
-    proxy = proxy_logprob(logits, torch.arange(3))
-    assert proxy.exp().tolist() == pytest.approx([0.9 / 0.99, 0.09 / 0.99, 0.0])

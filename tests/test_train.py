@@ -22,12 +22,19 @@ CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0
 FAILED = Verdict("unverifiable", None, "died", 0.0)
 
 
+# A model of random weights is too uncertain for GTPO's filter; SIREN adds nothing before it has an anchor.
+OVERRIDES = {"gtpo": {"shaping.threshold": 10}}
+MEMORY = {"siren": {"penalty": {"anchor": 0.3}}}
+
+
 def updated(model, batch, method, **training):
     """(losses of a step's updates, weights after them)."""
     model = copy.deepcopy(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     given, draw = TRAINING.model_copy(update=training), torch.Generator().manual_seed(1)
-    records = run_updates(model, optimizer, load_method(method), batch, given, draw)
+    acting = load_method(method, OVERRIDES.get(method))
+    acting.memory.update(MEMORY.get(method, {}))
+    records = run_updates(model, optimizer, acting, batch, given, draw)
     weights = torch.cat([p.detach().flatten() for p in model.parameters()])
     return torch.tensor([record.metrics["loss"] for record in records]), weights
 

@@ -26,7 +26,7 @@ def settings_of(config, run="steer", seed=3):
 
 def test_what_needs_more_than_the_tokens_of_an_update_batch_is_refused_and_nothing_else():
     refused = {name for name in method_names() if obstacle(load_method(name))}
-    assert refused == {"steer_tabular", "rlrt", "lp_reg"}
+    assert refused == {"steer_tabular", "rlrt", "lp_reg", "siren", "aent"}
 
 
 @pytest.mark.parametrize(
@@ -177,4 +177,4 @@ def test_the_plan_shows_the_command_and_refuses_what_verl_cannot_carry(capsys):
     assert "python -m verl.trainer.main_ppo \\\n" in shown
     assert "trainer.experiment_name=steer-seed0" in shown
     assert main(paper) == 2
-    assert "cannot run 'steer_tabular'" in capsys.readouterr().err
+    assert "cannot run 'aent'" in capsys.readouterr().err

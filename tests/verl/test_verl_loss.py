@@ -35,7 +35,7 @@ def in_verl(tokens, rows: slice) -> TensorDict:
     full = torch.cat([torch.ones(count, PROMPT, dtype=torch.bool), mask], 1)
     fields = {
         "prompts": jagged(prompts, prompts),
-        "responses": jagged(mask.long(), mask),
+        "responses": jagged(part.token, mask),
         "input_ids": jagged(full.long(), full),
         "response_mask": jagged(mask.long(), mask),
         "loss_mask": jagged(mask.long(), mask),

@@ -125,7 +125,8 @@ def _open_gates(method: Method) -> None:
     """Let stateful functions see a rising stage and then a plateau of low entropy, so that all of them act."""
     for step in range(60):
         share = min(step / 30, 1)
-        method.after_step({"entropy": 1 - 0.99 * share, "accuracy": 0.2 + 0.4 * share})
+        entropies = dict.fromkeys(("entropy", "clamped_entropy", "peak_entropy"), 1 - 0.99 * share)
+        method.after_step({**entropies, "accuracy": 0.2 + 0.4 * share})
 
 
 def _batch(seed: int) -> Tokens:
@@ -148,6 +149,9 @@ def _batch(seed: int) -> Tokens:
         reduction=0.1 * normal(*shape),
         teacher_logprob=old + 0.3 * normal(*shape),
         proxy_logprob=old + 0.3,
+        nucleus_entropy=0.5 * entropy,
+        clamped_entropy=0.9 * entropy,
+        token=torch.randint(2, shape, generator=draw),
         unclipped=torch.ones(shape, dtype=torch.bool),
     )
 
@@ -159,7 +163,7 @@ def _changes(base: Tokens) -> Iterator[tuple[str, Tokens]]:
     yield "advantage", base.with_(advantage=other.advantage)
     probabilities = ("logprob", "old_logprob", "teacher_logprob", "proxy_logprob")
     yield "token probability", base.with_(**{field: getattr(other, field) for field in probabilities})
-    entropies = ("entropy", "old_entropy", "reduction")
+    entropies = ("entropy", "old_entropy", "reduction", "nucleus_entropy", "clamped_entropy")
     yield "conditional entropy", base.with_(**{field: 9 * getattr(other, field) for field in entropies})
 
 

@@ -8,7 +8,7 @@ gradient, from the whole batch; `loss` can then run micro-batch by micro-batch, 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,14 @@ from steer.methods.tokens import Context, Tokens, masked_mean
 
 REQUIRED = ("logprob", "old_logprob", "entropy", "old_entropy", "advantage", "mask")
 # Choices that read a field of `Tokens` which others do without.
-NEEDS = {"tabular": "reduction", "rlrt": "teacher_logprob", "lp_reg": "proxy_logprob"}
+NEEDS = {
+    "tabular": "reduction",
+    "rlrt": "teacher_logprob",
+    "lp_reg": "proxy_logprob",
+    "siren": "nucleus_entropy",
+    "clamped_entropy": "clamped_entropy",
+    "gtpo": "token",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Prepared:
     metrics: dict[str, float]
 
     def rows(self, index: Any) -> "Prepared":
-        penalty = self.penalty and Penalty(self.penalty.scale[index], self.penalty.quantity)
+        penalty = self.penalty and replace(self.penalty, scale=self.penalty.scale[index])
         return Prepared(self.advantage[index], self.weight[index], self.share[index], penalty, self.metrics)
 
 
@@ -100,13 +107,14 @@ class Method:
         shaped = tokens.with_(advantage=self.shaping(tokens, self._context("shaping", generator)))
         shaped = shaped.with_(unclipped=self.clip(shaped).unclipped)
         weight = self.weight(shaped, self._context("weight", generator))
-        return Prepared(
-            advantage=shaped.advantage,
-            weight=weight,
-            share=self.reduction(tokens.valid.to(tokens.logprob.dtype)),
-            penalty=self.penalty(shaped, self._context("penalty", generator)),
-            metrics=self.effect(shaped, weight),
-        )
+        share = self.reduction(tokens.valid.to(tokens.logprob.dtype))
+        penalty = self.penalty(shaped, self._context("penalty", generator))
+        metrics = self.effect(shaped, weight)
+        if penalty is not None:
+            metrics |= penalty.metrics
+            if penalty.absolute:
+                penalty = replace(penalty, scale=(penalty.scale / share).masked_fill(~tokens.valid, 0.0))
+        return Prepared(shaped.advantage, weight, share, penalty, metrics)
 
     def loss(
         self, tokens: Tokens, prepared: Prepared | None = None, generator: torch.Generator | None = None

@@ -6,7 +6,7 @@ tokens), the quantity on each micro-batch with gradient. Each function takes the
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import torch
@@ -25,10 +25,13 @@ ROUNDING = 1e-5  # nats between two computations of one log-probability in fp32,
 
 @dataclass(frozen=True)
 class Penalty:
-    """`scale` (S, T) without gradient; `quantity` maps `Tokens` to (S, T) with gradient."""
+    """`scale` (S, T) without gradient; `quantity` maps `Tokens` to (S, T) with gradient. `absolute`: the scale is the
+    token's own part in the loss, whatever share the reduction gives it. `metrics`: floats by name, for `after_step`."""
 
     scale: Tensor
     quantity: Callable[[Tokens], Tensor]
+    absolute: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def none(tokens: Tokens, context: Context) -> Penalty | None:
@@ -75,6 +78,81 @@ def _adapt(
 
 
 adaptive_entropy.after_step = _adapt
+
+
+def clamped_entropy(
+    tokens: Tokens,
+    context: Context,
+    *,
+    start: NonNegative = 2e-4,
+    low: NonNegative = 0.05,
+    high: NonNegative = 0.23,
+    rate: NonNegative = 1e-3,
+    minimum: NonNegative = 1e-5,
+    maximum: NonNegative = 3e-3,
+    warmup: Annotated[int, Field(ge=0)] = 29,
+) -> Penalty:
+    """-c·mean_m(H̃), H̃ the entropy without the least likely 40 % of the vocabulary; the gradient flows through H̃.
+
+    After each step beyond `warmup`, with the step's mean H̃: c ← clamp(c - rate·(min(0, H̃ - low) + max(0, H̃ - high)),
+    minimum, maximum). AEnt, arXiv 2509.03493; values of the released recipe, whose rewards are ten times ours.
+    """
+    coefficient = context.memory.get("coefficient", start)
+    mean = masked_mean(tokens.clamped_entropy, tokens.valid).item()
+    scale = torch.full_like(tokens.entropy, -coefficient)
+    return Penalty(scale, lambda batch: batch.clamped_entropy, metrics={"clamped_entropy": mean})
+
+
+def _keep_within(
+    memory: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    *,
+    start: float,
+    low: float,
+    high: float,
+    rate: float,
+    minimum: float,
+    maximum: float,
+    warmup: int,
+) -> Mapping[str, Any]:
+    coefficient, steps = memory.get("coefficient", start), memory.get("steps", 0) + 1
+    # A step without a judged response has no update that could have measured it.
+    found = metrics.get("clamped_entropy")
+    if steps > warmup and found is not None:
+        coefficient = min(max(coefficient - rate * (min(0, found - low) + max(0, found - high)), minimum), maximum)
+    return {"coefficient": coefficient, "steps": steps}
+
+
+clamped_entropy.after_step = _keep_within
+clamped_entropy.ordered = (("low", "high"), ("minimum", "maximum"))
+
+
+def siren(tokens: Tokens, context: Context, *, coefficient: NonNegative = 5e-3, quantile: Share = 0.8) -> Penalty:
+    """+ β·(H̄ - H̄₀)²: H̄ is the mean over responses of their tokens' nucleus entropy above its τ-quantile.
+
+    SIREN, arXiv 2509.25133: the entropy of the 0.8-nucleus alone (`steer.methods.vocabulary.nucleus_entropy`), at the
+    tokens where it is above the response's own quantile τ, held where it was in the first step, H̄₀; until then nothing
+    is added. β 0.005 and τ 0.8 are the released script's.
+    """
+    valid = tokens.valid
+    values = tokens.nucleus_entropy.masked_fill(~valid, torch.nan)
+    peak = valid & (values > values.nanquantile(quantile, dim=1, keepdim=True))
+    count = peak.sum(1, keepdim=True)
+    part = peak.to(values.dtype) / (count.clamp(min=1) * (count > 0).sum().clamp(min=1))
+    mean = (part * tokens.nucleus_entropy.masked_fill(~peak, 0.0)).sum().item()
+    anchor = context.memory.get("anchor", mean)
+    # Linear in the entropies, with the square's value and gradient where they are now.
+    scale = 2 * coefficient * (mean - anchor) * part
+    middle = (mean + anchor) / 2
+    metrics = {"peak_entropy": mean}
+    return Penalty(scale, lambda batch: batch.nucleus_entropy - middle, absolute=True, metrics=metrics)
+
+
+def _anchor(memory: Mapping[str, Any], metrics: Mapping[str, float], **_: Any) -> Mapping[str, Any]:
+    return memory if memory or "peak_entropy" not in metrics else {"anchor": metrics["peak_entropy"]}
+
+
+siren.after_step = _anchor
 
 
 def kl_cov(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, share: Share = 2e-3) -> Penalty:

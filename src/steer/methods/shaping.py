@@ -128,3 +128,48 @@ def rlrt(tokens: Tokens, context: Context, *, mix: Share = 0.5, epsilon: Share =
     """
     surplus = (tokens.old_logprob - tokens.teacher_logprob).exp().clamp(1 - epsilon, 1 + epsilon)
     return tokens.advantage * torch.where(tokens.advantage > 0, 1 - mix + mix * surplus, torch.ones_like(surplus))
+
+
+def gtpo(
+    tokens: Tokens,
+    context: Context,
+    *,
+    amplification: NonNegative = 2.0,
+    coefficient: NonNegative = 0.1,
+    threshold: NonNegative = 0.6931,
+) -> Tensor:
+    """A′ = δ·(A - c·⟨H⟩)/max(1, n) where the response's mean entropy ⟨H⟩ ≤ ln 2 (`threshold`), else 0.
+
+    GTPO, arXiv 2508.03772. A token is in conflict if the same token stands at the same place of a response with A > 0
+    and of one with A < 0 to the same prompt, and so do all tokens before it; or all after it, places counted from the
+    end. n: the response's tokens in conflict. δ = 0 on those where A < 0, the `amplification` (twice that where both
+    ends meet, its square) where A > 0, 1 on all others. c, the amplification and the division by n are the released
+    code's. H is the sampling policy's, so that all updates of a step filter alike.
+    """
+    valid = tokens.valid
+    lengths = valid.sum(1, keepdim=True)
+    ascending = (valid.cumsum(1) - 1).clamp(min=0)
+    sign = (tokens.advantage * valid).sum(1, keepdim=True).sign()
+    groups = torch.zeros(len(valid), device=valid.device) if tokens.group is None else tokens.group
+    ahead = _conflicts(tokens.token, ascending, groups, sign, valid)
+    behind = _conflicts(tokens.token, lengths - 1 - ascending, groups, sign, valid)
+    # Invalid tokens do not end a run.
+    ahead = (ahead | ~valid).cumprod(1).bool() & valid
+    behind = (behind | ~valid).flip(1).cumprod(1).flip(1).bool() & valid
+    kept = torch.where(sign > 0, amplification, 0.0).to(tokens.advantage.dtype)
+    delta = torch.where(ahead, kept, 1.0) * torch.where(behind, kept, 1.0)
+    mean = tokens.old_entropy.masked_fill(~valid, 0.0).sum(1, keepdim=True) / lengths.clamp(min=1)
+    shaped = delta * (tokens.advantage - coefficient * mean) / (ahead | behind).sum(1, keepdim=True).clamp(min=1)
+    return torch.where(mean <= threshold, shaped, 0.0)
+
+
+def _conflicts(token: Tensor, place: Tensor, groups: Tensor, sign: Tensor, valid: Tensor) -> Tensor:
+    """(S, T) bool: the token stands at its `place` in responses of both signs to its prompt."""
+    keys = torch.stack([groups[:, None].expand_as(token).to(token.dtype), place.to(token.dtype), token], dim=-1)
+    _, number = keys.flatten(0, 1).unique(dim=0, return_inverse=True)
+    number, found = number.view_as(token), []
+    for side in (1, -1):
+        counted = torch.zeros(int(number.max()) + 1, dtype=torch.bool, device=token.device)
+        counted[number[valid & (sign == side)]] = True
+        found.append(counted[number])
+    return found[0] & found[1] & (sign != 0)

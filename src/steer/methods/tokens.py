@@ -25,6 +25,9 @@ class Tokens:
     - `teacher_logprob`: log-probability under a teacher context; needed by RLRT alone (`steer.methods.teacher`).
     - `proxy_logprob`: log-probability under the filtered sampling policy; needed by Lp-Reg alone
       (`steer.methods.vocabulary.proxy_logprob`). -inf where the token was filtered out.
+    - `nucleus_entropy`, `clamped_entropy`: entropy of the current policy on a part of the vocabulary
+      (`steer.methods.vocabulary`); carry a gradient; needed by SIREN and by AEnt alone.
+    - `token`: id of the sampled token, an integer; needed by GTPO alone.
     - `correction`: factor on the token's loss for what the rollout engine's policy differs from the trainer's
       (`steer.methods.correction`); absent: 1.
     - `unclipped`: I_clip of the clip slot, 0 where the surrogate's gradient is cut. Set by `Method`.
@@ -40,6 +43,9 @@ class Tokens:
     reduction: Tensor | None = None
     teacher_logprob: Tensor | None = None
     proxy_logprob: Tensor | None = None
+    nucleus_entropy: Tensor | None = None
+    clamped_entropy: Tensor | None = None
+    token: Tensor | None = None
     correction: Tensor | None = None
     unclipped: Tensor | None = None
 

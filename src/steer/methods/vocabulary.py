@@ -1,4 +1,4 @@
-"""What Lp-Reg needs of the full next-token distribution of the policy that sampled."""
+"""What some methods need of the full next-token distribution, as functions of its logits."""
 
 import math
 
@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 THRESHOLD = 0.02
+NUCLEUS = 0.8
+CLAMPED = 0.4
 
 
 def proxy_logprob(logits: Tensor, chosen: Tensor, threshold: float = THRESHOLD) -> Tensor:
@@ -17,3 +19,36 @@ def proxy_logprob(logits: Tensor, chosen: Tensor, threshold: float = THRESHOLD) 
     noise = logprobs < logprobs.amax(-1, keepdim=True) + math.log(threshold)
     kept = logprobs.masked_fill(noise, -torch.inf).log_softmax(-1)
     return kept.gather(-1, chosen[..., None]).squeeze(-1)
+
+
+def nucleus_entropy(logits: Tensor, mass: float = NUCLEUS) -> Tensor:
+    """Entropy (…,) in nats of the fewest most likely tokens that hold `mass`, renormalised; with gradient.
+
+    `logits` (…, V), already divided by the temperature. SIREN's top-p mask, arXiv 2509.25133; 0.8. The released code
+    leaves out the token with which the mass is reached; here it is in, as in every nucleus.
+    """
+    with torch.no_grad():
+        ordered, index = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
+        beyond = ordered.cumsum(-1) - ordered >= mass
+        outside = torch.zeros_like(beyond).scatter_(-1, index, beyond)
+    return _entropy_without(outside, logits)
+
+
+def clamped_entropy(logits: Tensor, share: float = CLAMPED) -> Tensor:
+    """Entropy (…,) in nats without the int(`share`·V) least likely tokens, renormalised; with gradient.
+
+    `logits` (…, V), already divided by the temperature. AEnt, arXiv 2509.03493; 0.4 in its released recipe.
+    """
+    with torch.no_grad():
+        lowest = logits.topk(int(share * logits.shape[-1]), dim=-1, largest=False).indices
+        outside = torch.zeros_like(logits, dtype=torch.bool).scatter_(-1, lowest, True)
+    return _entropy_without(outside, logits)
+
+
+def _entropy_without(outside: Tensor, logits: Tensor) -> Tensor:
+    logprobs = logits.masked_fill(outside, -torch.inf).log_softmax(-1)
+    return -(logprobs.exp() * logprobs.masked_fill(outside, 0.0)).sum(-1)
+
+
+# Entropies of a part of the vocabulary, by the field of `Tokens` that holds them.
+TRUNCATED = {"nucleus_entropy": nucleus_entropy, "clamped_entropy": clamped_entropy}

@@ -6,25 +6,31 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from steer.methods.vocabulary import proxy_logprob
+from steer.methods.vocabulary import TRUNCATED, proxy_logprob
 from steer.models.fused_head import fused_proxy_logprob, fused_statistics
 
 # `auto` never makes the logits of a vocabulary this large.
 LARGE = 1 << 14
+# Logits made at a time where no others are, for what cannot be had without.
+_ELEMENTS = 1 << 26
 
 
 @dataclass(frozen=True)
 class TokenStatistics:
-    """(S, T) each, nats, fp32 or wider whatever the model's type. The optional ones carry no gradient.
+    """(S, T) each, nats, fp32 or wider whatever the model's type.
 
-    `reduction`: Σ_b π_b² (log π_b + H). `proxy_logprob`: under Lp-Reg's filtered distribution, -inf where filtered.
+    Optional, without gradient: `reduction`: Σ_b π_b² (log π_b + H); `proxy_logprob`: under Lp-Reg's filtered
+    distribution, -inf where filtered. Optional, with gradient: the entropies of `steer.methods.vocabulary`.
     """
 
     logprob: Tensor
     entropy: Tensor
     reduction: Tensor | None = None
     proxy_logprob: Tensor | None = None
+    nucleus_entropy: Tensor | None = None
+    clamped_entropy: Tensor | None = None
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "TokenStatistics":
         """`function` applied to each statistic that is there."""
@@ -32,7 +38,7 @@ class TokenStatistics:
         return TokenStatistics(**{name: None if v is None else function(v) for name, v in values.items()})
 
 
-OPTIONAL = ("reduction", "proxy_logprob")
+OPTIONAL = ("reduction", "proxy_logprob", *TRUNCATED)
 
 
 def logits_of(model: Any, hidden: Tensor) -> Tensor:
@@ -67,7 +73,8 @@ def head_statistics(
     given = hidden.reshape(-1, hidden.shape[-1]), head.weight, tokens.reshape(-1), temperature
     logprob, entropy, reduction, largest = fused_statistics(*given)
     proxy = fused_proxy_logprob(*given, largest) if "proxy_logprob" in needs else None
-    found = TokenStatistics(logprob, entropy, reduction if "reduction" in needs else None, proxy)
+    extra = _truncated(model, given[0], temperature, sorted(needs & set(TRUNCATED)))
+    found = TokenStatistics(logprob, entropy, reduction if "reduction" in needs else None, proxy, **extra)
     return found.map(lambda values: values.view(tokens.shape))
 
 
@@ -85,10 +92,25 @@ def token_statistics(
     pi = log_pi.exp()
     logprob = log_pi.gather(-1, tokens[..., None]).squeeze(-1)
     entropy = -(pi * log_pi).sum(-1)
-    extra = {}
+    extra = {name: TRUNCATED[name](z) for name in sorted(needs & set(TRUNCATED))}
     with torch.no_grad():
         if "reduction" in needs:
             extra["reduction"] = (pi**2 * (log_pi + entropy[..., None])).sum(-1)
         if "proxy_logprob" in needs:
             extra["proxy_logprob"] = proxy_logprob(z, tokens)
     return TokenStatistics(logprob, entropy, **extra)
+
+
+def _truncated(model: Any, hidden: Tensor, temperature: float, names: list[str]) -> dict[str, Tensor]:
+    """Entropies of parts of the vocabulary: which part needs all logits, made for a few rows (R, h) at a time, and once
+    more in backward."""
+    if not names:
+        return {}
+
+    def of_rows(states: Tensor) -> list[Tensor]:
+        z = logits_of(model, states) / temperature
+        return [TRUNCATED[name](z) for name in names]
+
+    rows = max(1, _ELEMENTS // model.lm_head.out_features)
+    parts = [checkpoint(of_rows, part, use_reentrant=False) for part in hidden.split(rows)]
+    return dict(zip(names, map(torch.cat, zip(*parts, strict=True)), strict=True))

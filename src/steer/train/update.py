@@ -52,6 +52,9 @@ class Batch:
             reduction=current.reduction,
             teacher_logprob=self.teacher,
             proxy_logprob=self.old.proxy_logprob,
+            nucleus_entropy=current.nucleus_entropy,
+            clamped_entropy=current.clamped_entropy,
+            token=self.sequences.responses,
             correction=self.correction,
         )
 
@@ -122,7 +125,7 @@ def _update(
     used = placed(weights, mask)
     effect = prepared.metrics
     if method.weighs_micro_batches:
-        effect = method.effect(batch.tokens(whole).with_(advantage=prepared.advantage), used)
+        effect = effect | method.effect(batch.tokens(whole).with_(advantage=prepared.advantage), used)
     metrics = {**effect, **dict(sums), "gradient_norm": norm.item()}
     valid = mask & batch.judged[:, None]
     return UpdateRecord(metrics, used[valid], placed(ratios, mask)[valid])

@@ -9,6 +9,8 @@ from steer.methods import Method, load_method
 MISSING = {
     "reduction": "the sum of π² log π over the vocabulary, which verl's forward pass does not return",
     "teacher_logprob": "a second forward pass under a teacher's prompt, which verl's workers do not make",
+    "nucleus_entropy": "the entropy of the most likely tokens, which verl's forward pass does not return",
+    "clamped_entropy": "the entropy of the more likely tokens, which verl's forward pass does not return",
     "proxy_logprob": "log-probabilities under the filtered sampling policy, which verl's forward pass does not return",
 }
 

@@ -103,7 +103,7 @@ def _tokens(model_output: dict[str, Tensor], data: TensorDict, cap: float | None
     """(S, T) in fp32 or wider, T the longest response here: verl's nested tensors as methods see them."""
     logprob = no_padding_2_padding(model_output["log_probs"], data)
     entropy = no_padding_2_padding(model_output["entropy"], data)
-    fields = ["response_mask", "old_log_probs", "entropy", "advantages"]
+    fields = ["response_mask", "old_log_probs", "entropy", "advantages", "responses"]
     padded = data.select(*fields, *(["rollout_log_probs"] if cap is not None else [])).to_padded_tensor()
     device = logprob.device
 
@@ -118,6 +118,7 @@ def _tokens(model_output: dict[str, Tensor], data: TensorDict, cap: float | None
         old_entropy=wide(padded["entropy"]),
         advantage=wide(padded["advantages"]),
         mask=mask,
+        token=padded["responses"].to(device),
         correction=None if cap is None else truncated_importance(old, wide(padded["rollout_log_probs"]), mask, cap),
     )
 
