@@ -235,6 +235,10 @@ def verifier():
     with MathVerifier() as verifier:
         yield verifier
 
+    (r"\sqrt{15}", "√15", True),
+    ("5", "√15", False),
+    ("5", "sqrt15", False),
+    (r"\lfloor n/2\rfloor", "⌊n/2⌋", True),
 
 @pytest.mark.parametrize(("gold", "answer", "agree"), ALL)
 def test_verdict(verifier, gold, answer, agree):
@@ -242,6 +246,14 @@ def test_verdict(verifier, gold, answer, agree):
     assert verdict.verdict == ("correct" if agree else "wrong"), verdict
 
 
+    (r"\frac{1}{2}", r"\mathbf{\frac{1}{2}}", True),
+    (r"\frac{1}{2}", r"\large \frac{1}{2}", True),
+    ("5", r"\displaystyle .5", False),
+    ("(1,2)", "(1,~2)", True),
+    ("10,800", r"\,10,800\,", True),
+    (r"44^\circ", r"44^{\circ}\text{.}", True),
+    ("(45^\\circ, 60^\\circ)", r"(45\degree, 60\degree)", True),
+    ("x^2+1", "x**2 + 1", True),
 @pytest.mark.parametrize(
     ("kind", "gold", "answer", "agree"),
     [

@@ -8,6 +8,7 @@ UNICODE = str.maketrans(
         "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "π": "\\pi ",
         "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ",
         "±": "\\pm ", "°": "^\\circ ", "√": "\\sqrt ",
+        "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ",
         "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "λ": "\\lambda ", "ω": "\\omega ",
         "ℝ": "\\mathbb{R}", "∅": "\\emptyset ", "（": "(", "）": ")", "，": ",", "：": ":", "；": ";",
         "“": "\"", "”": "\"", "’": "'", "‘": "'", "′": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", 
@@ -15,6 +16,8 @@ UNICODE = str.maketrans(
     }
     | {c: f"\\frac{{{n}}}{{{d}}}" for c, n, d in VULGAR.split()}
 )  # fmt: skip
+# the root of a whole number, where LaTeX's `\sqrt 15` has its bar over one digit
+ROOT_PLAIN = re.compile(r"(?:√|(?<![\\a-zA-Z])sqrt)\s*(\d+(?:\.\d+)?)")
 RAISED, LOWERED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 LEVEL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ₀₁₂₃₄₅₆₇₈₉", "0123456789+-n0123456789")
 NAMES = (
@@ -23,10 +26,12 @@ NAMES = (
     " quad qquad binom overline lfloor rfloor lceil rceil"
 )
 DOUBLED = re.compile(r"(?<!\\)\\\\(?=(?:{})(?![a-zA-Z]))".format("|".join(NAMES.split())))
+# `\left.` is a bracket that is not drawn; the point of `\displaystyle .5` is a decimal one
 SIZES = re.compile(
-    r"\\(?:left|right|middle|bigl|bigr|Bigl|Bigr|biggl|biggr|big|Big|bigg|Bigg|displaystyle|limits)(?![a-zA-Z])\s*\.?"
+    r"\\(?:(?:left|right)(?![a-zA-Z])\s*\.?|(?:middle|[bB]igg?[lr]?|(?:display|text|script)style|limits|tiny|small"
+    r"|normalsize|large|Large|LARGE|huge|Huge)(?![a-zA-Z])\s*)"
 )
-SPACES = re.compile(r"(?<!\\)\\(?:quad|qquad|enspace|thinspace|hspace\*?\{[^{}]*\})|(?<!\\)\\[,;: ]|~")
+SPACES = re.compile(r"(?<!\\)\\(?:quad|qquad|enspace|thinspace|hspace\*?\{[^{}]*\})|(?<!\\)\\[,;: ]")
 SYNONYMS = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
     "lt": "<", "gt": ">", "neq": "ne", "dbinom": "binom", "tbinom": "binom", 
@@ -36,6 +41,13 @@ SYNONYMS = {
     "bm": "text", "bf": "text", "emph": "text", "textup": "text", "underline": "text",
 }  # fmt: skip
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
+DEGREE = re.compile(r"\^?\s*\\degree(?![a-zA-Z])")
+# bold or slanted type around a formula, which is no text
+STYLED = re.compile(
+    r"\\(?:boldsymbol|bm|(?:math|text)?(?:bf|it)|bold|emph|underline)\s*(?=\{[^{}\\^+=]*[\\{^+=])"
+)
+PUNCTUATION = re.compile(r"\\text\s*\{\s*([.,;:]?)\s*\}")
+POWER = re.compile(r"(?<=[\w)\]}])\s*\*\*\s*(?=[\w({-])")  # as in Python
 COLOUR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")
 STARRED = re.compile(r"\*\*([^*]+)\*\*")  # Markdown's bold
 MATH_ENDS = re.compile(r"\$|\\\(|\\\)|\\\[|\\\]")
@@ -67,6 +79,8 @@ def _digits(match: re.Match) -> str:
 
 def latex(text: str) -> str:
     """Canonical spelling that still is LaTeX: what the parsers read."""
+    if "√" in text or "sqrt" in text:
+        text = ROOT_PLAIN.sub(r"\\sqrt{\1}", text)
     if not text.isascii():
         # a run of them is one exponent: 10²³ is 10^{23}, not 10^2^3
         text = RAISED.sub(lambda m: f"^{{{m.group().translate(LEVEL)}}}", text.translate(UNICODE))
@@ -80,14 +94,18 @@ def latex(text: str) -> str:
         text = text.replace("\\$", "").replace("\\%", "%")
     starred = STARRED.fullmatch(text.strip())
     text = MATH_ENDS.sub(" ", starred[1] if starred else text)
+    if "**" in text:
+        text = POWER.sub("^", text)
     text = GROUPED.sub(_digits, text)
-    if not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
-        text = COMMAS.sub(_digits, text)
     if commands:
         text = text.replace("{,}", ",").replace("\\!", "")
         text = COLOUR.sub("", SIZES.sub("", text))
-        text = SPACES.sub(" ", text)
-        text = COMMAND.sub(_synonym, text).replace("\\text {", "\\text{")
+        text = STYLED.sub("", DEGREE.sub(r"^\\circ ", text))
+        text = COMMAND.sub(_synonym, SPACES.sub(" ", text)).replace("\\text {", "\\text{")
+        text = PUNCTUATION.sub(r"\1", text)
+    text = text.replace("~", " ")
+    if not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
+        text = COMMAS.sub(_digits, text)
     if "illion" in text or "thousand" in text:
         text = MAGNITUDE.sub(_magnitude, text)
     return SPACE.sub(" ", text).strip().rstrip(".,;: ")
