@@ -129,6 +129,9 @@ FORMULAS = [
 ]
 EQUATIONS = [
     ("x=5", "5", True),
+    (r"\frac{36}{11}", r"{36 \over 11}", True),
+    (r"{36 \over 11}", r"{11 \over 36}", False),
+    (r"\frac{d^2y}{dt^2}+y", r"\frac{d^2y}{dt^3}+y", False),
     ("5", "x=5", True),
     ("x=5", "y=5", False),
     ("5", "5=x", True),

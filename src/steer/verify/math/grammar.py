@@ -16,7 +16,7 @@ Node = tuple
 PRODUCT = {"\\cdot", "\\times", "*", "\\ast", "\\star"}
 DIVISION = {"/", "\\div"}
 STOP = {"+", "-", ")", "]", "}", ",", ";", "|", "&", "=", "<", ">", "\\rfloor", "\\rceil", "\\end", "\\\\", "\\rangle",
-        "\\pm", "\\mp", "\\rvert", "\\}", ":"}  # fmt: skip
+        "\\pm", "\\mp", "\\rvert", "\\}", ":", "\\over"}  # fmt: skip
 MAX_EXPONENT = 5000
 
 
@@ -43,6 +43,14 @@ class Grammar:
     def expect(self, value: str) -> None:
         if self.next() != value:
             raise Unreadable(f"expected {value}")
+
+    def quotient(self) -> Node:
+        """A group, which `\\over` may divide: `{1 \\over 2}`."""
+        node = self.sum()
+        if self.peek() == "\\over":
+            self.next()
+            node = ("div", node, self.sum())
+        return node
 
     def sum(self) -> Node:
         node = self.term()
@@ -112,7 +120,7 @@ class Grammar:
     def group(self, opening: str, closing: str) -> Node:
         self.expect(opening)
         bars, self.bars = self.bars, 0
-        node = self.sum()
+        node = self.quotient()
         self.bars = bars
         self.expect(closing)
         return node

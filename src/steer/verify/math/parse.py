@@ -12,7 +12,7 @@ ACCENTS = {"overline", "bar", "hat", "vec", "tilde", "dot", "ddot", "widehat", "
 NAMED_FUNCTIONS = set("fghFGHuPpqxyIv") | {"\\delta", "\\theta", "\\phi", "\\psi", "\\Gamma", "\\varphi", "\\Phi"}
 CERTAIN_FUNCTIONS = set("fghFGHPpu")  # with an argument in parentheses these are functions, not factors
 DERIVATIVE = re.compile(
-    r"\\frac\s*\{\s*d\s*(\^\s*\{?\d\}?)?\s*(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*\}\s*\{\s*d\s*(\\?[a-zA-Z])\s*(?:\^\s*\{?\d\}?)?\s*\}"
+    r"\\frac\s*\{\s*d\s*(\^\s*\{?\d\}?)?\s*(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*\}\s*\{\s*d\s*(\\?[a-zA-Z])\s*(\^\s*\{?\d\}?)?\s*\}"
 )
 
 
@@ -254,7 +254,7 @@ def _indexed(node: Node, variable: str) -> Node:
 def parse(text: str, calls: bool = True) -> Node:
     """The tree of one expression. `calls` reads `f(x)` as a call rather than a product. Raises `Unreadable`."""
     text = DERIVATIVE.sub(
-        lambda m: "\\text{d" + re.sub(r"\W", "", m[1] or "") + re.sub(r"\W", "", m[2]) + "by" + m[3][-1] + "}", text
+        lambda m: "\\text{" + "by".join(re.sub(r"\W", "", f"d{m[a] or ''}{m[b]}") for a, b in ((1, 2), (4, 3))) + "}", text
     )
     if re.fullmatch(r"\[\s*\\begin.*\\end\s*\{\w+\}\s*\]", text):
         text = text[text.index("\\") : text.rindex("]")]
@@ -262,7 +262,7 @@ def parse(text: str, calls: bool = True) -> Node:
     if not tokens:
         raise Unreadable("empty")
     parser = Parser(list(tokens), calls)
-    node = parser.sum()
+    node = parser.quotient()
     if parser.at < len(parser.tokens):
         raise Unreadable(f"unexpected {parser.peek()}")
     return node
