@@ -12,6 +12,7 @@ from steer.verify.math.arithmetic import TooLarge, Undefined
 from steer.verify.math.forms import (
     Based,
     Collection,
+    Combined,
     Expr,
     Form,
     Quantity,
@@ -22,9 +23,16 @@ from steer.verify.math.forms import (
     Words,
 )
 from steer.verify.math.interpret import interpret
+from steer.verify.math.parse import parse
 from steer.verify.math.tokens import Unreadable
 
-CHOICE = re.compile(r"(?:\\text\s?\{)?\s*(?:\(([A-J])\)|([A-J])[.:)])\s*\}?\s*\S")
+CHOICE = re.compile(r"(?:\\text\s?\{)?\s*(?:\(([A-J])\)|([A-J])[.:)])\s*\}?(?=\s*\S)")
+# all that is left to Math-Verify, which reads what it can of a text and passes over the rest: `6 \\ 5` is 5 to it
+ANALYSIS = re.compile(r"\\(?:i*int|oint|lim)(?![a-z])")
+# after the letter of a choice: another choice, or what makes the letter part of a formula
+HEDGED = re.compile(
+    r"^\s*(?:[+*/=^_,;&|<>]|(?:\\text\s*\{)?\s*(?:or|and)(?![a-z]))|(?<![A-Za-z\\])[A-J][.:)]|^\s*\(?[A-J]\)?\s*\}?$"
+)
 
 
 class Comparison:
@@ -40,6 +48,9 @@ class Comparison:
             return self.same(gold.items[0], answer)
         if isinstance(answer, Collection) and len(answer.items) == 1 and isinstance(gold, (Expr, Quantity, Seq)):
             return self.same(gold, answer.items[0])
+        single = not isinstance(gold, (Several, Collection, Combined, Relation))
+        if single and isinstance(answer, Several) and answer.joiner == "or":
+            return all(self.same(gold, item) for item in answer.items)  # `\frac12 \text{ or } 0.5`
         kinds = (type(gold), type(answer))
         if self.rules.name == "text" or Words in kinds:
             return scalars.words(self, gold, answer)
@@ -56,11 +67,26 @@ class Comparison:
         return several.many(self, gold, answer)
 
 
-def _verdict(comparison: Comparison, gold: Form, answer: str) -> tuple[str, str]:
+def readable(form: Form) -> bool:
+    """Whether the built-in parser reads every formula of a form."""
+    if isinstance(form, Expr):
+        try:
+            return bool(parse(form.text))
+        except Unreadable:
+            return False
+    if isinstance(form, (Words, Based)):
+        return True
+    inner = form.parts if isinstance(form, Relation) else (form.value,) if isinstance(form, Quantity) else form.items
+    return all(map(readable, inner))
+
+
+def _verdict(comparison: Comparison, gold: Form, answer: str, texts: str) -> tuple[str, str]:
     try:
         same = comparison.same(gold, interpret(answer))
     except Unreadable as error:
-        return "fallback", f"not read by the built-in parser ({error})"
+        if ANALYSIS.search(texts):
+            return "fallback", f"not read by the built-in parser ({error})"
+        return ("wrong" if readable(gold) else "unverifiable"), f"cannot be read as mathematics ({error})"
     except TooLarge:
         return "unverifiable", "both values are too large to compare"
     except (Undefined, ZeroDivisionError, OverflowError) as error:
@@ -77,10 +103,11 @@ def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, 
     comparison = Comparison(answer_type(kind))
     form = interpret(gold)
     chosen = CHOICE.match(answers[0])
-    if chosen and form == Expr(chosen[1] or chosen[2]):  # `(C) 15` names choice C
+    named = chosen and not HEDGED.search(answers[0][chosen.end() :])
+    if named and form == Expr(chosen[1] or chosen[2]):  # `(C) 15` names choice C
         return "correct", "the same choice", 0
-    verdict, reason = _verdict(comparison, form, answers[0])
+    verdict, reason = _verdict(comparison, form, answers[0], gold + answers[0])
     several_boxes = verdict != "correct" and len(answers) > 1 and isinstance(form, (Several, Collection, Seq))
-    if several_boxes and _verdict(comparison, form, answers[1])[0] == "correct":
+    if several_boxes and _verdict(comparison, form, answers[1], gold + answers[1])[0] == "correct":
         return "correct", "equal, in several boxes", 1
     return verdict, reason, 0
