@@ -50,10 +50,11 @@ PERCENT = re.compile(
 CHOICE = re.compile(r"(?:\\text\s*\{)?\s*\(?\s*([A-Za-z])\s*\)?\s*\}?")
 CHOICE_LABEL = re.compile(r"(?:\\text\s*\{\s*\(([A-J])\)\s*\}|\(([A-J])\))\s*(?=[\d\\$a-zA-Z(-])")
 LEADING = re.compile(
-    r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|so|we|get|have)\b[\s:]*|\\approx\s*|=\s*|≈\s*)+",
+    r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|so|we|get|have)\b[\s:]*|\\(?:approx|simeq|sim)(?![a-z])\s*|=\s*|≈\s*)+",
     re.IGNORECASE,
 )
 IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
+QUALIFIED = re.compile(r"\b(?:or|more|less|fewer|least|most|not|than|wrong)\b")
 PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)")
 MATH_WORDS = re.compile(
     r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"
@@ -110,7 +111,7 @@ def _list(parts: list[str]) -> tuple[Form, ...]:
 @lru_cache(maxsize=4096)
 def interpret(text: str) -> Form:
     """The form of a normalised answer."""
-    text = LEADING.sub("", text.strip()).strip(" .,;:") or text.strip()
+    text = LEADING.sub("", text.strip()).lstrip(" ,;:").rstrip(" .,;:") or text.strip()  # `.5` keeps its point
     opening = IN_TEXT.match(text)
     if opening and opening.end() == len(text) and re.search(r"\d", opening[1]):  # `\text{12 cm}`: more than words
         text = opening[1].strip()
@@ -159,7 +160,7 @@ def _relation(text: str) -> Form | None:
         if keep == 0:
             return interpret(parts[1] if PLAIN_NUMBER.search(parts[0]) is None else parts[0])
         parts, signs = parts[: keep + 1], signs[:keep]
-    if signs[-1] == "\\in":
+    if signs[-1] == "\\in" and not re.search(r"[-+\d^*/]|\\frac", re.sub(r"_\{?\w", "", parts[-2])):  # of a mere name
         return interpret(parts[-1])
     if any(sign in ("\\Rightarrow", "\\implies") for sign in signs):
         return interpret(parts[-1])
@@ -247,11 +248,16 @@ def _scalar(text: str) -> Form:
 def _is_name(match: re.Match) -> bool:
     """`2xy` is a product and `a_text` a name: a unit follows a number, or a formula and stands apart from it."""
     value, unit = match["value"], match["unit"]
+    if QUALIFIED.search(unit):  # `5 \text{ or more}`
+        return True
     if unit.startswith(("\\text", "^")):
         return value.rstrip().endswith(("_", "\\"))
-    if not any(c.isdigit() for c in value) or re.search(r"\\[a-zA-Z]*$|_\s*\{?$", value):
+    command = re.search(r"\\[a-zA-Z]*$", value)  # `8 \pi cm`, or the start of a longer name
+    if not any(c.isdigit() for c in value) or re.search(r"_\s*\{?$", value):
         return True
-    if re.search(r"[a-zA-Z]$", value):
+    if command and match.end("value") == match.start("unit"):
+        return True
+    if re.search(r"[a-zA-Z]$", value) and not command:
         return True
     if re.match(r"[a-zA-Z](?![a-zA-Z])", unit) and re.search(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])", value):
         return True  # `2m + 3 s` is a sum of names

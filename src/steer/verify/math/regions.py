@@ -83,9 +83,9 @@ def _interval(form: Seq) -> tuple[Piece, ...] | None:
     if len(form.items) != 2 or not all(isinstance(item, Expr) for item in form.items):
         return None
     low, high = (bound(item.text) for item in form.items)
-    if low is None or high is None:
-        return None
     low_in, high_in = form.opening == "[", form.closing == "]"
+    if low is None or high is None or not (_less(low, high) or (close(low, high) and low_in and high_in)):
+        return None  # ends in the wrong order are no interval, rather than an empty one
     return merge([Piece(low, low_in and not mp.isinf(inexact(low)), high, high_in and not mp.isinf(inexact(high)))])
 
 
