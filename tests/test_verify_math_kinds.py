@@ -129,6 +129,9 @@ FORMULAS = [
     ("I(0) e^{-t}", "0", False),
     ("f(2) < f(1)", "f(1) < f(2)", False),
     ("2n", "2m", False),
+    (r"\frac{36}{11}", r"{36 \over 11}", True),
+    (r"{36 \over 11}", r"{11 \over 36}", False),
+    (r"\frac{d^2y}{dt^2}+y", r"\frac{d^2y}{dt^3}+y", False),
     (r"\alpha", "a", False),
     ("xy", "yx", True),
     (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1&2\end{pmatrix}", False),
@@ -138,9 +141,6 @@ FORMULAS = [
 ]
 EQUATIONS = [
     ("x=5", "5", True),
-    (r"\frac{36}{11}", r"{36 \over 11}", True),
-    (r"{36 \over 11}", r"{11 \over 36}", False),
-    (r"\frac{d^2y}{dt^2}+y", r"\frac{d^2y}{dt^3}+y", False),
     ("5", "x=5", True),
     ("x=5", "y=5", False),
     ("5", "5=x", True),
@@ -209,6 +209,10 @@ WORDS = [
     (r"\text{(C)}", "C", True),
     ("C", r"\textbf{(C) } 15", True),
     ("15", r"\textbf{(C)}\ 15", True),
+    ("C", "(C) or (D)", False),
+    ("C", "(C), (D)", False),
+    ("C", r"\text{(C)} \text{ or } \text{(D)}", False),
+    ("C", "(C)+1", False),
     ("B", "D", False),
     ("abc", "-abc", False),
     (r"\sqrt{abc}", "abc", False),
@@ -216,10 +220,6 @@ WORDS = [
     ("|abc|", "abc", False),
     ("xyz", "zyx", True),
     ("xyz", r"x \cdot y \cdot z", True),
-    ("C", "(C) or (D)", False),
-    ("C", "(C), (D)", False),
-    ("C", r"\text{(C)} \text{ or } \text{(D)}", False),
-    ("C", "(C)+1", False),
     ("-xyz", r"-\frac{xyz}{1}", True),
     (r"\frac{1}{abc}", "abc", False),
     (r"\text{right-angled}", "right angled", True),
@@ -235,6 +235,10 @@ UNICODE = [
     (r"\frac13", "⅓", True),
     (r"\frac{15}{8}", "1⅞", True),
     (r"15\text{ cm}^2", "15 cm²", True),
+    (r"\sqrt{15}", "√15", True),
+    ("5", "√15", False),
+    ("5", "sqrt15", False),
+    (r"\lfloor n/2\rfloor", "⌊n/2⌋", True),
 ]
 STYLES = [
     ("5", r"\color{red}{5}", True),
@@ -242,6 +246,14 @@ STYLES = [
     ("5", r"\textcolor{red}{6}", False),
     ("5", r"\bm{5}", True),
     ("5", r"\underline{5}", True),
+    (r"\frac{1}{2}", r"\mathbf{\frac{1}{2}}", True),
+    (r"\frac{1}{2}", r"\large \frac{1}{2}", True),
+    ("5", r"\displaystyle .5", False),
+    ("(1,2)", "(1,~2)", True),
+    ("10,800", r"\,10,800\,", True),
+    (r"44^\circ", r"44^{\circ}\text{.}", True),
+    ("(45^\\circ, 60^\\circ)", r"(45\degree, 60\degree)", True),
+    ("x^2+1", "x**2 + 1", True),
     ("5", "**5**", True),
     ("6", "**2**3**", False),
 ]
@@ -253,10 +265,6 @@ def verifier():
     with MathVerifier() as verifier:
         yield verifier
 
-    (r"\sqrt{15}", "√15", True),
-    ("5", "√15", False),
-    ("5", "sqrt15", False),
-    (r"\lfloor n/2\rfloor", "⌊n/2⌋", True),
 
 @pytest.mark.parametrize(("gold", "answer", "agree"), ALL)
 def test_verdict(verifier, gold, answer, agree):
@@ -264,14 +272,6 @@ def test_verdict(verifier, gold, answer, agree):
     assert verdict.verdict == ("correct" if agree else "wrong"), verdict
 
 
-    (r"\frac{1}{2}", r"\mathbf{\frac{1}{2}}", True),
-    (r"\frac{1}{2}", r"\large \frac{1}{2}", True),
-    ("5", r"\displaystyle .5", False),
-    ("(1,2)", "(1,~2)", True),
-    ("10,800", r"\,10,800\,", True),
-    (r"44^\circ", r"44^{\circ}\text{.}", True),
-    ("(45^\\circ, 60^\\circ)", r"(45\degree, 60\degree)", True),
-    ("x^2+1", "x**2 + 1", True),
 @pytest.mark.parametrize(
     ("kind", "gold", "answer", "agree"),
     [

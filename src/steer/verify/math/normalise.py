@@ -43,9 +43,7 @@ SYNONYMS = {
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
 DEGREE = re.compile(r"\^?\s*\\degree(?![a-zA-Z])")
 # bold or slanted type around a formula, which is no text
-STYLED = re.compile(
-    r"\\(?:boldsymbol|bm|(?:math|text)?(?:bf|it)|bold|emph|underline)\s*(?=\{[^{}\\^+=]*[\\{^+=])"
-)
+STYLED = re.compile(r"\\(?:boldsymbol|bm|(?:math|text)?(?:bf|it)|bold|emph|underline)\s*(?=\{[^{}\\^+=]*[\\{^+=])")
 PUNCTUATION = re.compile(r"\\text\s*\{\s*([.,;:]?)\s*\}")
 POWER = re.compile(r"(?<=[\w)\]}])\s*\*\*\s*(?=[\w({-])")  # as in Python
 COLOUR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")

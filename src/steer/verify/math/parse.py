@@ -250,12 +250,16 @@ def _indexed(node: Node, variable: str) -> Node:
     return tuple(_indexed(part, variable) if isinstance(part, tuple) and part else part for part in node)
 
 
+def _derivative(match: re.Match) -> str:
+    r"""One name for `\frac{d^2y}{dx^2}`, in which both orders count."""
+    order, function, variable, below = (re.sub(r"\W", "", part or "") for part in match.groups())
+    return f"\\text{{d{order}{function}by{below}{variable}}}"
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str, calls: bool = True) -> Node:
     """The tree of one expression. `calls` reads `f(x)` as a call rather than a product. Raises `Unreadable`."""
-    text = DERIVATIVE.sub(
-        lambda m: "\\text{" + "by".join(re.sub(r"\W", "", f"d{m[a] or ''}{m[b]}") for a, b in ((1, 2), (4, 3))) + "}", text
-    )
+    text = DERIVATIVE.sub(_derivative, text)
     if re.fullmatch(r"\[\s*\\begin.*\\end\s*\{\w+\}\s*\]", text):
         text = text[text.index("\\") : text.rindex("]")]
     tokens = tokenise(text)
