@@ -31,7 +31,8 @@ def grouped(n: int, separator: str) -> str:
 @few(60)
 @given(integers, integers, places)
 def test_integers(agree, n, other, choice):
-    spellings = [str(n), grouped(n, ","), grouped(n, "{,}"), grouped(n, r"\,"), grouped(n, r",\!"), f"{n}.0", f"${n}$",
+    spellings = [str(n), grouped(n, ","), grouped(n, "{,}"), grouped(n, r"\,"), grouped(n, r",\!"), grouped(n, r"\;"),
+                 grouped(n, "~"), grouped(n, r"{\,}"), f"{n}.0", f"${n}$",
                  rf"\text{{{n}}}", f"x = {n}", rf"\frac{{{3 * n}}}{{3}}", f"{n}."]  # fmt: skip
     assert agree(str(n), spellings[choice % len(spellings)])
     assume(n != other)
@@ -132,6 +133,73 @@ def test_surds(agree, radicand, factor, offset):
     assert agree(gold, rf"\sqrt{{{radicand * factor**2}}} + {offset}")
     assert not agree(gold, rf"\sqrt{{{radicand * factor**2 + 1}}} + {offset}")
     assert not agree(gold, rf"{offset} - {factor}\sqrt{{{radicand}}}")
+
+
+LETTERS = st.sampled_from("ABCDE")
+
+
+@few(40)
+@given(LETTERS, LETTERS, places)
+def test_choices(agree, letter, other, choice):
+    spellings = [
+        f"({letter})",
+        rf"\textbf{{({letter}) }} 15",
+        rf"\text{{Option {letter}}}",
+        rf"\text{{Choice }} {letter}",
+    ]
+    assert agree(letter, spellings[choice % len(spellings)])
+    assume(letter != other)
+    hedges = [f"({letter}) or ({other})", f"{letter}, {other}", f"({letter}), ({other})", f"{letter}. 1 {other}. 2",
+              rf"\text{{({letter}) and ({other})}}", f"({letter})({other})", f"({letter}) {other}"]  # fmt: skip
+    assert not agree(letter, hedges[choice % len(hedges)])
+    assert not agree(letter, f"({other})")
+
+
+@few(30)
+@given(st.integers(2, 9), st.integers(1, 999), places)
+def test_bases(agree, base, n, choice):
+    digits = "".join(str(n // base**k % base) for k in range(10)).rstrip("0")[::-1]
+    spelling = ["{}_{{{}}}", "({})_{}", r"{} \text{{ (base {})}}", r"{}\text{{ in base }}{}", "{} base {}"][choice % 5]
+    assert agree(f"{digits}_{{{base}}}", spelling.format(digits, base))
+    assert agree(str(n), spelling.format(digits, base))
+    assert not agree(f"{digits}_{{{base}}}", spelling.format(digits, base + 1))
+    assert not agree(f"{digits}_{{{base}}}", spelling.format(digits + "1", base))
+
+
+@few(30)
+@given(st.integers(1, 12), st.integers(10, 58), st.sampled_from(["AM", "PM"]), st.booleans())
+def test_times_of_day(agree, hour, minute, half, dotted):
+    gold = rf"\text{{{hour}:{minute} {half.lower()[0]}.m.}}" if dotted else f"{hour}:{minute} {half}"
+    assert agree(gold, rf"{hour}:{minute}\text{{ {half}}}")
+    assert agree(gold, f"{hour}:{minute}")
+    assert not agree(gold, f"{hour}:{minute + 1} {half}")
+    assert not agree(gold, f"{hour % 12 + 1}:{minute} {half}")
+    assert not agree(gold, f"{hour}:{minute} {'PM' if half == 'AM' else 'AM'}")
+    assert not agree(rf"{hour}:{minute} \text{{ hours}}", rf"{hour}:{minute + 1} \text{{ hours}}")
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "equal"),
+    [
+        (r"11\sqrt{10}", r"11\sqrt10", True),
+        ("0", r"\sqrt10", False),
+        (r"2\sqrt[3]{5}", "2∛5", True),
+        (r"\{1,2\}", r"\lbrace 2, 1 \rbrace", True),
+        (r"[1,2)\cup(3,4)", r"\left\lbrack 1,2\right) \bigcup (3,4)", True),
+        (r"x \ne 3", r"x \not= 3", True),
+        (r"x \ne 3", r"\mathbb{R} - \{3\}", True),
+        (r"x \ne 3", r"\mathbb{R} - \{4\}", False),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1 \\[4pt] 2\end{pmatrix}", True),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1 \cr 2\end{pmatrix}", True),
+        (r"5\text{ m/s}", r"5\,\frac{\mathrm{m}}{\mathrm{s}}", True),
+        (r"5\text{ m/s}", r"5\ \mathrm{m\,s^{-1}}", True),
+        (r"5\text{ m/s}", r"5\ \mathrm{m\,s^{-2}}", False),
+        (r"\text{No}", "no", True),
+        (r"\text{even}", r"\neg \text{even}", False),
+    ],
+)
+def test_notations(agree, gold, answer, equal):
+    assert agree(gold, answer) == equal
 
 
 @few(60)

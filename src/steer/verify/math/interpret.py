@@ -27,7 +27,10 @@ RELATION = re.compile(
 )
 RELATIONS = {"<=": "\\le", ">=": "\\ge", "!=": "\\ne", ":=": "=", "\\equiv": "=", "\\cong": "=", "\\simeq": "\\approx",
              "\\sim": "\\approx", "≈": "\\approx"}  # fmt: skip
-BASED = re.compile(r"(-?)\s*([0-9A-Za-z]+)\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\s*\}|(\d)|\\text\s*\{(\w+)\})")
+BASED = re.compile(
+    r"(-?)\s*\(?([0-9A-Za-z]+)\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\s*\}|(\d)|\\text\s*\{(\w+)\})"
+)
+BASE_IN_WORDS = re.compile(r"\s*(?:\\text\s*\{)?\s*\(?\s*(?:in\s+)?base[\s-]*\}?\s*(\w+)\s*\)?\s*\}?$")
 BASE_NAMES = "two three four five six seven eight nine ten eleven twelve"
 BASE_WORDS = {name: n for n, name in enumerate(BASE_NAMES.split(), 2)}
 UNIT_WORD = (
@@ -50,7 +53,7 @@ PERCENT = re.compile(
 CHOICE = re.compile(r"(?:\\text\s*\{)?\s*\(?\s*([A-Za-z])\s*\)?\s*\}?")
 CHOICE_LABEL = re.compile(r"(?:\\text\s*\{\s*\(([A-J])\)\s*\}|\(([A-J])\))\s*(?=[\d\\$a-zA-Z(-])")
 LEADING = re.compile(
-    r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|so|we|get|have)\b[\s:]*|\\(?:approx|simeq|sim)(?![a-z])\s*|=\s*|≈\s*)+",
+    r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|option|choice|so|we|get|have)\b[\s:]*|\\(?:approx|simeq|sim)(?![a-z])\s*|=\s*|≈\s*)+",
     re.IGNORECASE,
 )
 IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
@@ -113,8 +116,9 @@ def interpret(text: str) -> Form:
     """The form of a normalised answer."""
     text = LEADING.sub("", text.strip()).lstrip(" ,;:").rstrip(" .,;:") or text.strip()  # `.5` keeps its point
     opening = IN_TEXT.match(text)
-    if opening and opening.end() == len(text) and re.search(r"\d", opening[1]):  # `\text{12 cm}`: more than words
-        text = opening[1].strip()
+    # `\text{12 cm}`, `\text{Option A}`: more than words
+    if opening and opening.end() == len(text) and (re.search(r"\d", opening[1]) or LEADING.match(opening[1])):
+        text = LEADING.sub("", opening[1].strip()) or opening[1].strip()
     elif opening and LEADING.fullmatch(opening[1].strip()):  # `\text{The answer is } 12`
         text = text[opening.end() :].strip() or text
     if not text:
@@ -173,7 +177,7 @@ def _set(text: str) -> Form | None:
     for operation, pattern in (
         ("cup", r"\\cup(?![a-z])|(?<=[\])}])\s*[Uu]\s*(?=[(\[\\])"),
         ("cap", r"\\cap(?![a-z])"),
-        ("minus", r"\\(?:setminus|backslash)(?![a-z])"),
+        ("minus", r"\\(?:setminus|backslash)(?![a-z])|(?<=\})\s*-\s*(?=\\\{)"),
     ):
         parts, found = split(text, re.compile(pattern))
         if found:
@@ -221,7 +225,7 @@ def _bracketed(text: str) -> Form | None:
 
 
 def _scalar(text: str) -> Form:
-    based = BASED.fullmatch(text)
+    based = BASED.fullmatch(BASE_IN_WORDS.sub(r"_{\1}", text))
     if based and any(c.isdigit() for c in based[2]):
         word = based[3] or based[4] or based[5]
         base = int(word) if word.isdigit() else BASE_WORDS.get(word.lower(), 0)
@@ -266,6 +270,8 @@ def _is_name(match: re.Match) -> bool:
 
 def _wordy(text: str) -> bool:
     """Whether the text is words rather than a formula."""
+    if re.fullmatch(r"\\text\s*\{\s*[A-Za-z]{2,}\s*\}", text):  # `\text{No}`
+        return True
     stripped = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
     if "\\" in stripped.replace("\\ ", ""):
         return False

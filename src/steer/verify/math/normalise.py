@@ -7,7 +7,7 @@ UNICODE = str.maketrans(
     {
         "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "π": "\\pi ",
         "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ",
-        "±": "\\pm ", "°": "^\\circ ", "√": "\\sqrt ",
+        "±": "\\pm ", "°": "^\\circ ", "√": "\\sqrt ", "∛": "\\sqrt[3] ",
         "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ",
         "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "λ": "\\lambda ", "ω": "\\omega ",
         "ℝ": "\\mathbb{R}", "∅": "\\emptyset ", "（": "(", "）": ")", "，": ",", "：": ":", "；": ";",
@@ -16,8 +16,6 @@ UNICODE = str.maketrans(
     }
     | {c: f"\\frac{{{n}}}{{{d}}}" for c, n, d in VULGAR.split()}
 )  # fmt: skip
-# the root of a whole number, where LaTeX's `\sqrt 15` has its bar over one digit
-ROOT_PLAIN = re.compile(r"(?:√|(?<![\\a-zA-Z])sqrt)\s*(\d+(?:\.\d+)?)")
 RAISED, LOWERED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 LEVEL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ₀₁₂₃₄₅₆₇₈₉", "0123456789+-n0123456789")
 NAMES = (
@@ -38,9 +36,16 @@ SYNONYMS = {
     "varnothing": "emptyset", "to": "rightarrow", "mbox": "text", "textnormal": "text", "textrm": "text",
     "textbf": "text", "textit": "text", "mathrm": "text", "mathbf": "text", "operatorname": "text", "rm": "text",
     "boldsymbol": "text", "textsf": "text", "texttt": "text", "hbox": "text", "mathit": "text", "bold": "text",
+    "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]", "bigcup": "cup", "bigcap": "cap", "cr": "\\",
     "bm": "text", "bf": "text", "emph": "text", "textup": "text", "underline": "text",
 }  # fmt: skip
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
+ROW_SPACING = re.compile(r"(?<=\\\\)\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\]")
+_UNIT = r"\\text\s*\{[^{}]*\}(?:\^\{?-?\d\}?)?"
+FRACTION_OF_UNITS = re.compile(rf"\\frac\s*\{{\s*({_UNIT})\s*\}}\s*\{{\s*({_UNIT})\s*\}}")
+RAISED_UNIT = re.compile(r"(\\text\s*\{[^{}]*\^)\{(-?\d+)\}")  # `\text{m s^{-1}}`: no braces inside text
+NOON = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m(?![a-zA-Z])\.?", re.IGNORECASE)
+NOT_EQUAL = re.compile(r"\\not\s*=")
 DEGREE = re.compile(r"\^?\s*\\degree(?![a-zA-Z])")
 # bold or slanted type around a formula, which is no text
 STYLED = re.compile(r"\\(?:boldsymbol|bm|(?:math|text)?(?:bf|it)|bold|emph|underline)\s*(?=\{[^{}\\^+=]*[\\{^+=])")
@@ -49,12 +54,12 @@ POWER = re.compile(r"(?<=[\w)\]}])\s*\*\*\s*(?=[\w({-])")  # as in Python
 COLOUR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")
 STARRED = re.compile(r"\*\*([^*]+)\*\*")  # Markdown's bold
 MATH_ENDS = re.compile(r"\$|\\\(|\\\)|\\\[|\\\]")
-GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\s?\{\s*,\s*\}|,\s*\\!\s*|\\,|\\!|\\ | )\d{3})+(?!\d)")
+GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\s?\{\s*\\?,\s*\}|,\s*\\!\s*|\\[,;:! ]|~| |\\thinspace\s)\d{3})+(?!\d)")
 COMMAS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d)")
 MAGNITUDES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 MAGNITUDE = re.compile(r"(?<=\d)\s*(?:\\text\s?\{{\s*({0})\s*\}}|({0})(?![a-zA-Z]))".format("|".join(MAGNITUDES)))
 BRACKETS = re.compile(r"[(\[]|\\\{")
-ROOT_BARE = re.compile(r"\\sqrt\s*(\d)")
+ROOT_BARE = re.compile(r"\\sqrt\s*(\d+)")
 WRAPPER = re.compile(r"\\text\s*\{([^{}]*)\}")
 SCRIPT = re.compile(r"([_^])\{(\w)\}")
 SPACE = re.compile(r"\s+")
@@ -64,7 +69,7 @@ FRAC_BARE = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*\{|(\{[^{}]*\})\s*(\d))"
 
 def _synonym(match: re.Match) -> str:
     name = SYNONYMS.get(match.group(1), match.group(1))
-    return name if name in "<>{}" else "\\" + name
+    return name if name in "<>[]" else "\\" + name
 
 
 def _magnitude(match: re.Match) -> str:
@@ -77,8 +82,6 @@ def _digits(match: re.Match) -> str:
 
 def latex(text: str) -> str:
     """Canonical spelling that still is LaTeX: what the parsers read."""
-    if "√" in text or "sqrt" in text:
-        text = ROOT_PLAIN.sub(r"\\sqrt{\1}", text)
     if not text.isascii():
         # a run of them is one exponent: 10²³ is 10^{23}, not 10^2^3
         text = RAISED.sub(lambda m: f"^{{{m.group().translate(LEVEL)}}}", text.translate(UNICODE))
@@ -89,7 +92,7 @@ def latex(text: str) -> str:
     if commands:
         if "\\\\" in text:
             text = DOUBLED.sub(lambda _: "\\", text)
-        text = text.replace("\\$", "").replace("\\%", "%")
+        text = ROW_SPACING.sub("", text).replace("\\$", "").replace("\\%", "%")
     starred = STARRED.fullmatch(text.strip())
     text = MATH_ENDS.sub(" ", starred[1] if starred else text)
     if "**" in text:
@@ -98,12 +101,16 @@ def latex(text: str) -> str:
     if commands:
         text = text.replace("{,}", ",").replace("\\!", "")
         text = COLOUR.sub("", SIZES.sub("", text))
+        text = NOT_EQUAL.sub(r"\\ne ", text)
         text = STYLED.sub("", DEGREE.sub(r"^\\circ ", text))
         text = COMMAND.sub(_synonym, SPACES.sub(" ", text)).replace("\\text {", "\\text{")
-        text = PUNCTUATION.sub(r"\1", text)
+        text = FRACTION_OF_UNITS.sub(r"\1/\2", PUNCTUATION.sub(r"\1", text))
+        while RAISED_UNIT.search(text):
+            text = RAISED_UNIT.sub(r"\1\2", text)
     text = text.replace("~", " ")
     if not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
         text = COMMAS.sub(_digits, text)
+    text = NOON.sub(r"\1m", text)
     if "illion" in text or "thousand" in text:
         text = MAGNITUDE.sub(_magnitude, text)
     return SPACE.sub(" ", text).strip().rstrip(".,;: ")

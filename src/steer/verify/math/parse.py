@@ -113,7 +113,9 @@ class Parser(Grammar):
             return ("call", "binom", self.braced(), self.braced())
         if name == "sqrt":
             degree = self.group("[", "]") if self.peek() == "[" else ("num", Fraction(2))
-            return ("call", "root", self.braced(), degree)
+            # LaTeX draws the bar of `\sqrt15` over one digit, people mean all of them
+            radicand = ("num", Fraction(self.next())) if self.peek().isdigit() else self.braced()
+            return ("call", "root", radicand, degree)
         if name in ("pi", "infty", "infinity"):
             return ("const", "pi" if name == "pi" else "inf")
         if name in ("lfloor", "lceil"):

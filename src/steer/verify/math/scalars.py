@@ -17,7 +17,9 @@ from steer.verify.math.values import constant, equal_texts
 
 PLAIN = re.compile(r"-?\s*(?:\d+(?:\.\d*)?|\.\d+)")
 PRODUCT = re.compile(r"-?[a-z]{3,6}")  # of letters, or a word
-MEANING = re.compile(r"(?<![A-Za-z])-(?!-)|[+|^]|\\(?:sqrt|frac|ln|log|exp|sin|cos|tan|cot|sec|csc)(?![a-z])")
+MEANING = re.compile(
+    r"(?<![A-Za-z])-(?!-)|[+|^]|\\(?:sqrt|frac|ln|log|exp|sin|cos|tan|cot|sec|csc|neg|lnot|not)(?![a-z])"
+)
 ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
 
@@ -145,7 +147,7 @@ def ratio(c, gold: Form, answer: Form) -> bool:
             return True
         texts = [[item.text for item in form.items if isinstance(item, Expr)] for form in (gold, answer)]
         clock = any(re.fullmatch(r"0\d?", text.strip()) for side in texts for text in side)
-        if clock or len(texts[0]) != len(texts[1]) or not texts[0]:
+        if clock or any(len(side) != len(gold.items) for side in texts):
             return False
         first = texts[0][0], texts[1][0]
         return all(equal_texts(f"({g})({first[1]})", f"({a})({first[0]})") for g, a in zip(*texts, strict=True))

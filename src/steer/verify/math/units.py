@@ -22,6 +22,8 @@ for _dimension, _units in {
     "energy": {"j": 1, "joule": 1, "kj": 1000, "erg": 1e-7, "ev": 1.602176634e-19},
     "force": {"n": 1, "newton": 1},
     "power": {"w": 1, "watt": 1, "kw": 1000},
+    "before noon": {"am": 1},
+    "after noon": {"pm": 1},
     "": {"unit": 1, "time": 1},
 }.items():  # fmt: skip
     TABLE |= {_name: (_dimension, _size) for _name, _size in _units.items()}
