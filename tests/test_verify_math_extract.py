@@ -28,6 +28,10 @@ from steer.verify.math.extract import extract
         ("cx^{-2} - 2x", "cx^{-2} - 2x"),
         ("<think>7</think> <answer> $42$ </answer>", "$42$"),
         ("after some thought my choice is C", "C"),
+        (r"so in the end we have \frac{1}{5}.", r"\frac{1}{5}"),
+        ("after all of that there remain 2^5 of them", "2^5"),
+        (r"which leaves the angle 40^\circ.", r"40^\circ"),
+        ("The solutions are x = 3 and x = 4.", "x = 3 and x = 4"),
         ("the price is not 10 but 1,000.99€", "1,000.99"),
     ],
 )

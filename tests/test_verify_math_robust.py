@@ -36,6 +36,8 @@ PATHOLOGICAL = {
     "integral": r"\int_0^{1} \int_0^1 x^{x^{y^{x}}} \sin(x^{y}) dx dy",
     "open": r"\frac{\sqrt{{{(((",
     "list": "1, " * 600 + "1",
+    "exponents in text": r"\text{" + "m^{2}" * 380 + "}",
+    "overs": r"{1 \over " * 35 + "7" + "}" * 35,
     "matrix": r"\begin{pmatrix}" + "1 & " * 400 + r"1 \end{pmatrix}",
 }
 
@@ -68,6 +70,11 @@ def test_ten_megabytes(verifier, unit):
 def test_bad_golds_are_unverifiable_or_wrong_but_never_correct(verifier, gold):
     verdict = verifier.verify([(gold, r"\boxed{7}", None)])[0]
     assert verdict.verdict != "correct" and verdict.reason
+
+
+@pytest.mark.parametrize("answer", ["\ue000", "\ue001\ue000x", r"6 \\ 7", r"7\ldots", "7'"])
+def test_what_cannot_be_read_as_a_whole_is_wrong(verifier, answer):
+    assert verifier.verify([("7", rf"\boxed{{{answer}}}", None)])[0].verdict == "wrong"
 
 
 def test_a_gold_that_cannot_be_parsed_masks_the_sample(verifier):

@@ -14,7 +14,7 @@ TAIL = 4000  # characters of an unboxed response that are searched: a final answ
 GROUP_GAP = 60  # at most this much text between two boxes that together state several answers
 SPECIAL = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text)\|>")
 PHRASE = re.compile(
-    r"(?:\b(?:final\s+answer|answer|solution|result)\b\**\s?(?:(?:is|are|equals)\b\s?:?|[:=])|^\s?A\s?:|####)\s?\**\s?",
+    r"(?:\b(?:final\s+answer|answer|solution|result)\b\**\s?(?:(?:is|are|equals)\b\s?:?|[:=])|\b(?:answers|solutions)\s+are\b\s?:?|^\s?A\s?:|####)\s?\**\s?",
     re.IGNORECASE | re.MULTILINE,
 )
 MATH = re.compile(
@@ -100,6 +100,15 @@ def _last_number(text: str, start: int = 0) -> re.Match | None:
     return found
 
 
+def _whole(text: str, number: re.Match) -> str:
+    r"""The LaTeX without dollar signs that a number is part of, such as `\frac{1}{5}` or `2^5`; else the number."""
+    start, end = number.span()
+    if text[start - 1 : start] not in ("^", "{") and text[end : end + 1] not in ("^", "}"):
+        return number.group().strip()
+    start = max(text.rfind(edge, 0, start) for edge in " \n\t$=*") + 1
+    return re.match(r"[^\s$*]*", text[start:])[0].rstrip(".,;:")
+
+
 def core(text: str) -> str | None:
     """The answer in a sentence or in a short response: all of it, or its last formula or number if it is prose."""
     text = _clean(text).strip("\"' ")
@@ -116,7 +125,7 @@ def core(text: str) -> str | None:
     if spans and not number:
         return next(group for group in spans[-1].groups() if group is not None).strip()
     if number:
-        return number.group().strip()
+        return _whole(text, number)
     letters = LETTER.findall(text)
     return letters[-1] if letters else None
 

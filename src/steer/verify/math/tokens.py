@@ -71,7 +71,9 @@ def tokenise(text: str) -> list[Token]:
     position = 0
     while position < len(text):
         if text[position] == "\ue000":
-            end = text.index("\ue001", position)
+            end = text.find("\ue001", position)
+            if end < 0:
+                raise Unreadable("private-use character")
             word = text[position + 1 : end]
             if word in FUNCTIONS:
                 tokens.append(("cmd", "\\" + word))
