@@ -195,6 +195,9 @@ def test_times_of_day(agree, hour, minute, half, dotted):
         (r"5\text{ m/s}", r"5\ \mathrm{m\,s^{-1}}", True),
         (r"5\text{ m/s}", r"5\ \mathrm{m\,s^{-2}}", False),
         (r"\text{No}", "no", True),
+        ("5", r"5 \text{ more apples}", True),
+        ("5", r"5 \text{ at most}", False),
+        (r"90^\circ", r"90^{\degree}", True),
         (r"\text{even}", r"\neg \text{even}", False),
     ],
 )

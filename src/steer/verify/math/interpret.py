@@ -57,7 +57,7 @@ LEADING = re.compile(
     re.IGNORECASE,
 )
 IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
-QUALIFIED = re.compile(r"\b(?:or|more|less|fewer|least|most|not|than|wrong)\b")
+QUALIFIED = re.compile(r"\b(?:or|least|most|not|wrong)\b")
 PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)")
 MATH_WORDS = re.compile(
     r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"

@@ -46,7 +46,7 @@ FRACTION_OF_UNITS = re.compile(rf"\\frac\s*\{{\s*({_UNIT})\s*\}}\s*\{{\s*({_UNIT
 RAISED_UNIT = re.compile(r"(\\text\s*\{[^{}]*\^)\{(-?\d+)\}")  # `\text{m s^{-1}}`: no braces inside text
 NOON = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m(?![a-zA-Z])\.?", re.IGNORECASE)
 NOT_EQUAL = re.compile(r"\\not\s*=")
-DEGREE = re.compile(r"\^?\s*\\degree(?![a-zA-Z])")
+DEGREE = re.compile(r"\^\s*\{\s*\\degree\s*\}|\^?\s*\\degree(?![a-zA-Z])")
 # bold or slanted type around a formula, which is no text
 STYLED = re.compile(r"\\(?:boldsymbol|bm|(?:math|text)?(?:bf|it)|bold|emph|underline)\s*(?=\{[^{}\\^+=]*[\\{^+=])")
 PUNCTUATION = re.compile(r"\\text\s*\{\s*([.,;:]?)\s*\}")
