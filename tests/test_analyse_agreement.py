@@ -95,6 +95,14 @@ def test_an_estimate_that_says_nothing_has_no_correlation():
     assert agreement([], [], [])["tokens"] == 0
 
 
+def test_one_prompt_has_no_interval():
+    """Drawing from one cluster gives the same set each time: an interval of no width is not certainty."""
+    x, y, _ = data(6)
+    found = agreement(x, y, np.zeros(len(x)), draws=20)
+    assert not np.isnan([found[name] for name in STATISTICS]).any()
+    assert np.isnan([found[f"{name}{end}"] for name in STATISTICS for end in ("_low", "_high")]).all()
+
+
 def test_any_factor_on_the_estimate_changes_its_scale_alone():
     x, y, cluster = data(5)
     once, scaled = agreement(x, y, cluster, draws=50), agreement(-1e-6 * x, y, cluster, draws=50)

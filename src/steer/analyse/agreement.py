@@ -24,7 +24,8 @@ def agreement(
     - `scale`: the factor c of the best fit measured ≈ c·estimate (least squares, no intercept);
     - `mse`: mean of (measured - c·estimate)²; `unexplained`: the same over the mean of measured²;
     - `pearson`, `spearman`: correlations, ties sharing their mean rank;
-    - `<name>_low`, `<name>_high`: the 95 % percentile interval of each over `draws` resamples of the clusters;
+    - `<name>_low`, `<name>_high`: the 95 % percentile interval of each over `draws` resamples of the clusters, NaN with
+      one cluster: every draw is then the original, which says nothing about another prompt;
     - `tokens`, `clusters`: how many there are.
 
     NaN where a statistic does not exist: an estimate that is constant has no correlation, one that is 0 no fit.
@@ -43,7 +44,8 @@ def agreement(
     found = {}
     for name in STATISTICS:
         spread = values[name][1:][~np.isnan(values[name][1:])]
-        low, high = np.percentile(spread, [tail, 100 - tail]) if spread.size else (np.nan, np.nan)
+        known = spread.size and len(names) > 1
+        low, high = np.percentile(spread, [tail, 100 - tail]) if known else (np.nan, np.nan)
         found |= {name: float(values[name][0]), f"{name}_low": float(low), f"{name}_high": float(high)}
     return count | found
 
