@@ -162,6 +162,17 @@ def test_no_difference_anywhere_is_no_evidence():
     assert same.interval()[0] < 0 < same.interval()[1]
 
 
+def test_differences_of_rounding_alone_are_no_evidence():
+    """Means over seeds of equal counts, summed in another order: 0.6 and 0.6000000000000001 by three."""
+    one, other = (
+        question_scores([[0.3, 0.5], [0.3, 0.5], [0.0, 0.5]]),
+        question_scores([[0.1, 0.5], [0.2, 0.5], [0.3, 0.5]]),
+    )
+    assert one[0] != other[0]
+    low, high = paired_difference(one, other).interval()
+    assert low < -0.1 and high > 0.1
+
+
 @settings(max_examples=50)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_lies_between_the_plain_and_the_bonferroni_p_and_keeps_their_order(p_values):

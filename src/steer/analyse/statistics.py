@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.95
+# Scores nearer than this are one score, summed in another order: unequal shares of samples lie far further apart.
+ALIKE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def cluster_mean(
     if count < 2:
         return Estimate(float(scores[0]) if count else math.nan, math.nan, 0, count, math.nan, bounds)
     variance = float(scores.var(ddof=1)) / count
-    if np.ptp(scores) == 0:
+    if np.ptp(scores) < ALIKE:
         variance = ((1 - ((1 - LEVEL) / 2) ** (1 / count)) / t_quantile(0.5 + LEVEL / 2, count - 1)) ** 2
     return Estimate(float(scores.mean()), variance, count - 1, count, sampling_variance, bounds)
 
