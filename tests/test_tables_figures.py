@@ -85,6 +85,13 @@ def test_claims_state_gain_entropy_and_weights(whole):
     assert len(statements) == 4
 
 
+def test_one_seed_a_run_has_no_interval_over_seeds(tmp_path):
+    write_fake_results(tmp_path, {name: METHODS[name] for name in ("grpo", "entropy_regularisation")}, seeds=(0,))
+    assert tabulate(tmp_path) == 0
+    text = (tmp_path / "tables" / "T0_statements.md").read_text()
+    assert "one seed each, so no interval" in text and "nan" not in text.lower()
+
+
 def test_what_the_oracle_did_not_get_right_is_named(whole):
     failures = rows_of(whole, "oracle_failures.csv")
     assert {row["id"] for row in failures} == {f"{name}/0" for name in {r["benchmark"] for r in failures}}

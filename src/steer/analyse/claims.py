@@ -179,10 +179,14 @@ def statements(collected: Collected, claims: pd.DataFrame) -> list[dict[str, str
         value, (low, high) = estimate.value, estimate.interval()
         seeds = " against ".join(" ".join(f"{end:.3f}" for end in ends) for ends in (kept, lost))
         above = min(kept) > max(lost)
+    # One seed has no spread, so two runs of one seed each have no interval, and nothing that could overlap.
+    interval = (
+        "one seed each, so no interval" if math.isnan(low) else f"95 % interval over seeds [{low:+.3f}, {high:+.3f}]"
+    )
     rows.append(
         _statement(
             "entropy regularisation ends with more entropy than GRPO: every seed above every seed of GRPO",
-            f"{value:+.3f} nats (by seed: {seeds}); 95 % interval over seeds [{low:+.3f}, {high:+.3f}]",
+            f"{value:+.3f} nats (by seed: {seeds}); {interval}",
             value,
             above,
         )
