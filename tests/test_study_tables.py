@@ -217,3 +217,16 @@ def test_rloo_and_opo_have_the_papers_values_with_difference_and_whether_ours_co
 
 def test_symbols_of_the_headings_are_written_for_latex():
     assert latex_text("ε_low • λ") == r"$\epsilon$\_low $\bullet$ $\lambda$"
+    assert latex_text("(Σw)²/(N·Σw²)") == r"($\Sigma$w)$^2$/(N$\cdot$$\Sigma$w$^2$)"
+
+
+def test_a_negative_number_has_a_minus_in_latex_and_a_name_its_hyphen():
+    """TeX sets a bare - as a hyphen."""
+    assert latex_text("-1.1 [-2.4, +0.2], -50 %") == r"$-$1.1 [$-$2.4, +0.2], $-$50 \%"
+    assert latex_text("clip-higher, Qwen2.5-7B, GRPO-2, 2024-11") == "clip-higher, Qwen2.5-7B, GRPO-2, 2024-11"
+
+
+def test_every_table_is_written_in_characters_that_pdftex_knows(tmp_path):
+    tables = fake(tmp_path, {"grpo": {}, "steer": {}, "steer_0.5": {"method": "steer", "set": {"weight.minimum": 0.5}}})
+    for path in tables.glob("*.tex"):
+        assert path.read_text(encoding="utf-8").isascii(), path.name

@@ -1,6 +1,7 @@
 """One table, three renderings: CSV for programs, Markdown and LaTeX (booktabs) for people, and where it came from."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,9 @@ LATEX_ESCAPES = {
     "λ": r"$\lambda$",
     "ε": r"$\epsilon$",
     "ω": r"$\omega$",
+    "Σ": r"$\Sigma$",
+    "²": r"$^2$",
+    "·": r"$\cdot$",
     "•": r"$\bullet$",
     "–": "--",
     "<": r"$<$",
@@ -131,7 +135,9 @@ def latex(table: Table) -> str:
 
 
 def latex_text(text: str) -> str:
-    return "".join(LATEX_ESCAPES.get(symbol, symbol) for symbol in text)
+    """`text` in the characters of pdfTeX. A hyphen before a number that begins there is a minus."""
+    escaped = "".join(LATEX_ESCAPES.get(symbol, symbol) for symbol in text)
+    return re.sub(r"(?<![\w.)-])-(?=\d)", "$-$", escaped)
 
 
 def number(value: Any, style: str = ".1f", scale: float = 1.0) -> str:
