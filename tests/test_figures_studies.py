@@ -178,6 +178,19 @@ def test_the_dial_draws_targets_beside_the_identity_and_every_run_by_accuracy(fo
     assert entries(figure) == ["clip-higher", "target 0.20", "target 0.30"]
 
 
+def test_a_run_that_ran_away_does_not_press_the_others_into_a_corner(folder, tmp_path):
+    shutil.copytree(folder / "tables", tmp_path / "tables")
+    shutil.copy(folder / "config.yaml", tmp_path)
+    frame = pd.read_csv(tmp_path / "tables" / "E_dial.csv")
+    achieved = [name for name in frame if name.startswith("entropy_second_half")]
+    frame.loc[frame.index[-1], achieved] = 8 * frame[achieved].max(axis=None)
+    frame.to_csv(tmp_path / "tables" / "E_dial.csv", index=False)
+    assert drawn_once(folder, "E_dial").axes[1].get_xscale() == "linear"
+    figure = drawn(tmp_path, "E_dial")
+    assert figure.axes[1].get_xscale() == "log"
+    assert_tidy(figure)
+
+
 def test_the_control_says_its_reward_and_shows_the_base_model(folder):
     figure = drawn_once(folder, "E_controls")
     assert any("`random`" in text for text in words(figure))

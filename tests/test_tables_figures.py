@@ -110,6 +110,11 @@ def test_a_benchmark_of_which_nothing_was_verified_leaves_the_others_their_rows(
     assert plot(folder, "F3_final_comparison") == 0
 
 
+def test_each_panel_of_final_accuracies_says_how_many_questions_it_is_over(whole):
+    titles = [ax.get_title() for ax in drawn(whole, "F3_final_comparison").axes]
+    assert titles == ["math (n=36)", "code (n=24)", "all benchmarks (n=60)"]
+
+
 def test_missing_runs_and_metrics_are_said_and_the_rest_is_made(folder, capsys):
     shutil.rmtree(folder / "runs" / "steer" / "seed1")
     shutil.rmtree(folder / "verdicts" / "clip_higher")

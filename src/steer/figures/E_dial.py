@@ -1,7 +1,9 @@
 """Entropy as a dial: achieved against target entropy, and accuracy against achieved entropy."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from steer.figures import page
 from steer.figures.points import bars, study, style
@@ -9,6 +11,7 @@ from steer.figures.sources import Sources
 
 CATEGORY = "Studies"
 ACHIEVED = ("entropy_second_half", "entropy_second_half_low", "entropy_second_half_high")
+WIDE = 4  # largest over least entropy from which the axis is logarithmic
 
 
 def draw(sources: Sources) -> Figure:
@@ -35,6 +38,7 @@ def draw(sources: Sources) -> Figure:
         achieved.set(xlim=ends, ylim=ends, xlabel="target entropy (nats per token)")
         achieved.set_ylabel("achieved entropy (nats per token)")
     accuracy.set(xlabel="achieved entropy (nats per token)", ylabel="accuracy (%)")
+    _spread_out(accuracy, table[list(ACHIEVED)])
     page.legend(figure, accuracy)
     page.notes(
         figure,
@@ -43,3 +47,15 @@ def draw(sources: Sources) -> Figure:
         "average over benchmarks, bars: 95 % interval over questions.",
     )
     return figure
+
+
+def _spread_out(ax: Axes, entropy: pd.DataFrame) -> None:
+    """A logarithmic x axis where one run that ran away would press the others into a corner."""
+    low, high = entropy.min(axis=None), entropy.max(axis=None)
+    if not low > 0 or not high > WIDE * low:
+        return
+    ax.set_xscale("log")
+    ax.set_xlim(low / 1.15, high * 1.15)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_locator(NullLocator())

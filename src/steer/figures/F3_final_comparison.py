@@ -23,7 +23,8 @@ def draw(sources: Sources) -> Figure:
     for column, ax in zip(columns, axes, strict=False):
         if ax is not None:
             _panel(ax, table[table["column"] == column].set_index("run"), runs, sources)
-            ax.set(title=TITLES[column], xlabel="accuracy (%)")
+            questions = table.loc[table["column"] == column, "questions"].max()
+            ax.set(title=f"{TITLES[column]} (n={questions})", xlabel="accuracy (%)")
     if columns and runs:
         axes[0].set_yticks(range(len(runs)), [sources.labels[run] for run in runs])
         axes[0].set_ylim(len(runs) - 0.4, -0.6)
@@ -54,10 +55,9 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], sources: Sources) -> N
 def _explanations(table: pd.DataFrame, columns: list[str]) -> list[str]:
     if not columns:
         return []
-    shown = table[table["column"] == columns[-1]]
     lines = [
-        f"Mean over {shown['questions'].max()} questions, their samples and seeds; bars: 95 % interval clustered by "
-        "question. Dotted line and grey band: base model."
+        "Mean over n questions, their samples and seeds; bars: 95 % interval clustered by question. Dotted line and "
+        "grey band: base model. Runs share their questions; their paired differences are in the table of differences."
     ]
     if table["paper"].notna().any():
         lines.append("Upright strokes: the paper's values.")
