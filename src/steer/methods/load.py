@@ -143,14 +143,16 @@ def slot_functions(slot: str) -> dict[str, Any]:
     """Public functions that the slot's module, or a module of its package, defines itself and whose first argument
     is the slot's. A new file in the package is found without being named anywhere."""
     first = {"advantage": "rewards", "reduction": "valid"}.get(slot, "tokens")
-    return {
-        name: function
-        for module in _slot_modules(slot)
-        for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__
-        and not name.startswith("_")
-        and next(iter(inspect.signature(function).parameters), None) == first
-    }
+    found: dict[str, Any] = {}
+    for module in _slot_modules(slot):
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            named = next(iter(inspect.signature(function).parameters), None)
+            if function.__module__ != module.__name__ or name.startswith("_") or named != first:
+                continue
+            if name in found:
+                raise UserError(f"{module.__file__}: `{name}` stands in {inspect.getfile(found[name])} too; rename one")
+            found[name] = function
+    return found
 
 
 def _slot_modules(slot: str) -> list[ModuleType]:
@@ -168,10 +170,16 @@ def slot_files(slot: str, chosen: str | None = None) -> set[Path]:
 
 @cache
 def _schema(function: Any) -> Any:
-    """A pydantic model of the function's keyword-only parameters."""
-    fields = {}
-    for parameter in inspect.signature(function).parameters.values():
+    """A pydantic model of the function's keyword-only parameters. Their annotations may be text."""
+    fields, none = {}, inspect.Parameter.empty
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        where = f"{inspect.getfile(function)}: `{function.__name__}`: parameter `{parameter.name}`"
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-            fields[parameter.name] = (parameter.annotation, default)
+            if parameter.annotation is none:
+                raise UserError(f"{where} has no type; write `{parameter.name}: float`, say")
+            if parameter.name == "name":
+                raise UserError(f"{where}: in a method's file `name` is the function's; call it otherwise")
+            fields[parameter.name] = (parameter.annotation, ... if parameter.default is none else parameter.default)
+        elif parameter.default is not none:
+            raise UserError(f"{where} is not keyword-only; put `*` before it")
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)

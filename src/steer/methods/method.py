@@ -94,7 +94,7 @@ class Method:
         if rewards.isinf().any():
             raise ValueError(f"method {self.name}, slot advantage: a reward is infinite; NaN means unverifiable")
         rewards = rewards if rewards.is_floating_point() else rewards.to(torch.get_default_dtype())
-        return self.advantage(rewards, group, lengths)
+        return self._returned("advantage", self.advantage(rewards, group, lengths), rewards)
 
     @torch.no_grad()
     def prepare(self, tokens: Tokens, generator: torch.Generator | None = None) -> Prepared:
@@ -104,13 +104,15 @@ class Method:
         """
         self._check(tokens)
         tokens = tokens.detach().blank_padding()
-        shaped = tokens.with_(advantage=self.shaping(tokens, self._context("shaping", generator)))
+        advantage = self._returned("shaping", self.shaping(tokens, self._context("shaping", generator)), tokens.mask)
+        shaped = tokens.with_(advantage=advantage)
         shaped = shaped.with_(unclipped=self.clip(shaped).unclipped)
-        weight = self.weight(shaped, self._context("weight", generator))
+        weight = self._returned("weight", self.weight(shaped, self._context("weight", generator)), tokens.mask)
         share = self.reduction(tokens.valid.to(tokens.logprob.dtype))
         penalty = self.penalty(shaped, self._context("penalty", generator))
         metrics = self.effect(shaped, weight)
         if penalty is not None:
+            self._returned("penalty", penalty.scale, tokens.mask)
             metrics |= penalty.metrics
             if penalty.absolute:
                 penalty = replace(penalty, scale=(penalty.scale / share).masked_fill(~tokens.valid, 0.0))
@@ -226,6 +228,18 @@ class Method:
                     f"method {self.name}, slot {self._reader(name)}: `{name}` holds {values[~fine][0].item()} at a "
                     "response token; it must be finite"
                 )
+
+    def _returned(self, slot: str, values: Any, like: Tensor) -> Tensor:
+        """A slot function's result, if it is finite everywhere and shaped like `like`. Padding counts: its share of the
+        loss is 0, and 0 times NaN is NaN."""
+        if not isinstance(values, Tensor) or values.shape != like.shape:
+            found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            problem = f"gave {found} where a tensor of shape {tuple(like.shape)} is wanted"
+        elif not values.isfinite().all():
+            problem = f"gave {values[~values.isfinite()][0].item()}; it must be finite, at padding too"
+        else:
+            return values
+        raise ValueError(f"method {self.name}, slot {slot}: `{self.settings[slot]['name']}` {problem}")
 
     def _reader(self, field: str) -> str:
         """The slot whose choice reads the field; `clip` for what every method reads."""

@@ -43,6 +43,8 @@ def perplexity(
     valid = tokens.valid
     count = valid.sum(1)
     log_ppl = -tokens.old_logprob.masked_fill(~valid, 0.0).sum(1) / count.clamp(min=1)
+    if log_ppl.dtype not in (torch.float32, torch.float64):  # torch has no quantile of the half precisions
+        log_ppl = log_ppl.float()
     factor = torch.ones_like(log_ppl)
     for group in torch.unique(groups):
         members = (groups == group) & (count > 0)
@@ -55,7 +57,7 @@ def perplexity(
         sigma = kept.std(correction=0)
         sigma = sigma if sigma > minimum_std else torch.ones_like(sigma)
         factor[members] = (1 - alpha * (values - kept.mean()) / sigma).clamp(low, high)
-    return tokens.advantage * factor[:, None]
+    return tokens.advantage * factor[:, None].to(tokens.advantage.dtype)
 
 
 perplexity.ordered = (("low", "high"),)
