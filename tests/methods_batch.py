@@ -45,7 +45,7 @@ def with_gradient(tokens: Tokens) -> Tokens:
 
 
 def two_tokens(**changes: list[float]) -> Tokens:
-    """Two responses of one token each: π = π_old = (1/2, 1/4), A = (1, -1), H = H_old = (1, 2)."""
+    """Two responses to one prompt, of one token each: π = π_old = (1/2, 1/4), A = (1, -1), H = H_old = (1, 2)."""
     values = {
         "probability": [0.5, 0.25],
         "old": [0.5, 0.25],
@@ -67,6 +67,7 @@ def two_tokens(**changes: list[float]) -> Tokens:
         old_entropy=columns["old_entropy"],
         advantage=columns["advantage"],
         mask=torch.ones(2, 1),
+        group=torch.zeros(2),
         reduction=columns["reduction"],
         teacher_logprob=columns["teacher"].log(),
         proxy_logprob=columns["proxy"].log(),
