@@ -3,12 +3,14 @@
 import gzip
 import json
 import logging
+import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from steer.data import hub
-from steer.data.benchmarks import BENCHMARKS, Item, content_hash, load, load_benchmark
+from steer.data.benchmarks import BENCHMARKS, Copy, Item, content_hash, load, load_benchmark
 from steer.data.benchmarks.prompts import Question
 from steer.data.problem import Problem
 from steer.errors import UserError
@@ -128,6 +130,17 @@ def test_a_changed_gold_or_a_lost_row_is_refused_with_both_hashes(shared_data, t
         with pytest.raises(UserError) as error:
             load_benchmark("aime24", tmp_path)
         assert f"{count} rows" in str(error.value) and known in str(error.value) and "30 rows" in str(error.value)
+
+
+def test_a_benchmark_of_ones_own_is_told_the_hash_to_record(tmp_path, monkeypatch):
+    own = replace(BENCHMARKS["math500"], name="own", files=("own.jsonl",), copies=())
+    monkeypatch.setitem(BENCHMARKS, "own", own)
+    write_rows(tmp_path / "own.jsonl", [{"problem": "1 + 1?", "answer": "2", "solution": "2"}])
+    with pytest.raises(UserError, match=r"known copies: none; .* add it to `copies`") as error:
+        load_benchmark("own", tmp_path)
+    found = re.search(r"content sha256 (\w+)", str(error.value)).group(1)
+    monkeypatch.setitem(BENCHMARKS, "own", replace(own, copies=(Copy(1, found, "own"),)))
+    assert [problem.gold for problem in load_benchmark("own", tmp_path)] == ["2"]
 
 
 def test_order_spacing_and_other_columns_do_not_change_the_hash(shared_data, tmp_path):

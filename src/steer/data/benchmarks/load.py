@@ -116,13 +116,14 @@ def _check(source: BenchmarkSource, items: list[Item], path: Path | None) -> Non
     found = content_hash(items)
     if any(copy.hash == found and copy.rows == len(items) for copy in source.copies):
         return
-    known = "; ".join(f"{copy.rows} rows, sha256 {copy.hash} ({copy.note})" for copy in source.copies)
+    known = "; ".join(f"{copy.rows} rows, sha256 {copy.hash} ({copy.note})" for copy in source.copies) or "none"
     message = (
         f"{path or source.hub}: {len(items)} rows with content sha256 {found}, but {source.title} has {source.rows} "
         f"rows; known copies: {known}"
     )
     if path is not None:
-        raise UserError(f"{message}; replace the file by one of these")
+        known_too = "or add it to `copies` in src/steer/data/benchmarks/table.py, if it is meant to differ"
+        raise UserError(f"{message}; replace the file by one of these, {known_too}")
     if len(items) != source.rows:
         raise UserError(f"{message}; check the revision {source.revision}")
     log.warning("%s; going on, because revision %s fixes the content", message, source.revision)
