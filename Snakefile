@@ -21,6 +21,16 @@ for path in sorted(Path(workflow.basedir, "workflow/rules/baselines").glob("*.sm
     include: str(path)
 
 
+# Snakemake would name the files of an evaluation that lack their model, and not what is to be mended. A folder that lies
+# there already needs no rule.
+for name in CONFIG.external:
+    model = f"{RESULTS}/runs/{name}/seed{next(iter(CONFIG.seeds), 0)}/model"
+    ruled = any(file.match(model) for rule in workflow.rules for file in rule.output)
+    if not ruled and not Path(model).exists():
+        remedy = "add one to workflow/rules/baselines/ (README.md) or take the entry out"
+        raise WorkflowError(f"{CONFIG_FILE}: key `external.{name}`: no rule writes {model}; {remedy}")
+
+
 rule all:
     default_target: True
     input:

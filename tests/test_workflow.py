@@ -251,6 +251,10 @@ def last_checkpoint(folder: Path) -> int:
         ({"trainning": {}}, "configs/pico.yaml: unknown key `trainning`; did you mean 'training'?"),
         ({"methods": {"stear": None}}, "method 'stear' does not exist"),
         ({"methods": {"steer": {"set": {"weight.minimum": 0}}}}, "method steer, slot weight: `weight.minimum`"),
+        (
+            {"external": {"mine": {"label": "x"}}},
+            "key `external.mine`: no rule writes results/pico/runs/mine/seed0/model",
+        ),
     ],
 )
 def test_a_mistake_in_the_configuration_is_said_before_anything_runs(project, changes, said):
