@@ -116,7 +116,8 @@ def test_loss_of_two_tokens(case):
 
 
 def test_position_shaping_of_one_response_of_two_tokens():
-    tokens = two_tokens().map(lambda t: t.T if t.ndim == 2 else t).with_(advantage=torch.ones(1, 2).double())
+    tokens = two_tokens().with_(group=None).map(lambda t: t.T if t.ndim == 2 else t)
+    tokens = tokens.with_(advantage=torch.ones(1, 2).double())
     shaped = load_method("position_shaping").prepare(tokens).advantage
     # p = (0, 1/2): 0.1·sigmoid(-7.5) and 0.1·sigmoid(0)
     assert shaped.tolist()[0] == pytest.approx([1 + 0.1 / (1 + math.exp(7.5)), 1.05])
