@@ -11,10 +11,12 @@ import yaml
 from training import TRAINING, ParityVerifier, trainer
 
 from steer import cli
+from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import Method, load_method, method_names
 from steer.models.load import load_model, save_model
-from steer.train.rollouts import choose_prompts, step_seed
+from steer.train.command import short_prompts
+from steer.train.rollouts import choose_prompts, step_seed, without_long_prompts
 from steer.train.update import Batch, run_updates
 from steer.verify.responses import Verdict
 
@@ -86,6 +88,17 @@ def test_every_epoch_has_each_problem_once_in_another_order(problems):
     assert sorted(first) == sorted(second) == sorted(p.id for p in problems)
     assert first != second
     assert [p.id for p in choose_prompts(problems, training, 7, 3)] == chosen[8:12], "a step stands by itself"
+
+
+def test_prompts_longer_than_the_limit_are_dropped_and_not_cut(tokenizer, problems, capsys):
+    """By their tokens, the chat template's among them: `return ` is one token here, of seven bytes."""
+    short, edge = (replace(problems[0], prompt=text) for text in ("1+1=?", "return " * 9))
+    long = replace(problems[0], prompt="return " * 10)
+    assert without_long_prompts(tokenizer, [long, short, edge], 10) == [short, edge], "nine and the line's end"
+    assert short_prompts("train.jsonl", [long, short], tokenizer, 10) == [short]
+    assert capsys.readouterr().err == "train.jsonl: 1 of 2 prompts have more than 10 tokens: dropped\n"
+    with pytest.raises(UserError, match="no prompt has at most 10 tokens; raise"):
+        short_prompts("train.jsonl", [long], tokenizer, 10)
 
 
 def test_seeds_differ_by_run_step_and_purpose():

@@ -32,7 +32,7 @@ from steer.train import parallel
 from steer.train.checkpoint import Checkpoints, disk_errors
 from steer.train.controls import with_wrong_labels
 from steer.train.loop import Trainer
-from steer.train.rollouts import step_seed
+from steer.train.rollouts import step_seed, without_long_prompts
 from steer.train.sharding import prepared, replica, save_trained
 from steer.train.trackers import TRACKERS, tracked
 from steer.verify.responses import Verifier
@@ -72,6 +72,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     revision = config.model.revision if args.model == config.model.path else None
     tokenizer = load_tokenizer(args.model, revision)
     training, saved = config.training_for(args.run), config.saved_steps(args.run, args.seed)
+    problems = short_prompts(args.data, problems, tokenizer, training.max_prompt_tokens)
     checkpoints = Checkpoints(
         Path(args.checkpoints or f"{out}.checkpoints"),
         _fingerprint({**settings, "saved": saved}, args, revision),
@@ -145,6 +146,18 @@ def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
     if not problems:
         raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
     return with_wrong_labels(problems, args.seed) if config.reward.kind == "wrong-label" else problems
+
+
+def short_prompts(source: str, problems: list[Problem], tokenizer, limit: int) -> list[Problem]:
+    """The problems without those of over-long prompts, as in the papers; what is dropped is said once."""
+    kept = without_long_prompts(tokenizer, problems, limit)
+    if not kept:
+        said = f"no prompt has at most {limit} tokens; raise training.max_prompt_tokens"
+        raise UserError(f"{source}: {said}")
+    if len(kept) < len(problems) and parallel.is_main():
+        dropped = f"{len(problems) - len(kept)} of {len(problems)} prompts have more than {limit} tokens: dropped"
+        print(f"{source}: {dropped}", file=sys.stderr)
+    return kept
 
 
 def become_torchrun(processes: int) -> NoReturn:

@@ -77,6 +77,16 @@ def sampling_of(training: Training, stop: tuple[int, ...] = (), entropy: bool = 
     return Sampling(*limits, stop, entropy)
 
 
+def without_long_prompts(tokenizer, problems: list[Problem], limit: int) -> list[Problem]:
+    """Those whose prompt has at most `limit` tokens: a question without its beginning teaches nothing."""
+    # No tokenizer makes more tokens than there are bytes: few prompts have to be turned into tokens to know.
+    frame = len(render_prompt(tokenizer, "").encode())
+    unsure = [i for i, p in enumerate(problems) if frame + len(p.prompt.encode()) > limit]
+    whole = encode_prompts(tokenizer, [problems[i] for i in unsure], limit + 1) if unsure else []
+    long = {i for i, tokens in zip(unsure, whole, strict=True) if len(tokens) > limit}
+    return [p for i, p in enumerate(problems) if i not in long]
+
+
 def encode_prompts(tokenizer, problems: list[Problem], limit: int) -> list[list[int]]:
     """Prompts as tokens, the left end cut off where one is longer than `limit`."""
     rendered = [render_prompt(tokenizer, p.prompt) for p in problems]
