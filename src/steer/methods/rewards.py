@@ -46,10 +46,13 @@ def wrong_labels(answers: Sequence[str], generator: torch.Generator) -> list[str
     Give the answers of one family at a time, so that a wrong label has the type of a right one. Raises `UserError`
     where all answers are the same.
     """
-    if len(set(answers)) < 2:
+    different = sorted(set(answers))
+    if len(different) < 2:
         raise UserError("wrong-label reward: all answers are the same; give at least two different ones")
+    place = {answer: i for i, answer in enumerate(different)}
     labels = []
     for answer in answers:
-        others = sorted(set(answers) - {answer})
-        labels.append(others[int(torch.randint(len(others), (1,), generator=generator))])
+        # Among the others, which are the different answers with a gap at this one's place.
+        drawn = int(torch.randint(len(different) - 1, (1,), generator=generator))
+        labels.append(different[drawn + (drawn >= place[answer])])
     return labels
