@@ -17,6 +17,8 @@ rule measured_base:
     conda:
         "../../environment.yml"
     threads: CONFIG.threads.warm_start
+    resources:
+        gpu=min(CONFIG.hardware.gpus, 1),
     params:
         config=f"{RESULTS}/config.yaml",
         settings=lambda wildcards: json.dumps(SECTIONS["measurement"]["models"][wildcards.model]["warm_start"]),
@@ -68,6 +70,8 @@ rule measure:
     conda:
         "../../environment.yml"
     threads: CONFIG.threads.train
+    resources:
+        gpu=min(CONFIG.hardware.gpus, 1),
     params:
         config=f"{RESULTS}/config.yaml",
         code=measure_code,
