@@ -81,6 +81,15 @@ def test_rows_of_the_stress_test_differ_in_anything_but_the_clip():
     assert clips == [{"name": "ppo", "low": 0.99, "high": 5.0, "dual": 10.0}] * 5
 
 
+@pytest.mark.parametrize("kind", ["random", "format", "wrong-label"])
+def test_a_control_differs_from_the_set_up_in_the_reward_alone(kind):
+    base = load_config("configs/paper/base.yaml")
+    control = load_config(f"configs/paper/control_{kind.replace('-', '_')}.yaml")
+    assert control.reward == base.reward.model_copy(update={"kind": kind})
+    assert (control.training, control.evaluation, control.data) == (base.training, base.evaluation, base.data)
+    assert list(control.methods) == ["grpo", "steer"]
+
+
 def test_two_steps_at_reduced_width(capsys):
     """One run of another family than the from-scratch models'; `make dry-paper` runs all of them."""
     assert cli.main(["dry", "configs/paper/llama_3b.yaml", "--run", "clip_cov"]) == 0
