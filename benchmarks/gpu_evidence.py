@@ -9,10 +9,12 @@ a network lacks can be brought as wheels: `pip download --no-deps -d wheels pyda
 typing-inspection math-verify latex2sympy2-extended antlr4-python3-runtime`, then `--wheels wheels`.
 
 Every part runs in a process of its own under a time limit of its own; what does not fit is reported as left out, and a
-part that fails does not stop the others. Written on a machine without a GPU, and not run on one so far.
+part that fails does not stop the others. What is known is in `--out` after every part, and printed when this is told to
+end (SIGTERM). Written on a machine without a GPU, and not run on one so far.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -28,8 +30,9 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "transformers", "pydantic", "yaml", "tqdm", "sympy")
-# Part → share of the time.
-PARTS = {"head": 0.09, "agreement": 0.2, "resume": 0.16, "small": 0.38, "large": 0.17}
+# Part → share of the time, of which the later parts get what it leaves. The first three do a fixed amount of work, and
+# have about twice what it should take; the last two do as much as fits.
+PARTS = {"head": 0.1, "agreement": 0.24, "resume": 0.24, "small": 0.28, "large": 0.14}
 
 
 def main() -> None:
@@ -49,34 +52,40 @@ def main() -> None:
         result["done"] = True
         return
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        summary = {"command": " ".join(sys.argv), **everything(Path(folder), args)}
-    summary["seconds"] = round(time.monotonic() - started, 1)
-    if args.out:
-        Path(args.out).write_text(json.dumps(summary, indent=1) + "\n")
-    print(json.dumps(summary))
+    # As an exception it ends the part that is running: in a session of its own, that would outlive this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    summary = Result(Path(args.out) if args.out else None)
+    summary["command"] = " ".join(sys.argv)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            everything(Path(folder), args, started + args.seconds, summary)
+    finally:
+        summary["seconds"] = round(time.monotonic() - started, 1)
+        print(json.dumps(summary), flush=True)
 
 
 class Result(dict):
-    """What a part has found so far, kept in a file at every change."""
+    """What has been found so far, kept in a file, where one is named, at every change."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path | None):
         super().__init__()
         self.path = path
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
-        # Written beside and renamed: a part may be stopped at any moment.
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self))
-        temporary.replace(self.path)
+        if self.path is not None:
+            # Written beside and renamed: this may be stopped at any moment.
+            temporary = self.path.with_suffix(".tmp")
+            temporary.write_text(json.dumps(self, indent=1) + "\n")
+            temporary.replace(self.path)
 
     def update(self, **values: Any) -> None:
         for key, value in values.items():
             self[key] = value
 
 
-def everything(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+def everything(folder: Path, args: argparse.Namespace, end: float, summary: Result) -> None:
+    """All parts, done by the time `end` (of `time.monotonic`)."""
     environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     search = [str(REPOSITORY / "src")]
     if args.wheels:
@@ -89,20 +98,30 @@ def everything(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         environment["CUDA_VISIBLE_DEVICES"] = ""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        return {"error": f"not installed here: {', '.join(missing)}; bring them with --wheels"}
-    summary: dict[str, Any] = {"environment": described(environment)}
+        summary["error"] = f"not installed here: {', '.join(missing)}; bring them with --wheels"
+        return
+    summary["environment"] = described(environment)
     if not args.cpu and not summary["environment"].get("device"):
-        return {**summary, "error": "no GPU that torch can use; --cpu tries the script itself"}
-    for part, share in PARTS.items():
-        limit = share * args.seconds
+        summary["error"] = "no GPU that torch can use; --cpu tries the script itself"
+        return
+    for part in PARTS:
+        limit = limit_of(part, end - time.monotonic())
         command = [sys.executable, __file__, "--part", part, "--folder", str(folder), "--seconds", str(0.85 * limit)]
-        done = limited(command + (["--cpu"] if args.cpu else []), limit, environment)
-        result = folder / f"{part}.json"
-        summary[part] = json.loads(result.read_text()) if result.is_file() else {}
-        if not summary[part].pop("done", False):
-            summary[part]["error"] = done
-        print(f"{part}: {json.dumps(summary[part])[:400]}", file=sys.stderr, flush=True)
-    return summary
+        result, done = folder / f"{part}.json", "stopped"
+        try:
+            done = limited(command + (["--cpu"] if args.cpu else []), limit, environment)
+        finally:
+            found = json.loads(result.read_text()) if result.is_file() else {}
+            if not found.pop("done", False):
+                found["error"] = done
+            summary[part] = found
+        print(f"{part}: {json.dumps(found)[:400]}", file=sys.stderr, flush=True)
+
+
+def limit_of(part: str, left: float) -> float:
+    """Seconds for the part where `left` are left for it and all later ones."""
+    later = list(PARTS)[list(PARTS).index(part) :]
+    return max(left, 0.0) * PARTS[part] / sum(PARTS[name] for name in later)
 
 
 def limited(command: list[str], limit: float, environment: dict[str, str]) -> str:
@@ -120,9 +139,12 @@ def limited(command: list[str], limit: float, environment: dict[str, str]) -> st
         try:
             process.wait(limit)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
             return f"not done after {limit:.0f} s"
+        finally:
+            # What a part has started ends with it: the next one measures memory and time on the same GPU.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         told.seek(0)
         error = told.read().decode(errors="replace")
     return error.strip().splitlines()[-1] if error.strip() else f"status {process.returncode}"

@@ -52,6 +52,39 @@ def test_what_a_part_found_before_it_was_stopped_is_kept(script, tmp_path):
     assert json.loads((tmp_path / "part.json").read_text()) == {"first": 1, "second": [2]}
 
 
+def test_time_that_a_part_leaves_is_the_later_ones(script):
+    """And what versions and the device took to tell is no one's: the end stays where it is."""
+    left = 500.0
+    for part in script.PARTS:
+        limit = script.limit_of(part, left)
+        assert 0 < limit <= left
+        left -= limit / 2
+    assert limit == pytest.approx(2 * left), "the last one may take all there is"
+    assert script.limit_of("large", 500) == pytest.approx(500)
+    assert script.limit_of("head", 500) == pytest.approx(500 * script.PARTS["head"])
+    assert script.limit_of("small", -3) == 0
+
+
+def test_told_to_end_it_prints_what_it_has_and_leaves_nothing_running(tmp_path):
+    out = tmp_path / "summary.json"
+    command = [sys.executable, str(SCRIPT), "--cpu", "--seconds", "100", "--out", str(out)]
+    script = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def parts():
+        lines = Path(f"/proc/{script.pid}/task/{script.pid}/children").read_text().split()
+        return [pid for pid in lines if "--part" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
+
+    while not (running := parts()):
+        assert script.poll() is None
+        time.sleep(0.05)
+    assert json.loads(out.read_text())["environment"]["torch"], "written as it goes"
+    script.terminate()
+    summary = json.loads(script.communicate(timeout=60)[0])
+    assert summary["head"]["error"] == "stopped"
+    assert summary == json.loads(out.read_text())
+    assert not Path(f"/proc/{running[0]}").exists()
+
+
 def test_without_a_gpu_it_says_so_with_versions():
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, env=environment)
