@@ -71,6 +71,18 @@ def write(tmp_path, text):
     return path
 
 
+def test_the_choice_needs_no_more_samples_than_it_is_told(tmp_path):
+    """pass@k at a large k asks the final evaluation for many samples, and not each of twenty models."""
+    few = load_config(write(tmp_path, CONFIG), {"evaluation.samples": {"sums": 256}, "evaluation.select_samples": 32})
+    asked = few.evaluation.for_selection()
+    assert (asked.samples_for("sums"), few.evaluation.samples_for("sums")) == (32, 256)
+    assert asked.seed == few.evaluation.seed + 1, "samples of its own"
+    same = load_config(write(tmp_path, CONFIG), {"evaluation.samples": {"sums": 4}})
+    assert same.evaluation.for_selection().samples == {"sums": 4}
+    other = load_config(write(tmp_path, CONFIG), {"evaluation.samples": {"sums": 4, "lists": 9}})
+    assert other.evaluation.for_selection() == same.evaluation.for_selection(), "more on another asks none again"
+
+
 def test_kept_steps_follow_the_runs_own_training(tmp_path):
     config = load_config(write(tmp_path, CONFIG))
     assert config.kept_steps("grpo") == [2, 4]

@@ -53,7 +53,10 @@ KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models"
 if CONFIG.evaluation.prune:
     KEPT_MODELS = {name: temp(folder) for name, folder in KEPT_MODELS.items()}
 # Of `evaluation`, what says which models are evaluated and not how.
-CHOICE = ("also", "select_by", "prune")
+CHOICE = ("also", "select_by", "select_samples", "prune")
+# What the kept models are asked: another number of samples on another benchmark asks none of them again.
+ASKED = CONFIG.evaluation.for_selection().model_dump(mode="json") if SELECT_BY else {}
+SELECTION = {key: value for key, value in ASKED.items() if key not in ("also", "select_samples", "prune")}
 # GPUs of a job that samples from a model.
 SAMPLING_GPUS = CONFIG.rollout.tensor_parallel if CONFIG.hardware.gpus else 0
 # With `engine: verl` training depends on verl's section too (not on where Ray runs), and has verl's environment.

@@ -74,7 +74,7 @@ rule validate:
     params:
         config=f"{RESULTS}/config.yaml",
         code=code_version("models", "engines", "generate", "verify", "grade"),
-        evaluation={key: value for key, value in SECTIONS["evaluation"].items() if key not in ("also", "prune")},
+        evaluation=SELECTION,
         rollout=SECTIONS["rollout"],
         reward=JUDGED,
         verdicts="results/cache/verdicts",

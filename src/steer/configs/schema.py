@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from steer.configs.evaluation import Evaluation as Evaluation
 from steer.configs.measurement import Measurement
 from steer.configs.model import Architecture as Architecture
 from steer.configs.model import Model, Name, Positive, Section, Temperature
@@ -89,27 +90,6 @@ class Reward(Section):
     require: tuple[str, ...] = Field(
         (), description="kernel layers of the code sandbox without which nothing is judged (docs/verifiers-code.md)"
     )
-
-
-class Evaluation(Section):
-    samples: dict[str, Positive] = Field(
-        default_factory=dict, description="k of avg@k per benchmark; `default` for those not named"
-    )
-    temperature: Temperature = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    max_response_tokens: Positive = 3072
-    batch: Positive = 256
-    seed: int = 0
-    also: list[Literal["base", "oracle"]] = Field(["base"], description="evaluated beside the trained runs")
-    select_by: str | None = Field(
-        None, description="benchmark on which the best kept model of a run is chosen; absent: the last model"
-    )
-    prune: bool = Field(
-        False, description="delete kept models once the best is chosen: less disk, but a changed verifier trains again"
-    )
-
-    def samples_for(self, benchmark: str) -> int:
-        return self.samples.get(benchmark, self.samples.get("default", 1))
 
 
 class Run(Section):

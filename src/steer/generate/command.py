@@ -99,7 +99,7 @@ def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, 
 
         def rows(name: str, chosen: list[Problem]) -> list[dict]:
             # The batch size is part of the key: random numbers are drawn batch by batch.
-            settings = evaluation.model_dump(exclude={"samples", "also", "select_by", "prune"})
+            settings = evaluation.model_dump(exclude={"samples", "also", "select_by", "select_samples", "prune"})
             settings |= {
                 "samples": samples[name],
                 "benchmark": name,

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     if not Path(args.model).is_dir():
         raise UserError(f"{args.model}: no such model; the run kept none there, train it again")
     problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
-    others = config.model_copy(update={"evaluation": evaluation.model_copy(update={"seed": evaluation.seed + 1})})
+    others = config.model_copy(update={"evaluation": evaluation.for_selection()})
     with model_answers(args, others, {evaluation.select_by: problems}) as answer:
         rows = answer(evaluation.select_by, problems)
     limits = reward.code_time_limit_s, reward.code_memory_limit_mb

@@ -86,7 +86,9 @@ def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, f
     for rule, benchmarks in asked.items():
         number = counts.get(rule, 0) - (rule == "generate" and "oracle" in config.evaluation.also)
         if number:
-            responses = cost.evaluation_responses(config, benchmarks)
+            evaluation = config.evaluation if rule == "generate" else config.evaluation.for_selection()
+            asking = config.model_copy(update={"evaluation": evaluation})
+            responses = cost.evaluation_responses(asking, benchmarks)
             seconds = cost.sampling_seconds(responses, config, facts, assumed)
             hours[rule] = number * config.rollout.tensor_parallel * seconds / 3600
     return hours

@@ -1,0 +1,36 @@
+"""The `evaluation` section: what models are asked, and by what the best of a run is chosen."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from steer.configs.model import Positive, Section, Temperature
+
+
+class Evaluation(Section):
+    samples: dict[str, Positive] = Field(
+        default_factory=dict, description="k of avg@k per benchmark; `default` for those not named"
+    )
+    temperature: Temperature = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_response_tokens: Positive = 3072
+    batch: Positive = 256
+    seed: int = 0
+    also: list[Literal["base", "oracle"]] = Field(["base"], description="evaluated beside the trained runs")
+    select_by: str | None = Field(
+        None, description="benchmark on which the best kept model of a run is chosen; absent: the last model"
+    )
+    select_samples: Positive | None = Field(
+        None, description="samples of a question of `select_by` by which is chosen; absent: as many as are evaluated"
+    )
+    prune: bool = Field(
+        False, description="delete kept models once the best is chosen: less disk, but a changed verifier trains again"
+    )
+
+    def samples_for(self, benchmark: str) -> int:
+        return self.samples.get(benchmark, self.samples.get("default", 1))
+
+    def for_selection(self) -> "Evaluation":
+        """What the kept models of a run are asked: `select_by` alone, and other samples than the final evaluation's."""
+        asked = {self.select_by: self.select_samples or self.samples_for(self.select_by)}
+        return self.model_copy(update={"samples": asked, "seed": self.seed + 1})
