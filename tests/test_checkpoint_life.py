@@ -1,19 +1,24 @@
 """What outlives what: two processes of one run, a power failure, a run killed while it clears up."""
 
 import argparse
+import copy
+import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
-from training import SMALL, TRAINING, in_child, status_of
+from training import SMALL, TRAINING, in_child, status_of, together
 
 from steer.errors import UserError
 from steer.models.load import new_model
 from steer.models.tokenizer import character_tokenizer
-from steer.train import checkpoint
+from steer.train import checkpoint, parallel
 from steer.train.checkpoint import Checkpoints
 from steer.train.command import _fingerprint
+from steer.train.parallel import is_main
+from steer.train.sharding import shard
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,25 @@ def test_a_second_process_of_the_same_run_is_refused_and_a_killed_one_leaves_no_
 
 def alone(folder, fingerprint):
     return Checkpoints(folder, fingerprint).alone()
+
+
+def test_a_checkpoint_lists_files_that_one_machine_does_not_see_yet(model, tmp_path, monkeypatch):
+    """A shared disk's folder as the second process has it in its cache: without what the first has written."""
+    listed = Path.iterdir
+
+    def work():
+        parallel.start(torch.device("cpu"))
+        own = shard(copy.deepcopy(model), "fp32", torch.device("cpu"))
+        optimizer = torch.optim.AdamW(own.parameters(), lr=1e-3, fused=True)
+        if not is_main():
+            hidden = ("__0_", ".metadata", "state")
+            monkeypatch.setattr(Path, "iterdir", lambda p: (f for f in listed(p) if not f.name.startswith(hidden)))
+        Checkpoints(tmp_path, "a").save(1, own, optimizer, {"step": 1})
+
+    assert together(2, work) == [0, 0]
+    folder = Checkpoints(tmp_path, "a").newest()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest["content"]["files"]) == {"__0_0.distcp", "__1_0.distcp", ".metadata", "state.json"}
 
 
 def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):

@@ -72,8 +72,9 @@ class Checkpoints:
                 if is_main():
                     atomic_write(temporary / "state.json", json.dumps(state))
                 gather(None)
-                files = sorted(path for path in temporary.iterdir())
-                digests = {path.name: _digest(path) for path in files[rank() :: world()]}
+                # Machines that share a disk may be slow to see each other's files; each sees its own.
+                names = sorted(set().union(*gather([path.name for path in temporary.iterdir()])))
+                digests = {name: _digest(temporary / name) for name in names[rank() :: world()]}
                 digests = {name: digest for part in gather(digests) for name, digest in part.items()}
                 if is_main():
                     content = {"step": step, "score": score, "files": dict(sorted(digests.items()))}
