@@ -129,17 +129,16 @@ def agreement(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -
     place = project(folder, "agreement", cpu, model={"warm_start": small_start(cpu)}, reward={"kind": "random"})
     result["warm_start_seconds"] = round(steer("warm-start", place, "--out", place / "base"), 1)
     size = ("training.steps=1", "training.prompts=4", "training.updates=1")
-    found = {"fp32": train(place, "fp32", "steer", *size)[0]}
-    saving = ("training.gradient_checkpointing=true", "training.micro_batch_tokens=1024")
-    found["bf16"] = train(place, "bf16", "steer", *size, "training.precision=bf16")[0]
-    found["bf16_saving"] = train(place, "saving", "steer", *size, "training.precision=bf16", *saving)[0]
     where = ["--model", place / "base", "--data", place / "data/train.jsonl", "--out", place / "cpu", "--threads", "2"]
     given = ["--config", place / "config.yaml", "--run", "steer", "--seed", "0", *where]
     given += [word for change in size for word in ("--set", change)]
     command = [sys.executable, "-m", "steer.cli", "train", *map(str, given)]
     subprocess.run(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, check=True, capture_output=True)
     reference = read_jsonl(place / "cpu" / "metrics.jsonl")[0]
-    for name, metrics in found.items():
+    half = ("training.precision=bf16",)
+    saving = (*half, "training.gradient_checkpointing=true", "training.micro_batch_tokens=1024")
+    for name, changes in {"fp32": (), "bf16": half, "bf16_saving": saving}.items():
+        metrics = train(place, name, "steer", *size, *changes)[0]
         apart = {key: relative(metrics[key], reference[key]) for key in ("entropy", "logprob", "gradient_norm")}
         bound = 1e-2 if name == "fp32" else 0.2
         result[name] = {**apart, "passed": all(value is not None and value < bound for value in apart.values())}
