@@ -10,9 +10,15 @@ from steer import cli
 from steer.configs.load import load_config
 from steer.methods import load_method
 from steer.plan import dry
+from steer.plan.command import made
+from steer.plan.cost import Assumptions
 from steer.plan.facts import KNOWN, facts_of
 
 PAPER = sorted(Path("configs/paper").glob("*.yaml"))
+SCALING = Path("docs/scaling.md").read_text(encoding="utf-8")
+# Of `all.yaml`, or as another one of the table.
+PARTS = {"extreme_clipping", "lambda_sweep", "clip_sweep", "mappings", "algorithms", "control_format"}
+PARTS |= {"control_wrong_label"}
 STEER = [path for path in PAPER if not path.name.startswith("decomposing")]
 
 
@@ -88,6 +94,17 @@ def test_a_control_differs_from_the_set_up_in_the_reward_alone(kind):
     assert control.reward == base.reward.model_copy(update={"kind": kind})
     assert (control.training, control.evaluation, control.data) == (base.training, base.evaluation, base.data)
     assert list(control.methods) == ["grpo", "steer"]
+
+
+def test_the_documented_costs_are_those_of_the_plan():
+    rows = re.findall(r"^\| `(\w[\w.]*)`.*?\| ([\d,]+) \| ([\d,]+) \| (\d+) GB \| ([\d.]+) TB \|$", SCALING, re.M)
+    assert {name for name, *_ in rows} >= {path.stem for path in PAPER if load_config(path).methods} - PARTS
+    for name, *told in rows:
+        config = load_config(f"configs/paper/{name}.yaml")
+        plan = made(config, facts_of(config), Assumptions())
+        memory = max(plan["memory_gb"]["updates"], plan["memory_gb"]["rollouts"])
+        found = plan["total_jobs"], sum(plan["gpu_hours"].values()), memory, plan["disk_gb"]["models"] / 1000
+        assert [f"{n:,.{p}f}" for n, p in zip(found, (0, 0, 0, 1), strict=True)] == told, name
 
 
 def test_two_steps_at_reduced_width(capsys):

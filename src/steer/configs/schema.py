@@ -40,7 +40,7 @@ class Training(Section):
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     temperature: Temperature = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    max_prompt_tokens: Positive = 1024
+    max_prompt_tokens: Positive = Field(1024, description="training problems of longer prompts are dropped")
     max_response_tokens: Positive = 3072
     head: Literal["plain", "fused", "auto"] = Field(
         "auto", description="fused: never the logits of the whole vocabulary; auto: from 16,384 tokens on"
