@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steer.configs.load import load_config
 from steer.data.benchmarks import BENCHMARKS, load_benchmark
 from steer.data.benchmarks.prompts import Question, dapo_answer, dapo_boxed
 from steer.data.cleaning import clean, examine, overlap_counts, question, removal_table, repair_latex
 from steer.data.code_training import archer_problem, load_archer_code, load_leetcode
+from steer.data.command import training_problems
 from steer.data.dapo import bare_question, load_dapo
 from steer.data.overlap import grams, overlaps
 from steer.data.problem import Problem
@@ -215,6 +217,16 @@ def test_dapo_after_cleaning(cleaned):
     assert len(kept) == 17_398 - sum(table.values()) == 16_483
     assert sum(r.reason == "repaired_latex" for r in removals) == 615
     assert not any("\f" in p.prompt for p in kept) and "-1" not in {p.gold for p in kept}
+
+
+@pytest.mark.parametrize(("wanted", "left"), [(True, ["a"]), (False, ["a", "b", "c"])])
+def test_training_data_is_cleaned_unless_it_is_wanted_as_it_is(monkeypatch, wanted, left):
+    rows = [problem("a", LONG), problem("b", LONG), problem("c", LONG[::-1])]
+    monkeypatch.setattr("steer.data.dapo.load_dapo", lambda folder: rows)
+    config = load_config("configs/paper/base.yaml", {"data.clean": wanted})
+    kept, removals = training_problems(config, [problem("x", LONG[::-1])])
+    assert sorted(p.id for p in kept) == left
+    assert bool(removals) == wanted
 
 
 def test_missing_or_short_training_files(tmp_path):

@@ -22,6 +22,9 @@ class Data(Section):
         "synthetic", description="training set; none when nothing is trained"
     )
     train_size: Positive | None = Field(None, description="training prompts; absent: all there are")
+    clean: bool = Field(
+        True, description="real training data without broken rows and those that repeat evaluation problems"
+    )
     rows: Positive | None = Field(None, description="evaluation problems per benchmark; absent: all there are")
     template: str | None = Field(None, description="prompt template for every benchmark; absent: its own")
     window: tuple[str, str] | None = Field(None, description="LiveCodeBench: first and last day of the contests, ISO")

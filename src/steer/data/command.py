@@ -49,7 +49,8 @@ def evaluation_problems(config: Config, name: str) -> list[Problem]:
 
 
 def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[Problem], list[dict]]:
-    """(training problems, what was left out and why). Real training data drops what overlaps with evaluation."""
+    """(training problems, what was left out and why). Real training data drops what overlaps with evaluation, where the
+    configuration does not want it as it is."""
     data = config.data
     if data.train is None:
         return [], []
@@ -58,7 +59,8 @@ def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[P
     from steer.data import dapo
 
     loader = {"dapo": dapo.load_dapo, "leetcode": dapo.load_leetcode, "archer-code": dapo.load_archer_code}[data.train]
-    kept, removals = dapo.clean(loader(data.data_dir), evaluation)
+    problems = loader(data.data_dir)
+    kept, removals = dapo.clean(problems, evaluation) if data.clean else (problems, [])
     random.Random(data.seed).shuffle(kept)
     return kept[: data.train_size], removals
 
