@@ -23,10 +23,7 @@ def draw(sources: Sources) -> Figure:
     curves = curves.dropna(subset=list(METRICS))
     runs = [run for run in sources.labels if run in set(curves["run"])]
     if not runs:
-        figure, (ax,) = page.panels(1, 1, 4.6, 2.4)
-        page.say(ax, "No training run with entropy and accuracy.")
-        page.notes(figure, sources)
-        return figure
+        return page.nothing(sources, "No training run with entropy and accuracy.")
     columns = min(len(runs), COLUMNS)
     rows = 2 * math.ceil(len(runs) / columns)
     figure, grid = plt.subplots(rows, columns, figsize=(2.9 * columns, 1.6 * rows), squeeze=False, layout="none")

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.lines import over_seeds, seeds_note, smoothing_window
+from steer.figures.lines import over_seeds, seeds_note, smoothing_note, smoothing_window
 from steer.figures.looks import CORRECT, WRONG
 from steer.figures.sources import Sources
 
@@ -34,5 +34,5 @@ def draw(sources: Sources) -> Figure:
         page.outer(axes, COLUMNS)
         axes[0].set_ylim(bottom=0)
         page.legend(figure, axes[0])
-    page.notes(figure, sources, seeds_note(curves), f"Moving average over {window} steps." if window > 1 else "")
+    page.notes(figure, sources, seeds_note(curves), smoothing_note(window))
     return figure

@@ -14,10 +14,7 @@ def draw(sources: Sources) -> Figure:
     table = sources.frame("D3_perplexity_groups.csv")
     runs = [run for run in sources.labels if run in set(table["run"])]
     if not runs:
-        figure, (ax,) = page.panels(1, 1, 4.6, 2.4)
-        page.say(ax, "No run beside a base model whose responses carry log-probabilities.")
-        page.notes(figure, sources)
-        return figure
+        return page.nothing(sources, "No run beside a base model whose responses carry log-probabilities.")
     figure, (gain, base) = page.panels(2, 2, 3.6, 2.9)
     for place, run in enumerate(runs):
         rows = table[table["run"] == run].sort_values("group")
@@ -32,7 +29,7 @@ def draw(sources: Sources) -> Figure:
             capsize=1.5,
             markersize=4,
             linewidth=1.1,
-            **{key: value for key, value in look(run).items()},
+            **look(run),
         )
     gain.axhline(0, color="#888888", linewidth=0.8, zorder=1)
     gain.set(xlabel="perplexity group (1: lowest)", ylabel="gain over the base model (points)")

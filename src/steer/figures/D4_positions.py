@@ -16,10 +16,7 @@ def draw(sources: Sources) -> Figure:
     table = sources.frame("D4_positions.csv")
     table = table[table["model"] == "main"]
     if table.empty:
-        figure, (ax,) = page.panels(1, 1, 4.6, 2.4)
-        page.say(ax, SAID)
-        page.notes(figure, sources)
-        return figure
+        return page.nothing(sources, SAID)
     figure, axes = page.panels(2, 2, 3.4, 2.8)
     steps = sorted(table["step"].unique())
     colours = colormaps["viridis"]

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.lines import draw_runs, seeds_note, smoothing_window
+from steer.figures.lines import draw_runs, seeds_note, smoothing_note, smoothing_window
 from steer.figures.sources import Sources
 from steer.figures.wanted import SHAPED
 
@@ -25,5 +25,5 @@ def draw(sources: Sources) -> Figure:
     draw_runs(ax, curves, "accuracy", labels, scale=100, window=window, faint=False)
     ax.set(xlabel="training step", ylabel="accuracy of the rollouts (%)")
     page.legend(figure, ax)
-    page.notes(figure, sources, seeds_note(curves), f"Moving average over {window} steps." if window > 1 else "")
+    page.notes(figure, sources, seeds_note(curves), smoothing_note(window))
     return figure

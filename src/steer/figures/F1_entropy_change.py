@@ -2,8 +2,9 @@
 
 from matplotlib.figure import Figure
 
+from steer.analyse.theory import UPDATES
 from steer.figures import page
-from steer.figures.bands import UPDATES, draw_bands, draw_points, scale_axes
+from steer.figures.bands import draw_bands, draw_points, scale_axes
 from steer.figures.sources import Sources
 
 CATEGORY = "Estimates"
@@ -15,10 +16,7 @@ def draw(sources: Sources) -> Figure:
     table = table[(table["model"] == "main") & (table["quantity"] == "measured")]
     tokens = tokens[tokens["model"] == "main"]
     if table.empty:
-        figure, (ax,) = page.panels(1, 1, 4.6, 2.4)
-        page.say(ax, SAID)
-        page.notes(figure, sources)
-        return figure
+        return page.nothing(sources, SAID)
     steps = sorted(table["step"].unique())
     updates = [name for name in UPDATES if name in set(table["update"])]
     figure, axes = page.panels(len(steps) * len(updates), len(steps), 2.8, 2.2, sharex=True, sharey="row")

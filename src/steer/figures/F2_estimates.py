@@ -2,8 +2,9 @@
 
 from matplotlib.figure import Figure
 
+from steer.analyse.theory import UPDATES
 from steer.figures import page
-from steer.figures.bands import UPDATES, draw_bands, scale_axes
+from steer.figures.bands import draw_bands, scale_axes
 from steer.figures.F1_entropy_change import SAID
 from steer.figures.sources import Sources
 
@@ -22,10 +23,7 @@ def draw(sources: Sources) -> Figure:
     table = sources.frame("F1_entropy_change.csv")
     table = table[table["model"] == "main"]
     if table.empty:
-        figure, (ax,) = page.panels(1, 1, 4.6, 2.4)
-        page.say(ax, SAID)
-        page.notes(figure, sources)
-        return figure
+        return page.nothing(sources, SAID)
     steps = sorted(table["step"].unique())
     step = steps[len(steps) // 2]
     update = next(name for name in UPDATES if name in set(table["update"]))

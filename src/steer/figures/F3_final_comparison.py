@@ -45,8 +45,8 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], sources: Sources) -> N
         row = rows.loc[run]
         mean, low, high = (100 * float(row[name]) for name in ("mean", "low", "high"))
         error = None if pd.isna(low) else [[mean - low], [high - mean]]
-        style = {key: value for key, value in look(run).items() if key != "linestyle"}
-        ax.errorbar(mean, place, xerr=error, label=sources.labels[run], linestyle="none", elinewidth=1.4, **style)
+        style = {**look(run), "linestyle": "none", "elinewidth": 1.4}
+        ax.errorbar(mean, place, xerr=error, label=sources.labels[run], **style)
         if pd.notna(row["paper"]):
             ax.plot(100 * float(row["paper"]), place, marker="|", markersize=11, color="#444444", linestyle="none")
     ax.grid(axis="y", visible=False)

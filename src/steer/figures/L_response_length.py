@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.lines import draw_runs, headroom, seeds_note, smoothing_window
+from steer.figures.lines import draw_runs, headroom, seeds_note, smoothing_note, smoothing_window
 from steer.figures.sources import Sources
 
 CATEGORY = "Training"
@@ -25,5 +25,5 @@ def draw(sources: Sources) -> Figure:
         ax.set(xlabel="training step", ylabel=label)
         headroom([ax], zero=metric == "truncated")
     page.legend(figure, axes[0])
-    page.notes(figure, sources, seeds_note(curves), f"Moving average over {window} steps." if window > 1 else "")
+    page.notes(figure, sources, seeds_note(curves), smoothing_note(window))
     return figure

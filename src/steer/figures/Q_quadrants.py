@@ -20,10 +20,7 @@ def draw(sources: Sources) -> Figure:
     metrics = [f"{row}/{quadrant}" for row in ROWS for quadrant in QUADRANTS]
     curves = sources.curves(*metrics)
     if curves.empty:
-        figure, (ax,) = page.panels(1, 1, 4.6, 2.4)
-        page.say(ax, "No training run with quadrants.")
-        page.notes(figure, sources)
-        return figure
+        return page.nothing(sources, "No training run with quadrants.")
     figure, axes = page.panels(8, 4, 2.7, 2.2, sharex=True, sharey="row")
     window = smoothing_window(int(curves["step"].max()))
     for place, (metric, ax) in enumerate(zip(metrics, axes, strict=True)):

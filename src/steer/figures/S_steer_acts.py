@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.lines import draw_runs, seeds_note, smoothing_window, weight_axes
+from steer.figures.lines import draw_runs, seeds_note, smoothing_note, smoothing_window, weight_axes
 from steer.figures.sources import Sources
 
 CATEGORY = "Tokens and weights"
@@ -24,10 +24,7 @@ def draw(sources: Sources) -> Figure:
     sets = {run: bool(((rows[list(WEIGHTS)] - 1).abs() > 1e-9).any(axis=None)) for run, rows in curves.groupby("run")}
     weighted = {run: label for run, label in sources.labels.items() if sets.get(run)}
     if not weighted:
-        figure, (ax,) = page.panels(1, 1, 4.6, 2.4)
-        page.say(ax, "No run sets token weights: λ is 1 throughout.")
-        page.notes(figure, sources)
-        return figure
+        return page.nothing(sources, "No run sets token weights: λ is 1 throughout.")
     curves = curves[curves["run"].isin(list(weighted))]
     figure, axes = page.panels(len(panels), 3, 2.9, 2.2, sharex=True)
     window = smoothing_window(int(curves["step"].max()))
@@ -42,7 +39,7 @@ def draw(sources: Sources) -> Figure:
         figure,
         sources,
         seeds_note(curves),
-        f"Moving average over {window} steps." if window > 1 else "",
+        smoothing_note(window),
         "Effective sample size: (Σλ)²/(N·Σλ²). Removed: Σ(1-λ)|ω| / Σ|ω|, by the weight's own estimate ω.",
     )
     return figure

@@ -4,8 +4,6 @@ Both axes are made for what is drawn: most tokens are almost certain, so probabi
 span many orders of magnitude on both sides of 0, so they lie on a symmetric logarithmic one.
 """
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
@@ -13,23 +11,21 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from steer.figures.looks import CORRECT, WRONG
 
 SIGNS = {"+": ("A > 0", CORRECT[0]), "-": ("A < 0", WRONG[0])}
-UPDATES = {"sgd": "SGD", "adamw": "AdamW", "adamw_warm": "AdamW, warm", "own": "own part of SGD"}
 MILLI = 1000.0
 TICKS = {0.01: "0.01", 0.1: "0.1", 0.5: "0.5", 0.9: "0.9", 0.99: "0.99", 0.999: "0.999", 0.9999: "1-10⁻⁴"}
 ENDS = (0.003, 0.99995)  # further probabilities are drawn at the ends
 DECADES = 3  # of the change on either side of 0
 
 
-def draw_bands(ax: Axes, rows: pd.DataFrame, band: bool = True, **style: Any) -> None:
+def draw_bands(ax: Axes, rows: pd.DataFrame) -> None:
     """One line per sign through the bins; `rows` has sign, probability and the quantiles q25, q50, q75 in nats."""
     for sign, (name, colour) in SIGNS.items():
         mine = rows[rows["sign"] == sign].sort_values("probability")
         if mine.empty:
             continue
         x = mine["probability"].clip(*ENDS)
-        if band:
-            ax.fill_between(x, MILLI * mine["q25"], MILLI * mine["q75"], color=colour, alpha=0.2, linewidth=0)
-        ax.plot(x, MILLI * mine["q50"], **{"color": colour, "label": name, "marker": ".", **style})
+        ax.fill_between(x, MILLI * mine["q25"], MILLI * mine["q75"], color=colour, alpha=0.2, linewidth=0)
+        ax.plot(x, MILLI * mine["q50"], color=colour, label=name, marker=".")
 
 
 def draw_points(ax: Axes, points: pd.DataFrame) -> None:

@@ -105,6 +105,11 @@ def weight_axes(axes: list[Axes], low: float, high: float) -> None:
         ax.yaxis.set_minor_locator(NullLocator())
 
 
+def smoothing_note(window: int) -> str:
+    """What `draw_runs` did with the window; nothing where it is 1."""
+    return f"Moving average over {window} steps." if window > 1 else ""
+
+
 def seeds_note(curves: pd.DataFrame) -> str:
     """What the lines and bands of `draw_runs` are."""
     number = curves.groupby("run")["seed"].nunique()

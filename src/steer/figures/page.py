@@ -62,6 +62,14 @@ def say(ax: Axes, text: str) -> None:
     ax.text(0.5, 0.5, textwrap.fill(text, 40), ha="center", va="center", transform=ax.transAxes, color="#444444")
 
 
+def nothing(sources: Sources, text: str) -> Figure:
+    """A figure that says why there is nothing in it."""
+    figure, (ax,) = panels(1, 1, 4.6, 2.4)
+    say(ax, text)
+    notes(figure, sources)
+    return figure
+
+
 def notes(figure: Figure, sources: Sources, *lines: str) -> None:
     """Under the figure: what lines and bands are, what is missing, and the scale of the experiment."""
     missing = list(dict.fromkeys(sources.missing))

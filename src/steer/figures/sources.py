@@ -52,10 +52,6 @@ class Sources:
         """Run → name in legends, in the order of the tables."""
         return self.about["labels"]
 
-    @property
-    def trained(self) -> list[str]:
-        return self.config.runs
-
     def curves(self, *metrics: str, runs: list[str] | None = None) -> pd.DataFrame:
         """run, seed, step and the metrics (NaN where a run did not log one), rows without any of them left out;
         of `runs`, or of all.
@@ -64,7 +60,7 @@ class Sources:
         """
         table = self.frame("training_curves.csv")
         table = table.reindex(columns=["run", "seed", "step", *metrics])
-        chosen = self.trained if runs is None else runs
+        chosen = self.config.runs if runs is None else runs
         table = table[table["run"].isin(chosen)]
         for run in chosen:
             for metric in metrics:

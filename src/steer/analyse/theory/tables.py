@@ -13,15 +13,10 @@ from steer.analyse.collect import Collected
 from steer.analyse.render import Cell, Table, number, with_interval
 from steer.analyse.statistics import cluster_mean
 from steer.analyse.tables import scale_note
+from steer.analyse.theory import UPDATES
 from steer.errors import UserError
+from steer.methods.estimators import NAMES as ESTIMATORS
 
-UPDATES = {
-    "sgd": "SGD",
-    "adamw": "AdamW",
-    "adamw_warm": "AdamW, warm",
-    "own": "own part of SGD",
-}
-ESTIMATORS = ("theorem", "released", "tabular", "covariance", "opefo")
 OWN = "own part"  # as an estimate of the whole change
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 BINS = 12  # of the probability, equally many tokens in each
