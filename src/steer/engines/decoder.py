@@ -11,6 +11,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from steer.models.family import is_plain
 from steer.models.head import logits_of
+from steer.models.rotary import rotated, signed
 
 
 class ModuleDecoder:
@@ -70,9 +71,7 @@ class LeanDecoder:
         self.logits = logits.repeat_interleave(samples, dim=0)
         angles = torch.arange(int(mask.sum(1).max()) + max_tokens, device=tokens.device)
         cosine, sine = (part[0] for part in model.model.rotary_emb(keys, angles[None]))
-        # The sign of the rotated half goes into the sine, so that the rotation is a roll.
-        half = sine.shape[-1] // 2
-        self.rotation = cosine, torch.cat([-sine[:, :half], sine[:, half:]], dim=1)
+        self.rotation = cosine, signed(sine)
 
     @staticmethod
     def fits(model: PreTrainedModel) -> bool:
@@ -110,8 +109,8 @@ class LeanDecoder:
         attention, rows = layer.self_attn, len(x)
         h = _norm(layer.input_layernorm, x)
         shape = rows, self.kv_heads, -1, keys.shape[-1]
-        query = _rotated(_project(attention.q_proj, h).view(shape), cosine, sine)
-        keys[:, :, self.width] = _rotated(_project(attention.k_proj, h).view(shape), cosine, sine)[:, :, 0]
+        query = rotated(_project(attention.q_proj, h).view(shape), cosine, sine)
+        keys[:, :, self.width] = rotated(_project(attention.k_proj, h).view(shape), cosine, sine)[:, :, 0]
         values[:, :, self.width] = _project(attention.v_proj, h).view(shape)[:, :, 0]
         end = self.width + 1
         # The queries that share a key-value head stand where a longer query would have its positions.
@@ -137,7 +136,3 @@ def _project(layer: nn.Linear, x: Tensor) -> Tensor:
 
 def _norm(layer, x: Tensor) -> Tensor:
     return rms_norm(x, x.shape[-1:], layer.weight, layer.variance_epsilon)
-
-
-def _rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, dims=-1), sine)

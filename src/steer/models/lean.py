@@ -7,11 +7,12 @@ at a hidden size of a hundred, autograd's many small steps between the products 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import embedding, rms_norm, silu
+from torch import Tensor
+from torch.nn.functional import embedding, linear, rms_norm, silu
 from transformers import PreTrainedModel
 
 from steer.models.family import is_plain
+from steer.models.rotary import rotated, signed
 from steer.models.shared import Layout
 
 
@@ -28,14 +29,12 @@ def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
     body = model.model
     x = embedding(layout.tokens, body.embed_tokens.weight, body.embed_tokens.padding_idx)
     cosine, sine = (part[0][:, None] for part in body.rotary_emb(x, layout.positions[None]))
-    # The sign of the rotated half goes into the sine, so that the rotation is a roll.
-    half = sine.shape[-1] // 2
-    rotation = cosine, torch.cat([-sine[..., :half], sine[..., half:]], dim=-1)
+    rotation = cosine, signed(sine)
     masks = _masks(layout, x.dtype)
     for number, layer in enumerate(body.layers, 1):
         attention, mlp = layer.self_attn, layer.mlp
-        linears = attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj
-        weights = [tensor for linear in linears for tensor in (linear.weight, linear.bias)]
+        projections = attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj
+        weights = [tensor for module in projections for tensor in (module.weight, module.bias)]
         weights += [mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight]
         norms = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
         # After the last layer only what predicts is asked for: of prompts, one token.
@@ -63,8 +62,8 @@ class _Layer(torch.autograd.Function):
         size = rotation[0].shape[-1]
         n1, r1 = _normalised(x, epsilon)
         h = n1 * norm1
-        query, key, value = (_linear(h, w, b).view(len(x), -1, size) for w, b in ((wq, bq), (wk, bk), (wv, bv)))
-        heads = [_rotated(query, *rotation), _rotated(key, *rotation), value]
+        query, key, value = (linear(h, w, b).view(len(x), -1, size) for w, b in ((wq, bq), (wk, bk), (wv, bv)))
+        heads = [rotated(query, *rotation), rotated(key, *rotation), value]
         blocks = [_blocks(states.index_select(0, layout.row_of_slot), layout) for states in heads]
         kept, mixed = [], []
         for i, mask in enumerate(masks):
@@ -132,10 +131,6 @@ class _Layer(torch.autograd.Function):
         return dx, None, d_norm1, d_norm2, *d_in, d_wo, d_bo, d_gate, d_up, d_down
 
 
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return nn.functional.linear(x, weight, bias)
-
-
 def _normalised(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     """x over its root mean square, and the inverse of that (N, 1)."""
     inverse = torch.rsqrt(torch.linalg.vector_norm(x, dim=1, keepdim=True).square_() / x.shape[1] + epsilon)
@@ -149,12 +144,8 @@ def _normalised_backward(dh: Tensor, n: Tensor, inverse: Tensor, weight: Tensor)
     return torch.addcmul(dh * weight, n, along, value=-1).mul_(inverse), product.sum(0)
 
 
-def _rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, dims=-1), sine)
-
-
 def _unrotated(d: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """The derivative of `_rotated`: its transpose."""
+    """The derivative of `rotated`: its transpose."""
     return torch.addcmul((d * sine).roll(-(d.shape[-1] // 2), dims=-1), d, cosine)
 
 
