@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from steer.methods.correction import mismatch_metrics
+from steer.methods.sampling import informative_groups
 from steer.methods.tokens import masked_mean
 from steer.train.rollouts import Rollouts
 from steer.train.update import Batch, UpdateRecord
@@ -18,13 +19,12 @@ RATIO_QUANTILES = {"p01": 0.01, "p50": 0.5, "p99": 0.99, "max": 1.0}
 def rollout_metrics(rollouts: Rollouts, batch: Batch, sampled: Rollouts | None = None) -> dict[str, Any]:
     """Everything that is known before the first update. `sampled`: all responses of a step that trains on groups chosen
     by their rewards; how good the policy is, only all that it gave can tell."""
-    mask, judged = rollouts.sequences.mask, batch.judged
-    correct = _correct(rollouts)
+    mask, correct = rollouts.sequences.mask, _correct(rollouts)
     return {
         **_verdict_metrics(rollouts if sampled is None else sampled),
         "entropy": masked_mean(batch.old.entropy, mask).item(),
-        "entropy_correct": _mean(batch.old.entropy[mask & (correct & judged)[:, None]]),
-        "entropy_wrong": _mean(batch.old.entropy[mask & (~correct & judged)[:, None]]),
+        "entropy_correct": _mean(batch.old.entropy[batch.valid & correct[:, None]]),
+        "entropy_wrong": _mean(batch.old.entropy[batch.valid & ~correct[:, None]]),
         "logprob": masked_mean(batch.old.logprob, mask).item(),
         "advantage_std": batch.advantage.std().item(),
         **mismatch_metrics(batch.old.logprob, rollouts.engine_logprob, mask),
@@ -86,9 +86,8 @@ def _quantiles(values: Tensor, wanted: dict[str, float]) -> dict[str, float]:
 
 def _zero_spread(rewards: Tensor, group: Tensor) -> float:
     """Share of groups whose judged rewards are all equal (or none)."""
-    groups = group.unique()
-    spreads = [rewards[(group == g) & ~rewards.isnan()] for g in groups]
-    return sum(len(r) == 0 or bool((r == r[0]).all()) for r in spreads) / len(groups)
+    groups = len(group.unique())
+    return (groups - len(informative_groups(rewards, group))) / groups
 
 
 def _mean(values: Tensor) -> float | None:

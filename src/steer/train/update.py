@@ -29,6 +29,11 @@ class Batch:
     teacher: Tensor | None = None
     correction: Tensor | None = None
 
+    @property
+    def valid(self) -> Tensor:
+        """(S, T) bool: the tokens that enter the loss."""
+        return self.sequences.mask & self.judged[:, None]
+
     def rows(self, index: Tensor) -> "Batch":
         sequences = self.sequences.rows(index)
         width = sequences.mask.shape[1]
@@ -40,7 +45,7 @@ class Batch:
 
     def tokens(self, current: TokenStatistics) -> Tokens:
         """The batch as methods see it, with the current policy's statistics."""
-        mask = self.sequences.mask & self.judged[:, None]
+        mask = self.valid
         return Tokens(
             logprob=current.logprob,
             old_logprob=self.old.logprob,
@@ -102,7 +107,8 @@ def _update(
     prepared = method.prepare(batch.tokens(whole), generator)
     optimizer.zero_grad()
     totals = torch.zeros(3, dtype=torch.float64, device="cpu")
-    count = int((mask & batch.judged[:, None]).sum())
+    valid = batch.valid
+    count = int(valid.sum())
     weights, ratios = [], []
     for i, part in enumerate(parts):
         chosen = batch.rows(part.index)
@@ -127,7 +133,6 @@ def _update(
     if method.weighs_micro_batches:
         effect = effect | method.effect(batch.tokens(whole).with_(advantage=prepared.advantage), used)
     metrics = {**effect, **dict(sums), "gradient_norm": norm.item()}
-    valid = mask & batch.judged[:, None]
     return UpdateRecord(metrics, used[valid], placed(ratios, mask)[valid])
 
 

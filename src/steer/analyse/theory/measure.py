@@ -103,7 +103,7 @@ class Measurer:
             return 0.0
         rate = PILOT * length / min(norm, self.training.gradient_clip)
         for _ in range(4):
-            found = rms(self.change(batch, self.sgd(rate))[0], _judged(batch))
+            found = rms(self.change(batch, self.sgd(rate))[0], batch.valid)
             if abs(found - wanted) <= NEAR * wanted or found == 0:
                 break
             # A step too long is in no proportion to its effect: approach by a factor of ten at most.
@@ -247,10 +247,6 @@ def _columns(rollouts: Rollouts, batch: Batch, tokens: Tokens, gradient: Tensor)
         "gradient": gradient[valid],
         **{f"omega_{name}": getattr(estimators, name)(tokens)[valid] for name in estimators.NAMES},
     }
-
-
-def _judged(batch: Batch) -> Tensor:
-    return batch.sequences.mask & batch.judged[:, None]
 
 
 def rms(values: Tensor, mask: Tensor) -> float:
