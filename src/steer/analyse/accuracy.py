@@ -78,7 +78,6 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
             if len(have) < len(members):
                 continue
             estimate = combine([average_at_k(c.correct, c.verified) for c in have])
-            estimate = average_at_k(have[0].correct, have[0].verified) if len(have) == 1 else estimate
             by_seed = pd.concat([c.share.mean(axis=1) for c in have], axis=1).mean(axis=1, skipna=False).dropna()
             mine = collected.questions[
                 (collected.questions["run"] == run) & collected.questions["benchmark"].isin(members)
@@ -141,10 +140,10 @@ def difference(
     for benchmark in members:
         if (first, benchmark) not in found or (second, benchmark) not in found:
             return None
-        pair = pd.concat([found[first, benchmark].scores, found[second, benchmark].scores], axis=1)
-        estimates.append(paired_difference(pair[0], pair[1]))
-        lost += len(pair) - estimates[-1].questions
-    return (estimates[0] if len(estimates) == 1 else combine(estimates)), lost
+        ours, theirs = found[first, benchmark].scores.align(found[second, benchmark].scores)
+        estimates.append(paired_difference(ours, theirs))
+        lost += len(ours) - estimates[-1].questions
+    return combine(estimates), lost
 
 
 def comparison_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.DataFrame:
@@ -227,8 +226,7 @@ def pass_table(collected: Collected) -> pd.DataFrame:
             for column, members in columns(collected).items():
                 if not set(members) <= set(values):
                     continue
-                estimates = [question_estimate(values[member]) for member in members]
-                estimate = estimates[0] if len(estimates) == 1 else combine(estimates)
+                estimate = combine([question_estimate(values[member]) for member in members])
                 low, high = estimate.interval()
                 row = {"run": run, "label": collected.labels[run], "column": column, "k": k}
                 rows.append(row | {"mean": estimate.value, "low": low, "high": high, "questions": estimate.questions})

@@ -43,6 +43,7 @@ def table_of(model: str | None, setting: str = MAIN) -> str | None:
     return rows["table"].iloc[0] if len(rows) else None
 
 
+@cache
 def _rows(model: str | None, setting: str) -> pd.DataFrame:
     name = _key(Path(model).name) if model else ""
     return reported()[(reported()["model"].map(_key) == name) & (reported()["setting"] == setting)]

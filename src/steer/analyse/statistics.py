@@ -119,10 +119,15 @@ def cluster_mean(
 
 
 def combine(estimates: Sequence[Estimate]) -> Estimate:
-    """Unweighted mean of independent estimates (benchmarks); degrees of freedom after Welch and Satterthwaite."""
+    """Unweighted mean of independent estimates (benchmarks); degrees of freedom after Welch and Satterthwaite.
+
+    One estimate is its own mean, as it is.
+    """
     number = len(estimates)
     if not number:
         return Estimate(math.nan, math.nan, 0, 0)
+    if number == 1:
+        return estimates[0]
     variances = [estimate.variance for estimate in estimates]
     total = sum(variances)
     spread = sum(v**2 / e.df if e.df else math.nan for v, e in zip(variances, estimates, strict=True))
