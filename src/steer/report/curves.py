@@ -1,5 +1,6 @@
 """Training metrics as columns, one packed piece each: a page with many runs unpacks only what is drawn."""
 
+import math
 from typing import Any
 
 from steer.report.chunks import number, pack
@@ -32,7 +33,8 @@ def not_finite(runs: list[Run]) -> list[str]:
     notes = []
     for run in runs:
         for seed in run.seeds:
-            bad = sum(1 for row in seed.steps for value in row.values() if _is_number(value) and number(value) is None)
+            values = (value for row in seed.steps for value in row.values())
+            bad = sum(isinstance(value, float) and not math.isfinite(value) for value in values)
             if bad:
                 notes.append(f"{run.label}, seed {seed.seed}: {bad} values are NaN or infinite, gaps in the curves")
     return notes
