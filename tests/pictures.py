@@ -39,9 +39,9 @@ def entries(figure):
 def assert_tidy(figure):
     """Of a size for paper; tick labels and titles cover nothing."""
     figure.set_dpi(LOW_DPI)  # text scales with it, so what overlaps does so at any
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    extent = methodcaller("get_window_extent", canvas.get_renderer())
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()  # all is placed; the pixels are not needed
+    extent = methodcaller("get_window_extent", renderer)
     labels = []
     width, height = figure.get_size_inches()
     assert 3 <= width <= 14
