@@ -106,7 +106,7 @@ def test_prompts_follow_the_family_and_the_benchmark(shared_data):
 
 
 def test_unknown_name_and_limit():
-    with pytest.raises(UserError, match=r"no benchmark 'aime_24' \(did you mean 'aime24'"):
+    with pytest.raises(UserError, match="no benchmark 'aime_24'; did you mean 'aime24'"):
         load_benchmark("aime_24", "anywhere")
     with pytest.raises(UserError, match="limit is 0"):
         load_benchmark("aime24", "anywhere", limit=0)

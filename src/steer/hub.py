@@ -37,7 +37,7 @@ def require(kind: str, name: str, revision: str | None, *, key: str = "", hint: 
     except hub_errors.OfflineModeIsEnabled:
         raise UserError(f"{name}: not in the hub's cache, and HF_HUB_OFFLINE is set; {remedy}") from None
     except (hub_errors.HTTPError, OSError) as error:
-        raise UserError(f"{name}: the hub cannot be reached ({_first_line(error)}); {remedy}") from None
+        raise UserError(f"{name}: the hub cannot be reached ({first_line(error)}); {remedy}") from None
 
 
 def model_file(name: str, file: str, revision: str | None, hint: str = "") -> Path:
@@ -48,7 +48,7 @@ def model_file(name: str, file: str, revision: str | None, hint: str = "") -> Pa
     try:
         cached = try_to_load_from_cache(name, file, revision=revision)
     except hub_errors.HFValidationError as error:
-        raise UserError(f"{name!r}: no hub id ({_first_line(error)}){hint}") from None
+        raise UserError(f"{name!r}: no hub id ({first_line(error)}){hint}") from None
     if isinstance(cached, str):
         return Path(cached)
     remedy = f"get it where there is a network ({_download(name, revision)}), or name a folder in `model.path`"
@@ -77,12 +77,13 @@ def whole_model(name: str, revision: str) -> Path:
         return Path(snapshot_download(name, revision=revision))
     except (hub_errors.OfflineModeIsEnabled, hub_errors.HTTPError, OSError) as error:
         remedy = f"{_download(name, revision)} where there is a network"
-        raise UserError(f"{name}: could not be downloaded ({_first_line(error)}); {remedy}") from None
+        raise UserError(f"{name}: could not be downloaded ({first_line(error)}); {remedy}") from None
 
 
 def _download(name: str, revision: str | None) -> str:
     return f"`hf download {name}{f' --revision {revision}' if revision else ''}`"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, without what libraries add below; its kind where it says nothing."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

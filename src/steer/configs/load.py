@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -137,7 +137,7 @@ def _model_at(model: type[BaseModel], place: list[str]) -> type[BaseModel] | Non
         found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
         if not found:
             return None
-        if annotation is not found[0] and dict in (getattr(annotation, "__origin__", None),):
+        if get_origin(annotation) is dict:
             return _model_at(found[0], place[index + 2 :])
         model = found[0]
     return model

@@ -90,19 +90,6 @@ def removal_table(findings: Sequence[Removal]) -> list[dict[str, Any]]:
     return rows
 
 
-def overlap_counts(removals: Sequence[Removal]) -> dict[str, dict[str, int]]:
-    """{evaluation set: {"evaluation": its problems that overlap, "training": training problems that repeat them}}."""
-    pairs: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for removal in removals:
-        if removal.reason == "overlap":
-            for evaluation_id in removal.related:
-                pairs[evaluation_id.partition("/")[0]].add((evaluation_id, removal.id))
-    return {
-        name: {"evaluation": len({e for e, _ in found}), "training": len({t for _, t in found})}
-        for name, found in sorted(pairs.items())
-    }
-
-
 def question(problem: Problem) -> str:
     """The bare question, without the template around it where the loader kept it."""
     return problem.meta.get("question", problem.prompt)

@@ -10,7 +10,7 @@ from pathlib import Path
 from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import Config
 from steer.data.problem import Problem
-from steer.data.tasks import FAMILIES, distinct_problems
+from steer.data.tasks import distinct_problems, training_families
 from steer.errors import UserError
 from steer.io import atomic_write, write_jsonl
 
@@ -56,11 +56,13 @@ def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[P
         return [], []
     if data.train == "synthetic":
         return _synthetic(config), []
-    from steer.data import dapo
+    from steer.data.cleaning import clean
+    from steer.data.code_training import load_archer_code, load_leetcode
+    from steer.data.dapo import load_dapo
 
-    loader = {"dapo": dapo.load_dapo, "leetcode": dapo.load_leetcode, "archer-code": dapo.load_archer_code}[data.train]
-    problems = loader(data.data_dir)
-    kept, removals = dapo.clean(problems, evaluation) if data.clean else (problems, [])
+    load = {"dapo": load_dapo, "leetcode": load_leetcode, "archer-code": load_archer_code}[data.train]
+    problems = load(data.data_dir)
+    kept, removals = clean(problems, evaluation) if data.clean else (problems, [])
     random.Random(data.seed).shuffle(kept)
     return kept[: data.train_size], removals
 
@@ -68,7 +70,7 @@ def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[P
 def _synthetic(config: Config) -> list[Problem]:
     """The same number of training questions from each family, mixed."""
     size = config.data.train_size or 4096
-    families = [name for name in config.data.benchmarks if name in FAMILIES] or list(FAMILIES)
+    families = training_families(config.data.benchmarks)
     each = -(-size // len(families))
     problems = [p for name in families for p in distinct_problems(name, "train", config.data.seed, each)]
     random.Random(config.data.seed).shuffle(problems)

@@ -1,20 +1,16 @@
 """DAPO-Math-17k, the mathematical training data: the hub's deduplicated copy or STEER's re-worded one.
 
 The two copies hold the same 17,398 questions under different instructions; the question is taken out of either and
-asked again in STEER's training words. The other training sets and the cleaning step can be had from here too.
+asked again in STEER's training words.
 """
 
 from pathlib import Path
 from typing import Any
 
 from steer.data.benchmarks.prompts import Question, dapo_answer, dapo_boxed, dapo_boxed_chinese
-from steer.data.cleaning import clean
-from steer.data.code_training import load_archer_code, load_leetcode
 from steer.data.hub import hub_rows, read_parquet
 from steer.data.problem import Problem
 from steer.errors import UserError
-
-__all__ = ["clean", "load_archer_code", "load_dapo", "load_leetcode"]
 
 HUB = "YouJiacheng/DAPO-Math-17k-dedup"
 REVISION = "6e26a33abdabd3e6aaa1d742326b790758f7dbc5"

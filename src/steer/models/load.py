@@ -17,7 +17,7 @@ from transformers import (
 
 from steer.configs.schema import Architecture
 from steer.errors import UserError
-from steer.hub import model_file
+from steer.hub import first_line, model_file
 from steer.io import atomic_directory
 
 
@@ -48,7 +48,7 @@ def load_tokenizer(path: str, revision: str | None = None) -> PreTrainedTokenize
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no tokenizer could be loaded: {_first_line(error)}") from None
+        raise UserError(f"{path}: no tokenizer could be loaded: {first_line(error)}") from None
     if tokenizer.chat_template is None:
         raise UserError(f"{path}: the tokenizer has no chat template; add `chat_template` to its tokenizer_config.json")
     tokenizer.padding_side = "left"
@@ -63,7 +63,7 @@ def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torc
     try:
         model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no model could be loaded: {_first_line(error)}") from None
+        raise UserError(f"{path}: no model could be loaded: {first_line(error)}") from None
     if not _plain_head(model):
         raise UserError(
             f"{path}: a {type(model).__name__} makes more of its last hidden states than `lm_head` does (it scales or "
@@ -94,7 +94,7 @@ def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedCon
     try:
         config = AutoConfig.from_pretrained(path, revision=revision)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no model could be loaded: {_first_line(error)}") from None
+        raise UserError(f"{path}: no model could be loaded: {first_line(error)}") from None
     try:
         return config, GenerationConfig.from_pretrained(path, revision=revision)
     except OSError:
@@ -126,7 +126,3 @@ def _check(path: str, revision: str | None, wanted: str, *names: str) -> None:
     else:
         # transformers would retry for long, and say less.
         model_file(path, "config.json", revision)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

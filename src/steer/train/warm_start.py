@@ -24,7 +24,7 @@ from tqdm import tqdm
 from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import WarmStart
 from steer.data.problem import Problem
-from steer.data.tasks import make_problems
+from steer.data.tasks import make_problems, training_families
 from steer.data.tasks.noise import noisy_solution
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Sampling
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     if config.data.train != "synthetic":
         raise UserError(f"{args.config}: a warm start needs `data.train: synthetic`; else name a model in `model.path`")
     torch.set_num_threads(1)
-    families = synthetic_families(config.data.benchmarks)
+    families = training_families(config.data.benchmarks)
     tokenizer, settings = character_tokenizer(), config.model.warm_start
     model = new_model(settings.architecture, tokenizer, settings.seed).to(take_device())
     started = time.perf_counter()
@@ -65,13 +65,6 @@ def run(args: argparse.Namespace) -> None:
         tokenizer.save_pretrained(folder)
         write_json(folder / "warm_start.json", summary)
     print(json.dumps(summary))
-
-
-def synthetic_families(benchmarks: list[str]) -> list[str]:
-    """The families to learn: those evaluated, or all of them when the evaluation is on real benchmarks."""
-    from steer.data.tasks import FAMILIES
-
-    return [name for name in benchmarks if name in FAMILIES] or list(FAMILIES)
 
 
 def train(model, tokenizer, families: list[str], settings: WarmStart, shares: int) -> float:

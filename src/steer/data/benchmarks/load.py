@@ -1,6 +1,5 @@
 """`load_benchmark`: rows from a folder or from the hub → checked `Problem`s."""
 
-import difflib
 import inspect
 import json
 import logging
@@ -9,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from steer.configs.load import nearest
 from steer.data.benchmarks import livecodebench, prompts
 from steer.data.benchmarks.source import BenchmarkSource, Item, content_hash
 from steer.data.benchmarks.table import BENCHMARKS
@@ -59,7 +59,7 @@ def benchmark_source(name: str) -> BenchmarkSource:
     """The entry of `BENCHMARKS`, or a `UserError` with the nearest name."""
     if name in BENCHMARKS:
         return BENCHMARKS[name]
-    raise UserError(f"no benchmark {name!r}{_nearest(name, BENCHMARKS)}; known: {', '.join(BENCHMARKS)}")
+    raise UserError(f"no benchmark {name!r}{nearest(name, BENCHMARKS)}")
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -185,8 +185,7 @@ def _template(source: BenchmarkSource, template: str | None) -> prompts.Template
     }
     if template in named:
         return named[template]
-    known = [*families, *named]
-    raise UserError(f"no prompt template {template!r}{_nearest(template, known)}; known: {', '.join(known)}")
+    raise UserError(f"no prompt template {template!r}{nearest(template, [*families, *named])}")
 
 
 def _problem(source: BenchmarkSource, item: Item, write: prompts.Template) -> Problem:
@@ -202,8 +201,3 @@ def _problem(source: BenchmarkSource, item: Item, write: prompts.Template) -> Pr
         prefix=item.prefix,
         meta={**item.meta, "question": item.question.text},
     )
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

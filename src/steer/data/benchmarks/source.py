@@ -36,7 +36,7 @@ class Copy:
 @dataclass(frozen=True)
 class BenchmarkSource:
     """A benchmark. `files` are looked for in this order under `data_dir`; `data_files` are raw files of a hub
-    data set whose own loading script `datasets` no longer runs; `k` is the k of its usual avg@k."""
+    data set whose own loading script `datasets` no longer runs."""
 
     name: str
     title: str
@@ -51,7 +51,6 @@ class BenchmarkSource:
     copies: tuple[Copy, ...]
     config: str | None = None
     data_files: tuple[str, ...] = ()
-    k: int = 1
 
 
 def content_hash(items: Iterable[Item]) -> str:

@@ -37,7 +37,6 @@ _SOURCES = (
         parse=math_rows.aime,
         templates=_DAPO,
         copies=(Copy(30, "c1028c20d210e8c8aaba70393fd51cb9dcda196fdf8f2500bea37c96e0b78c3a", "copy of Qwen2.5-Math"),),
-        k=32,
     ),
     BenchmarkSource(
         name="aime25",
@@ -57,7 +56,6 @@ _SOURCES = (
                 "copy of Slow_Thinking_with_LLMs",
             ),
         ),
-        k=32,
     ),
     BenchmarkSource(
         name="amc23",
@@ -71,7 +69,6 @@ _SOURCES = (
         parse=math_rows.amc,
         templates=_DAPO,
         copies=(Copy(40, "b451b1d26b94fdb1c94576daed9583d2d254bde5e9f78a1a7f6bc5e5823fa979", "copy of Qwen2.5-Math"),),
-        k=32,
     ),
     BenchmarkSource(
         name="math500",
@@ -233,7 +230,6 @@ _SOURCES = (
                 400, "84d67842ce4c4d547a7162b6349cd254d29b3e84de7d08432a0184544834433c", "release v1, public tests only"
             ),
         ),
-        k=4,
     ),
 )
 

@@ -40,6 +40,11 @@ def distinct_problems(family: str, split: Literal["train", "evaluation"], seed: 
     raise AssertionError("the stream has no end")
 
 
+def training_families(benchmarks: list[str]) -> list[str]:
+    """The families to learn from: those evaluated, or all of them when the evaluation is on real benchmarks."""
+    return [name for name in benchmarks if name in FAMILIES] or list(FAMILIES)
+
+
 def _problem(family: str, exercise: mathematics.Exercise | programs.ProgramExercise, name: str) -> Problem:
     if isinstance(exercise, programs.ProgramExercise):
         cases = [{"args": [x], "expected": y} for x, y in exercise.cases]
