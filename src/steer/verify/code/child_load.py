@@ -31,10 +31,7 @@ def ran(error: BaseException) -> bool:
     """Whether `error` comes from running the program and not from compiling it."""
     trace = error.__traceback__
     while trace is not None:
-        if (
-            trace.tb_frame.f_globals.get("__name__") == "solution"
-            or trace.tb_frame.f_globals.get("__name__") == "__main__"
-        ):
+        if trace.tb_frame.f_globals.get("__name__") in ("solution", "__main__"):
             return True
         trace = trace.tb_next
     return False

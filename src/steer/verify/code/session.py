@@ -27,7 +27,7 @@ class Stop(Exception):
 
 
 class Session:
-    """One candidate. `expect_output` captures standard output, else output is only counted."""
+    """One candidate. With `stdin` its standard output is captured, without it is only counted."""
 
     def __init__(self, zygote: Zygote, limits: dict[str, Any], stdin: bytes | None = None) -> None:
         self.zygote, self.limits = zygote, limits

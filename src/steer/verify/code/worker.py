@@ -11,7 +11,6 @@ import os
 import resource
 import select
 import signal
-import struct
 import sys
 import time
 from typing import Any
@@ -251,8 +250,8 @@ def judge(job: dict, zygote: Any) -> dict[str, Any]:
 
 
 def _read_frame() -> Any:
-    header = sys.stdin.buffer.read(4)
-    length = struct.unpack(">I", header)[0] if len(header) == 4 else 0
+    header = sys.stdin.buffer.read(wire.HEADER.size)
+    length = wire.HEADER.unpack(header)[0] if len(header) == wire.HEADER.size else 0
     data = sys.stdin.buffer.read(length)
     return json.loads(data) if length and len(data) == length else None
 

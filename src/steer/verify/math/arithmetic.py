@@ -41,18 +41,6 @@ def real(value):
     return inexact(value)
 
 
-def exactly(value: Fraction, function) -> Fraction:
-    return Fraction(
-        value.numerator // value.denominator if function is mp.floor else -(-value.numerator // value.denominator)
-    )
-
-
-def gcd(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return abs(a)
-
-
 def fold(values, function) -> int:
     whole = [integer(value) for value in values]
     if None in whole:
@@ -60,20 +48,6 @@ def fold(values, function) -> int:
     result = whole[0]
     for value in whole[1:]:
         result = function(result, value)
-    return result
-
-
-def factorial(n: int) -> int:
-    result = 1
-    for k in range(2, n + 1):
-        result *= k
-    return result
-
-
-def binomial(n: int, k: int) -> int:
-    result = 1
-    for j in range(1, min(k, n - k) + 1):
-        result = result * (n - j + 1) // j
     return result
 
 

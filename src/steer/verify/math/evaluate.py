@@ -4,6 +4,7 @@ Runs in worker processes only: the cost of a value is bounded by their limits, a
 towers of powers before they are computed.
 """
 
+import math
 import zlib
 from fractions import Fraction
 
@@ -14,14 +15,10 @@ from steer.verify.math.arithmetic import (
     HUGE_LOG10,
     TooLarge,
     Undefined,
-    binomial,
     bits,
     entrywise,
     exact_root,
-    exactly,
-    factorial,
     fold,
-    gcd,
     inexact,
     integer,
     log10,
@@ -118,7 +115,7 @@ class Evaluator:
         if n is not None and n < 0:
             raise Undefined("factorial")
         if n is not None and n <= 3000:
-            return Fraction(int(mp.fac(n)) if n < 20 else factorial(n))
+            return Fraction(math.factorial(n))
         if log10(value) > 6:
             raise TooLarge
         return self._real_only(mp.gamma(inexact(value) + 1))
@@ -144,15 +141,15 @@ class Evaluator:
         return abs(value)
 
     def _f_floor(self, value):
-        return self._rounded(value, mp.floor)
+        return self._rounded(value, math.floor, mp.floor)
 
     def _f_ceil(self, value):
-        return self._rounded(value, mp.ceil)
+        return self._rounded(value, math.ceil, mp.ceil)
 
-    def _rounded(self, value, function):
+    def _rounded(self, value, exact, approximate):
         if isinstance(value, mpc) or log10(value) > 30:
             raise Undefined("rounding")
-        return Fraction(int(function(inexact(value)))) if not isinstance(value, Fraction) else exactly(value, function)
+        return Fraction(exact(value) if isinstance(value, Fraction) else int(approximate(value)))
 
     def _f_max(self, *values):
         return max(values, key=real)
@@ -161,10 +158,10 @@ class Evaluator:
         return min(values, key=real)
 
     def _f_gcd(self, *values):
-        return Fraction(fold(values, gcd))
+        return Fraction(fold(values, math.gcd))
 
     def _f_lcm(self, *values):
-        return Fraction(fold(values, lambda a, b: abs(a * b) // gcd(a, b) if a and b else 0))
+        return Fraction(fold(values, math.lcm))
 
     def _f_binom(self, top, bottom):
         n, k = integer(top), integer(bottom)
@@ -172,7 +169,7 @@ class Evaluator:
             if k < 0 or (0 <= n < k):
                 return Fraction(0)
             if 0 <= n <= 3000:
-                return Fraction(binomial(n, k))
+                return Fraction(math.comb(n, k))
         if log10(top) > 6:
             raise TooLarge
         return self._real_only(mp.binomial(inexact(top), inexact(bottom)))

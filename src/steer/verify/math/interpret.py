@@ -66,7 +66,7 @@ MATH_WORDS = re.compile(
 
 def levels(text: str) -> list[int]:
     """Bracket depth before each character. Half-open intervals close with the other bracket, so kinds may mix."""
-    depths, depth, _escaped = [], 0, False
+    depths, depth = [], 0
     for place, character in enumerate(text):
         opens = character in OPENING or text.startswith(("\\begin", "\\langle", "\\lfloor", "\\lceil"), place)
         closes = character in CLOSING or text.startswith(("\\end", "\\rangle", "\\rfloor", "\\rceil"), place)
