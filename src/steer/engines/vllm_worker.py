@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from vllm.distributed import get_tensor_model_parallel_rank
 from vllm.model_executor.layers.linear import (
     ColumnParallelLinear,
     LinearBase,
@@ -58,7 +59,7 @@ def served_parts(model: torch.nn.Module) -> Iterator[tuple[str, Tensor, int, int
             weight = _matrix(module, module.embedding_dim) if isinstance(module, ParallelLMHead) else module.weight
             rows = own.org_vocab_end_index - own.org_vocab_start_index
             yield f"{path}.weight", weight[:rows], own.org_vocab_start_index, 0
-        elif _rank(model) == 0:
+        elif get_tensor_model_parallel_rank() == 0:
             for name, parameter in module.named_parameters(recurse=False):
                 yield f"{path}.{name}", parameter, 0, 0
 
@@ -108,9 +109,3 @@ def _matrix(module: torch.nn.Module, inputs: int) -> Tensor:
     dtype = getattr(module, "params_dtype", module.weight.dtype)
     found = module.quant_method.apply(module, torch.eye(inputs, dtype=dtype), None)
     return found.t().contiguous()
-
-
-def _rank(model: torch.nn.Module) -> int:
-    from vllm.distributed import get_tensor_model_parallel_rank
-
-    return get_tensor_model_parallel_rank()
