@@ -67,20 +67,6 @@ def token_covariance(tokens: Tokens) -> Tensor:
     return product.masked_fill(~valid, 0.0)
 
 
-def theorem_expectation(
-    logits: Tensor, old_logits: Tensor, advantage: Tensor, unclipped: Tensor | None = None
-) -> Tensor:
-    """Ω(s)/η = -E_{a~π}[I_clip·(A/π_old)·π(1 - π)(log π + H)], all (…, V) → (…,). Theorem 1 of arXiv 2510.10150.
-
-    The change of H per unit step when each logit a moves by its own part alone, dz_a = I_clip·r_a·A_a·(1 - π_a).
-    """
-    logprobs = logits.log_softmax(-1)
-    probability = logprobs.exp()
-    entropy = -(probability * logprobs).sum(-1, keepdim=True)
-    inner = advantage / old_logits.softmax(-1) * probability * (1 - probability) * (logprobs + entropy)
-    return -(probability * (inner if unclipped is None else inner * unclipped)).sum(-1)
-
-
 def quadrants(tokens: Tokens) -> dict[str, Tensor]:
     """Bool (S, T) masks by name, after sign A and sign(log π + H); tokens with either 0 are in none.
 
