@@ -74,16 +74,16 @@ def test_responses_repeated_as_new_ones_narrow_the_interval():
 
 
 def test_the_interval_covers_the_correlation_of_the_population():
-    """300 samples of 40 clusters with a common shift each; a fifth of the shifts are shared by x and y."""
+    """120 samples of 40 clusters with a common shift each; a fifth of the shifts are shared by x and y."""
     random = np.random.default_rng(3)
     covered = 0
-    for _ in range(300):
+    for _ in range(120):
         shift = random.normal(size=(2, 40, 1))
         shift[1] = 0.6 * shift[0] + 0.8 * shift[1]
         x, y = (shift + 0.5 * random.normal(size=(2, 40, 5))).reshape(2, -1)
         found = agreement(x, y, np.arange(200) // 5, draws=100)
         covered += found["pearson_low"] <= 0.6 / 1.25 <= found["pearson_high"]
-    assert 0.86 <= covered / 300 <= 0.99
+    assert 0.86 <= covered / 120 <= 0.99
 
 
 def test_an_estimate_that_says_nothing_has_no_correlation():
