@@ -7,7 +7,7 @@ import time
 import pytest
 
 from steer.verify.code import Program, Sandbox
-from tests.hostile import correct, escapes, resources, tricks
+from tests.hostile import correct, escapes, forged, resources, tricks
 
 os.environ["STEER_TEST_SECRET"] = "do not tell"
 
@@ -71,7 +71,7 @@ def wrong(judged):
 
 
 def test_unearned_passes(sandbox):
-    assert wrong(judge(sandbox, tricks.CASES)) == {}
+    assert wrong(judge(sandbox, tricks.CASES + forged.CASES)) == {}
 
 
 # These end by the wall clock or in the judge's own process, after seconds.
@@ -101,7 +101,7 @@ def test_correct_programs_pass(sandbox):
 
 
 def test_the_corpus_is_as_large_as_promised():
-    names = [case.name for module in (tricks, resources, escapes) for case in module.CASES]
+    names = [case.name for module in (tricks, forged, resources, escapes) for case in module.CASES]
     assert len(names) == len(set(names)) >= 60
     names = [case.name for case in correct.CASES]
     assert len(names) == len(set(names)) >= 40

@@ -19,7 +19,8 @@ def same_value(expected: Any, answer: Any) -> bool:
         if expected == answer:
             return True
         return _same(expected, answer)
-    except (RecursionError, ArithmeticError):  # a signalling NaN of `decimal` refuses every comparison
+    except (RecursionError, ArithmeticError, ValueError):
+        # A signalling NaN of `decimal` refuses every comparison, an integer of too many digits becomes no text.
         return False
 
 

@@ -37,7 +37,8 @@ class NotPlain(TypeError):
 
 
 class Named(tuple):
-    """A named tuple without a class of its own, so that no name of the candidate's becomes code."""
+    """A named tuple without a class of its own, so that no name of the candidate's becomes code. As in Python, no
+    field begins with an underscore: numpy would ask for `__array_interface__` and read memory where that points."""
 
     def __new__(cls, items: Any = (), fields: Any = ()) -> "Named":
         self = super().__new__(cls, items)
@@ -45,7 +46,7 @@ class Named(tuple):
         return self
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._fields:
+        if not name.startswith("_") and name in self._fields:
             return self[self._fields.index(name)]
         raise AttributeError(name)
 
@@ -141,6 +142,7 @@ def _pairs(value: dict, other: Callable[[Any], Any] | None, depth: int) -> list:
 
 
 _FACTORIES = (int, list, set, dict, str, float, bool, tuple)
+_FACTORY_NAMES = {kind.__name__: kind for kind in _FACTORIES}
 _MOMENTS = (datetime.date, datetime.datetime, datetime.time)
 _TYPES = {name: kind for name, kind in vars(builtins).items() if type(kind) is type} | {"NoneType": type(None)}
 _TYPE_NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -185,7 +187,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "fraction": _fraction,
     "Counter": lambda items: collections.Counter(dict(items)),
     "OrderedDict": lambda items: collections.OrderedDict(items),
-    "defaultdict": lambda parts: collections.defaultdict(_TYPES[parts[0]], dict(parts[1])),
+    "defaultdict": lambda parts: collections.defaultdict(_FACTORY_NAMES[parts[0]], dict(parts[1])),
     "named": lambda parts: Named(*parts),
     "date": datetime.date.fromisoformat,
     "datetime": datetime.datetime.fromisoformat,
