@@ -139,3 +139,52 @@ def test_the_configuration_can_require_a_layer(tmp_path):
         Verifier(require=reward.require)
     arguments = ["grade", "--config", str(path), "--data", "no", "--generations", "no", "--out", str(tmp_path / "out")]
     assert cli.main(arguments) == 2
+
+
+LONE = (*NAMESPACES, "unprivileged_user", "landlock")  # without a process namespace, as the user of the fork server
+
+
+def test_seccomp_leaves_the_limits_of_others_alone():
+    """A limit on the fork server would end it, and mask the sample, or fail the programs after it."""
+    others = [
+        tries("import resource\nout = resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (99, 99))"),
+        tries("os.sched_setaffinity(os.getppid(), os.sched_getaffinity(0)); out = 1"),
+        tries("os.sched_setscheduler(os.getppid(), os.SCHED_BATCH, os.sched_param(0)); out = 1"),
+        tries("os.setpriority(os.PRIO_PROCESS, os.getppid(), 1); out = 1"),
+    ]
+    own = """import os, resource
+for who in (0, os.getpid()):
+    resource.prlimit(who, resource.RLIMIT_NOFILE, (99, 99))
+    os.sched_setaffinity(who, os.sched_getaffinity(who))
+def f(x): return 'contained'"""
+    missing, judged = verdicts(LONE, [*others, own])
+    if "seccomp" in missing:
+        pytest.skip(missing["seccomp"])
+    assert [(verdict.verdict, verdict.detail) for verdict in judged] == [("pass", "")] * len(judged)
+
+
+HIDDEN = """import os, time
+def f(x):
+    {}
+    time.sleep(0.3)
+    return 'contained'"""
+UNLINKED = "kept = [open(n, 'wb') for n in 'ab']\n    for h in kept: os.unlink(h.name); h.write(bytes(60 << 20))"
+CLOSED = "os.makedirs('a/b'); open('a/b/c', 'w'); os.chmod('a/b', 0); os.chmod('a', 0); time.sleep = id"
+
+
+@pytest.mark.parametrize(
+    ("hide", "reason"),
+    [
+        ("for _ in range(1500): os.mkdir('d'); os.chdir('d')", "output_limit"),
+        ("for n in range(9000): open(str(n), 'w').close()", "output_limit"),
+        (UNLINKED, "output_limit"),
+        (CLOSED, ""),
+    ],
+    ids=["deep", "many", "unlinked", "closed"],
+)
+def test_a_work_folder_on_disk_is_limited_and_goes(hide, reason):
+    before = set(Path("/tmp").glob("steer-code-*"))
+    _, (verdict, after) = verdicts(NAMESPACES, [HIDDEN.format(hide), "def f(x): return 'contained'"])
+    assert (verdict.reason, verdict.detail[:15]) == (reason, "files too large" if reason else "")
+    assert after.verdict == "pass"
+    assert set(Path("/tmp").glob("steer-code-*")) <= before

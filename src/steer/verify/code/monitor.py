@@ -1,8 +1,13 @@
 """CPU time and memory of a candidate's processes together, read from outside through /proc."""
 
+import contextlib
 import os
+import stat
+import sys
 import time
 from collections.abc import Iterator
+
+MOST_FILES, LONGEST_PATH = 8192, 1024
 
 
 def children(pid: int) -> list[int]:
@@ -63,14 +68,39 @@ def proportional(pid: int) -> int:
 
 
 def folder_size(path: str) -> int:
-    """Bytes on disk below `path`, which a candidate may be changing."""
+    """Bytes on disk below `path`, which a candidate may be changing; without bound where it holds more files, or
+    deeper ones, than can be looked through and removed in time, or keeps them secret."""
+    total, seen, folders = 0, 0, [path]
+    while folders:
+        folder = folders.pop()
+        if len(folder) > LONGEST_PATH:
+            return sys.maxsize
+        try:
+            for entry in list(os.scandir(folder)):
+                seen += 1
+                if seen > MOST_FILES:
+                    return sys.maxsize
+                with contextlib.suppress(FileNotFoundError):
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+        except PermissionError:
+            return sys.maxsize
+        except OSError:
+            continue
+    return total
+
+
+def unlinked_size(pid: int) -> int:
+    """Bytes on disk of files that `pid` has open and no folder names any more."""
     total = 0
-    for folder, _, names in os.walk(path, onerror=None):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
-            except OSError:
-                continue
+    try:
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                found = entry.stat()
+                total += found.st_blocks * 512 if stat.S_ISREG(found.st_mode) and not found.st_nlink else 0
+    except OSError:
+        pass
     return total
 
 

@@ -33,7 +33,12 @@ MACHINES = tuple(_AUDIT)
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _FORKS = {"x86_64": (57, 58), "aarch64": ()}
 _CLONE3 = 435
-_SIGNALS = {"x86_64": (62, 200, 234, 129, 297), "aarch64": (129, 130, 131, 138, 240)}  # first argument: a process id
+# Signals, resource limits, scheduling: the first argument names a process, 0 the caller (its group, for `kill`).
+_OF_PROCESS = {
+    "x86_64": (62, 200, 234, 129, 297, 302, 142, 144, 203, 314),
+    "aarch64": (129, 130, 131, 138, 240, 261, 118, 119, 122, 274),
+}
+_PRIORITY = {"x86_64": (141, 251), "aarch64": (140, 30)}  # of all that a user has, if so asked
 _PIDFD_SIGNAL = 424
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _NAMESPACE_FLAGS = 0x7E020000 | 0x80
@@ -47,7 +52,7 @@ _ABSENT = 0x00050000 | errno.ENOSYS
 
 def build(lone: bool) -> bytes:
     """The filter program. `lone`: for a process without a pid namespace of its own, which then may start threads
-    but no processes and signal nobody but itself."""
+    but no processes, and signal and limit nobody but itself: the fork server may belong to the same user."""
     machine = kernel.MACHINE
     code: list[tuple[int, int, int, int]] = [
         (_LOAD, 0, 0, 4),
@@ -61,7 +66,7 @@ def build(lone: bool) -> bytes:
     ]
     denied = [*_DENIED[machine], *_DENIED_EVERYWHERE]
     if lone:
-        denied += [*_FORKS[machine], _PIDFD_SIGNAL]
+        denied += [*_FORKS[machine], *_PRIORITY[machine], _PIDFD_SIGNAL]
     for number in denied:
         code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _DENY)]
     code += [(_EQUAL, 0, 4 + lone * 2, _CLONE[machine]), (_LOAD, 0, 0, 16)]
@@ -70,8 +75,8 @@ def build(lone: bool) -> bytes:
         code += [(_ANY_BIT, 1, 0, _CLONE_THREAD), (_RETURN, 0, 0, _DENY)]
     code += [(_RETURN, 0, 0, _ALLOW)]
     if lone:
-        for number in _SIGNALS[machine]:
-            code += [(_EQUAL, 0, 4, number), (_LOAD, 0, 0, 16)]
+        for number in _OF_PROCESS[machine]:
+            code += [(_EQUAL, 0, 5, number), (_LOAD, 0, 0, 16), (_EQUAL, 1, 0, 0)]
             code += [(_EQUAL, 0, 1, os.getpid()), (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _DENY)]
     code += [(_RETURN, 0, 0, _ALLOW)]
     return b"".join(struct.pack("HBBI", *line) for line in code)

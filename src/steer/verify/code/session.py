@@ -205,8 +205,10 @@ class Session:
         # Time spent waiting for a core is the machine's, not the program's.
         if wall >= limits["wall_s"] and wall - self.group.waited() >= limits["wall_s"]:
             raise Stop("wall_timeout")
-        if not self.zygote.own_tree and monitor.folder_size(self.folder) > FILE_SIZE:
-            raise Stop("output_limit", "files too large")
+        if not self.zygote.own_tree:
+            unlinked = sum(map(monitor.unlinked_size, self.group.members))
+            if unlinked + monitor.folder_size(self.folder) > FILE_SIZE:
+                raise Stop("output_limit", "files too large")
         return max(0.002, min(limits["cpu_s"] - used, abs(limits["wall_s"] - wall), 0.05))
 
     def close(self) -> tuple[float, float]:

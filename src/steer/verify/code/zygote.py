@@ -9,8 +9,8 @@ import contextlib
 import gc
 import json
 import os
+import secrets
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -49,8 +49,8 @@ class Server:
                 with contextlib.suppress(OSError):
                     kernel.detach("/proc")  # the candidate's; the server's own lies below
         else:
-            shutil.rmtree(folder, onerror=_make_removable)
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove(folder)
 
     def fork(self) -> int:
         """A child, first of its own pid namespace where there are such."""
@@ -125,13 +125,24 @@ class Server:
             self.judge.send(json.dumps(report).encode())
 
 
-def _make_removable(function: Any, path: str, _: Any) -> None:
-    """A candidate can take rights off its own folders; give them back and go on."""
-    for target in (os.path.dirname(path), path):
-        try:
-            os.chmod(target, 0o700, follow_symlinks=False)
-        except (OSError, NotImplementedError):
-            continue
+def remove(folder: str) -> None:
+    """Delete `folder`. A candidate can nest folders deeper than a path may be long, a process may hold files open or
+    Python may recurse, and take its own rights off them: so what lies two levels down is moved up, one by one."""
+    os.chmod(folder, 0o700)
+    while entries := list(os.scandir(folder)):
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+                continue
+            os.chmod(entry.path, 0o700)
+            for inner in list(os.scandir(entry.path)):
+                if inner.is_dir(follow_symlinks=False):
+                    os.chmod(inner.path, 0o700)  # to be moved, as its `..` changes
+                    os.rename(inner.path, os.path.join(folder, secrets.token_hex(16)))
+                else:
+                    os.unlink(inner.path)
+            os.rmdir(entry.path)
+    os.rmdir(folder)
 
 
 def reap_strays() -> None:
