@@ -113,6 +113,10 @@ def test_a_method_is_found_by_its_last_name():
     assert extract_program(f"```python\n{block}```\n```python\nprint(1)\n```", entry_point="f") == block
 
 
+# The compiler writes what stands in the innermost `finally` 2 ** 19 times.
+NESTED = "".join(" " * i + "try: pass\n" + " " * i + "finally:\n" for i in range(19)) + " " * 19 + "x = f(x)\n"
+
+
 @pytest.mark.parametrize(
     "response",
     [
@@ -129,6 +133,9 @@ def test_a_method_is_found_by_its_last_name():
         "\0",
         "\ud800",
         "def f():\n" + " \n" * 100_000,
+        "~" * 100_000 + "`",
+        "~~~" + "a" * 100_000 + "`",
+        NESTED,
     ],
 )
 def test_hostile_responses_take_bounded_time(response):

@@ -5,12 +5,13 @@ import re
 import textwrap
 import warnings
 
-_OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*\{?\.?([\w+#.-]*)[^`]*")
+_OPENING = re.compile(r"([ \t]*)(`{3,}+|~{3,}+)[ \t]*+\{?\.?([\w+#.-]*+)[^`]*+")
 _PYTHON = re.compile(r"i?python[\d.]*|py3?|pycon|sage")
 _END = re.compile(r"<\|(?:endoftext|end_of_text|im_end|eot_id)\|>|^\[DONE\]", re.M)  # of a response not cut there
 _THINK_END = "</think>"
 _CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@|\w+ *=[^=])")
 MAX_LINES, MAX_CUTS, MAX_CLOSINGS = 2000, 30, 40  # bounds on the search through a long response
+MAX_FINALLY = 8  # each that is nested in another doubles what the compiler writes: of more, only the grammar is checked
 
 
 def extract_program(response: str, prefix: str = "", entry_point: str | None = None) -> str:
@@ -187,7 +188,8 @@ def _error_line(text: str) -> int | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(text, "<response>", "exec", dont_inherit=True)
+            flags = ast.PyCF_ONLY_AST if text.count("finally") > MAX_FINALLY else 0
+            compile(text, "<response>", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         return error.lineno or 1
     except (ValueError, RecursionError, MemoryError, OverflowError):
