@@ -32,6 +32,7 @@ CASES = [
     Case("two lengths", "class C:\n    n = 0\n    def __len__(s):\n        s.n += 1\n        if s.n < 2: raise TypeError\n        return 0\n    def __getitem__(s, i): raise IndexError\ndef f(x): return (C(),)", asserts(ALL_CLOSE + "assertion(f(3), [9.0], 0)"), fails("wrong_answer"), 5.0),
     Case("memory of the judge as an array", answers(f"['ok', {{'named': [[{INTERFACE}], ['__array_interface__']]}}]"), EQUAL_ARRAYS, fails("wrong_answer"), 5.0),
     Case("array made by the program", answers("['ok', {'named': [[{'obj': [0, 'x']}], ['__array__']]}]", "['ok', {'ndarray': [9.0]}]"), EQUAL_ARRAYS, fails("wrong_answer"), 5.0),
+    Case("another number each time", "NUMBERS = iter([7.0, -1.0])\nclass C:\n    def __float__(s): return next(NUMBERS)\ndef f(c): return C()", asserts("import math\nx = f([9, 1, 2])\nassert abs(9 + math.pow(x, 1) + 16 * math.pow(x, 2)) < 40"), fails("wrong_answer")),
     # Not earned as well: a verdict that masks the sample.
     Case("key of too many digits", "def f(x): return {10**200_000: 2}", KEYED, fails("wrong_answer")),
     Case("inner key of too many digits", "def f(x): return {'1': {10**200_000: 2}}", function(([1], {"1": {"2": 2}})), fails("wrong_answer")),
