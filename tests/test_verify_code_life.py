@@ -120,3 +120,23 @@ def test_verdicts_do_not_depend_on_the_load_of_the_machine():
             other.kill()
     assert [(v.verdict, v.reason) for v in quiet] == [(v.verdict, v.reason) for v in loaded]
     assert [v.reason for v in quiet[190:]] == ["", "cpu_timeout"] * 5
+
+
+def test_low_limits_of_the_caller_are_said_and_their_verdicts_kept_apart(tmp_path):
+    """A small stack fails a deep recursion that is right elsewhere."""
+    script = f"""
+import resource
+from steer.verify.code import Program, Sandbox
+deep = "import sys\\nsys.setrecursionlimit(10**6)\\nfrom functools import cache\\n"
+deep += "@cache\\ndef g(n): return n and 1 + g(n - 1)\\ndef f(x): return g(20000) - 20000 + x * x"
+resource.setrlimit(resource.RLIMIT_STACK, THESE)
+with Sandbox(1, keep={str(tmp_path)!r}) as sandbox:
+    print(sandbox.judge([Program(deep, {SQUARES!r})])[0].verdict)
+"""
+    said = []
+    for limits in ("(1 << 20, 1 << 20)", "resource.getrlimit(resource.RLIMIT_STACK)"):
+        command = [sys.executable, "-c", script.replace("THESE", limits)]
+        environment = {**os.environ, "PYTHONPATH": SOURCE}
+        ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        said.append((ended.stdout, "low limits of this process, STACK=1048576" in ended.stderr))
+    assert said == [("fail\n", True), ("pass\n", False)]

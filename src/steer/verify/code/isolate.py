@@ -20,6 +20,10 @@ NOBODY = 65534
 PROCESSES = 64
 LIBRARY_DESCRIPTOR = 100
 RESERVED = 1 << 30  # address space that thread stacks, allocators and libraries reserve and hardly use
+STACK = 512 << 20  # for deep recursion
+FILE_SIZE = 64 << 20
+# What programs need of the limits they inherit: the hard one (1) where they raise it themselves, else the soft one.
+NEEDED = (("STACK", 1, STACK), ("FSIZE", 1, FILE_SIZE), ("AS", 1, 4 << 30), ("DATA", 0, 4 << 30), ("CPU", 0, 1 << 30))
 
 
 @dataclass
@@ -202,6 +206,12 @@ def rlimit(name: int, value: int) -> None:
     ceiling = resource.getrlimit(name)[1]
     value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
     resource.setrlimit(name, (value, value))
+
+
+def low_limits() -> list[str]:
+    """Limits of this process at which a program would fail that is right elsewhere."""
+    found = ((name, resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[n], least) for name, n, least in NEEDED)
+    return [f"{name}={value}" for name, value, least in found if value != resource.RLIM_INFINITY and value < least]
 
 
 def confine(plan: Plan, limits: dict[str, Any], folder: str) -> dict[str, str]:

@@ -32,7 +32,8 @@ def judge_version() -> str:
 
 class KeptVerdicts:
     """The folder. A key is `<hash of tests and limits>/<hash of program>`. `missing` names the kernel layers that the
-    sandbox lacks: without some of them a program may do less (start processes, say), and `require` asks for others."""
+    sandbox lacks: without some of them a program may do less (start processes, say), and `require` asks for others;
+    and the low limits under which it judges."""
 
     def __init__(self, folder: str | Path, missing: Iterable[str] = ()) -> None:
         self.folder = Path(folder) / "-".join((judge_version(), *sorted(missing)))

@@ -21,7 +21,7 @@ from typing import Any
 from steer.errors import UserError
 from steer.verify.code import wire
 from steer.verify.code.fork_server import SOURCE
-from steer.verify.code.isolate import LAYERS
+from steer.verify.code.isolate import LAYERS, low_limits
 from steer.verify.code.kept import KeptVerdicts
 from steer.verify.code.program import CodeVerdict, Program, check
 
@@ -172,9 +172,11 @@ class Sandbox:
             raise
         if self.missing.keys() - set(self.without):
             print(f"steer: programs are judged without {', '.join(self.missing)}", file=sys.stderr)
+        if low := low_limits():
+            print(f"steer: programs are judged under low limits of this process, {', '.join(low)}", file=sys.stderr)
         for judge in judges:
             self._free.put(judge)
-        self._kept = None if self._keep is None else KeptVerdicts(self._keep, self.missing)
+        self._kept = None if self._keep is None else KeptVerdicts(self._keep, (*self.missing, *low))
         self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")
         return self
 

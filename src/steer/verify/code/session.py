@@ -10,9 +10,9 @@ from typing import Any
 
 from steer.verify.code import monitor, wire
 from steer.verify.code.fork_server import Zygote, ZygoteLost
+from steer.verify.code.isolate import FILE_SIZE
 
 OUTPUT_LIMIT = 16 << 20
-FILE_SIZE = 64 << 20
 FRAME_COST = 64  # bytes that an empty frame takes here
 FIRST_LOOK_S = 0.02  # most programs have ended by then and need no look at /proc
 PARENT = os.getppid()

@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from steer.verify.code import asserts, compare, kernel, remote, wire
+from steer.verify.code import asserts, compare, isolate, kernel, remote, wire
 from steer.verify.code import session as session_module
 from steer.verify.code.fork_server import Zygote, ZygoteLost
 from steer.verify.code.program import MAX_DIGITS, REASONS
@@ -25,7 +25,6 @@ WALL_FACTOR, WALL_EXTRA_S = 3.0, 2.0
 CHUNK_BYTES = 1 << 20
 JUDGE_CPU_FACTOR, JUDGE_CPU_EXTRA_S = 2, 10  # for the test code, which an answer can make run on
 JUDGE_MEMORY = 2 << 30
-STACK = 512 << 20
 
 
 class Total:
@@ -261,7 +260,7 @@ def main() -> None:
     output = os.dup(1)
     os.dup2(2, 1)
     most = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    stack = STACK if most == resource.RLIM_INFINITY else min(STACK, most)
+    stack = isolate.STACK if most == resource.RLIM_INFINITY else min(isolate.STACK, most)
     resource.setrlimit(resource.RLIMIT_STACK, (stack, most))  # for deep recursion in candidates, which may raise it
     sys.set_int_max_str_digits(MAX_DIGITS)
     without = _read_frame()
