@@ -82,6 +82,22 @@ def test_a_program_killed_from_outside_is_judged_once_more():
         assert sandbox.judge([slow])[0].verdict == "pass"
 
 
+def test_a_test_process_killed_from_outside_masks_its_program():
+    slow = Program("import time\ntime.sleep(1.5)\ndef f(x): return x * x", SQUARES_ASSERTED)
+    with Sandbox(1) as sandbox:
+        judge = sandbox._free.queue[0].process.pid
+        before = descendants(judge)
+
+        def kill():
+            os.kill(next(pid for pid in monitor.children(judge) if pid not in before), signal.SIGKILL)
+
+        timer = threading.Timer(0.5, kill)
+        timer.start()
+        verdict = sandbox.judge([slow])[0]
+        assert (verdict.verdict, verdict.reason) == ("sandbox_error", "the test's process ended with status -9")
+        assert sandbox.judge([slow])[0].verdict == "pass"
+
+
 def test_a_lost_judge_masks_its_program_and_is_replaced():
     with Sandbox(1) as sandbox:
         judge = sandbox._free.queue[0]

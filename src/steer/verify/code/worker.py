@@ -173,8 +173,9 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
         os.close(reader)
         os.kill(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if not data:
-        raise ZygoteLost("cpu_timeout" if status < 0 else "bad input: the test ended its own process")
+    if not data:  # a crash or a kill from outside is not the program's doing
+        clock = not ready or status == -signal.SIGXCPU
+        raise ZygoteLost("cpu_timeout" if clock else f"the test's process ended with status {status}")
     report = json.loads(data)
     total.add((report["cpu"], report["wall"]))
     if report["lost"]:
@@ -198,7 +199,8 @@ def _tester(job: dict, zygote: Any, writer: int) -> None:
         kernel.die_with_parent()
         session_module.PARENT = os.getppid()
         seconds = _judge_cpu_s(job)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))  # the soft one has a signal of its own
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (JUDGE_MEMORY, JUDGE_MEMORY))
         try:
             session = Session(zygote, limits_of(job))
