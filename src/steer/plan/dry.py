@@ -3,8 +3,9 @@
 The base model is replaced by a randomly initialised one of the same family at reduced width: the same ratio of heads
 to key-value heads, the same tying of embeddings, two layers. Prompts come from the synthetic families. A coin
 gives the rewards, since a random model answers nothing right and would learn nothing; the verifiers run all the same.
-Everything else is the configuration's own: methods with their parameters, checkpoints, kept models and the choice
-among them. Of several configurations each runs at least once, and each different method once, whatever the model.
+Everything else is the configuration's own: methods with their parameters (but GTPO's filter, which no response of a
+random model passes), checkpoints, kept models and the choice among them. Of several configurations each runs at least
+once, and each different method once, whatever the model.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from steer.data.command import evaluation_problems, training_problems
 from steer.errors import UserError
 from steer.grade import validate
 from steer.io import atomic_write, read_jsonl, write_jsonl
+from steer.methods.load import method_settings
 from steer.models.load import load_model, save_model
 from steer.models.tokenizer import character_tokenizer
 from steer.plan.facts import Facts, facts_of
@@ -200,8 +202,12 @@ def reduced(config: Config, model: str, source: str) -> Config:
     tree["data"] = {"benchmarks": families, "train_size": 32, "rows": 3}
     tree["model"] |= {"path": model, "revision": None}
     tree["training"] = _limited(tree["training"])
-    for entry in tree["methods"].values():
+    for name, entry in tree["methods"].items():
         entry["training"] = _limited(entry["training"])
+        slots, _ = method_settings(entry["method"] or name, entry["set"])
+        if slots["shaping"]["name"] == "gtpo":
+            # A random model is near the entropy of the whole vocabulary: all its responses would be filtered out.
+            entry["set"]["shaping.threshold"] = 100.0
     tree["reward"] |= {"kind": "random", "verifier_workers": 1, "code_time_limit_s": 2.0}
     chosen = families[0] if config.evaluation.select_by else None
     tree["evaluation"] |= {"samples": {"default": 2}, "batch": 16, "max_response_tokens": 8, "select_by": chosen}
