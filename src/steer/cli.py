@@ -67,7 +67,7 @@ def _imported(path: str) -> ModuleType:
 
 def _keep_freed_memory() -> None:
     """Have glibc keep what is freed for what is asked for next, not give it back: each tensor's pages would be filled
-    with zeros anew, which is half of what a training step on a CPU spends in the system."""
+    with zeros anew, which is two fifths of what training on a CPU spends in the system."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         m_trim_threshold, m_mmap_threshold = -1, -3

@@ -39,7 +39,7 @@ def perplexity(
     arXiv 2508.02260, perplexity-based shaping. The released script computes the factor without multiplying it in;
     here it is multiplied in, as the text says. Without `tokens.group` the batch counts as one group.
     """
-    groups = torch.zeros(tokens.mask.shape[0], device=tokens.mask.device) if tokens.group is None else tokens.group
+    groups = tokens.groups
     valid = tokens.valid
     count = valid.sum(1)
     log_ppl = -tokens.old_logprob.masked_fill(~valid, 0.0).sum(1) / count.clamp(min=1)
@@ -152,7 +152,7 @@ def gtpo(
     lengths = valid.sum(1, keepdim=True)
     ascending = (valid.cumsum(1) - 1).clamp(min=0)
     sign = (tokens.advantage * valid).sum(1, keepdim=True).sign()
-    groups = torch.zeros(len(valid), device=valid.device) if tokens.group is None else tokens.group
+    groups = tokens.groups
     ahead = _conflicts(tokens.token, ascending, groups, sign, valid)
     behind = _conflicts(tokens.token, lengths - 1 - ascending, groups, sign, valid)
     # Invalid tokens do not end a run.

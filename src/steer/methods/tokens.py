@@ -58,6 +58,11 @@ class Tokens:
     def valid(self) -> Tensor:
         return self.mask.bool()
 
+    @property
+    def groups(self) -> Tensor:
+        """(S,) `group`; without one the batch counts as one group."""
+        return torch.zeros(len(self.mask), device=self.mask.device) if self.group is None else self.group
+
     def with_(self, **changes: Tensor | None) -> "Tokens":
         return replace(self, **changes)
 
