@@ -129,8 +129,9 @@ class ParityVerifier:
     """In the verifier's place, without its processes: a response is correct if its length is even. Rewards differ
     within groups then, so that there is something to learn."""
 
-    def __init__(self, *limits, keep=None):
-        pass
+    @classmethod
+    def of(cls, reward, workers, keep=None, training=False):
+        return cls()
 
     def __enter__(self):
         return self

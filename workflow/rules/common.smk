@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
+from steer.configs.references import split_reference
 from steer.configs.load import dump, flatten, load_config
 from steer.data.known import check_names
 from steer.errors import UserError
@@ -42,7 +43,19 @@ RESULTS = f"results/{CONFIG.name}"
 BENCHMARKS = CONFIG.data.benchmarks
 SECTIONS = CONFIG.model_dump(mode="json")
 # Of `reward`, what verdicts depend on.
-JUDGED = {key: SECTIONS["reward"][key] for key in ("code_time_limit_s", "code_memory_limit_mb", "require")}
+JUDGED = {
+    key: SECTIONS["reward"][key]
+    for key in (
+        "code_time_limit_s",
+        "code_memory_limit_mb",
+        "require",
+        "correct_from",
+        "function_time_limit_s",
+        "on_error",
+    )
+}
+# Files with functions of the user's own, by which training is rewarded.
+REWARD_FILES = sorted({split_reference(f.function)[0] for f in CONFIG.reward.functions})
 # Every (run, seed) that is evaluated; base and oracle have the one seed 0.
 TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds]
 EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
@@ -164,6 +177,7 @@ def run_sections(wildcards):
         "method": METHODS[wildcards.run],
         "training": {key: value for key, value in training.items() if key not in kept},
         "reward": {key: value for key, value in SECTIONS["reward"].items() if key != "verifier_workers"},
+        "functions": content(tuple(REWARD_FILES)),
         "rollout": SECTIONS["rollout"],
         "model": [CONFIG.model.path, CONFIG.model.revision, SECTIONS["model"]["lora"]],
         "threads": CONFIG.threads.train,

@@ -8,7 +8,8 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from steer.configs.schema import Config
+from steer.configs.references import check_reference, split_reference
+from steer.configs.schema import Config, RewardFunction
 from steer.errors import UserError
 
 
@@ -100,7 +101,28 @@ def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Co
         tree = set_dotted(tree, "model.revision", None)
     for dotted, value in (overrides or {}).items():
         tree = set_dotted(tree, dotted, value)
-    return check(tree, str(path))
+    config = check(tree, str(path))
+    reward = config.reward
+    functions = tuple(_found(path, function) for function in reward.functions)
+    return config.model_copy(update={"reward": reward.model_copy(update={"functions": functions})})
+
+
+def _found(config: str | Path, function: RewardFunction) -> RewardFunction:
+    """The reward function with the path at which its file lies: below the working directory or beside `config`."""
+    file, name = split_reference(function.function)
+    reference = f"{beside(config, file)}:{name}"
+    try:
+        check_reference(reference, "reward.functions")
+    except UserError as error:
+        raise UserError(f"{config}: {error}") from None
+    return function.model_copy(update={"function": reference})
+
+
+def beside(config: str | Path, file: str) -> str:
+    """Where a file that a configuration names lies: as written from the working directory, else in the configuration's
+    folder; as written where it is in neither."""
+    other = Path(config).parent / file
+    return str(other) if not Path(file).exists() and other.exists() else file
 
 
 def check(tree: dict[str, Any], source: str) -> Config:

@@ -14,7 +14,8 @@ class Problem:
     a `gold` answer (and an optional `answer_type`, a hint to the verifier); code has `tests` in the form that
     `steer verify code` takes. `solution` is a whole reference response, which the oracle generator answers with;
     empty where the benchmark publishes none. `prefix` is source text that the program continues (HumanEval's
-    prompt); empty for programs that stand alone. `meta` keeps fields that only tables use (level, date, unit).
+    prompt); empty for programs that stand alone. `verifier` names the user's own function that judges the answer,
+    `FILE.py:FUNCTION` (`steer.verify.functions`); empty: ours. `meta` keeps fields that only tables use (level, date).
     """
 
     id: str
@@ -26,6 +27,7 @@ class Problem:
     tests: dict[str, Any] | None = None
     solution: str = ""
     prefix: str = ""
+    verifier: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

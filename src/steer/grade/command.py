@@ -27,8 +27,7 @@ def run(args: argparse.Namespace) -> None:
     config = config_from(args)
     reward = config.reward
     totals = {}
-    limits = reward.code_time_limit_s, reward.code_memory_limit_mb
-    with Verifier(args.workers, *limits, require=reward.require, keep=args.verdicts) as verifier:
+    with Verifier.of(reward, args.workers, args.verdicts) as verifier:
         for name in tqdm(config.data.benchmarks, desc="grade"):
             problems = [Problem.from_json(row) for row in read_jsonl(Path(args.data) / f"{name}.jsonl")]
             generations = read_jsonl(Path(args.generations) / f"{name}.jsonl.gz")

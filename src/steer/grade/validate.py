@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> None:
     others = config.model_copy(update={"evaluation": evaluation.for_selection()})
     with model_answers(args, others, {evaluation.select_by: problems}) as answer:
         rows = answer(evaluation.select_by, problems)
-    limits = reward.code_time_limit_s, reward.code_memory_limit_mb
-    with Verifier(args.threads, *limits, require=reward.require, keep=args.verdicts) as verifier:
+    with Verifier.of(reward, args.threads, args.verdicts) as verifier:
         verdicts = grade(problems, rows, verifier, args.model)
     write_jsonl(args.out, verdicts)
     print(json.dumps({"model": args.model, **Counter(v["verdict"] for row in verdicts for v in row["verdicts"])}))

@@ -128,7 +128,7 @@ class Project:
             train, *common, "--run", name, "--seed", "0", "--model", base, "--data", data, "--out", str(out)
         )
         with _silent():
-            train.run(given, lambda *limits: contextlib.nullcontext(self.verifier))
+            train.run(given, lambda *_, **__: contextlib.nullcontext(self.verifier))
         metrics = read_jsonl(out / "metrics.jsonl")[-1]
         load_model(str(out / "model"))
         norm = metrics["gradient_norm"]

@@ -18,12 +18,13 @@ import transformers
 
 import steer
 from steer.configs.load import add_config_argument, config_from, nearest
+from steer.configs.references import split_reference
 from steer.configs.schema import Config
 from steer.data.problem import Problem
 from steer.engines.limits import check_positions, stop_tokens
 from steer.engines.open import check_installed, for_training
 from steer.errors import UserError
-from steer.io import atomic_write, fingerprint, link_folder, read_jsonl, write_jsonl
+from steer.io import atomic_write, fingerprint, link_folder, read_jsonl, sha256, write_jsonl
 from steer.methods import load_method
 from steer.models.devices import take_device
 from steer.models.load import empty_model, load_model, load_settings, load_tokenizer
@@ -110,7 +111,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
         checkpoints=checkpoints,
         keep_steps=saved,
         engine=engine,
-        verifier=verifier or partial(Verifier, keep=args.verdicts),
+        verifier=verifier or partial(Verifier.of, keep=args.verdicts),
         stop=stop,
     )
     kept = checkpoints.folder / "models"
@@ -171,6 +172,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
     """The resolved configuration of one run, as its folder keeps it."""
     entry = config.methods[name]
     method = load_method(entry.method or name, entry.set)
+    functions = {f.function: sha256(Path(split_reference(f.function)[0])) for f in config.reward.functions}
     return {
         "run": name,
         "method": method.name,
@@ -179,6 +181,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
         "slots": method.settings,
         "training": config.training_for(name).model_dump(),
         "reward": config.reward.model_dump(exclude={"require"}),  # of the machine, not of the run
+        **({"functions_sha256": functions} if functions else {}),
         "rollout": config.rollout.model_dump(),
         "lora": config.model.lora and config.model.lora.model_dump(),
     }

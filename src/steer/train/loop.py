@@ -73,11 +73,9 @@ class Trainer:
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=training.lr, weight_decay=training.weight_decay, fused=True)
         first = self._resume(optimizer) + 1
-        given = self.reward
-        limits = given.code_time_limit_s, given.code_memory_limit_mb, given.code_batch_limit_s
         with (
             closing(self.engine(self.model, self.tokenizer)) as engine,
-            (self.verifier or Verifier)(given.verifier_workers, *limits, given.require) as verifier,
+            (self.verifier or Verifier.of)(self.reward, self.reward.verifier_workers, training=True) as verifier,
         ):
             steps = range(first, training.steps + 1)
             shown = {"desc": self.method.name, "mininterval": 5, "disable": not is_main()}

@@ -45,10 +45,17 @@ def _verdict_metrics(rollouts: Rollouts) -> dict[str, Any]:
         "accuracy": _mean(correct[judged].float()),
         **families,
         "unverifiable": int((~judged).sum()),
+        **_errors(rollouts),
         "zero_spread": _zero_spread(rollouts.rewards, rollouts.group),
         "response_length": rollouts.sequences.lengths.float().mean().item(),
         "truncated": rollouts.truncated.float().mean().item(),
     }
+
+
+def _errors(rollouts: Rollouts) -> dict[str, int]:
+    """Responses on which a reward function of the user's own failed; nothing where the verifiers judge."""
+    own = any(v.failed or v.score is not None for v in rollouts.verdicts)
+    return {"reward_errors": sum(v.failed for v in rollouts.verdicts)} if own else {}
 
 
 def _correct(rollouts: Rollouts) -> Tensor:

@@ -157,7 +157,8 @@ def rewards_of(
     """(S,) rewards without the over-long penalty; NaN where the verifier failed, whatever the kind of reward: that
     sample is masked out."""
     value = {"correct": reward.correct, "wrong": reward.wrong, "unverifiable": float("nan")}
-    given = torch.tensor([value[v.verdict] for v in verdicts])
+    scored = reward.kind == "python"
+    given = torch.tensor([v.score if scored and v.score is not None else value[v.verdict] for v in verdicts])
     if reward.kind == "random":
         coins = random_rewards(len(texts), reward.correct, reward.wrong, generator)
         given = torch.where(given.isnan(), given, coins)

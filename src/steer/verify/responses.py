@@ -2,28 +2,24 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
+from steer.configs.schema import Reward
 from steer.data.problem import Problem
 from steer.verify.code import Program, Sandbox, extract_program
+from steer.verify.functions import FunctionJudge, FunctionRules
 from steer.verify.math import MathVerifier
+from steer.verify.verdict import Verdict
 
 # Responses to one prompt are often the same text.
 _program_in = lru_cache(maxsize=4096)(extract_program)
 _OF_PROGRAM = {"pass": "correct", "fail": "wrong", "sandbox_error": "unverifiable"}
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """`unverifiable`: the verifier, not the answer, failed. `extracted` is the answer or the program judged."""
-
-    verdict: Literal["correct", "wrong", "unverifiable"]
-    extracted: str | None
-    reason: str
-    seconds: float
+# No functions of the user's own.
+OURS = FunctionRules()
 
 
 class Verifier:
@@ -31,7 +27,8 @@ class Verifier:
 
     Limits of one program: CPU seconds and MiB. `batch_limit_s`: wall seconds for all programs of one `verify`; those
     not reached by then are unverifiable. `require`: kernel layers without which the sandbox is not started. `keep`: a
-    folder in which verdicts on programs are kept from one run to the next.
+    folder in which verdicts on programs are kept from one run to the next. `functions`: what judges in place of both,
+    and of problems with a `verifier` of their own the limits and the threshold.
     """
 
     def __init__(
@@ -42,16 +39,32 @@ class Verifier:
         batch_limit_s: float | None = None,
         require: tuple[str, ...] = (),
         keep: str | Path | None = None,
+        functions: FunctionRules = OURS,
     ):
+        self.functions, self.workers = functions, workers
         self.batch_limit_s = batch_limit_s
         self.limits = {"time_limit_s": time_limit_s, "memory_limit_mb": memory_limit_mb}
         self.math = MathVerifier(workers=workers)
         self.code = Sandbox(workers=workers, require=require, keep=keep)
 
+    @classmethod
+    def of(cls, reward: Reward, workers: int, keep: str | Path | None = None, training: bool = False) -> "Verifier":
+        """The verifier of a configuration's `reward`. In `training` its functions judge, and its time limit on a batch
+        of programs holds."""
+        functions = FunctionRules(
+            tuple((f.function, f.weight) for f in reward.functions) if training else (),
+            reward.correct_from,
+            reward.function_time_limit_s,
+            reward.on_error == "mask",
+        )
+        limits = reward.code_time_limit_s, reward.code_memory_limit_mb, reward.code_batch_limit_s if training else None
+        return cls(workers, *limits, reward.require, keep, functions)
+
     def __enter__(self) -> "Verifier":
         self._stack = ExitStack()
         self._stack.enter_context(self.math)
         self._stack.enter_context(self.code)
+        self._judges: dict[tuple[tuple[str, float], ...], FunctionJudge] = {}
         return self
 
     def __exit__(self, *exception) -> None:
@@ -60,11 +73,32 @@ class Verifier:
     def verify(self, problems: Sequence[Problem], responses: Sequence[str], spent_s: float = 0.0) -> list[Verdict]:
         """One verdict per (problem, response), in order. `spent_s`: how much of `batch_limit_s` is gone already."""
         pairs = list(zip(problems, responses, strict=True))
-        math = iter(self.math.verify([(p.gold, r, p.answer_type) for p, r in pairs if p.kind == "math"]))
-        programs = [self._program(p, r) for p, r in pairs if p.kind == "code"]
+        judges = [self._judge_of(p) for p in problems]
+        builtin = [pair for pair, judge in zip(pairs, judges, strict=True) if judge is None]
+        own = {
+            judge: iter(judge.judge([pair for pair, j in zip(pairs, judges, strict=True) if j is judge]))
+            for judge in dict.fromkeys(judges)
+            if judge is not None
+        }
+        math = iter(self.math.verify([(p.gold, r, p.answer_type) for p, r in builtin if p.kind == "math"]))
+        programs = [self._program(p, r) for p, r in builtin if p.kind == "code"]
         left = None if self.batch_limit_s is None else self.batch_limit_s - spent_s
         code = iter(zip(programs, self.code.judge(programs, time_s=left), strict=True))
-        return [self._from_math(next(math)) if p.kind == "math" else self._from_code(*next(code)) for p, _ in pairs]
+
+        def verdict(problem: Problem, judge: FunctionJudge | None) -> Verdict:
+            if judge is not None:
+                return next(own[judge])
+            return self._from_math(next(math)) if problem.kind == "math" else self._from_code(*next(code))
+
+        return [verdict(problem, judge) for problem, judge in zip(problems, judges, strict=True)]
+
+    def _judge_of(self, problem: Problem) -> FunctionJudge | None:
+        """The user's own functions that judge answers to this problem, where there are some; kept until the end."""
+        functions = self.functions.functions or (((problem.verifier, 1.0),) if problem.verifier else ())
+        if functions and functions not in self._judges:
+            judge = FunctionJudge(replace(self.functions, functions=functions), self.workers)
+            self._judges[functions] = self._stack.enter_context(judge)
+        return self._judges.get(functions)
 
     def _program(self, problem: Problem, response: str) -> Program:
         entry_point = problem.tests.get("entry_point")

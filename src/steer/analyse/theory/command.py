@@ -43,9 +43,8 @@ def run(args: argparse.Namespace) -> None:
     started = time.perf_counter()
     frames, facts = [], {}
     reward = config.reward
-    limits = reward.code_time_limit_s, reward.code_memory_limit_mb, reward.code_batch_limit_s
     device = take_device()
-    with Verifier(reward.verifier_workers, *limits, reward.require) as verifier:
+    with Verifier.of(reward, reward.verifier_workers, training=True) as verifier:
         for step in config.measured_steps():
             columns, about = _measure_step(config, args, problems, step, device, verifier)
             frames.append(pd.DataFrame({"step": step, **columns}))

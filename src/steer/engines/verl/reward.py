@@ -43,8 +43,7 @@ def compute_score(
 @cache
 def _verifier(settings: Reward) -> Verifier:
     """One for the life of the process; verl calls from several threads, which the verifiers allow."""
-    limits = settings.code_time_limit_s, settings.code_memory_limit_mb, settings.code_batch_limit_s
-    verifier = Verifier(settings.verifier_workers, *limits, settings.require)
+    verifier = Verifier.of(settings, settings.verifier_workers, training=True)
     verifier.__enter__()
     atexit.register(verifier.__exit__)
     return verifier

@@ -1,0 +1,30 @@
+"""References to a function in a Python file of the user's own: `rewards.py:score`."""
+
+import ast
+from pathlib import Path
+
+from steer.errors import UserError
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """`rewards.py:score` → (`rewards.py`, `score`); raises `ValueError` for anything else."""
+    file, _, name = reference.rpartition(":")
+    if not file.endswith(".py") or not name.isidentifier():
+        raise ValueError(f"{reference!r} names no function; write FILE.py:FUNCTION")
+    return file, name
+
+
+def check_reference(reference: str, key: str) -> None:
+    """Raise `UserError` where the file is missing, is no Python or binds no such name. The file is not run."""
+    file, name = split_reference(reference)
+    try:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"key `{key}`: {file}: no such file; give its path from the working directory") from None
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"key `{key}`: {file} is not valid Python: {error}") from None
+    bound = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    bound |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound |= {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names}
+    if name not in bound and "*" not in bound:
+        raise UserError(f"key `{key}`: {file} has no function `{name}`")
