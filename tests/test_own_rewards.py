@@ -54,6 +54,12 @@ def reward(file, *names, **changes):
     return Reward.model_validate({"kind": "python", "functions": functions, **changes})
 
 
+def configuration(folder, reference):
+    tree = {"extends": os.path.abspath("configs/nano.yaml"), "name": "mine"}
+    tree["reward"] = {"kind": "python", "functions": [{"function": reference}]}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(tree))
+
+
 def judge(rule, responses, problem=PROBLEM):
     with Verifier.of(rule, 2, training=True) as verifier:
         verdicts = verifier.verify([problem] * len(responses), responses)
@@ -105,10 +111,7 @@ def test_a_problem_with_a_verifier_of_its_own_is_judged_by_it_in_evaluation_too(
 )
 def test_a_wrong_reference_is_one_line_before_anything_runs(file, tmp_path, capsys, reference, said):
     (tmp_path / "broken.py").write_text("def score(:\n")
-    base = yaml.safe_load(open("configs/nano.yaml"))
-    base["extends"] = os.path.abspath("configs/tiny.yaml")
-    base["reward"] = {"kind": "python", "functions": [{"function": reference}]}
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(base))
+    configuration(tmp_path, reference)
     assert main(["data", "--config", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "data")]) != 0
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and said in lines[0] and "mine.yaml" in lines[0]
@@ -121,10 +124,7 @@ def test_a_file_that_cannot_be_imported_is_one_line(tmp_path):
 
 
 def test_a_function_is_found_beside_its_configuration(file, tmp_path):
-    base = yaml.safe_load(open("configs/nano.yaml"))
-    base["extends"] = os.path.abspath("configs/tiny.yaml")
-    base["reward"] = {"kind": "python", "functions": [{"function": "scores.py:gold"}]}
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(base))
+    configuration(tmp_path, "scores.py:gold")
     (function,) = load_config(tmp_path / "mine.yaml").reward.functions
     assert function.function == f"{file}:gold"
 

@@ -129,9 +129,8 @@ class ParityVerifier:
     """In the verifier's place, without its processes: a response is correct if its length is even. Rewards differ
     within groups then, so that there is something to learn."""
 
-    @classmethod
-    def of(cls, reward, workers, keep=None, training=False):
-        return cls()
+    def __init__(self, reward, workers, keep=None, training=False):
+        pass
 
     def __enter__(self):
         return self

@@ -9,7 +9,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from steer.configs.references import check_reference, split_reference
-from steer.configs.schema import Config, RewardFunction
+from steer.configs.reward import RewardFunction
+from steer.configs.schema import Config
 from steer.errors import UserError
 
 

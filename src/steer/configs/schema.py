@@ -12,7 +12,7 @@ from steer.configs.measurement import Measurement
 from steer.configs.model import Architecture as Architecture
 from steer.configs.model import Model, Name, Positive, Section, Temperature
 from steer.configs.model import WarmStart as WarmStart
-from steer.configs.references import split_reference
+from steer.configs.reward import Reward as Reward
 
 
 class Data(Section):
@@ -75,56 +75,6 @@ class Training(Section):
             raise ValueError(f"prompts ({self.prompts}) must be at least as many as processes ({self.processes})")
         if self.prompts % self.updates:
             raise ValueError(f"prompts ({self.prompts}) must be a multiple of updates ({self.updates})")
-        return self
-
-
-class RewardFunction(Section):
-    """A function of the user's own, `score(problem, response) -> float | None`. docs/rewards.md."""
-
-    function: str = Field(description="`FILE.py:FUNCTION`, beside the working directory or the configuration")
-    weight: float = Field(1.0, description="factor on its value in the sum of all functions")
-
-    @model_validator(mode="after")
-    def _reads(self) -> "RewardFunction":
-        split_reference(self.function)
-        return self
-
-
-class Reward(Section):
-    kind: Literal["verified", "python", "random", "format", "wrong-label"] = Field(
-        "verified",
-        description="`verified`; `python`: your own `functions`; or a control: a coin, the asked format alone, other "
-        "problems' answers",
-    )
-    correct: float = 1.0
-    wrong: float = -1.0
-    functions: tuple[RewardFunction, ...] = Field(
-        (), description="`python`: the reward is the weighted sum of their values"
-    )
-    correct_from: float = Field(1.0, description="own functions: a response with at least this score is correct")
-    function_time_limit_s: Annotated[float, Field(gt=0)] = Field(
-        10.0, description="own functions: wall seconds for one response"
-    )
-    on_error: Literal["wrong", "mask"] = Field(
-        "wrong", description="own functions: a response on which one fails gets `wrong` as reward, or is masked out"
-    )
-    overlong_buffer: Positive | None = Field(None, description="DAPO's soft penalty over the last tokens; absent: none")
-    verifier_workers: Positive = Field(1, description="verifiers of each training process")
-    code_time_limit_s: Annotated[float, Field(gt=0)] = 2.0
-    code_memory_limit_mb: Positive = 512
-    code_batch_limit_s: Annotated[float, Field(gt=0)] | None = Field(
-        600, description="wall seconds for the programs of one round of rollouts; those not reached are masked"
-    )
-    require: tuple[str, ...] = Field(
-        (), description="kernel layers of the code sandbox without which nothing is judged (docs/verifiers-code.md)"
-    )
-
-    @model_validator(mode="after")
-    def _functions_fit(self) -> "Reward":
-        if self.kind == "python" and not self.functions:
-            raise ValueError("kind `python` needs `functions: [{function: FILE.py:FUNCTION}]`")
-        if self.kind != "python" and self.functions:
-            raise ValueError("`functions` are called with `kind: python` alone; set it or take them out")
         return self
 
 
