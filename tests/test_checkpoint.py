@@ -49,12 +49,17 @@ def problems():
     return distinct_problems("sums", "train", 0, 10)
 
 
-@pytest.mark.parametrize("method", ["steer", "adaptive_entropy", "rlrt"])
-def test_a_run_stopped_and_continued_equals_one_that_was_not(model, tokenizer, problems, tmp_path, method):
-    whole = trainer(model, tokenizer, problems, tmp_path / "a", method=load_method(method))
+@pytest.mark.parametrize(
+    "method, optimizer", [("steer", "adamw"), ("steer", "sgd"), ("adaptive_entropy", "adamw"), ("rlrt", "adamw")]
+)
+def test_a_run_stopped_and_continued_equals_one_that_was_not(model, tokenizer, problems, tmp_path, method, optimizer):
+    def given():
+        return {"method": load_method(method), "training": TRAINING.model_copy(update={"optimizer": optimizer})}
+
+    whole = trainer(model, tokenizer, problems, tmp_path / "a", **given())
     whole.run()
-    stopped_after(trainer(model, tokenizer, problems, tmp_path / "b", method=load_method(method)), 3)
-    resumed = trainer(model, tokenizer, problems, tmp_path / "b", method=load_method(method))
+    stopped_after(trainer(model, tokenizer, problems, tmp_path / "b", **given()), 3)
+    resumed = trainer(model, tokenizer, problems, tmp_path / "b", **given())
     seen = []
     resumed.on_step = lambda metrics: seen.append(metrics["step"])
     resumed.run()

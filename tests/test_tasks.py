@@ -32,9 +32,9 @@ def test_every_reference_solution_is_correct_and_most_corrupted_ones_are_not(pro
     assert 0.3 < share < 0.9
 
 
-def test_there_are_nine_families_with_six_of_mathematics(problems):
+def test_there_are_ten_families_with_seven_of_mathematics(problems):
     kinds = [chosen[0].kind for chosen in problems.values()]
-    assert (kinds.count("math"), kinds.count("code")) == (6, 3)
+    assert (kinds.count("math"), kinds.count("code")) == (7, 3)
     assert all(len(chosen) == 64 for chosen in problems.values())
 
 
@@ -43,6 +43,18 @@ def test_training_and_evaluation_share_no_question(family):
     training = {p.prompt for p in islice(make_problems(family, "train", 0), 3000)}
     training |= {p.prompt for p in islice(make_problems(family, "train", 7), 3000)}
     assert not training & {p.prompt for p in distinct_problems(family, "evaluation", 3, 64)}
+
+
+def test_every_step_of_a_chain_keeps_its_value(problems):
+    """Computed by Python's own precedence; and the steps are not always those from left to right."""
+    orders = set()
+    for problem in problems["chains"]:
+        steps = [problem.prompt.removesuffix(" mod 10"), *problem.solution.split(";")[0].split("=")]
+        values = {eval(step, {"__builtins__": {}}) % 10 for step in steps}  # our own text: digits and signs
+        assert values == {int(problem.gold)}
+        assert [len(step) for step in steps] == list(range(len(steps[0]), 0, -2))
+        orders.add(next(i for i, (a, b) in enumerate(zip(steps[0], steps[1] + " ", strict=False)) if a != b))
+    assert len(orders) > 2
 
 
 def test_the_same_seed_gives_the_same_problems_and_another_does_not():

@@ -17,7 +17,7 @@ from steer.methods import Method, load_method, method_names
 from steer.models.load import load_model, save_model
 from steer.train.command import short_prompts
 from steer.train.rollouts import choose_prompts, step_seed, without_long_prompts
-from steer.train.update import Batch, run_updates
+from steer.train.update import Batch, optimizer_of, run_updates
 from steer.verify.responses import Verdict
 
 CORRECT, WRONG = Verdict("correct", "1", "", 0.0), Verdict("wrong", "2", "", 0.0)
@@ -63,6 +63,23 @@ def test_no_gradient_is_held_while_the_next_rollouts_are_sampled(model, batch):
     optimizer = torch.optim.SGD(own.parameters(), lr=0.5)
     run_updates(own, optimizer, load_method("steer"), batch, TRAINING, torch.Generator().manual_seed(1))
     assert all(parameter.grad is None for parameter in own.parameters())
+
+
+def test_halving_the_loss_halves_sgds_step_and_leaves_adamws(model, batch):
+    """Why weights that only make the gradient smaller do nothing under AdamW, whose first step is the rate's size."""
+    steps = {}
+    for optimizer in ("sgd", "adamw"):
+        for scale in (1.0, 0.5):
+            own = copy.deepcopy(model)
+            given = TRAINING.model_copy(update={"optimizer": optimizer, "updates": 1, "gradient_clip": 1e9})
+            scaled = replace(batch, advantage=scale * batch.advantage)
+            draw = torch.Generator().manual_seed(1)
+            run_updates(own, optimizer_of(own, given), load_method("grpo"), scaled, given, draw)
+            pairs = zip(own.parameters(), model.parameters(), strict=True)
+            steps[optimizer, scale] = torch.cat([(a - b).detach().flatten() for a, b in pairs])
+    torch.testing.assert_close(steps["sgd", 0.5], 0.5 * steps["sgd", 1.0], rtol=1e-3, atol=1e-7)
+    apart = (steps["adamw", 0.5] - steps["adamw", 1.0]).norm() / steps["adamw", 1.0].norm()
+    assert apart < 0.01
 
 
 def test_a_response_without_a_verdict_changes_nothing(model, batch):

@@ -11,9 +11,11 @@ from training import TRAINING, ParityVerifier, trainer
 
 from steer.data.tasks import distinct_problems
 from steer.methods import load_method
+from steer.methods.estimators import tabular
 from steer.models.forward import Sequences
 from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.rollouts import Rollouts
+from steer.train.scoring import scored
 from steer.train.update import Batch, UpdateRecord, run_updates
 from steer.verify.responses import Verdict
 
@@ -119,6 +121,26 @@ def test_under_dynamic_sampling_accuracy_is_of_all_responses_not_of_the_groups_k
     assert len(EasyVerifier.judged) > 16, "there was more than one round"
     assert line["accuracy"] == pytest.approx(sum(EasyVerifier.judged) / len(EasyVerifier.judged))
     assert line["zero_spread"] > 0
+
+
+def test_the_tabular_sum_is_as_the_loss_weighs_it(model, batch):
+    """Σ share·c·ω over the tokens, whatever the micro-batch; GSPO's share is not 1/N, STEER's weights are not 1."""
+    overrides = {"weight": {"name": "steer", "minimum": 0.3}, "clip": "ppo"}
+    for size in (None, 1):
+        method = load_method("gspo", overrides)
+        given = TRAINING.model_copy(update={"updates": 1, "micro_batch": size})
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        (record,) = run_updates(model, optimizer, method, batch, given, torch.Generator().manual_seed(1))
+        whole = scored(model, batch.sequences, given, frozenset({"reduction"}))
+        tokens = batch.tokens(whole)
+        prepared = method.prepare(tokens)
+        tokens = tokens.with_(unclipped=method.clip(tokens).unclipped)
+        part = prepared.share * batch.correction * tabular(tokens)
+        assert record.metrics["tabular_change"] == pytest.approx(part.sum().item(), rel=1e-4)
+        assert record.metrics["tabular_change_weighted"] == pytest.approx(
+            (prepared.weight * part).sum().item(), rel=1e-4
+        )
+        assert record.metrics["tabular_change_weighted"] != pytest.approx(record.metrics["tabular_change"], rel=1e-2)
 
 
 def test_weights_of_micro_batches_are_the_ones_whose_effect_is_told(model, batch):

@@ -38,9 +38,12 @@ class Training(Section):
     rollouts: Annotated[int, Field(ge=2)] = Field(8, description="G, responses per prompt: one group")
     updates: Positive = Field(description="optimizer updates per step, each on an equal share of the groups")
     dynamic_sampling: Positive = Field(1, description="rounds of rollouts at most until enough groups differ in reward")
+    optimizer: Literal["adamw", "sgd"] = Field(
+        "adamw", description="sgd: plain gradient descent, without momentum and weight decay; it takes a larger lr"
+    )
     lr: Annotated[float, Field(gt=0)] = 1e-6
     warmup_steps: Annotated[int, Field(ge=0)] = 0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    weight_decay: Annotated[float, Field(ge=0, description="of adamw alone")] = 0.01
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     temperature: Temperature = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0

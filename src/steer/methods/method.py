@@ -198,6 +198,11 @@ class Method:
         for name, where in estimators.quadrants(tokens).items():
             values[f"quadrant_share/{name}"] = masked_mean(where.to(size.dtype), tokens.valid)
             values[f"quadrant_change/{name}"] = masked_mean(estimate * where, tokens.valid)
+        if tokens.reduction is not None:
+            # As the loss sums it, for the law that predicts the entropy's change from it (docs/theory.md).
+            part = estimators.tabular(tokens) * self.reduction(tokens.valid.to(size.dtype))
+            part = part if tokens.correction is None else part * tokens.correction
+            values |= {"tabular_change": part.sum(), "tabular_change_weighted": (weight * part).sum()}
         return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
 
     def _check(self, tokens: Tokens) -> None:

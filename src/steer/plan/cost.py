@@ -115,7 +115,7 @@ class Memory:
 
 
 def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions) -> Memory:
-    """Weights, gradients and AdamW's two moments in fp32, one share per process; activations of one micro-batch."""
+    """Weights, gradients and the optimizer's state (AdamW's two moments) in fp32, one share per process; activations of one micro-batch."""
     n, trained, shares = facts.parameters, trained_parameters(config, facts), training.processes
     width = value_bytes(training)
     tokens = pass_tokens(training)
@@ -132,7 +132,7 @@ def memory(config: Config, training: Training, facts: Facts, assumed: Assumption
     return Memory(
         weights=4 * (n if trained == n else n + trained) / shares,
         gradients=4 * trained / shares,
-        optimizer=8 * trained / shares,
+        optimizer=8 * trained / shares if training.optimizer == "adamw" else 0.0,
         gathered=gathered,
         activations=activations,
         head=head_bytes(training, facts, tokens),

@@ -41,7 +41,7 @@ from steer.train.rollouts import (
 from steer.train.scoring import scored
 from steer.train.teacher import teacher_logprob
 from steer.train.token_view import steps_to_show, token_rows
-from steer.train.update import Batch, run_updates
+from steer.train.update import Batch, optimizer_of, run_updates
 from steer.verify.responses import Verifier
 
 
@@ -70,8 +70,7 @@ class Trainer:
     def run(self) -> list[dict[str, Any]]:
         """Train to the last step, from the newest checkpoint where there is one; returns the metrics of all steps."""
         training = self.training
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=training.lr, weight_decay=training.weight_decay, fused=True)
+        optimizer = optimizer_of(self.model, training)
         first = self._resume(optimizer) + 1
         with (
             closing(self.engine(self.model, self.tokenizer)) as engine,

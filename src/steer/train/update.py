@@ -73,6 +73,15 @@ class UpdateRecord:
     ratio: Tensor
 
 
+def optimizer_of(model, training: Training) -> torch.optim.Optimizer:
+    """The optimizer of the parameters that are trained. SGD is plain, so that a step is the gradient times the rate:
+    AdamW divides it by its own running size, which undoes any factor that all of the gradient shares."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if training.optimizer == "sgd":
+        return torch.optim.SGD(trained, lr=training.lr)
+    return torch.optim.AdamW(trained, lr=training.lr, weight_decay=training.weight_decay, fused=True)
+
+
 def run_updates(
     model, optimizer, method: Method, batch: Batch, training: Training, generator: torch.Generator
 ) -> list[UpdateRecord]:
@@ -93,7 +102,8 @@ def _update(
 ) -> UpdateRecord:
     """One optimizer step on one update batch."""
     # The proxy is a statistic of the policy that sampled; it came with `batch.old`.
-    needs = method.needs - {"proxy_logprob"}
+    # `reduction`: for the tabular estimate, which is logged whatever the method.
+    needs = method.needs - {"proxy_logprob"} | {"reduction"}
     sequences, mask = batch.sequences, batch.sequences.mask
     parts, rows = micro_batches(sequences, training, model), training.micro_batch or len(batch.judged)
     ready = {}

@@ -1,4 +1,4 @@
-"""The nine synthetic families as problems, split so that no evaluation question is ever a training question."""
+"""The ten synthetic families as problems, split so that no evaluation question is ever a training question."""
 
 import zlib
 from collections.abc import Iterator

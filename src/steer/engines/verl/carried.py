@@ -41,6 +41,7 @@ def _obstacles(config: Config, training: Training) -> list[str]:
     checks = {
         "training.dynamic_sampling has rounds, verl's own filter has none; set it to 1 and, for verl's filter,"
         " `algorithm.filter_groups.enable: true` in `verl.overrides`": training.dynamic_sampling > 1,
+        "training.optimizer is `sgd`, verl is told of AdamW alone; set it to `adamw`": training.optimizer != "adamw",
         "training.final_model is `best`, verl leaves the last; set it to `last`": training.final_model == "best",
         "model.lora is not carried to verl; leave it out": config.model.lora is not None,
         "rollout.stop has no counterpart in verl; leave it empty": bool(config.rollout.stop),
