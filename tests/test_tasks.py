@@ -45,16 +45,20 @@ def test_training_and_evaluation_share_no_question(family):
     assert not training & {p.prompt for p in distinct_problems(family, "evaluation", 3, 64)}
 
 
-def test_every_step_of_a_chain_keeps_its_value(problems):
-    """Computed by Python's own precedence; and the steps are not always those from left to right."""
-    orders = set()
+def test_every_step_of_a_chain_follows_from_the_one_before(problems):
+    """Each starts from the last one's value, does the question's next operation, and is right modulo ten."""
     for problem in problems["chains"]:
-        steps = [problem.prompt.removesuffix(" mod 10"), *problem.solution.split(";")[0].split("=")]
-        values = {eval(step, {"__builtins__": {}}) % 10 for step in steps}  # our own text: digits and signs
-        assert values == {int(problem.gold)}
-        assert [len(step) for step in steps] == list(range(len(steps[0]), 0, -2))
-        orders.add(next(i for i, (a, b) in enumerate(zip(steps[0], steps[1] + " ", strict=False)) if a != b))
-    assert len(orders) > 2
+        value, *asked = problem.prompt.removesuffix(" mod 10").split(",")
+        steps = problem.solution.split(";")[0].split(",")
+        for step, operation in zip(steps, asked, strict=True):
+            done, _, result = step.partition("=")
+            assert done == value + operation
+            left, sign, right = done
+            wanted = {"+": int(left) + int(right), "-": int(left) - int(right), "*": int(left) * int(right)}[sign]
+            assert int(result) == wanted % 10
+            value = result
+        assert value == problem.gold
+        assert 6 <= len(steps) <= 9
 
 
 def test_the_same_seed_gives_the_same_problems_and_another_does_not():

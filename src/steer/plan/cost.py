@@ -115,7 +115,8 @@ class Memory:
 
 
 def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions) -> Memory:
-    """Weights, gradients and the optimizer's state (AdamW's two moments) in fp32, one share per process; activations of one micro-batch."""
+    """Weights, gradients and optimizer state (AdamW: two moments) in fp32, one share per process; activations of one
+    micro-batch."""
     n, trained, shares = facts.parameters, trained_parameters(config, facts), training.processes
     width = value_bytes(training)
     tokens = pass_tokens(training)
@@ -132,7 +133,7 @@ def memory(config: Config, training: Training, facts: Facts, assumed: Assumption
     return Memory(
         weights=4 * (n if trained == n else n + trained) / shares,
         gradients=4 * trained / shares,
-        optimizer=8 * trained / shares if training.optimizer == "adamw" else 0.0,
+        optimizer=moment_bytes(training) * trained / shares,
         gathered=gathered,
         activations=activations,
         head=head_bytes(training, facts, tokens),
@@ -167,6 +168,11 @@ def head_bytes(training: Training, facts: Facts, tokens: int) -> int:
 
 def value_bytes(training: Training) -> int:
     return 2 if training.precision == "bf16" else 4
+
+
+def moment_bytes(training: Training) -> float:
+    """Of the optimizer's state, a trained parameter: AdamW has two moments in fp32, SGD none."""
+    return 8.0 if training.optimizer == "adamw" else 0.0
 
 
 def pass_tokens(training: Training) -> int:
@@ -225,7 +231,7 @@ class Disk:
 
 
 def disk(config: Config, facts: Facts) -> Disk:
-    """Models in the precision of the computation, checkpoints of trained weights and two moments in fp32."""
+    """Models in the precision of the computation, checkpoints of trained weights and optimizer state in fp32."""
     if not config.methods:
         return Disk(0.0, 0.0, 2.0 * facts.parameters if config.model.path else 0.0)
     models = checkpoints = 0.0
@@ -236,7 +242,7 @@ def disk(config: Config, facts: Facts) -> Disk:
         kept = 1 + (1 if config.evaluation.prune else len(config.kept_steps(run)))
         models += len(config.seeds) * kept * value_bytes(training) * facts.parameters
         # The newest ones, the best, and the one being written. Weights that stand still are in none of them.
-        state = (training.checkpoints_kept + 2) * 12.0 * trained_parameters(config, facts)
+        state = (training.checkpoints_kept + 2) * (4 + moment_bytes(training)) * trained_parameters(config, facts)
         if config.evaluation.prune:
             state += len(config.kept_steps(run)) * value_bytes(training) * facts.parameters
         checkpoints = max(checkpoints, at_once * state)

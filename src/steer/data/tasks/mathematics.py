@@ -77,36 +77,19 @@ def intervals(rng: Random) -> Exercise:
 
 
 def chains(rng: Random) -> Exercise:
-    """Six to eight digits joined by +, - and *, modulo ten, one operation a step in any allowed order. Residue.
+    """A digit and six to nine operations applied to it in turn, modulo ten: several steps, each needing the last.
 
-    Every order that keeps the value is a right answer: a product may be taken before or after another, a sum where no
-    product touches it and no minus stands before it.
+    Integer.
     """
-    digits = [rng.randrange(10) for _ in range(rng.randrange(6, 9))]
-    signs = [rng.choice("+-*") for _ in digits[1:]]
-    lines = [_chain(digits, signs)]
-    while signs:
-        place = rng.choice(_reducible(signs))
-        left, right = digits[place], digits[place + 1]
-        value = {"+": left + right, "-": left - right, "*": left * right}[signs[place]] % 10
-        digits = [*digits[:place], value, *digits[place + 2 :]]
-        signs = [*signs[:place], *signs[place + 1 :]]
-        lines.append(_chain(digits, signs))
-    return Exercise(f"{lines[0]} mod 10", "=".join(lines[1:]), lines[-1], "integer")
-
-
-def _chain(digits: list[int], signs: list[str]) -> str:
-    return "".join(f"{digit}{sign}" for digit, sign in zip(digits, [*signs, ""], strict=True))
-
-
-def _reducible(signs: list[str]) -> list[int]:
-    """The places whose operation may come next without a change of the chain's value."""
-    before, after = ["+", *signs[:-1]], [*signs[1:], "+"]
-    return [
-        place
-        for place, (left, sign, right) in enumerate(zip(before, signs, after, strict=True))
-        if sign == "*" or (left == "+" and right != "*")
-    ]
+    value = rng.randrange(10)
+    question, steps = str(value), []
+    for _ in range(rng.randrange(6, 10)):
+        sign, digit = rng.choice("+-*"), rng.randrange(10)
+        before = value
+        value = {"+": before + digit, "-": before - digit, "*": before * digit}[sign] % 10
+        question += f",{sign}{digit}"
+        steps.append(f"{before}{sign}{digit}={value}")
+    return Exercise(f"{question} mod 10", ",".join(steps), str(value), "integer")
 
 
 FAMILIES = {
