@@ -12,7 +12,7 @@ from training import in_child, status_of, together
 from steer.configs.schema import Rollout
 from steer.engines.open import serving
 from steer.errors import UserError
-from steer.models.devices import Gpu, take_device, visible
+from steer.models.devices import Gpu, lock_folder, take_device, visible
 from steer.train import parallel
 
 TWO = [Gpu(0, "GPU-aa", 1000), Gpu(1, "GPU-bb", 2000)]
@@ -153,3 +153,19 @@ def test_an_evaluation_serves_from_the_device_it_took_not_from_a_training_runs(m
     settings = Rollout(engine="vllm", placement="own", devices=[7])
     serving(settings, "model", None, None, samples=1, batch=1, tokens=8, temperature=1.0)
     assert [one.devices for one in given] == [None]
+
+
+def test_all_jobs_of_a_user_share_a_folder_of_locks_whatever_slurm_sets(tmp_path, monkeypatch):
+    """XDG_RUNTIME_DIR comes from the login node, and TMPDIR is the job's own."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
+    first = lock_folder([tmp_path])
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "job"))
+    assert lock_folder([tmp_path]) == first and first.stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_place_for_the_locks_the_first_that_can_be_written_is_taken_or_it_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    places = [tmp_path / "absent", tmp_path / "file"]
+    with pytest.raises(UserError, match=r"no folder for the locks of GPUs: neither .*absent nor .*file can be written"):
+        lock_folder(places)
+    assert lock_folder([*places, tmp_path]).parent == tmp_path

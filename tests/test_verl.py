@@ -13,6 +13,8 @@ from steer.engines.verl.files import write_parquet
 from steer.engines.verl.overrides import hydra_value, paths_in, planned_command, verl_settings
 from steer.errors import UserError
 from steer.methods import load_method, method_names
+from steer.plan import cost
+from steer.plan.facts import facts_of
 
 
 def config_with(**overrides):
@@ -178,3 +180,13 @@ def test_the_plan_shows_the_command_and_refuses_what_verl_cannot_carry(capsys):
     assert "trainer.experiment_name=steer-seed0" in shown
     assert main(paper) == 2
     assert "cannot run 'aent'" in capsys.readouterr().err
+
+
+def test_the_checkpoints_that_verl_keeps_are_counted():
+    """verl keeps whole checkpoints where models are to be kept: weights and two moments in fp32, 12 bytes a number."""
+    ours = load_config("configs/paper/math_7b.yaml", {"seeds": [0], "training.keep_models_every": 20})
+    theirs = ours.model_copy(update={"engine": "verl"})
+    facts = facts_of(theirs)
+    steps = theirs.training_for("grpo").steps
+    assert cost.disk(theirs, facts).checkpoints == pytest.approx((steps // 20 + 1) * 12 * facts.parameters)
+    assert cost.disk(ours, facts).checkpoints < cost.disk(theirs, facts).checkpoints

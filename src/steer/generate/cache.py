@@ -2,19 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 
 from steer.data.problem import Problem
 from steer.io import fingerprint, read_jsonl, write_jsonl
+from steer.models.provenance import device, versions
 
 # Of the rows that are kept: rows of another format are not found again.
 FORMAT = 3
 PACKAGE = Path(__file__).parents[1]
 # What samples: after a change there, what it sampled before is not taken for what it samples now.
 SOURCES = ("models", "engines", "generate")
-LIBRARIES = ("torch", "transformers")
 
 
 def model_hash(model: str, revision: str | None) -> str:
@@ -30,10 +28,10 @@ def model_hash(model: str, revision: str | None) -> str:
     return digest.hexdigest()
 
 
-def software(package: Path = PACKAGE, libraries: Iterable[str] = LIBRARIES) -> str:
-    """A hash of the source files that sample and of the versions of the libraries they stand on."""
+def software(package: Path = PACKAGE) -> str:
+    """A hash of the source files that sample and of what they compute with: the versions of the libraries, the GPU."""
     sources = [path for name in SOURCES for path in (package / name).rglob("*.py")]
-    return fingerprint([(name, version(name)) for name in libraries], sources)
+    return fingerprint([sorted(versions().items()), device()], sources)
 
 
 def key(model: str, problems: list[Problem], sampling: dict) -> str:

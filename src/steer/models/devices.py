@@ -8,9 +8,8 @@ import fcntl
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +69,8 @@ def take_device(
         raise UserError(f"{count} GPUs are asked for, {len(found)} can be seen; lower `rollout.tensor_parallel`")
     if len(found) == count and setting is not None:
         return torch.device("cuda")
-    folder = folder or Path(os.environ.get("XDG_RUNTIME_DIR", tempfile.gettempdir())) / f"steer-devices-{os.getuid()}"
+    if folder is None:
+        folder = lock_folder()
     folder.mkdir(parents=True, exist_ok=True)
     said = False
     while not (held := _locked(found, folder, count)):
@@ -81,6 +81,25 @@ def take_device(
         found = [gpu for gpu in visible(gpus(), setting) if gpu.index not in leave]
     os.environ.update(CUDA_VISIBLE_DEVICES=",".join(gpu.uuid for gpu in held), CUDA_DEVICE_ORDER="PCI_BUS_ID")
     return torch.device("cuda")
+
+
+def lock_folder(parents: Iterable[Path] = (Path("/dev/shm"), Path("/tmp"))) -> Path:
+    """The folder of the locks, the same for all jobs of this user on this machine.
+
+    XDG_RUNTIME_DIR and TMPDIR do not name it: Slurm hands the first on from the login node, where alone it exists, and
+    sets the second for each job.
+    """
+    for parent in parents:
+        folder = parent / f"steer-devices-{os.getuid()}"
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            # In a folder of another user's, whoever made it could hold our locks.
+            if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):
+                return folder
+        except OSError:
+            continue
+    tried = " nor ".join(map(str, parents))
+    raise UserError(f"no folder for the locks of GPUs: neither {tried} can be written; set CUDA_VISIBLE_DEVICES")
 
 
 def _locked(gpus: list[Gpu], folder: Path, count: int) -> list[Gpu]:

@@ -4,6 +4,7 @@ N parameters; all sizes in bytes, rates in operations per second. Estimates for 
 whoever has measured a step scales `Assumptions` to it.
 """
 
+import math
 from dataclasses import dataclass
 
 from steer.configs.schema import Config, Training
@@ -221,6 +222,14 @@ def cached_tokens(config: Config, facts: Facts, assumed: Assumptions) -> float:
     return max(0.0, room) / cache_bytes(config, facts)
 
 
+def saved_by_verl(config: Config, run: str) -> range:
+    """The steps whose full checkpoints verl keeps to the end of a run: it has no models without their optimizer, so
+    that where models are kept, every checkpoint is (`steer.engines.verl.overrides`)."""
+    saved = sorted({step for seed in config.seeds for step in config.saved_steps(run, seed)})
+    every = math.gcd(*saved)
+    return range(every, config.training_for(run).steps + 1, every) if saved else range(0)
+
+
 @dataclass(frozen=True)
 class Disk:
     """Bytes: what stays when all is done, and what is there besides while runs are training."""
@@ -243,6 +252,8 @@ def disk(config: Config, facts: Facts) -> Disk:
         models += len(config.seeds) * kept * value_bytes(training) * facts.parameters
         # The newest ones, the best, and the one being written. Weights that stand still are in none of them.
         state = (training.checkpoints_kept + 2) * (4 + moment_bytes(training)) * trained_parameters(config, facts)
+        if config.engine == "verl" and (saved := saved_by_verl(config, run)):
+            state = (len(saved) + 1) * 12.0 * trained_parameters(config, facts)
         if config.evaluation.prune:
             state += len(config.kept_steps(run)) * value_bytes(training) * facts.parameters
         checkpoints = max(checkpoints, at_once * state)

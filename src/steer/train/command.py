@@ -4,7 +4,6 @@ import argparse
 import datetime
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -14,9 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import torch
-import transformers
 
-import steer
 from steer.configs.load import add_config_argument, config_from, nearest
 from steer.configs.references import split_reference
 from steer.configs.schema import Config
@@ -29,6 +26,7 @@ from steer.methods import load_method
 from steer.models.devices import take_device
 from steer.models.load import empty_model, load_model, load_settings, load_tokenizer
 from steer.models.lora import add_lora
+from steer.models.provenance import device, versions
 from steer.train import parallel
 from steer.train.checkpoint import Checkpoints, disk_errors
 from steer.train.controls import with_wrong_labels
@@ -132,7 +130,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
         (out / "models").mkdir(parents=True, exist_ok=True)
         for step in saved:
             link_folder(kept / f"step{step}", out / "models" / f"step{step}")
-        atomic_write(out / "config.yaml", _yaml({**settings, "versions": versions(), **provenance}))
+        atomic_write(out / "config.yaml", _yaml({**settings, "versions": versions(), "device": device(), **provenance}))
         write_jsonl(out / "tokens.jsonl.gz", trainer.token_rows)
         # Last, so that a folder with metrics is a finished run.
         write_jsonl(out / "metrics.jsonl", metrics)
@@ -184,15 +182,6 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
         **({"functions_sha256": functions} if functions else {}),
         "rollout": config.rollout.model_dump(),
         "lora": config.model.lora and config.model.lora.model_dump(),
-    }
-
-
-def versions() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "transformers": transformers.__version__,
-        "steer": steer.__version__,
     }
 
 

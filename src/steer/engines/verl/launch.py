@@ -26,7 +26,8 @@ from steer.engines.verl.settings import METRICS_FILE
 from steer.errors import UserError
 from steer.hub import model_file, whole_model
 from steer.io import atomic_directory, atomic_write, fingerprint, read_jsonl, write_jsonl
-from steer.train.command import run_settings, training_data, versions
+from steer.models.provenance import device, versions
+from steer.train.command import run_settings, training_data
 
 # Where `make verl-setup` puts it.
 ENVIRONMENTS = (Path(".venv-verl"), Path(__file__).parents[4] / ".venv-verl")
@@ -89,7 +90,7 @@ def train(args: argparse.Namespace, config: Config) -> None:
     for step in config.saved_steps(args.run, args.seed):
         merge(python, paths.checkpoints, step, out / "models" / f"step{step}")
     provenance = {"started": started.isoformat(timespec="seconds"), "seconds": seconds, "command": line}
-    record = {**settings, "versions": {**versions(), "verl": VERSION}, **provenance}
+    record = {**settings, "versions": {**versions(), "verl": VERSION}, "device": device(), **provenance}
     atomic_write(out / "config.yaml", yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
     write_jsonl(out / "tokens.jsonl.gz", [])
     write_jsonl(out / "metrics.jsonl", metrics)
