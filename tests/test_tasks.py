@@ -32,9 +32,9 @@ def test_every_reference_solution_is_correct_and_most_corrupted_ones_are_not(pro
     assert 0.3 < share < 0.9
 
 
-def test_there_are_ten_families_with_seven_of_mathematics(problems):
+def test_there_are_fourteen_families_of_mathematics_and_four_of_programs(problems):
     kinds = [chosen[0].kind for chosen in problems.values()]
-    assert (kinds.count("math"), kinds.count("code")) == (7, 3)
+    assert (kinds.count("math"), kinds.count("code")) == (14, 4)
     assert all(len(chosen) == 64 for chosen in problems.values())
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "config": ("steer.plan.resolve", "check a configuration and write it out, fully resolved"),
     "data": ("steer.data.command", "write the training and evaluation problems"),
     "warm-start": ("steer.train.warm_start", "train a small base model from scratch on noisy solutions"),
+    "base-model": ("steer.train.base_model", "make the model that runs start from: dequantised, fine-tuned"),
     "train": ("steer.train.command", "train one method with one seed"),
     "generate": ("steer.generate.command", "sample responses of a model to the benchmarks"),
     "grade": ("steer.grade.command", "verify stored responses"),

@@ -61,6 +61,8 @@ TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds]
 EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
 # The benchmark by which the best of a run's kept models is chosen; None: the last model is evaluated.
 SELECT_BY = CONFIG.evaluation.select_by
+# Of `model`, what a base model is made from where it is not trained from scratch.
+MADE_FROM = ("path", "revision", "cold_start", "chat_template")
 KEPT = SELECT_BY or CONFIG.measurement
 KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")} if KEPT else {}
 if CONFIG.evaluation.prune:
@@ -138,9 +140,24 @@ def of_runs(pattern, pairs):
 
 
 def base_model(wildcards):
-    """The folder of the warm start or of a model on this machine; nothing when the model comes from the hub."""
-    path = CONFIG.model.path or f"{RESULTS}/base_model"
-    return [path] if CONFIG.model.path is None or Path(path).is_dir() else []
+    """The folder of the model made here or of one on this machine; nothing when the model comes from the hub."""
+    if CONFIG.model.made:
+        return [f"{RESULTS}/base_model"]
+    return [CONFIG.model.path] if Path(CONFIG.model.path).is_dir() else []
+
+
+def files_of_model(model):
+    """The files on this machine that a base model is made of. The job names one that is missing; a plan needs none."""
+    path, examples = Path(model.path or ""), model.cold_start and model.cold_start.data
+    given = [path, Path(examples or "")]
+    if model.path and path.is_dir():
+        given += sorted(path.glob("*.safetensors"))
+    return [str(file) for file in given if file.is_file()]
+
+
+def base_model_command(model, data):
+    """The command that makes a model from scratch, or of a pretrained one."""
+    return "warm-start" if model.path is None else f"base-model --data {data}"
 
 
 def evaluated_model(wildcards):
@@ -179,7 +196,7 @@ def run_sections(wildcards):
         "reward": {key: value for key, value in SECTIONS["reward"].items() if key != "verifier_workers"},
         "functions": content(tuple(REWARD_FILES)),
         "rollout": SECTIONS["rollout"],
-        "model": [CONFIG.model.path, CONFIG.model.revision, SECTIONS["model"]["lora"]],
+        "model": {key: SECTIONS["model"][key] for key in ("path", "revision", "lora", "chat_template")},
         "threads": CONFIG.threads.train,
         "saved": CONFIG.saved_steps(wildcards.run, int(wildcards.seed)),
         **VERL_SECTIONS,
@@ -196,13 +213,13 @@ def measure_code(wildcards):
 
 
 def measured_path(wildcards):
-    """Path of a measured base model that is not trained here, else None."""
-    main = wildcards.model == "main"
-    return (CONFIG.model if main else CONFIG.measurement.models[wildcards.model]).path
+    """Path of a measured base model that is not made here, else None."""
+    model = CONFIG.model if wildcards.model == "main" else CONFIG.measurement.models[wildcards.model]
+    return None if model.made else model.path
 
 
 def measured_base(wildcards):
-    """The folder of the warm start of a measured model, or nothing when it comes from elsewhere."""
+    """The folder of a measured model that is made here, or nothing when it comes from elsewhere."""
     place = "base_model" if wildcards.model == "main" else f"measured/{wildcards.model}/base_model"
     return [] if measured_path(wildcards) else [f"{RESULTS}/{place}"]
 

@@ -3,15 +3,18 @@
 
 MEASURED = ["main", *CONFIG.measurement.models] if CONFIG.measurement else []
 FURTHER = MEASURED[1:]
+STARTING = ("warm_start", "base_model", "cold_start", "starting")
 
 
 rule measured_base:
     input:
-        code=code("data/tasks", "models", "engines", "verify") + ["src/steer/train/warm_start.py"],
+        code=code("data/tasks", "models", "engines", "verify") + [f"src/steer/train/{name}.py" for name in STARTING],
+        data=f"{RESULTS}/data/train.jsonl",
+        given=lambda wildcards: files_of_model(CONFIG.measurement.models[wildcards.model]),
     output:
         directory(f"{RESULTS}/measured/{{model}}/base_model"),
     log:
-        f"{RESULTS}/logs/measured/{{model}}/warm_start.log",
+        f"{RESULTS}/logs/measured/{{model}}/base_model.log",
     wildcard_constraints:
         model="|".join(map(re.escape, FURTHER)) or "none",
     conda:
@@ -21,10 +24,11 @@ rule measured_base:
         gpu=min(CONFIG.hardware.gpus, 1),
     params:
         config=f"{RESULTS}/config.yaml",
-        settings=lambda wildcards: json.dumps(SECTIONS["measurement"]["models"][wildcards.model]["warm_start"]),
+        settings=lambda wildcards: json.dumps(SECTIONS["measurement"]["models"][wildcards.model]),
+        command=lambda wildcards, input: base_model_command(CONFIG.measurement.models[wildcards.model], input.data),
         benchmarks=BENCHMARKS,
     shell:
-        "steer warm-start --config {params.config} --set model.warm_start={params.settings:q} --out {output}"
+        "steer {params.command} --config {params.config} --set model={params.settings:q} --out {output}"
         " --threads {threads} > {log} 2>&1"
 
 

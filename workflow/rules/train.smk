@@ -1,26 +1,55 @@
-# The base model, and one training run per method and seed.
+# The base model, from scratch or of a pretrained one, and one training run per method and seed.
 
 
-rule warm_start:
-    input:
-        code=code("data/tasks", "models", "engines", "verify") + ["src/steer/train/warm_start.py"],
-    output:
-        directory(f"{RESULTS}/base_model"),
-    log:
-        f"{RESULTS}/logs/warm_start.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/warm_start.tsv"
-    conda:
-        "../../environment.yml"
-    threads: CONFIG.threads.warm_start
-    resources:
-        gpu=min(CONFIG.hardware.gpus, 1),
-    params:
-        config=f"{RESULTS}/config.yaml",
-        warm_start=SECTIONS["model"]["warm_start"],
-        benchmarks=BENCHMARKS,
-    shell:
-        "steer warm-start --config {params.config} --out {output} --threads {threads} > {log} 2>&1"
+if CONFIG.model.path is None:
+
+    rule warm_start:
+        input:
+            code=code("data/tasks", "models", "engines", "verify")
+            + [f"src/steer/train/{name}.py" for name in ("warm_start", "starting")],
+        output:
+            directory(f"{RESULTS}/base_model"),
+        log:
+            f"{RESULTS}/logs/warm_start.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/warm_start.tsv"
+        conda:
+            "../../environment.yml"
+        threads: CONFIG.threads.warm_start
+        resources:
+            gpu=min(CONFIG.hardware.gpus, 1),
+        params:
+            config=f"{RESULTS}/config.yaml",
+            warm_start=SECTIONS["model"]["warm_start"],
+            benchmarks=BENCHMARKS,
+        shell:
+            "steer warm-start --config {params.config} --out {output} --threads {threads} > {log} 2>&1"
+
+else:
+
+    rule base_model:
+        input:
+            # Not the engine and the verifier, by which it is measured: a changed verifier need not make it again.
+            code=code("models") + [f"src/steer/train/{name}.py" for name in ("base_model", "cold_start", "starting")],
+            data=f"{RESULTS}/data/train.jsonl",
+            given=files_of_model(CONFIG.model),
+        output:
+            directory(f"{RESULTS}/base_model"),
+        log:
+            f"{RESULTS}/logs/base_model.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/base_model.tsv"
+        conda:
+            "../../environment.yml"
+        threads: CONFIG.threads.train
+        resources:
+            gpu=min(CONFIG.hardware.gpus, 1),
+        params:
+            config=f"{RESULTS}/config.yaml",
+            model={key: SECTIONS["model"][key] for key in MADE_FROM},
+        shell:
+            "steer base-model --config {params.config} --data {input.data} --out {output} --threads {threads}"
+            " > {log} 2>&1"
 
 
 rule train:

@@ -45,6 +45,19 @@ class WarmStart(Section):
     seed: int = 0
 
 
+class ColdStart(Section):
+    """A short fine-tuning from `model.path` on worked solutions. docs/real-model.md."""
+
+    data: str | None = Field(
+        None, description="JSON lines of problems with solutions; absent: the training problems that have one"
+    )
+    steps: Positive = 40
+    batch: Positive = 16
+    lr: Annotated[float, Field(gt=0)] = 1e-5
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    seed: int = 0
+
+
 class Lora(Section):
     """Low-rank adapters: W + alpha/rank·B·A is trained, W stands still."""
 
@@ -57,7 +70,31 @@ class Lora(Section):
 
 
 class Model(Section):
-    path: str | None = Field(None, description="hub id or folder of the base model; absent: warm start from scratch")
+    path: str | None = Field(
+        None, description="hub id, folder or .gguf file of the base model; absent: warm start from scratch"
+    )
     revision: str | None = None
     warm_start: WarmStart = WarmStart()
+    cold_start: ColdStart | None = Field(
+        None, description="fine-tune `path` on worked solutions first; absent: runs start from `path` itself"
+    )
+    chat_template: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], bool | int | float | str] = Field(
+        default_factory=dict, description="arguments of the chat template, `enable_thinking: false`"
+    )
     lora: Lora | None = Field(None, description="train low-rank adapters; absent: all weights")
+
+    @property
+    def is_gguf(self) -> bool:
+        return self.path is not None and self.path.endswith(".gguf")
+
+    @property
+    def made(self) -> bool:
+        """Whether a job makes the model that runs start from, in results/<name>/base_model: from scratch, of a .gguf
+        file, or by a cold start. Else they start from `path` itself."""
+        return self.path is None or self.is_gguf or self.cold_start is not None
+
+    @model_validator(mode="after")
+    def _starts_from_something(self) -> "Model":
+        if self.cold_start is not None and self.path is None:
+            raise ValueError("cold_start fine-tunes a pretrained model; name one in `model.path` or take it out")
+        return self

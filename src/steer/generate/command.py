@@ -65,7 +65,8 @@ def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, 
 
     torch.set_num_threads(args.threads)
     revision = config.model.revision if args.model == config.model.path else None
-    tokenizer, (architecture, generation) = load_tokenizer(args.model, revision), load_settings(args.model, revision)
+    tokenizer = load_tokenizer(args.model, revision, config.model.chat_template)
+    architecture, generation = load_settings(args.model, revision)
     evaluation = config.evaluation
     positions = architecture.max_position_embeddings
     room = positions - evaluation.max_response_tokens
@@ -105,6 +106,7 @@ def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, 
                 "benchmark": name,
                 "stop": stop,
                 "rollout": config.rollout.model_dump(),
+                "chat_template": config.model.chat_template,
                 # Sums are rounded by how they are split.
                 "threads": args.threads,
             }

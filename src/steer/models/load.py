@@ -1,6 +1,9 @@
 """Models and tokenizers: from a folder, from the hub, or new. The only place that knows transformers' classes."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -41,8 +44,11 @@ def new_model(architecture: Architecture, tokenizer: PreTrainedTokenizerBase, se
         return Qwen2ForCausalLM(config)
 
 
-def load_tokenizer(path: str, revision: str | None = None) -> PreTrainedTokenizerBase:
-    """The tokenizer of a folder or hub id, padding on the left. `UserError` where there is none."""
+def load_tokenizer(
+    path: str, revision: str | None = None, arguments: Mapping[str, Any] | None = None
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of a folder or hub id, padding on the left; `arguments`: of its chat template. `UserError` where
+    there is none."""
     wanted = "tokenizer.json, tokenizer.model or vocab.json"
     _check(path, revision, wanted, "tokenizer.json", "tokenizer.model", "vocab.json")
     try:
@@ -54,6 +60,18 @@ def load_tokenizer(path: str, revision: str | None = None) -> PreTrainedTokenize
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    return with_arguments(tokenizer, arguments or {})
+
+
+def with_arguments(tokenizer: PreTrainedTokenizerBase, arguments: Mapping[str, Any]) -> PreTrainedTokenizerBase:
+    """The tokenizer with these values set at the head of its chat template.
+
+    They stay with the tokenizer that is saved: who serves a trained model renders prompts as its training did.
+    """
+    head = "".join(f"{{% set {name} = {json.dumps(value)} %}}" for name, value in sorted(arguments.items()))
+    template = tokenizer.chat_template
+    if head and isinstance(template, str) and not template.startswith(head):
+        tokenizer.chat_template = head + template
     return tokenizer
 
 
@@ -121,6 +139,8 @@ def _check(path: str, revision: str | None, wanted: str, *names: str) -> None:
     if folder.is_dir():
         if not any((folder / name).is_file() for name in names):
             raise UserError(f"{path}: the model folder holds no {wanted}; save the model with its tokenizer")
+    elif path.endswith(".gguf"):
+        raise UserError(f"{path}: a .gguf file is no model folder; make one of it with `steer base-model`")
     elif folder.is_absolute() or path.startswith(".") or path.count("/") != 1:
         raise UserError(f"{path}: no such model folder")
     else:

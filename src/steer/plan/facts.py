@@ -1,7 +1,7 @@
 """What is known of a model without loading it: its shape, from a folder, the table below, or the hub.
 
-Light: nothing here imports torch or transformers. The table holds the models of `configs/paper`, from their
-published config.json files, so that planning and dry runs need no network.
+Light: nothing here imports torch or transformers. The table holds the models of `configs/paper` and
+`configs/smollm2.yaml`, from their published config.json files, so that planning and dry runs need no network.
 """
 
 import json
@@ -17,6 +17,17 @@ from steer.hub import model_file
 FAMILIES = ("qwen2", "llama")
 # The tokenizer of models trained from scratch: 256 bytes, padding, end of sequence, four strings.
 CHARACTERS = 262
+
+# transformers' name of a number → its name in a .gguf file, without the family in front.
+GGUF_KEYS = {
+    "hidden_size": "embedding_length",
+    "num_hidden_layers": "block_count",
+    "num_attention_heads": "attention.head_count",
+    "num_key_value_heads": "attention.head_count_kv",
+    "intermediate_size": "feed_forward_length",
+    "max_position_embeddings": "context_length",
+    "head_dim": "attention.key_length",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ def _qwen(hidden: int, layers: int, heads: int, kv: int, intermediate: int, posi
     return Facts("qwen2", hidden, layers, heads, kv, intermediate, vocabulary, positions, tied, hidden // heads)
 
 
+SMOLLM2 = Facts("llama", 576, 30, 9, 3, 1536, 49_152, 8192, True, 64)
 KNOWN = {
     "Qwen/Qwen2.5-Math-7B": _qwen(3584, 28, 28, 4, 18_944, 4096, False),
     "Qwen/Qwen2.5-Math-1.5B": _qwen(1536, 28, 12, 2, 8960, 4096, True),
@@ -70,6 +82,8 @@ KNOWN = {
     "Qwen/Qwen2.5-Coder-3B": _qwen(2048, 36, 16, 2, 11_008, 32_768, True),
     "Qwen/Qwen2.5-Coder-7B": _qwen(3584, 28, 28, 4, 18_944, 32_768, False),
     "Qwen/Qwen2.5-Coder-14B": _qwen(5120, 48, 40, 8, 13_824, 32_768, False),
+    "SmolLM2-135M-Instruct.Q4_1.gguf": SMOLLM2,
+    "HuggingFaceTB/SmolLM2-135M-Instruct": SMOLLM2,
     "meta-llama/Llama-3.2-3B-Instruct": Facts("llama", 3072, 28, 24, 8, 8192, 128_256, 131_072, True, 128),
 }
 
@@ -81,6 +95,8 @@ def facts_of(config: Config) -> Facts:
         a = config.model.warm_start.architecture
         shape = (a.hidden_size, a.layers, a.heads, a.kv_heads, a.intermediate_size, CHARACTERS, a.max_positions)
         return Facts("qwen2", *shape, tied=True, head_size=a.hidden_size // a.heads)
+    if config.model.is_gguf:
+        return from_gguf(Path(path))
     if Path(path).is_dir():
         return from_json(Path(path) / "config.json")
     if path in KNOWN:
@@ -89,6 +105,28 @@ def facts_of(config: Config) -> Facts:
     if path.count("/") != 1:
         raise UserError(f"model.path {path!r}: neither a folder nor a hub id (owner/name){near}")
     return from_json(model_file(path, "config.json", revision, near))
+
+
+def from_gguf(path: Path) -> Facts:
+    """The shape in the header of a .gguf file."""
+    if path.name in KNOWN:
+        return KNOWN[path.name]
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; correct `model.path`")
+    from gguf import GGUFReader
+
+    try:
+        reader = GGUFReader(path)
+        fields = reader.fields
+        family = fields["general.architecture"].contents()
+        values = {key.removeprefix(f"{family}."): field for key, field in fields.items()}
+        told = {name: values[key].contents() for name, key in GGUF_KEYS.items() if key in values}
+    except (ValueError, KeyError, IndexError) as error:
+        raise UserError(f"{path}: not a whole GGUF file ({error}); download it again") from None
+    told |= {"model_type": family, "vocab_size": len(values["tokenizer.ggml.tokens"].data)}
+    # A file without a head of its own shares the embedding's weights.
+    told["tie_word_embeddings"] = all(tensor.name != "output.weight" for tensor in reader.tensors)
+    return _from_values(told, path)
 
 
 def from_json(path: Path) -> Facts:

@@ -15,15 +15,17 @@ def jobs(config: Config) -> dict[str, int]:
     evaluated = len(config.evaluation.also) + len(config.runs) * seeds
     measured = config.measurement
     further = measured.models.values() if measured else []
-    from_scratch = config.model.path is None and (config.methods or "base" in config.evaluation.also)
+    started = config.model.made and (config.methods or "base" in config.evaluation.also)
+    from_scratch = config.model.path is None
     counts = {
         "data": 1,
-        "warm_start": 1 if from_scratch else 0,
+        "warm_start": 1 if started and from_scratch else 0,
+        "base_model": 1 if started and not from_scratch else 0,
         "train": trained,
         "baselines": len(config.external) * seeds,
         "validate": sum(len(config.kept_steps(run)) for run in config.methods) * seeds if chosen else 0,
         "select": trained if chosen else 0,
-        "measured_base": sum(model.path is None for model in further),
+        "measured_base": sum(model.made for model in further),
         "measured_train": len(further),
         "measure": 1 + len(further) if measured else 0,
         "generate": evaluated,

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     settings = run_settings(config, args.run, args.seed)
     problems = training_data(args, config)
     revision = config.model.revision if args.model == config.model.path else None
-    tokenizer = load_tokenizer(args.model, revision)
+    tokenizer = load_tokenizer(args.model, revision, config.model.chat_template)
     training, saved = config.training_for(args.run), config.saved_steps(args.run, args.seed)
     problems = short_prompts(args.data, problems, tokenizer, training.max_prompt_tokens)
     checkpoints = Checkpoints(
@@ -182,6 +182,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
         **({"functions_sha256": functions} if functions else {}),
         "rollout": config.rollout.model_dump(),
         "lora": config.model.lora and config.model.lora.model_dump(),
+        "chat_template": config.model.chat_template,
     }
 
 
@@ -198,8 +199,9 @@ def _fingerprint(settings: dict, args: argparse.Namespace, revision: str | None)
 def _inputs(args: argparse.Namespace) -> list[Path]:
     package = Path(__file__).parents[1]
     sources = [path for name in SOURCES for path in (package / name).rglob("*.py")]
-    # Weights, tokenizer with its chat template, end tokens; not how long a warm start took.
-    model = [path for path in Path(args.model).glob("*") if path.is_file() and path.name != "warm_start.json"]
+    # Weights, tokenizer with its chat template, end tokens; not how long it took to make them.
+    told = ("warm_start.json", "base_model.json")
+    model = [path for path in Path(args.model).glob("*") if path.is_file() and path.name not in told]
     return [*sources, Path(args.data), *model]
 
 

@@ -6,7 +6,6 @@ above 0. It measures both on training questions and writes them to `warm_start.j
 
 import argparse
 import json
-import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -23,19 +22,16 @@ from tqdm import tqdm
 
 from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import WarmStart
-from steer.data.problem import Problem
 from steer.data.tasks import make_problems, training_families
 from steer.data.tasks.noise import noisy_solution
-from steer.engines.local import LocalEngine
-from steer.engines.sampling import Sampling
 from steer.errors import UserError
 from steer.io import atomic_directory, write_json
 from steer.models.devices import take_device
 from steer.models.forward import Sequences
 from steer.models.load import new_model
 from steer.models.statistics import shared_statistics
-from steer.models.tokenizer import character_tokenizer, render_prompt
-from steer.verify.responses import Verifier
+from steer.models.tokenizer import character_tokenizer
+from steer.train.starting import course, encode, measure, tail_mean
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +55,8 @@ def run(args: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     summary = {"steps": settings.steps, "loss": loss, "seconds": round(seconds, 1)}
     length = config.training.max_response_tokens if config.training else config.evaluation.max_response_tokens
-    summary |= measure(model, tokenizer, families, length, settings.seed)
+    problems = [p for name in families for p in islice(make_problems(name, "train", settings.seed + 1), 32)]
+    summary |= measure(model, tokenizer, problems, 4, length, settings.seed)
     with atomic_directory(args.out) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -79,12 +76,7 @@ def train(model, tokenizer, families: list[str], settings: WarmStart, shares: in
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True
     )
-    warm = max(1, settings.steps // 20)
-
-    def scale(step: int) -> float:
-        return min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / settings.steps)))
-
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, course(settings.steps))
     losses = []
     upcoming.send(None)
     for _ in tqdm(range(settings.steps), desc="warm start", mininterval=2):
@@ -94,8 +86,7 @@ def train(model, tokenizer, families: list[str], settings: WarmStart, shares: in
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         scheduler.step()
-    tail = losses[-max(1, len(losses) // 10) :]
-    return round(sum(tail) / len(tail), 4)
+    return tail_mean(losses)
 
 
 def _batches(tokenizer, families: list[str], settings: WarmStart) -> Iterator[Sequences]:
@@ -182,36 +173,3 @@ def _forked(answer: Callable[[Any], Any], others: list[Connection]) -> Connectio
     context.Process(target=serve, daemon=True).start()
     theirs.close()
     return ours
-
-
-def encode(tokenizer, problems: list[Problem], solutions: list[str]) -> Sequences:
-    """Prompts as the chat template renders them, solutions with an end-of-sequence token."""
-    texts = [*(render_prompt(tokenizer, p.prompt) for p in problems), *solutions]
-    ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    prompts, responses = ids[: len(problems)], [[*row, tokenizer.eos_token_id] for row in ids[len(problems) :]]
-    return Sequences.from_lists(prompts, responses, tokenizer.pad_token_id)
-
-
-def measure(model, tokenizer, families: list[str], max_tokens: int, seed: int) -> dict:
-    """Sampled accuracy, pass@4 and mean token entropy on training questions, over all families and for each."""
-    problems = [p for name in families for p in islice(make_problems(name, "train", seed + 1), 32)]
-    prompts = [tokenizer.encode(render_prompt(tokenizer, p.prompt), add_special_tokens=False) for p in problems]
-    generator = torch.Generator().manual_seed(seed)
-    engine = LocalEngine(model, tokenizer)
-    completions = engine.generate(prompts, Sampling(samples=4, max_tokens=max_tokens), generator)
-    flat = [(i, completion) for i, group in enumerate(completions) for completion in group]
-    with Verifier() as verifier:
-        texts = [tokenizer.decode(c.tokens, skip_special_tokens=True) for _, c in flat]
-        verdicts = verifier.verify([problems[i] for i, _ in flat], texts)
-    responses = [c.tokens for _, c in flat]
-    sequences = Sequences.from_lists([prompts[i] for i, _ in flat], responses, tokenizer.pad_token_id).to(model.device)
-    with torch.no_grad():
-        entropy = shared_statistics(model, sequences, temperature=1.0).entropy[sequences.mask].mean().item()
-    correct = torch.tensor([v.verdict == "correct" for v in verdicts]).view(len(problems), 4).double()
-    by_family = correct.mean(1).view(len(families), -1).mean(1).tolist()
-    return {
-        "accuracy": round(correct.mean().item(), 4),
-        "pass@4": round(correct.amax(1).mean().item(), 4),
-        "entropy": round(entropy, 4),
-        "accuracy_by_family": {name: round(a, 3) for name, a in zip(families, by_family, strict=True)},
-    }

@@ -83,7 +83,7 @@ def _measure_step(
     known = [config.model, *chosen.models.values()]
     revision = next((model.revision for model in known if model.path == folder), None)
     model = load_model(folder, revision).to(device)
-    tokenizer = load_tokenizer(folder, revision)
+    tokenizer = load_tokenizer(folder, revision, config.model.chat_template)
     measurer = Measurer(
         model=model,
         tokenizer=tokenizer,

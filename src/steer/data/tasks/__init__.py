@@ -1,4 +1,7 @@
-"""The ten synthetic families as problems, split so that no evaluation question is ever a training question."""
+"""The synthetic families as problems, ten in symbols and eight in words.
+
+They are split so that no evaluation question is ever a training question.
+"""
 
 import zlib
 from collections.abc import Iterator
@@ -7,11 +10,12 @@ from typing import Literal
 
 from steer.configs.load import nearest
 from steer.data.problem import Problem
-from steer.data.tasks import mathematics, programs
+from steer.data.tasks import mathematics, programs, words
 from steer.errors import UserError
 
-FAMILIES = {**mathematics.FAMILIES, **programs.FAMILIES}
-KIND = {name: "math" for name in mathematics.FAMILIES} | {name: "code" for name in programs.FAMILIES}
+# In symbols, for models trained from scratch; the families in words are for pretrained ones.
+SYMBOLIC = {**mathematics.FAMILIES, **programs.FAMILIES}
+FAMILIES = {**SYMBOLIC, **words.FAMILIES}
 
 # One question in eight belongs to the evaluation set, by a checksum of its text: the split needs no bookkeeping.
 _EVALUATION_SHARE = 8
@@ -41,8 +45,8 @@ def distinct_problems(family: str, split: Literal["train", "evaluation"], seed: 
 
 
 def training_families(benchmarks: list[str]) -> list[str]:
-    """The families to learn from: those evaluated, or all of them when the evaluation is on real benchmarks."""
-    return [name for name in benchmarks if name in FAMILIES] or list(FAMILIES)
+    """The families to learn from: those evaluated, or those in symbols when the evaluation is on real benchmarks."""
+    return [name for name in benchmarks if name in FAMILIES] or list(SYMBOLIC)
 
 
 def _problem(family: str, exercise: mathematics.Exercise | programs.ProgramExercise, name: str) -> Problem:
@@ -50,7 +54,6 @@ def _problem(family: str, exercise: mathematics.Exercise | programs.ProgramExerc
         cases = [{"args": [x], "expected": y} for x, y in exercise.cases]
         tests = {"kind": "function", "entry_point": "f", "cases": cases}
         return Problem(name, family, "code", exercise.question, tests=tests, solution=exercise.program)
-    solution = f"{exercise.working};\\boxed{{{exercise.answer}}}"
     return Problem(
         name,
         family,
@@ -58,5 +61,5 @@ def _problem(family: str, exercise: mathematics.Exercise | programs.ProgramExerc
         exercise.question,
         gold=exercise.answer,
         answer_type=exercise.answer_type,
-        solution=solution,
+        solution=exercise.solution,
     )

@@ -19,6 +19,10 @@ class Exercise:
     answer: str
     answer_type: str
 
+    @property
+    def solution(self) -> str:
+        return f"{self.working};\\boxed{{{self.answer}}}"
+
 
 def sums(rng: Random) -> Exercise:
     """Two two-digit numbers, added column by column. Integer."""

@@ -59,6 +59,7 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "data.seed": seed,
         # As `steer.models.tokenizer.render_prompt` has it; templates that do not know the name pass it over.
         "+data.apply_chat_template_kwargs.date_string": f"{PROMPT_DATE:%d %b %Y}",
+        **{f"+data.apply_chat_template_kwargs.{key}": value for key, value in config.model.chat_template.items()},
         "actor_rollout_ref.model.path": paths.model,
         "actor_rollout_ref.model.enable_gradient_checkpointing": training.gradient_checkpointing,
         f"+{actor}.fsdp_config.mixed_precision": {
@@ -198,7 +199,8 @@ def planned_command(config: Config, source: str, run: str, seed: int) -> list[st
     """
     method = carried_method(config, source, run)
     results = Path("results", config.name).absolute()
-    model = model_of(config.model.path or str(results / "base_model"), config.model.revision)
+    base = (str(results / "base_model"),) if config.model.made else (config.model.path, config.model.revision)
+    model = model_of(*base)
     paths = paths_in(results / "checkpoints" / run / f"seed{seed}", model)
     size = config.data.train_size or config.training.prompts
     return command("python", verl_settings(config, run, seed, method, paths, size))
