@@ -44,9 +44,13 @@ def test_every_shell_line_of_a_rule_is_one_steer_command():
 def test_every_rule_that_takes_a_device_asks_for_one():
     """Else two jobs that run side by side wait for one GPU, or a cluster sends them where none is."""
     text = "".join(path.read_text() for path in sorted(Path("workflow/rules").glob("*.smk")))
-    rules = dict(re.findall(r"^rule (\w+):\n(.*?)(?=^\w|\Z)", text, re.M | re.S))
-    taking = {n for n, body in rules.items() if re.search(r"steer (train|warm-start|generate|validate|measure) ", body)}
-    assert taking == {"train", "warm_start", "generate", "validate", "measure", "measured_base"}
+    rules = dict(re.findall(r"^ *rule (\w+):\n(.*?)(?=^\w|^ *rule|\Z)", text, re.M | re.S))
+    taking = {
+        n
+        for n, body in rules.items()
+        if re.search(r"steer (train|warm-start|base-model|generate|validate|measure) ", body)
+    }
+    assert taking == {"train", "warm_start", "base_model", "generate", "validate", "measure", "measured_base"}
     assert all("gpu=" in rules[name] for name in taking)
     slurm = yaml.safe_load(Path("workflow/profiles/slurm/config.yaml").read_text())["set-resources"]
     sent = {name for name, resources in slurm.items() if resources.get("slurm_partition") == "gpu"}

@@ -155,11 +155,6 @@ def files_of_model(model):
     return [str(file) for file in given if file.is_file()]
 
 
-def base_model_command(model, data):
-    """The command that makes a model from scratch, or of a pretrained one."""
-    return "warm-start" if model.path is None else f"base-model --data {data}"
-
-
 def evaluated_model(wildcards):
     """What `steer generate` needs of the run: its model folder, the base model, or nothing for the oracle."""
     if wildcards.run == "oracle":

@@ -25,11 +25,10 @@ rule measured_base:
     params:
         config=f"{RESULTS}/config.yaml",
         settings=lambda wildcards: json.dumps(SECTIONS["measurement"]["models"][wildcards.model]),
-        command=lambda wildcards, input: base_model_command(CONFIG.measurement.models[wildcards.model], input.data),
         benchmarks=BENCHMARKS,
     shell:
-        "steer {params.command} --config {params.config} --set model={params.settings:q} --out {output}"
-        " --threads {threads} > {log} 2>&1"
+        "steer base-model --config {params.config} --set model={params.settings:q} --data {input.data}"
+        " --out {output} --threads {threads} > {log} 2>&1"
 
 
 use rule train as measured_train with:

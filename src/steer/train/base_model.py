@@ -1,5 +1,6 @@
 """`steer base-model`: the model that every run starts from, made of `model.path`: dequantised where that is a .gguf
-file, then fine-tuned on worked solutions where the configuration has a `cold_start`.
+file, then fine-tuned on worked solutions where the configuration has a `cold_start`. Without a path it is trained from
+scratch, as by `steer warm-start`.
 
 What it leaves is measured on training questions and written to `base_model.json` beside the weights.
 """
@@ -20,11 +21,12 @@ from steer.io import atomic_directory, read_jsonl, write_json
 from steer.models.devices import take_device
 from steer.models.gguf import dequantised
 from steer.models.load import load_model, load_tokenizer, with_arguments
+from steer.train import warm_start
 from steer.train.cold_start import fine_tune
 from steer.train.starting import measure
 
 # Of the measurement: questions, and samples of each.
-QUESTIONS, SAMPLES = 64, 8
+QUESTIONS, SAMPLES = 32, 8
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     config = config_from(args)
     path, settings = config.model.path, config.model.cold_start
     if path is None:
-        raise UserError(f"{args.config}: `model.path` names no model; `steer warm-start` trains one from scratch")
+        return warm_start.run(args)
     torch.set_num_threads(args.threads)
     problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
     examples = worked_examples(config, args.data, problems) if settings else []
