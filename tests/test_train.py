@@ -198,4 +198,5 @@ def test_a_response_without_a_teacher_keeps_its_advantage_in_every_update_of_a_s
 
     monkeypatch.setattr(Method, "prepare", noted)
     updated(model, untaught, "rlrt", updates=2)
-    assert shaped == [0, 0]
+    assert len(shaped) >= 2
+    assert set(shaped) == {0}

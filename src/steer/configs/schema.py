@@ -55,6 +55,9 @@ class Training(Section):
     shared_prompts: bool = Field(True, description="a prompt enters a forward pass once for all its responses")
     micro_batch: Positive | None = Field(None, description="sequences per forward pass; absent: the update batch")
     micro_batch_tokens: Positive | None = Field(None, description="tokens per forward pass at most, padding included")
+    skip_idle: bool = Field(
+        True, description="responses that can change no gradient (advantage 0, no penalty) do not enter the update"
+    )
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the computation; weights are kept in fp32")
     gradient_checkpointing: bool = Field(False, description="compute activations twice instead of keeping them")
     processes: Positive = Field(1, description="processes (devices) of one run, which shard its model")

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from steer.methods import estimators
 from steer.methods.penalty import Penalty
+from steer.methods.reading import Reads, most
 from steer.methods.tokens import Context, Tokens, masked_mean
 
 REQUIRED = ("logprob", "old_logprob", "entropy", "old_entropy", "advantage", "mask")
@@ -87,6 +88,30 @@ class Method:
     def weighs_micro_batches(self) -> bool:
         """Whether each micro-batch has weights of its own, so that those of `prepare` are not the ones used."""
         return self.settings["weight"].get("scope") == "micro_batch"
+
+    @property
+    def reads(self) -> Reads:
+        """What `prepare` reads of the current policy's statistics, by which all else follows from the policy that
+        sampled."""
+        return most([self.shaping, self.weight, self.penalty])
+
+    def idle(self, tokens: Tokens) -> Tensor:
+        """(S,) bool: responses that change no gradient and no other token's loss. Whatever the current policy thinks of
+        them, the update does without.
+
+        All of a response's A′ are 0 and no penalty is added on it; or none of its tokens is valid. `tokens`: the update
+        batch at the policy that sampled, in place of the current one.
+        """
+        unjudged = ~tokens.valid.any(1)
+        if self.weighs_micro_batches:
+            return torch.zeros_like(unjudged)
+        if self.reads == "everything":
+            return unjudged
+        prepared = self.prepare(tokens)
+        acts = prepared.advantage != 0
+        if prepared.penalty is not None:
+            acts |= prepared.penalty.scale != 0
+        return ~(acts & tokens.valid).any(1)
 
     def advantages(self, rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
         """(S,) rewards, group ids and lengths in tokens → (S,) advantages. A NaN reward (unverifiable) gives 0."""

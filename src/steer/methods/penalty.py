@@ -39,9 +39,15 @@ def none(tokens: Tokens, context: Context) -> Penalty | None:
     return None
 
 
+none.reads = "nothing"
+
+
 def entropy(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1e-3) -> Penalty:
     """-c·mean_m(H), the gradient flows through H. Entropy regularisation; the STEER paper's c is not known."""
     return Penalty(torch.full_like(tokens.entropy, -coefficient), lambda batch: batch.entropy)
+
+
+entropy.reads = "nothing"
 
 
 def adaptive_entropy(
@@ -77,6 +83,7 @@ def _adapt(
     return {"coefficient": min(max(memory.get("coefficient", start) + step, 0.0), maximum)}
 
 
+adaptive_entropy.reads = "nothing"
 adaptive_entropy.after_step = _adapt
 
 
@@ -188,3 +195,6 @@ def lp_reg(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, 
         return (difference.exp() - difference - 1).clamp(max=LARGEST_DIVERGENCE)
 
     return Penalty(coefficient * chosen.to(tokens.logprob.dtype), divergence)
+
+
+lp_reg.reads = "advantage"

@@ -23,6 +23,9 @@ def none(tokens: Tokens, context: Context) -> Tensor:
     return tokens.advantage
 
 
+none.reads = "nothing"
+
+
 def perplexity(
     tokens: Tokens,
     context: Context,
@@ -61,6 +64,7 @@ def perplexity(
 
 
 perplexity.ordered = (("low", "high"),)
+perplexity.reads = "nothing"
 
 
 def position(
@@ -103,11 +107,15 @@ def _watch_for_plateau(
 
 position.after_step = _watch_for_plateau
 position.ordered = (("start", "stop"),)
+position.reads = "nothing"
 
 
 def entropy_advantage(tokens: Tokens, context: Context, *, alpha: NonNegative = 0.4, kappa: Positive = 2.0) -> Tensor:
     """A′ = A + min(α·H, |A|/κ), H detached. Entropy-aware advantage, arXiv 2506.14758; κ > 1 keeps A's sign."""
     return tokens.advantage + torch.minimum(alpha * tokens.entropy, tokens.advantage.abs() / kappa)
+
+
+entropy_advantage.reads = "advantage"
 
 
 def reweighting(tokens: Tokens, context: Context, *, alpha: Share = 0.2) -> Tensor:
@@ -116,6 +124,9 @@ def reweighting(tokens: Tokens, context: Context, *, alpha: Share = 0.2) -> Tens
     π_old is the sampling policy's probability of the token, as in the released code, where α is 0.2 for logic puzzles.
     """
     return tokens.advantage * (alpha * tokens.old_logprob.exp() + 1 - alpha)
+
+
+reweighting.reads = "nothing"
 
 
 def rlrt(tokens: Tokens, context: Context, *, mix: Share = 0.5, epsilon: Share = 1.0) -> Tensor:
@@ -130,6 +141,9 @@ def rlrt(tokens: Tokens, context: Context, *, mix: Share = 0.5, epsilon: Share =
     """
     surplus = (tokens.old_logprob - tokens.teacher_logprob).exp().clamp(1 - epsilon, 1 + epsilon)
     return tokens.advantage * torch.where(tokens.advantage > 0, 1 - mix + mix * surplus, torch.ones_like(surplus))
+
+
+rlrt.reads = "nothing"
 
 
 def gtpo(
@@ -163,6 +177,9 @@ def gtpo(
     mean = tokens.old_entropy.masked_fill(~valid, 0.0).sum(1, keepdim=True) / lengths.clamp(min=1)
     shaped = delta * (tokens.advantage - coefficient * mean) / (ahead | behind).sum(1, keepdim=True).clamp(min=1)
     return torch.where(mean <= threshold, shaped, 0.0)
+
+
+gtpo.reads = "nothing"
 
 
 def _conflicts(token: Tensor, place: Tensor, groups: Tensor, sign: Tensor, valid: Tensor) -> Tensor:

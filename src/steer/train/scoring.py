@@ -85,3 +85,17 @@ def placed(values: list[tuple[MicroBatch, Tensor]], mask: Tensor) -> Tensor:
             whole[part.index, : rows.shape[1]] = rows.detach()
     # A row is one process' alone: the sum is that process' value.
     return summed(whole.masked_fill_(~mask, 0.0))
+
+
+def placed_over(below: TokenStatistics, index: Tensor, found: TokenStatistics) -> TokenStatistics:
+    """`below` (S, T) with `found` (s, t) in its rows `index`."""
+
+    def replaced(name: str) -> Tensor | None:
+        under, over = getattr(below, name), getattr(found, name)
+        if under is None or over is None:
+            return None
+        under = under.to(over.dtype, copy=True)
+        under[index, : over.shape[1]] = over.detach()
+        return under
+
+    return TokenStatistics(*(replaced(name) for name in ("logprob", "entropy", *OPTIONAL)))

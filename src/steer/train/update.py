@@ -1,6 +1,6 @@
 """The optimizer updates of one step: each on an equal share of the groups, in micro-batches that change nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from steer.methods import Method, Tokens
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
 from steer.train.parallel import summed
-from steer.train.scoring import micro_batches, passed, placed, scored, together
+from steer.train.scoring import MicroBatch, micro_batches, passed, placed, placed_over, scored, together
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Batch:
         extra = {name: getattr(self, name) for name in ("teacher", "correction")}
         extra = {k: None if v is None else v[index, :width] for k, v in extra.items()}
         return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index], **extra)
+
+    def unmoved(self, needs: frozenset[str]) -> TokenStatistics:
+        """The statistics of the policy that sampled for the current one's; 0 for what has no value there."""
+        blank = torch.zeros_like(self.old.logprob)
+        return TokenStatistics(self.old.logprob, self.old.entropy, **dict.fromkeys(needs & set(OPTIONAL), blank))
 
     def tokens(self, current: TokenStatistics) -> Tokens:
         """The batch as methods see it, with the current policy's statistics."""
@@ -104,25 +109,33 @@ def _update(
     # The proxy is a statistic of the policy that sampled; it came with `batch.old`.
     # `reduction`: for the tabular estimate, which is logged whatever the method.
     needs = method.needs - {"proxy_logprob"} | {"reduction"}
-    sequences, mask = batch.sequences, batch.sequences.mask
-    parts, rows = micro_batches(sequences, training, model), training.micro_batch or len(batch.judged)
+    mask, valid, sampled = batch.sequences.mask, batch.valid, batch.unmoved(needs)
+    enters = _entering(method, batch.tokens(sampled), training)
+    sequences = batch.sequences.rows(enters)
+    parts = [replace(part, index=enters[part.index]) for part in micro_batches(sequences, training, model)]
+    rows = training.micro_batch or len(enters)
+
+    def passed_through(part: MicroBatch) -> TokenStatistics:
+        return passed(model, batch.sequences.rows(part.index), training, needs, rows)
+
     ready = {}
-    if len(parts) == 1:
+    if method.reads == "nothing":
+        whole = sampled
+    elif len(parts) == 1:
         # One forward pass serves the batch statistics and the gradient.
-        ready[0] = passed(model, sequences.rows(parts[0].index), training, needs, rows)
-        whole = together([(parts[0], ready[0])], mask)
+        ready[0] = passed_through(parts[0])
+        whole = placed_over(sampled, enters, together([(parts[0], ready[0])], mask).map(lambda found: found[enters]))
     else:
         # Batch statistics need the current policy's log-probabilities of the whole update batch first.
-        whole = scored(model, sequences, training, needs)
+        whole = placed_over(sampled, enters, scored(model, sequences, training, needs))
     prepared = method.prepare(batch.tokens(whole), generator)
     optimizer.zero_grad()
     totals = torch.zeros(3, dtype=torch.float64, device="cpu")
-    valid = batch.valid
     count = int(valid.sum())
-    weights, ratios = [], []
+    weights, ratios, seen = [], [], []
     for i, part in enumerate(parts):
-        chosen = batch.rows(part.index)
-        tokens = chosen.tokens(ready[i] if i in ready else passed(model, chosen.sequences, training, needs, rows))
+        chosen, current = batch.rows(part.index), ready.pop(i) if i in ready else passed_through(part)
+        tokens = chosen.tokens(current)
         output = method.loss(tokens, prepared.rows((part.index, slice(tokens.mask.shape[1]))), generator)
         (output.loss if part.counts else 0.0 * output.loss).backward()
         if part.counts:
@@ -131,6 +144,7 @@ def _update(
             totals += torch.tensor([output.metrics["loss"], low, high], dtype=torch.float64, device="cpu")
         weights.append((part, output.weight))
         ratios.append((part, tokens.ratio))
+        seen.append((part, current.map(Tensor.detach)))
     norm = _whole(torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip))
     if not norm.isfinite():
         raise FloatingPointError(f"method {method.name}: the gradient's norm is {norm.item()}")
@@ -138,12 +152,25 @@ def _update(
     # The rollout engine has their memory next.
     optimizer.zero_grad()
     sums = zip(("loss", "clip_fraction_low", "clip_fraction_high"), summed(totals).tolist(), strict=True)
-    used = placed(weights, mask)
+    entered = torch.zeros_like(batch.judged).index_fill_(0, enters, True)[:, None]
+    used = torch.where(entered, placed(weights, mask), prepared.weight)
     effect = prepared.metrics
-    if method.weighs_micro_batches:
+    if method.reads == "nothing" or method.weighs_micro_batches:
+        # Known only now: what the current policy thinks, or what each micro-batch weighed.
+        whole = placed_over(sampled, enters, together(seen, mask).map(lambda found: found[enters]))
         effect = effect | method.effect(batch.tokens(whole).with_(advantage=prepared.advantage), used)
     metrics = {**effect, **dict(sums), "gradient_norm": norm.item()}
-    return UpdateRecord(metrics, used[valid], placed(ratios, mask)[valid])
+    return UpdateRecord(metrics, used[valid], placed(ratios, mask)[valid & entered])
+
+
+def _entering(method: Method, tokens: Tokens, training: Training) -> Tensor:
+    """Index of the responses that pass through the model: those that can change the gradient, and at least one, since
+    the optimizer moves on a gradient of 0 too. `tokens`: the batch at the policy that sampled."""
+    if not training.skip_idle:
+        return torch.arange(len(tokens.mask), device=tokens.mask.device)
+    acting = (~method.idle(tokens)).nonzero().squeeze(1)
+    # A judged one, as every update has.
+    return acting if len(acting) else tokens.valid.any(1).nonzero()[0]
 
 
 def _whole(value: Tensor) -> Tensor:

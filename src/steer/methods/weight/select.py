@@ -18,6 +18,9 @@ def none(tokens: Tokens, context: Context) -> Tensor:
     return torch.ones_like(tokens.logprob)
 
 
+none.reads = "nothing"
+
+
 def fork(tokens: Tokens, context: Context, *, share: Share = 0.2) -> Tensor:
     """λ = 1 on the max(1, int(ρ·N)) tokens of highest entropy in the update batch, else 0.
 
@@ -51,6 +54,9 @@ def stare(
     return weight
 
 
+stare.reads = "advantage"
+
+
 def opefo(tokens: Tokens, context: Context) -> Tensor:
     """λ = 1 + κ where Δ > 0, 1 - κ where Δ < 0, 1 where Δ = 0; κ = (M - P)/(M + P), 0 if both are 0.
 
@@ -62,6 +68,9 @@ def opefo(tokens: Tokens, context: Context) -> Tensor:
     total = rise + fall
     balance = torch.where(total > 0, (fall - rise) / total.where(total > 0, 1.0), 0.0)
     return 1 + balance * change.sign()
+
+
+opefo.reads = "advantage"
 
 
 def quadrant(
@@ -76,3 +85,6 @@ def quadrant(
     The quadrants of arXiv 2510.10150 (`steer.methods.estimators.quadrants`); damping one is this project's probe.
     """
     return torch.ones_like(tokens.logprob).masked_fill(estimators.quadrants(tokens)[which], factor)
+
+
+quadrant.reads = "advantage"

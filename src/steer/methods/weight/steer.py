@@ -10,6 +10,7 @@ from torch import Tensor
 
 from steer.methods import estimators
 from steer.methods.groups import lower_quantile
+from steer.methods.reading import Reads
 from steer.methods.tokens import Context, Tokens
 
 NonNegative = Annotated[float, Field(ge=0)]
@@ -80,6 +81,12 @@ def steer(
     return torch.where(valid, weight, 1.0)
 
 
+def _reads(*, estimator: str, scope: str, **_: Any) -> Reads:
+    """ω is 0 where A′ is, but for a covariance, which reads the mean of all log-probabilities; and a maximum over each
+    micro-batch depends on what else is in it."""
+    return "advantage" if estimator != "covariance" and scope == "batch" else "everything"
+
+
 def _control(
     memory: Mapping[str, Any],
     metrics: Mapping[str, float],
@@ -112,4 +119,5 @@ def _control(
     }
 
 
+steer.reads = _reads
 steer.after_step = _control
