@@ -4,6 +4,7 @@ import pytest
 
 from steer.verify.math import verify_math
 from steer.verify.math.extract import extract
+from steer.verify.thought import opened_thought
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,54 @@ def test_a_gold_may_be_a_worked_solution():
     gold = r"Adding up, $3 + 4 = 7$, and twice that is $\boxed{14}$."
     assert verify_math(gold, r"\boxed{14}").verdict == "correct"
     assert verify_math(gold, r"\boxed{7}").verdict == "wrong"
+
+
+NO_ANSWER = [
+    "The answer is not $5$.", "The answer cannot be 5.", "The answer isn't 5.", "It is at least 5.",
+    "The answer is at most 5.",
+    "The answer is less than 5", "The answer is either 17 or 5.", "Is the answer 5? No, it is",
+    "The answer is\n\nnot\n5",
+    "One might think 5, but this is wrong.", "so we obtain a = 5, and now have to subtract the", "The answer is not\n5",
+    "Suppose the answer is 5.", "The answer might be 5.", "I guess it is 5?", "The answer is 5. Wait, no, it is 6.",
+    "答案不是 5。",
+    "답은 5가 아닙니다.", "La réponse n'est pas 5.", "Die Antwort ist nicht 5.", "Ответ не 5.", "答案至少是 5。",
+    "The answer is 5 hundred",
+    "The answer is 5 squared", "Let x be 5", "5? No.", "#### not 5", "<answer>not 5</answer>",
+    r"The answer is not \boxed{5}.", r"\boxed{5} is wrong.", r"\boxed{5}? Hmm.", r"either \boxed{17} or \boxed{5}",
+    r"<think> so it is \boxed{5}", "<think>The answer is 5.", r"</think> hence <think> \boxed{5}", "[THINK]\n5",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("response", NO_ANSWER)
+def test_denied_doubted_compared_and_unfinished_numbers_are_no_answer(response):
+    assert verify_math("5", response).verdict == "wrong"
+
+
+STATED = [
+    ("4", "The answer is 4, not 5."), ("5", "the answer is 5, since 6 fails."), ("5", "5 (see step 3)."),
+    ("B", "B, because C fails."), ("5", "`5`"), ("x^2+1", "So f(x) = x^2 + 1."), ("1,-2", "Therefore $a=1$ or $a=-2$"),
+    ("36", "所以答案是 36。"), ("12", "답은 12입니다."), ("12", "La réponse est 12."), ("12", "Ответ: 12"),
+    ("12", "Die Antwort lautet 12."),
+    ("12", "La respuesta es 12."), ("12", "答えは12です。"), ("12", "**Answer:** 12"),
+    ("12", "## Answer\n\n12"), ("12", "The answer is\n$$12$$"), ("12", "We are done.\n\n#### 12"),
+    ("12", "Thus it is 12."),
+    ("12", r"$\boxed{12}$ <|endoftext|> User: next \boxed{13}"), ("12", "The answer is 12</s> and more: 13"),
+    ("12", "<think>13</think>12"), ("34", "Final Answer: The largest $n$ is 34."), ("B", "My choice is (B)."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("gold", "response"), STATED)
+def test_stated_answers_in_sentences_and_languages(gold, response):
+    verdict = verify_math(gold, response)
+    assert (verdict.verdict, verdict.reading) == ("correct", "stated")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "opening"),
+    [("<|im_start|>assistant\n<think>\n", "<think>\n"), ("<think></think>", ""), ("What is <think>?\n", ""), ("", "")],
+)
+def test_a_template_that_opens_a_thought(prompt, opening):
+    assert opened_thought(prompt) == opening
+    text = opening + r"it may be \boxed{4}"
+    assert (extract(text).answer is None) == bool(opening)
+    assert extract(text + r"</think> it is \boxed{5}").answer == "5"

@@ -249,18 +249,19 @@ def question_estimate(scores: pd.Series) -> Estimate:
 
 
 def rates_table(collected: Collected) -> pd.DataFrame:
-    """Per run and benchmark, over all samples: truncated, unverifiable, right answer present but not extracted,
-    maj@k (k: the verified samples of a question), mean response length. NaN where not recorded or not defined."""
+    """Per run and benchmark, over all samples: truncated, unverifiable, answer guessed, right answer present but not
+    extracted, maj@k (k: the verified samples of a question), mean response length. NaN where not recorded or undefined.
+    """
     rows = []
     for (run, benchmark), mine in collected.questions.groupby(["run", "benchmark"], sort=False):
         total = mine["samples"].sum()
         row = {"run": run, "label": collected.labels[run], "benchmark": benchmark, "samples": int(total)}
-        for name in ("unverifiable", "truncated", "present_not_extracted"):
+        for name in ("unverifiable", "truncated", "guessed", "present_not_extracted"):
             known = mine.dropna(subset=name)
             row[name] = known[name].sum() / known["samples"].sum() if len(known) else math.nan
         majority = pd.to_numeric(mine["majority"]).groupby(mine["id"]).mean()
         row["majority"] = majority.mean()
         row["response_length"] = pd.to_numeric(mine["tokens"]).mean()
         rows.append(row)
-    names = ["run", "label", "benchmark", "samples", "unverifiable", "truncated", "present_not_extracted"]
+    names = ["run", "label", "benchmark", "samples", "unverifiable", "truncated", "guessed", "present_not_extracted"]
     return pd.DataFrame(rows, columns=[*names, "majority", "response_length"])

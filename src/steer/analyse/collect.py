@@ -31,6 +31,7 @@ QUESTION_COLUMNS = [
     "truncated",
     "tokens",
     "logprob",
+    "guessed",
     "present_not_extracted",
     "majority",
 ]
@@ -166,7 +167,10 @@ def _question(verdicts: list[dict], responses: list[dict] | None, kind: str, gol
         raise UserError(f"verdict {unknown.pop()!r} is none of {', '.join(VERDICTS)}; grade again")
     row: dict[str, Any] = {"samples": len(verdicts), **{name: counts[name] for name in VERDICTS}}
     row["truncated"] = row["tokens"] = row["logprob"] = row["present_not_extracted"] = row["majority"] = None
+    row["guessed"] = None
     if kind == "math":
+        if all("reading" in verdict for verdict in verdicts):
+            row["guessed"] = sum(verdict["reading"] == "guessed" for verdict in verdicts)
         judged = [verdict for verdict in verdicts if verdict["verdict"] != "unverifiable"]
         right = [verdict["verdict"] == "correct" for verdict in judged]
         row["majority"] = majority_at_k([_text(verdict.get("extracted")) for verdict in judged], right, len(judged))

@@ -155,13 +155,14 @@ def comparisons(collected: Collected, frame: pd.DataFrame) -> Table:
 
 
 def rates(collected: Collected, frame: pd.DataFrame) -> Table:
-    """Truncation, unverifiable and extraction rates, maj@k and length."""
+    """Truncation, unverifiable, guessing and extraction rates, maj@k and length."""
     header = [
         "method",
         "benchmark",
         "samples",
         "truncated, %",
         "unverifiable, %",
+        "guessed, %",
         "right but not extracted, %",
         "maj@k, %",
         "tokens",
@@ -173,6 +174,7 @@ def rates(collected: Collected, frame: pd.DataFrame) -> Table:
             Cell(str(r.samples)),
             Cell(number(r.truncated, ".1f", 100)),
             Cell(number(r.unverifiable, ".1f", 100)),
+            Cell(number(r.guessed, ".1f", 100)),
             Cell(number(r.present_not_extracted, ".1f", 100)),
             Cell(number(r.majority, ".1f", 100)),
             Cell(number(r.response_length, ".1f")),
@@ -180,6 +182,7 @@ def rates(collected: Collected, frame: pd.DataFrame) -> Table:
         for r in frame.itertuples()
     ]
     notes = [
+        "Guessed: the answer judged is the last number or formula of a text that states none; mathematics only.",
         "Right but not extracted: nothing was extracted, yet the gold answer stands in the response; mathematics only.",
         *missing_notes(collected),
     ]

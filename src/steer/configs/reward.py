@@ -26,6 +26,9 @@ class Reward(Section):
         description="`verified`; `python`: your own `functions`; or a control: a coin, the asked format alone, other "
         "problems' answers",
     )
+    accept: Literal["stated", "guessed"] = Field(
+        "stated", description="which answers earn the reward: those that are stated, or also the last number of a text"
+    )
     correct: float = 1.0
     wrong: float = -1.0
     functions: tuple[RewardFunction, ...] = Field(

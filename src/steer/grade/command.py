@@ -12,6 +12,7 @@ from steer.data.problem import Problem
 from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
 from steer.verify.responses import Verifier
+from steer.verify.thought import opened_thought
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +43,11 @@ def grade(problems: list[Problem], generations: list[dict], verifier: Verifier, 
     ids, answered = [p.id for p in problems], [row["id"] for row in generations]
     if ids != answered:
         raise UserError(f"{source}: responses to other problems than the data holds; generate again")
-    pairs = [(p, r["text"]) for p, row in zip(problems, generations, strict=True) for r in row["responses"]]
+    pairs = [
+        (p, opened_thought(row["prompt"]) + r["text"])  # a template may open the thought that the response goes on with
+        for p, row in zip(problems, generations, strict=True)
+        for r in row["responses"]
+    ]
     verdicts = iter(verifier.verify([p for p, _ in pairs], [text for _, text in pairs]))
     return [{"id": row["id"], "verdicts": [_fields(next(verdicts)) for _ in row["responses"]]} for row in generations]
 
@@ -53,4 +58,5 @@ def _fields(verdict) -> dict:
         "extracted": verdict.extracted,
         "reason": verdict.reason,
         "seconds": round(verdict.seconds, 4),
+        "reading": verdict.reading,
     }

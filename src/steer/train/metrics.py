@@ -1,6 +1,6 @@
 """The fields of a line of metrics.jsonl; docs/metrics.md defines each."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 import torch
@@ -44,8 +44,10 @@ def _verdict_metrics(rollouts: Rollouts) -> dict[str, Any]:
         "reward": _mean(rollouts.rewards[judged]),
         "accuracy": _mean(correct[judged].float()),
         **families,
+        "guessed": sum(v.guessed for v in rollouts.verdicts) / max(len(rollouts.verdicts), 1),
         "unverifiable": int((~judged).sum()),
         **_errors(rollouts),
+        **_failures(rollouts),
         "zero_spread": _zero_spread(rollouts.rewards, rollouts.group),
         "response_length": rollouts.sequences.lengths.float().mean().item(),
         "truncated": rollouts.truncated.float().mean().item(),
@@ -56,6 +58,16 @@ def _errors(rollouts: Rollouts) -> dict[str, int]:
     """Responses on which a reward function of the user's own failed; nothing where the verifiers judge."""
     own = any(v.failed or v.score is not None for v in rollouts.verdicts)
     return {"reward_errors": sum(v.failed for v in rollouts.verdicts)} if own else {}
+
+
+def _failures(rollouts: Rollouts) -> dict[str, int]:
+    """How many responses could not be verified, by reason: what stands before its details in brackets."""
+    reasons = [
+        v.reason.partition(" (")[0].partition(":")[0]
+        for v in rollouts.verdicts
+        if v.verdict == "unverifiable" and not v.failed
+    ]
+    return {f"unverifiable/{reason}": count for reason, count in sorted(Counter(reasons).items())}
 
 
 def _correct(rollouts: Rollouts) -> Tensor:

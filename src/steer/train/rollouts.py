@@ -15,6 +15,7 @@ from steer.methods.rewards import format_rewards, overlong_penalty, random_rewar
 from steer.models.forward import Sequences
 from steer.models.tokenizer import render_prompt
 from steer.verify.responses import Verdict, Verifier
+from steer.verify.thought import opened_thought
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Judging:
     def __init__(self, problems: list[Problem], samples: int, tokenizer, verifier: Verifier):
         self.problems = [problem for problem in problems for _ in range(samples)]
         self.tokenizer, self.verifier = tokenizer, verifier
+        self.thought = opened_thought(render_prompt(tokenizer, ""))
         self.spent_s = 0.0
         self.asked: list[Future] = []
         # One at a time: the verifier has workers of its own, and what it may spend is counted over the round.
@@ -136,7 +138,8 @@ class Judging:
     def _judge(self, places: list[int], completions: list[Completion]) -> list[tuple[int, str, Verdict]]:
         started = time.monotonic()
         texts = [self.tokenizer.decode(c.tokens, skip_special_tokens=True) for c in completions]
-        verdicts = self.verifier.verify([self.problems[place] for place in places], texts, self.spent_s)
+        whole = [self.thought + text for text in texts]
+        verdicts = self.verifier.verify([self.problems[place] for place in places], whole, self.spent_s)
         self.spent_s += time.monotonic() - started
         return list(zip(places, texts, verdicts, strict=True))
 

@@ -10,7 +10,7 @@ from steer.configs.schema import Reward
 from steer.data.problem import Problem
 from steer.verify.code import Program, Sandbox, extract_program
 from steer.verify.functions import FunctionJudge, FunctionRules
-from steer.verify.math import MathVerifier
+from steer.verify.math import Accept, MathVerdict, MathVerifier
 from steer.verify.verdict import Verdict
 
 # Responses to one prompt are often the same text.
@@ -28,7 +28,8 @@ class Verifier:
     Limits of one program: CPU seconds and MiB. `batch_limit_s`: wall seconds for all programs of one `verify`; those
     not reached by then are unverifiable. `require`: kernel layers without which the sandbox is not started. `keep`: a
     folder in which verdicts on programs are kept from one run to the next. `functions`: what judges in place of both,
-    and of problems with a `verifier` of their own the limits and the threshold.
+    and of problems with a `verifier` of their own the limits and the threshold. `accept`: which mathematical
+    answers count, those that the response states or also those that were guessed (docs/verifiers-math.md).
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class Verifier:
         require: tuple[str, ...] = (),
         keep: str | Path | None = None,
         functions: FunctionRules = OURS,
+        accept: Accept = "guessed",
     ):
-        self.functions, self.workers = functions, workers
+        self.functions, self.workers, self.accept = functions, workers, accept
         self.batch_limit_s = batch_limit_s
         self.limits = {"time_limit_s": time_limit_s, "memory_limit_mb": memory_limit_mb}
         self.math = MathVerifier(workers=workers)
@@ -49,8 +51,8 @@ class Verifier:
 
     @classmethod
     def of(cls, reward: Reward, workers: int, keep: str | Path | None = None, training: bool = False) -> "Verifier":
-        """The verifier of a configuration's `reward`. In `training` its functions judge, and its time limit on a batch
-        of programs holds."""
+        """The verifier of a configuration's `reward`. In `training` its functions judge, its time limit on a batch of
+        programs holds, and answers count as its `accept` says; in evaluation guessed ones count, too."""
         functions = FunctionRules(
             tuple((f.function, f.weight) for f in reward.functions) if training else (),
             reward.correct_from,
@@ -58,7 +60,8 @@ class Verifier:
             reward.on_error == "mask",
         )
         limits = reward.code_time_limit_s, reward.code_memory_limit_mb, reward.code_batch_limit_s if training else None
-        return cls(workers, *limits, reward.require, keep, functions)
+        accept = reward.accept if training else "guessed"
+        return cls(workers, *limits, reward.require, keep, functions, accept)
 
     def __enter__(self) -> "Verifier":
         self._stack = ExitStack()
@@ -104,9 +107,10 @@ class Verifier:
         entry_point = problem.tests.get("entry_point")
         return Program(_program_in(response, problem.prefix, entry_point), problem.tests, **self.limits)
 
-    @staticmethod
-    def _from_math(verdict) -> Verdict:
-        return Verdict(verdict.verdict, verdict.extracted, verdict.reason, verdict.seconds)
+    def _from_math(self, found: MathVerdict) -> Verdict:
+        v = found.counted(self.accept)
+        guessed = found.reading == "guessed" and found.verdict == "correct"
+        return Verdict(v.verdict, v.extracted, v.reason, v.seconds, reading=v.reading, guessed=guessed)
 
     @staticmethod
     def _from_code(program: Program, verdict) -> Verdict:

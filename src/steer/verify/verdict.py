@@ -7,7 +7,8 @@ from typing import Literal
 @dataclass(frozen=True)
 class Verdict:
     """`unverifiable`: the verifier, not the answer, failed. `extracted` is the answer or the program judged. `score`:
-    what functions of the user's own gave; `failed`: one of them raised an error, or took too long."""
+    what functions of the user's own gave; `failed`: one of them raised an error, or took too long. `reading`: how a
+    mathematical answer was found; `guessed`: it is right, but was guessed, not stated."""
 
     verdict: Literal["correct", "wrong", "unverifiable"]
     extracted: str | None
@@ -15,3 +16,5 @@ class Verdict:
     seconds: float
     score: float | None = None
     failed: bool = False
+    reading: Literal["stated", "guessed", ""] = ""
+    guessed: bool = False

@@ -24,7 +24,7 @@ def compute_score(
     reward: dict[str, Any],
     **_: Any,
 ) -> dict[str, Any]:
-    """`score`, `verdict` and whether it is `unverifiable`, of one response.
+    """`score`, `verdict`, its `reason`, and whether it is `unverifiable` or only `guessed`, of one response.
 
     `extra_info["problem"]` is what `files.write_parquet` put there, `reward` the configuration's section. A response
     that the verifier could not judge scores 0 and says so: our trainer masks it out. The random control's coin and the
@@ -37,7 +37,14 @@ def compute_score(
     verdict = verifier.verify([problem], [solution_str])[0]
     known = settings.model_copy(update={"kind": "verified"}) if settings.kind == "random" else settings
     score = rewards_of([problem], [solution_str], [verdict], known, torch.Generator()).nan_to_num(0.0).item()
-    return {"score": score, "verdict": verdict.verdict, "unverifiable": float(verdict.verdict == "unverifiable")}
+    failed = verdict.verdict == "unverifiable"
+    return {
+        "score": score,
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "unverifiable": float(failed),
+        "guessed": float(verdict.guessed),
+    }
 
 
 @cache

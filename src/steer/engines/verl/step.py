@@ -24,7 +24,7 @@ class Responses:
     `lengths`, `truncated`, `real` (not padding); (S, T): `logprob`, `entropy` of the policy that sampled, and
     `rollout_logprob` as the rollout engine reported it, where it did."""
 
-    verdicts: list[str]
+    verdicts: list[Verdict]
     sources: list[str]
     scores: Tensor
     group: Tensor
@@ -46,7 +46,7 @@ class Responses:
         extra = [fields.get("reward_extra_info", {}) for fields in data["extra_fields"]]
         rollout = data.get("rollout_log_probs", None)
         return cls(
-            verdicts=[info.get("verdict", "unverifiable") for info in extra],
+            verdicts=[_verdict(info) for info in extra],
             sources=[str(source) for source in data["data_source"]],
             scores=data["rm_scores"].to_padded_tensor(0.0).sum(1).float(),
             group=torch.tensor([numbers[name] for name in names]),
@@ -59,13 +59,19 @@ class Responses:
         )
 
 
+def _verdict(told: dict[str, Any]) -> Verdict:
+    """What the reward function told of one response; nothing is told of padding."""
+    verdict, reason = told.get("verdict", "unverifiable"), told.get("reason", "")
+    return Verdict(verdict, None, reason, 0.0, guessed=bool(told.get("guessed", 0.0)))
+
+
 def rewards(found: Responses, reward: dict[str, Any], limit: int, generator: torch.Generator) -> Tensor:
     """(S,) rewards; NaN for a response without a verdict and for padding, which both stay out of everything.
 
     `reward`: the configuration's section. The coin of the random control and the over-long penalty belong here: both
     are about the step, which the reward function does not see.
     """
-    judged = found.real & torch.tensor([verdict != "unverifiable" for verdict in found.verdicts])
+    judged = found.real & torch.tensor([v.verdict != "unverifiable" for v in found.verdicts])
     given = found.scores
     if reward["kind"] == "random":
         given = random_rewards(len(given), reward["correct"], reward["wrong"], generator)
@@ -88,7 +94,7 @@ def step_metrics(found: Responses, given: Tensor, advantage: Tensor, cap: float 
         problems=[Problem(id="", benchmark=found.sources[i], kind="math", prompt="") for i in rows],
         sequences=sequences,
         texts=[""] * len(rows),
-        verdicts=[Verdict(found.verdicts[i], None, "", 0.0) for i in rows],
+        verdicts=[found.verdicts[i] for i in rows],
         rewards=given[real],
         group=found.group[real],
         truncated=found.truncated[real],

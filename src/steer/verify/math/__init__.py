@@ -1,5 +1,6 @@
 """Grading of mathematical answers: `verify_math`, and `MathVerifier` for many pairs. Importing this is cheap."""
 
-from steer.verify.math.verifier import MathVerdict, MathVerifier, verify_math
+from steer.verify.math.extract import Reading
+from steer.verify.math.verifier import Accept, MathVerdict, MathVerifier, verify_math
 
-__all__ = ["MathVerdict", "MathVerifier", "verify_math"]
+__all__ = ["Accept", "MathVerdict", "MathVerifier", "Reading", "verify_math"]

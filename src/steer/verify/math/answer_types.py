@@ -11,6 +11,7 @@ Other names (integer, expression, equation, tuple, set, list, interval, matrix, 
 nothing, and so is any name not known here: a hint must not cost a verdict.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +19,7 @@ from functools import lru_cache
 
 DEFAULT_RELATIVE = 0.01
 MEANINGFUL = {"real", "text", "choice"}
-TOLERANCE = re.compile(r"real:(rel|abs)=([0-9.]+(?:e[-+]?\d+)?)")
+TOLERANCE = re.compile(r"real:(rel|abs)=((?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,7 @@ def answer_type(kind: str | None) -> AnswerType:
         return AnswerType()
     kind = kind.strip().lower()
     match = TOLERANCE.fullmatch(kind)
-    if match:
-        value = float(match[2])
+    if match and math.isfinite(value := float(match[2])):
         return AnswerType(
             "real", relative=value if match[1] == "rel" else 0.0, absolute=value if match[1] == "abs" else 0.0
         )

@@ -1,32 +1,52 @@
 """`steer verify math`: pairs in on standard input, one verdict a line out, in the same order.
 
-    {"id", "gold", "response", "type"?}  ->  {"id", "verdict", "extracted", "reason", "seconds"}
+    {"id", "gold", "response", "type"?}  ->  {"id", "verdict", "extracted", "reason", "seconds", "reading"}
 
-A line that cannot be read has its own `unverifiable` verdict and never stops the rest.
+A line that cannot be read, a blank one too, has its own `unverifiable` verdict and never stops the rest. Verdicts
+appear as soon as they are ready, so that a program may write a line and wait for its verdict.
 """
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 
-from steer.verify.math.verifier import MathVerdict, MathVerifier
+from steer.verify.math.verifier import Accept, MathVerdict, MathVerifier
 
-BATCH = 512
+BATCH = 64  # lines that are compared side by side before their verdicts are printed
+BOM = b"\xef\xbb\xbf"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     default = len(os.sched_getaffinity(0))
     parser.add_argument("--workers", type=int, default=default, help="comparing processes (default: one a core)")
+    parser.add_argument(
+        "--accept",
+        choices=("stated", "guessed"),
+        default="guessed",
+        help="stated: an answer counts only where the response states it; guessed: also its last number or formula",
+    )
+
+
+def _finite(literal: str) -> float | str:
+    """A JSON number, as its text where a float cannot hold it: `1e400` would be printed as `Infinity`."""
+    value = float(literal)
+    return value if math.isfinite(value) else literal
+
+
+def _no_constant(name: str) -> None:
+    raise json.JSONDecodeError(f"{name} is no JSON", name, 0)
 
 
 def read(line: bytes) -> tuple[Any, tuple[str, str, str | None] | str]:
     """The id of a line (None where it has none) and its pair, or what is wrong with it."""
+    if not line.strip():
+        return None, "the line is blank"
     try:
-        row = json.loads(line.decode("utf-8"))
+        row = json.loads(line.decode("utf-8"), parse_float=_finite, parse_constant=_no_constant)
     except UnicodeDecodeError:
         return None, "the line is not UTF-8"
     except (json.JSONDecodeError, RecursionError):
@@ -48,19 +68,47 @@ def read(line: bytes) -> tuple[Any, tuple[str, str, str | None] | str]:
     return identity, (row["gold"], row["response"], kind)
 
 
-def grade(lines: Iterable[bytes], workers: int) -> Iterator[dict[str, Any]]:
-    """Verdict rows for lines of JSON."""
-    lines = (line for line in lines if line.strip())
+def arriving(stream: BinaryIO) -> Iterator[list[bytes]]:
+    """The lines of a stream as they come, up to `BATCH` at a time: a writer may wait for the verdict on its line."""
+    begun, mark = [], BOM  # pieces of a line that has not ended, and what the first line may begin with
+    while data := stream.read1(1 << 16):
+        if b"\n" not in data:
+            begun.append(data)
+            continue
+        *lines, rest = (b"".join(begun) + data).split(b"\n")
+        begun = [rest]
+        lines[0], mark = lines[0].removeprefix(mark), b""
+        yield from (lines[at : at + BATCH] for at in range(0, len(lines), BATCH))
+    if last := b"".join(begun).removeprefix(mark):
+        yield [last]
+
+
+def grade(batches: Iterable[list[bytes]], workers: int, accept: Accept = "guessed") -> Iterator[list[dict[str, Any]]]:
+    """Verdict rows for lines of JSON, one for each, in order. `accept`: the readings that count."""
     with MathVerifier(workers) as verifier:
-        while batch := [read(line) for line in islice(lines, BATCH)]:
-            verdicts = iter(verifier.verify([pair for _, pair in batch if not isinstance(pair, str)]))
-            for identity, pair in batch:
-                v = MathVerdict("unverifiable", None, pair, 0.0) if isinstance(pair, str) else next(verdicts)
-                yield {"id": identity, **vars(v)}
+        for batch in batches:
+            found = [read(line) for line in batch]
+            verdicts = iter(verifier.verify([pair for _, pair in found if not isinstance(pair, str)]))
+            yield [
+                {"id": identity}
+                | vars(
+                    MathVerdict("unverifiable", None, pair, 0.0)
+                    if isinstance(pair, str)
+                    else next(verdicts).counted(accept)
+                )
+                for identity, pair in found
+            ]
+
+
+def _line(row: dict[str, Any]) -> str:
+    # escaped, so that no control character or lone surrogate of a response can break the output
+    try:
+        return json.dumps(row, allow_nan=False)
+    except RecursionError:  # an id nested deeper than the writer goes, though not the reader
+        return json.dumps(row | {"id": None})
 
 
 def run(args: argparse.Namespace) -> None:
-    for row in grade(sys.stdin.buffer, max(1, args.workers)):
-        # escaped, so that no control character or lone surrogate of a response can break the output
-        sys.stdout.write(json.dumps(row) + "\n")
-    sys.stdout.flush()
+    for rows in grade(arriving(sys.stdin.buffer), max(1, args.workers), args.accept):
+        sys.stdout.write("".join(_line(row) + "\n" for row in rows))
+        sys.stdout.flush()

@@ -34,7 +34,7 @@ BASE_IN_WORDS = re.compile(r"\s*(?:\\text\s*\{)?\s*\(?\s*(?:in\s+)?base[\s-]*\}?
 BASE_NAMES = "two three four five six seven eight nine ten eleven twelve"
 BASE_WORDS = {name: n for n, name in enumerate(BASE_NAMES.split(), 2)}
 UNIT_WORD = (
-    r"(?:\\text\s*\{[^{}]*\}|[a-zA-Zµ]{2,}(?![a-zA-Z])\.?|(?<=\s)[mgsLlNJVWAKhCF](?![a-zA-Z]))"
+    r"(?:\\text\s*\{[^{}]*\}|[a-zA-Zµ]{2,}(?![a-zA-Z])\.?|(?<=\s)[mgsLlNJVWAKhCF](?![a-zA-Z])|(?<=\d)m(?=\s*\^\s*\{?\s*[23]))"
     r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
 )
 QUANTITY = re.compile(

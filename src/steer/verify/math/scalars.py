@@ -8,6 +8,7 @@ import re
 from steer.verify.math.arithmetic import TooLarge, inexact
 from steer.verify.math.forms import Based, Expr, Form, Quantity, Ratio, Words
 from steer.verify.math.normalise import key
+from steer.verify.math.nouns import counted
 from steer.verify.math.numbers import approximates
 from steer.verify.math.parse import parse, symbols
 from steer.verify.math.several import ordered
@@ -103,6 +104,8 @@ def quantity(c, gold: Form, answer: Form) -> bool:
             return c.same(gold_value, answer_value)
         a, b = constant(gold_value.text), constant(answer_value.text)
         return None not in (a, b) and abs(float(inexact(a)) * size / (float(inexact(b)) * other_size) - 1) < 1e-9
+    if not wanted and not counted(given.unit):
+        return False  # `5 hundred`, `5 squared`, `5 otherwise six`: words that may change the number
     if c.same(gold_value, answer_value):
         return True
     return bare(c, (wanted or given).unit, gold_value, answer_value, gold_marked=wanted is not None)

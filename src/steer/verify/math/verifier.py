@@ -7,15 +7,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from steer.verify.math import normalise, numbers
 from steer.verify.math.answer_types import answer_type
-from steer.verify.math.extract import Extraction, extract, extract_gold
+from steer.verify.math.extract import Extraction, Reading, extract, extract_gold
 from steer.verify.math.pool import Job, Pool
 
+Accept = Literal["stated", "guessed"]  # the readings that count: "guessed" stands for both
 CACHE_SIZE = 20_000
 MAX_LENGTH = 2000  # characters of an answer that is worth comparing
 MAX_DEPTH = 40
@@ -25,12 +26,21 @@ CPU_LIMITS_S = {"compare": 0.12, "fallback": 0.3}  # processor time of a compari
 @dataclass(frozen=True)
 class MathVerdict:
     """`unverifiable` means that the verifier failed, not the answer: such a sample is masked and counted.
-    `extracted` is the answer found in the response, None where there is none. `seconds` is wall time."""
+    `extracted` is the answer found in the response, None where there is none. `seconds` is wall time. `reading`:
+    "stated" where the response says that this is its answer, "guessed" where it was the last number or formula of the
+    text, "" where there is none."""
 
     verdict: Literal["correct", "wrong", "unverifiable"]
     extracted: str | None
     reason: str
     seconds: float
+    reading: Reading = ""
+
+    def counted(self, accept: Accept) -> "MathVerdict":
+        """The verdict where only what `accept` names counts as an answer."""
+        if accept == "guessed" or self.reading != "guessed":
+            return self
+        return replace(self, verdict="wrong", reason=f"guessed, not stated: {self.reason}")
 
 
 @dataclass(frozen=True)
@@ -76,13 +86,15 @@ def settle(gold: str, response: str, kind: str | None) -> Step:
         return Step(found, "unverifiable", "the gold answer is empty")
     if found.answer is None or not found.answer.strip():
         return Step(found, "wrong", f"no answer in the response ({found.how})")
+    for name, text in (("gold", gold), ("answer", found.answer)):
+        costly = too_costly(text) if len(text) > MAX_DEPTH and text != gold else None
+        if costly:  # what is wrong with an answer is the answer's fault: nobody masks a sample by writing too much
+            return Step(found, "unverifiable" if name == "gold" else "wrong", f"the {name} is {costly}")
+    gold_latex, gold_key, gold_number = _spelled(gold)
+    if not gold_key:
+        return Step(found, "unverifiable", "the gold answer is empty")
     if found.answer == gold:
         return Step(found, "correct", "same text")
-    for name, text in (("gold", gold), ("answer", found.answer)):
-        costly = too_costly(text) if len(text) > MAX_DEPTH else None
-        if costly:
-            return Step(found, "unverifiable", f"the {name} is {costly}")
-    gold_latex, gold_key, gold_number = _spelled(gold)
     answer_latex, answer_key, answer_number = _spelled(found.answer)
     if gold_key == answer_key:
         return Step(found, "correct", "same spelling")
@@ -136,7 +148,7 @@ class MathVerifier:
             if extracted is not None and step.extraction.how != "boxed":
                 reason += f" (answer without a box, {step.extraction.how})"
             total = round(spent + outcome.get("seconds", 0.0), 6)
-            verdicts.append(MathVerdict(verdict, extracted, reason, total))
+            verdicts.append(MathVerdict(verdict, extracted, reason, total, step.extraction.reading))
         return verdicts
 
     def _compare(self, jobs: list[Job]) -> dict[Job, dict]:

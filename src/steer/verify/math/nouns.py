@@ -1,0 +1,70 @@
+"""Words behind a number that leave its value as it is: known units, and nouns of what was counted.
+
+Whatever else stands there may change the value (`5 hundred`, `5 squared`, `5 and a half`), deny it or offer a second
+answer, so that only what is listed or has the form of a plural counts.
+"""
+
+import re
+
+from steer.verify.math.phrases import NUMBER_WORDS, SPOILED
+from steer.verify.math.units import known
+
+IRREGULAR = """
+people men women children mice geese feet teeth dice fish sheep deer oxen data vertices indices matrices axes radii foci
+loci bacteria cacti fungi criteria phenomena police cattle aircraft series species yen rupees euro won units
+"""
+# around the noun: how much of it, and of what
+DESCRIPTION = """
+left total altogether remaining each more of the a an in all per different distinct possible whole red blue green white
+black yellow new old small large real positive negative prime even odd consecutive full non complete extra additional
+ordered unordered other such good bad integer natural rational complex square cubic long wide tall high deep away apart
+overall every day week month year hour minute second person piece side on for old
+"""
+SINGULAR_NOUNS = """
+apple orange ball way point person piece day week month year hour minute second time unit dollar cent degree side edge
+solution root pair triangle square circle book coin card student digit number integer element term step sequence set
+function value answer item box row column page percent
+"""
+NO_PLURALS = """
+plus minus times is was has does less unless besides yes versus this thus always perhaps as us its his hers ours theirs
+yours various previous otherwise else bias pas mas mais menos moins fois las los les des
+"""
+PLURALS, AROUND, SINGULAR, NO_PLURAL = (
+    set(words.split()) for words in (IRREGULAR, DESCRIPTION, SINGULAR_NOUNS, NO_PLURALS)
+)
+MULTIPLES = set(NUMBER_WORDS)
+WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+MARK = re.compile(r"(?:\^\s*\{?\s*)?(?:\\circ|°|(?:\\prime\s*)+)\s*\}?\s*[CFK]?")  # degrees, feet and inches
+COUNTERS = re.compile(
+    r"\s*(?:个|個|人|元|种|種|次|天|岁|歲|米|厘米|公里|千米|只|本|条|块|分钟|小时|개|명|원|가지|번|마리|円|本|通り|回|枚|度)\s*"
+)
+
+
+def counted(text: str) -> bool:
+    """Whether the words of `text`, which stand behind a number, leave the number as it is."""
+    text = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text).strip(" .,;:$*`\"'")
+    if not text or text in ("%", "deg") or MARK.fullmatch(text) or known(text) or COUNTERS.fullmatch(text):
+        return True
+    words = WORD.findall(text)
+    if not words or len(words) > 6 or re.search(r"[^\w\s.,'’/^{}²³\\-]", text) or any(c.isdigit() for c in text):
+        return False
+    if SPOILED.search(text) or any(word.lower() in MULTIPLES for word in words):
+        return False
+    return _noun([word.lower() for word in words])
+
+
+def _noun(words: list[str]) -> bool:
+    """Whether a plural, or a common singular, is among the words, and all before it only describe it."""
+    if not any(map(_plural, words)) and not (len(words) <= 3 and words[-1] in SINGULAR):
+        return set(words) <= AROUND
+    first = next((n for n, word in enumerate(words) if _plural(word)), len(words) - 1)
+    return first <= 3 and all(
+        word in AROUND or _plural(word) or n < first or words[n - 1] == "of" for n, word in enumerate(words)
+    )
+
+
+def _plural(word: str) -> bool:
+    if word in PLURALS:
+        return True
+    ends = len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "ous"))
+    return ends and word not in NO_PLURAL and word not in MULTIPLES

@@ -1,0 +1,158 @@
+r"""The words by which a text states, hedges, denies or withdraws an answer, in the languages that models write.
+
+One list for one meaning. `extract` and its helpers decide what follows from them.
+"""
+
+import re
+
+
+def _any(*parts: str) -> str:
+    return "|".join(part.strip() for part in parts)
+
+
+# what announces the answer; what follows is the answer
+ENGLISH = (
+    r"\b(?:answer|answers|solution|solutions|result|results)\b[*_]*"
+    r"(?:\s+(?:to|of|for)\s+(?:the|this|that|our)\s+(?:\w+\s+){0,2}(?:problem|question|equation|exercise|inequality|task))?"
+    r"[*_]*\s*(?:(?:is|are|equals|was|will\s+be|must\s+be|should\s+be|has\s+to\s+be|comes\s+out\s+(?:to\s+be|as)"
+    r"|turns\s+out\s+to\s+be|works\s+out\s+to(?:\s+be)?|=)(?![a-z'’])|(?=:)|(?=\s*(?:\$|\\\(|\\\[)))[*_]*\s*:?"
+)
+OTHERS = _any(
+    r"(?:最终|正确|最后)?(?:答案|結果|结果)\s*(?:应该是|应为|应是|就是|等于|等於|是|为|為|：|:)\s*[:：]?|答\s*[:：]",
+    r"(?:최종\s*)?(?:정답|답|해답)\s*(?:은|는|이|:|：)\s*[:：]?",
+    r"(?:最終的な)?(?:答え|答|解)\s*(?:は|：|:)\s*[、:：]?",
+    r"\b(?:réponse|reponse)(?:\s+finale|\s+correcte)?\s*(?:est|sont|:)\s*:?|\brésultat(?:\s+final)?\s*(?:est|:)\s*:?",
+    r"\b(?:Antwort|Lösung|Ergebnis|Loesung)(?:en)?\s*(?:ist|sind|lautet|lauten|beträgt|:)\s*:?",
+    r"\b(?:respuesta|solución|solucion|resultado)(?:\s+final|\s+correcta)?\s*(?:es|son|:)\s*:?",
+    r"\b(?:risposta|soluzione|risultato)(?:\s+finale|\s+corretta)?\s*(?:è|e'|sono|:)\s*:?",
+    r"\b(?:resposta|solução|resultado)(?:\s+final|\s+correta)?\s*(?:é|são|:)\s*:?",
+    r"\b(?:ответ|результат|відповідь|одговор)(?:ом)?\s*(?:равен|это|является|дорівнює|:|—|–|-(?=\s))\s*:?",
+    r"\b(?:antwoord|oplossing|resultaat)\s*(?:is|zijn|:)\s*:?|\bodpowiedź\s*(?:to|jest|brzmi|:)\s*:?",
+    r"\b(?:cevap|yanıt|sonuç)\s*:?\s|\b(?:đáp\s+(?:án|số)|câu\s+trả\s+lời|kết\s+quả)\s*(?:là|:)\s*:?",
+    r"(?:الجواب|الإجابة|الاجابة|الحل)\s*(?:النهائي(?:ة)?\s*)?(?:هو|هي|:)\s*:?|(?:उत्तर|जवाब)\s*(?:है|:|=)?\s*:?\s",
+    r"\bsvaret\s*(?:är|er|:)\s*:?|\bjawaban(?:nya)?\s*(?:adalah|ialah|:)\s*:?",
+)
+CHOSEN = (
+    r"\b(?:my|the|our|correct|right)\s+(?:choice|option)\s+is\b"
+    r"|\bI\s+(?:choose|pick|select|would\s+go\s+with|go\s+with)\b"
+)
+MARK = re.compile(rf"(?:{ENGLISH}|{OTHERS}|{CHOSEN}|^\s*A\s*:|####)[*_\s]*", re.IGNORECASE | re.MULTILINE)
+
+# before a conclusion: nothing but an opening
+OPENING = re.compile(
+    r"(?:(?:so|thus|hence|therefore|then|and|finally|consequently|accordingly|in\s+(?:conclusion|total|summary|all)"
+    r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|arrive\s+at)(?:\s+that)?|this\s+(?:gives|yields)(?:\s+us)?"
+    r"|that\s+(?:gives|yields)|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
+    r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?|final(?:ly)?"
+    r"|therefore|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|option|choice|the\s+(?:number|value|integer)"
+    r"|所以|因此|故|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
+    r"|logo|quindi|dunque|следовательно|значит|итак|dus|zatem|więc)(?![a-zà-öø-ÿ'’])|\\(?:therefore|implies|Rightarrow"
+    r"|because|quad|qquad)(?![a-zA-Z])|[∴⇒→✓✔✅]|[-*•>]+(?=\s)|=+>)[\s,:，：、]*",
+    re.IGNORECASE,
+)
+# after a complete answer: copulas that other languages put last
+CLOSING = re.compile(
+    r"\s*(?:입니다|이다|이에요|예요|임|です|である|だ|になります|となります|है|हैं|dir|dır|dur|dür|olur)\s*$"
+)
+
+NUMBERS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands million
+millions billion billions trillion trillions dozen dozens score scores half halves third thirds fourth fourths
+quarter quarters fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth
+hundredths thousandth thousandths k bn mn tens double twice triple thrice couple lakh crore gross grand
+"""
+NUMBER_WORDS = NUMBERS.split()
+
+# a number near such a word is no answer: denied, doubted, conditional, asked
+DENIAL = (
+    r"\b(?:not|no|never|cannot|cant|isnt|neither|nor|none|nothing|hardly|wrong(?:ly)?|incorrect(?:ly)?|false(?:ly)?"
+    r"|mistaken(?:ly)?|erroneous(?:ly)?|invalid|impossible|unlikely|fail|fails|failed|ruled\s+out"
+    r"|excluded|except|excluding|contradict\w*|contradiction|disagree\w*|refut\w*|reject\w*|instead\s+of"
+    r"|rather\s+than|other\s+than|far\s+from|anything\s+but|unlike|too\s+(?:small|large|big|low|high|few|many))\b"
+    r"|n['’]t\b|\\(?:ne|neq|not)(?![a-z])|≠"
+    r"|不|没|沒|非(?!常)|错|錯|未|否|아니|않|못|틀리|틀렸|없|ない|ません|ではな|違|誤"
+    r"|\b(?:n['’]est|ne|pas|non(?!-)|jamais|faux|incorrecte|nicht|kein\w*|nie|falsch|niemals|nunca|tampoco|incorrecta?"
+    r"|falsa|falso|sbagliat\w*|não|nem|errad[oa]|не|нет|ни|неверн\w*|неправильн\w*|нельзя|niet|geen|değil|yanlış"
+    r"|không|sai|bukan|tidak|inte|ikke)\b|(?<!\w)(?:ليس|ليست|لا|خطأ|नहीं|गलत)(?!\w)"
+)
+SUPPOSITION = (  # which spoils all that follows it in a sentence
+    r"\b(?:may|might|maybe|perhaps|possibly|suppose|supposed|supposing|assum\w+|imagine|pretend|conjecture\w*"
+    r"|hypothe\w+|guess(?:es|ed|ing)?|claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
+    r"|unsure|uncertain|unclear|allegedly|supposedly|say|not\s+(?:true|the\s+case|sure)|impossible|unlikely"
+    r"|for\s+(?:example|instance)|e\.g)\b|可能|也许|也許|或许|大概|假设|假設|猜|아마|かもしれ|おそらく|たぶん"
+    r"|\b(?:peut-être|suppos\w+|vielleicht|angenommen|quizás?|tal\s+vez|forse|talvez|возможно|может|наверное|вероятно"
+    r"|предположим|misschien|belki|có\s+thể|mungkin)\b|ربما|शायद"
+)
+DOUBT = (
+    r"\b(?:probably|could|would|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
+    r"|or|likely|hope|candidates?)\b|[?？¿]|如果|若|吗|嗎|还是|或者?|만약|혹은|또는|일까|もし|だろう|または|か。"
+    r"|\b(?:si|ou|wenn|falls|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
+)
+COMPARED = (
+    r"\b(?:at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
+    r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than|up\s+to|between|exceed\w*"
+    r"|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
+    r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of)\b"
+    r"|\b(?:over|under|above|below|beyond|within|past)\s*[$(\\]*\d|\b\d+\s*(?:to|through|-{2,})\s*\d"
+    r"|\\(?:le|leq|ge|geq|lt|gt|ll|gg|pm|leqslant|geqslant)(?![a-z])|<(?!<)|(?<!>)>|[≤≥±∓]"
+    r"|至少|至多|最多|最少|大于|大於|小于|小於|少于|少於|多于|多於|超过|超過|不到|以上|以下|之间|이상|이하|미만|초과|보다|未満|超え"
+    r"|\b(?:au\s+(?:moins|plus)|moins|plus\s+(?:de|que|grand|petit)|mindestens|höchstens|weniger|mehr|größer|kleiner"
+    r"|zwischen|menos|más|mayor|menor|entre|almeno|meno|più|pelo\s+menos|mais|maior|менее|более|больше|меньше|минимум"
+    r"|максимум|между|minstens|hoogstens|meer|minder|en\s+az|fazla|ít\s+nhất|nhiều\s+nhất|lebih|kurang)\b"
+    r"|أكثر|أقل|कम|अधिक|ज्यादा"
+)
+SUPPOSED = re.compile(SUPPOSITION, re.IGNORECASE)
+SPOILED = re.compile(f"{DENIAL}|{SUPPOSITION}|{DOUBT}|{COMPARED}", re.IGNORECASE)
+# behind a number: what it is not, what it is compared with, and another power, part or number
+SPOILED_BEHIND = re.compile(
+    f"{DENIAL}|{COMPARED}|"
+    + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
+    + rf"|^[\s$-]*(?:{'|'.join(NUMBER_WORDS)}|squared|cubed|halved|doubled|plus|minus|times|point|over"
+    r"|divided|multiplied|to\s+the)\b",
+    re.IGNORECASE,
+)
+# a subject that is no question's: `The wrong answer is 5`
+OTHER_SUBJECT = re.compile(
+    r"\b(?:wrong|incorrect|false|guess\w*|suppos\w*|assum\w*|perhaps|maybe|possibly|if|unless|either|bound|first\s+attempt"
+    r"|previous|initial|naive|old|other)\b",
+    re.IGNORECASE,
+)
+# a text that goes on like this takes back what it said before
+WITHDRAWN = re.compile(
+    r"\b(?:wait|hmm+|hm|oops|sorry|scratch\s+that|correction|my\s+mistake|i\s+(?:was|am)\s+(?:wrong|mistaken)|made\s+(?:a|an)\s+(?:\w+\s+)?"
+    r"(?:mistake|error)|never\s?mind|let\s+me\s+(?:re|check|double|try|think|correct|fix)\w*|on\s+second\s+thought|actually"
+    r"|(?:this|that|it|which|answer|result|solution|value|above|one|\d+|statement)\s+(?:is|was|seems|looks|must\s+be|may\s+be|might\s+be|can['’]t\s+be"
+    r"|cannot\s+be|could\s+be)\s*(?:n['’]t|not|clearly|obviously|actually|completely|definitely|also|still|just)?\s*(?:not|n['’]t|wrong|incorrect|false|mistaken|invalid"
+    r"|impossible|too\s+\w+|off|right\?|an?\s+(?:mistake|error))|(?:this|that|it|which)\s+(?:is|was)n['’]t|(?:this|that|it)\s+(?:fails|contradicts)"
+    r"|not\s+(?:sure|certain|right|correct|true|really|the\s+(?:right|correct|final)?\s*answer)|unsure|or\s+(?:maybe|perhaps|is\s+it|rather)|is\s+wrong|is\s+incorrect"
+    r"|is\s+not\s+(?:the\s+)?(?:right|correct|answer|true|possible)|isn['’]t\s+(?:the\s+)?(?:right|correct|answer|true|possible)"
+    r"|contradiction|disregard|ignore\s+(?:that|this|the\s+above)|no\s+longer|incorrectly|just\s+kidding|kidding|does(?:n['’]t|\s+not)\s+(?:work|satisfy|hold|count|fit))\b"
+    r"|(?:^|[.!?。]\s*|\n\s*)(?:no|but|however|instead|nope|nah|yet|although|though|unless|or|except|alternatively)\b"
+    r"|(?:^|[。，,\s])(?:不对|不對|等等|错了|錯了|不是|但是|然而|其实|아니|잠깐|하지만|틀렸|いや|違う|しかし|待って)"
+    r"|\b(?:faux|incorrecte?|mais|en\s+fait|falsch|aber|nein|doch|incorrecta|pero|espera|sbagliat\w*|anzi|errad[oa]|mas|неверно"
+    r"|неправильно|нет|но|погоди\w*|стоп)\b",
+    re.IGNORECASE,
+)
+# behind an answer, and no part of it: what it is not, where to read more, and why
+CONTRAST = (
+    r"(?:(?:,\s*(?:and\s+)?|(?<=[\d$)}\]])\s+)(?:not|rather\s+than|instead\s+of|as\s+opposed\s+to|et\s+non|pas|nicht"
+    r"|não|не|而不是|不是)\s*[^,;?]{1,40}"
+    r"|\s*[(\[](?:see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
+    r"|done)\b[^()\[\]?]*[)\]])"
+)
+REASON = (
+    r"[,;:—–-]*\s*(?<![\w\\])(?:since|because|as\s+(?:we|shown|the|above|stated|before|can\s+be)|for\s+(?:the\s+reason|otherwise)"
+    r"|due\s+to|so\s+that|by\s+(?!\d)|from\s+(?!\d)|where\s+|using\s+|car|puisque|parce\s+que|weil|denn|da\s+|porque"
+    r"|pues|poiché|perché|pois|так\s+как|потому|因为|왜냐하면|なぜなら)\b.*"
+    r"|,?\s*(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
+    r"|,?\s*and\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|,?\s*q\.?e\.?d\.?"
+)
+ASIDE = re.compile(rf"\s*(?:{CONTRAST}|{REASON})\s*[.!]*\s*$", re.IGNORECASE | re.DOTALL)
+CONTRASTED = re.compile(rf"\s*{CONTRAST}\s*[.!]*\s*$", re.IGNORECASE)
+# a text may break off after these
+HANGING = re.compile(
+    r"\b(?:the|a|an|of|to|and|or|but|so|is|are|be|by|with|for|from|in|on|at|as|that|which|where|then|we|it|this|if|when|have|has|had"
+    r"|get|gives|into|than|also|now|plus|minus|times|subtract|add|multiply|divide|let|since|because|not|equals?)\s*$|[,:;=+*/({\[<>-]\s*$",
+    re.IGNORECASE,
+)

@@ -1,0 +1,277 @@
+r"""The answer of a text without a box, by two readings.
+
+`stated`: the text says that this is its answer: "the answer is …", `####`, answer tags, or a last line or sentence that
+is nothing but the answer. `guessed`: the last formula or number of the text, where nothing near it denies, doubts or
+compares it and the text does not break off behind it.
+"""
+
+import re
+
+from steer.verify.math.nouns import counted
+from steer.verify.math.phrases import (
+    ASIDE,
+    CLOSING,
+    CONTRASTED,
+    HANGING,
+    MARK,
+    OPENING,
+    OTHER_SUBJECT,
+    SPOILED,
+    SPOILED_BEHIND,
+    SUPPOSED,
+    WITHDRAWN,
+)
+
+TAIL = 4000  # characters of a response that are searched: a final answer stands at the end
+AFTERWARDS = 240  # characters behind a statement that may take it back
+SENTENCES = 8  # sentences that a guess looks back over
+MATH = re.compile(
+    r"\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?![\[\]]))+)\\\]|\\\(((?:[^\\]|\\(?![()]))+)\\\)|(?<!\\)\$((?:\\.|[^$\\])+)\$",
+    re.DOTALL,
+)
+END = re.compile(
+    r"\n|(?<![.\d])[.](?=[\s\"'”*`_)\]]|$)|(?<=\d)[.](?=[\"'”*`_)]*(?:\s|$))|[!?](?=[\s\"'”*`_)]|$)|[。！？]"
+)
+CLAUSE = re.compile(
+    r"[,;:，；：、]\s+|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
+)
+NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:\.\d+)?(?:/\d+)?(?:\s?\\?%)?")
+LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
+WORD = re.compile(
+    r"(?<![^\W\d_]|\\)(?:[^\W\d_]{3,}|is|it|so|we|of|to|as|be|at|by|my|not|no)(?![^\W\d_]|[\^_({])", re.IGNORECASE
+)
+TAGGED = re.compile(r"<answer>((?:[^<]|<(?!/?answer>))*)</answer>", re.IGNORECASE)
+WRAPPED = re.compile(
+    r"\\(?:text|mbox|mathrm|textbf|textnormal|operatorname)\s?\{[^{}]*\}|\\[a-zA-Z]+\s?|\{[a-z]*matrix\}|\{array\}"
+)
+# words that belong to formulas: functions, and products of letters such as LCs
+MATHS = re.compile(
+    r"^(?:(?i:and|or|sqrt|pi|sin|cos|tan|ln|log|exp|arc\w+|np|infty|infinity|mod|base)\w*|[A-Z]{2,3}[a-z]?|[b-df-hj-np-tv-z]{3,4})$"
+)
+SUBJECT = re.compile(r"[^=?]{1,120}?\b(?:is|are|equals|was)\b[\s:]*", re.DOTALL)
+# `not 10 but 12`: what is denied is another number
+BUT = re.compile(
+    r"(?:\bnot?,?\s+it['’]s\s+)?\b(?:not|n['’]t)\s+(?:be\s+)?\$?[-\d.,/\\{}a-z]*\d[-\d.,/\\{}a-z]*?\$?\s*,?\s*(?:but(?:\s+rather)?|which\s+is|it['’]s|it\s+is)\s+"
+    r"(?=[$\\\d]|$)"
+)
+HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
+MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
+BRACES = re.compile(r"\{[^{}]*\}")
+QUOTES = "\"'`*“”„«»_ \t\r\n"
+
+
+def strip(text: str) -> str:
+    """Without quotation marks, emphasis and the punctuation of a sentence around it."""
+    text = text.strip(QUOTES)
+    while text and text[-1] in ".,;:!。，；：、" + QUOTES and not text.endswith(("\\,", "\\;", "\\:", "\\!", "!")):
+        text = text[:-1]
+    return text.lstrip(":：")
+
+
+def sentence(text: str, start: int = 0) -> int:
+    """Where the sentence that begins at `start` ends, its mark included. Marks inside formulas end nothing."""
+    spans = [match.span() for match in MATH.finditer(text, start)]
+    for match in END.finditer(text, start):
+        if not any(low <= match.start() < high for low, high in spans):
+            return match.end()
+    return len(text)
+
+
+def sentences(text: str) -> list[str]:
+    found, at = [], 0
+    while at < len(text):
+        end = sentence(text, at)
+        found.append(text[at:end])
+        at = end
+    return [part for part in found if part.strip()]
+
+
+def prose(text: str) -> list[str]:
+    """Words of a text that belong to no formula."""
+    return [word for word in WORD.findall(outside(text)) if not MATHS.match(word)]
+
+
+def outside(text: str) -> str:
+    """A text without its formulas, as far as dollar signs, commands and braces show them."""
+    text = WRAPPED.sub(" ", MATH.sub(" ", text))
+    while "{" in text and (shorter := BRACES.sub(" ", text)) != text:
+        text = shorter
+    return text
+
+
+def pure(text: str, strict: bool = False) -> bool:
+    """Whether a text is nothing but an answer: a formula, a number with its unit, a choice, a few words. Unless
+    `strict`, any words may stand where a unit does: whether they are one is decided when the answer is compared."""
+    words = prose(text)
+    if not words:
+        return bool(re.search(r"\w", text))
+    if len(words) > 6 or len(text) > 300:
+        return False
+    if not MATH.search(text) and not any(c.isdigit() for c in text) and "\\" not in text:
+        return True
+    if MARKED.match(text):
+        return True
+    starts = MATH.match(text) or re.match(r"[-+(\[{]*(?:[\d.\\$€£|]|[a-zA-Z](?![a-zA-Z]))", text)
+    tail = re.split(r"[\d$)\]}]", outside(text))[-1] if not MATH.match(text) else text[MATH.match(text).end() :]
+    if not starts or any(c.isdigit() for c in tail) or WORD.search(text[:3]) or not _last(text, words):
+        return False
+    return not strict or counted(text[text.rfind(words[0]) :])
+
+
+def _last(text: str, words: list[str]) -> bool:
+    """Whether the words stand behind all formulas and numbers, as a unit does."""
+    place = text.rfind(words[0])
+    return not any(c.isdigit() or c in "$=" for c in text[place:])
+
+
+def statement(text: str) -> str | None:
+    """The answer at the start of `text`, which follows an announcement; None where more than an answer follows."""
+    end = sentence(text)
+    said = text[:end]
+    if said.rstrip(QUOTES + ")").endswith(("?", "？")) or re.match(r"\s*\.\.\.|\s*…", said):
+        return None
+    said = bare(said)
+    if not said:
+        return None
+    if text[:end].endswith("\n") and text[end:].strip() and not re.search(r"[\d\\$]", said) and SPOILED.search(said):
+        return None  # `The answer is not`, and the number on the next line
+    if pure(said):
+        return said
+    subject = SUBJECT.match(said)
+    if subject and not OTHER_SUBJECT.search(subject.group()):
+        rest = bare(said[subject.end() :])
+        if rest and pure(rest) and any(c.isdigit() or c == "$" for c in rest):
+            return rest
+    return None
+
+
+def bare(text: str) -> str:
+    """A sentence without its opening ("So", "we get"), its closing and what is said aside."""
+    text = BUT.sub("", strip(text))
+    while match := OPENING.match(text):
+        text = text[match.end() :].lstrip(QUOTES)
+    text = strip(CLOSING.sub("", text))
+    for _ in range(3):
+        cut = ASIDE.search(text)
+        kept = strip(text[: cut.start()]) if cut else ""
+        if not kept or (len(kept) > 12 and not re.search(r"[\d$\\]", kept)):
+            break
+        text = kept
+    return text
+
+
+def withdrawn(after: str) -> bool:
+    """Whether the text behind an answer takes it back."""
+    hoped = HOPE.match(after)  # "I hope it is correct" ends an answer; what follows it is another text
+    return WITHDRAWN.search(after[: hoped.end() + 40 if hoped else AFTERWARDS]) is not None
+
+
+def stated(text: str) -> tuple[str | None, str]:
+    """The answer that a text states, and how; None where it states none, with "denied" where it takes one back."""
+    tagged = TAGGED.findall(text)
+    if tagged:
+        inner = tagged[-1].strip()
+        said = statement(inner) if sentence(inner) == len(inner) or pure(bare(inner)) else stated(inner)[0]
+        return said, "in answer tags" if said else "denied"
+    marks = list(MARK.finditer(text))
+    if marks:
+        mark = marks[-1]
+        before = text[: mark.start()]
+        lead = before[max((m.end() for m in END.finditer(before)), default=0) :]
+        lead = lead[max((m.end() for m in CLAUSE.finditer(lead)), default=0) :] if not SUPPOSED.search(lead) else lead
+        rest = text[mark.end() :].lstrip()
+        said = statement(rest)
+        if said and SPOILED.search(lead):
+            return None, "denied"
+        if said and withdrawn(text[len(text) - len(rest) + sentence(rest) :]):
+            return None, "denied"
+        if said:
+            return said, "stated in words"
+        if re.match(rf"[\s\S]{{0,40}}?(?:{SPOILED.pattern})", rest[: sentence(rest)], re.IGNORECASE):
+            return None, "denied"
+        text = rest
+    return _closing(text), "the last line"
+
+
+def _closing(text: str) -> str | None:
+    """The last line or sentence, where it is nothing but the answer."""
+    whole = MATH.sub(lambda m: m.group().replace("\n", " "), text.strip())
+    lines = [line for line in whole.split("\n") if line.strip(QUOTES + "-#")]
+    if not lines:
+        return None
+    line, above = lines[-1], lines[-2] if len(lines) > 1 else ""
+    last = sentences(line)[-1]
+    for part, before in ((line, above), (last, line[: len(line) - len(last)].rstrip() or above)):
+        said = bare(part)
+        if part.rstrip(QUOTES).endswith(("?", "？")) or not said or not pure(said, strict=True):
+            continue
+        only_words = not any(c.isdigit() for c in said) and not re.search(r"[\\$=+*/^]", said) and len(said) > 1
+        if only_words and (len(lines) > 1 or part is not line):
+            continue
+        open_before = before.strip() and not re.search(r"[.!?:。！？：)\]}$*]\s*$", before)
+        if open_before and SPOILED.search(before[-80:]):
+            return None
+        return said
+    return None
+
+
+def last_value(text: str) -> str | None:
+    """The last formula, number or choice letter of a text, whatever stands around it: for golds."""
+    found = (_last_value(part) for part in reversed(sentences(text)))
+    return next((value[0] for value in found if value), None)
+
+
+def guessed(text: str) -> str | None:
+    """The last formula or number of a text, or the last choice letter; None where it is no answer."""
+    parts = sentences(text)[-SENTENCES:]
+    for place, part in reversed(list(enumerate(parts))):
+        found = _last_value(part)
+        if not found:
+            if withdrawn(part) or part.rstrip().endswith(("?", "？")):
+                return None
+            continue
+        answer, start, end = found
+        before, after = BUT.sub("", part[:start]), part[end:]
+        aside = CONTRASTED.match(after)
+        clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
+        if SUPPOSED.search(before[-150:]) or SPOILED.search(clause) or (not aside and SPOILED_BEHIND.search(after)):
+            return None
+        broken = (
+            place == len(parts) - 1
+            and not END.search(after)
+            and (HANGING.search(after) or re.search(r"[,;]\s*\w", after))
+        )
+        return None if broken else answer
+    return None
+
+
+def _last_value(text: str) -> tuple[str, int, int] | None:
+    """The last formula or number of a sentence with its place, or the last choice letter."""
+    shown = CONTRASTED.sub("", text) or text
+    spans = list(MATH.finditer(shown))
+    number = _last_number(shown, spans[-1].end() if spans else 0)
+    if spans and not number:
+        return next(group for group in spans[-1].groups() if group is not None).strip(), *spans[-1].span()
+    if number:
+        answer, start, end = _whole(shown, number)
+        return answer, start, end
+    letters = list(LETTER.finditer(shown))
+    return (letters[-1][1], *letters[-1].span()) if letters else None
+
+
+def _last_number(text: str, start: int = 0) -> re.Match | None:
+    found = None
+    for match in NUMBER.finditer(text, start):
+        if any(character.isdigit() for character in match.group()):
+            found = match
+    return found
+
+
+def _whole(text: str, number: re.Match) -> tuple[str, int, int]:
+    r"""The LaTeX without dollar signs that a number is part of, such as `\frac{1}{5}` or `2^5`; else the number."""
+    start, end = number.span()
+    if text[start - 1 : start] not in ("^", "{", "_") and text[end : end + 1] not in ("^", "}"):
+        return number.group().strip(), start, end
+    start = max(text.rfind(edge, 0, start) for edge in " \n\t$=*") + 1
+    whole = re.match(r"[^\s$*]*", text[start:])[0]
+    return whole.rstrip(".,;:"), start, start + len(whole)

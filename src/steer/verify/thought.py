@@ -1,0 +1,52 @@
+"""What of a response counts: the text up to the end of its sequence and outside the model's thoughts.
+
+Both verifiers share these rules. An answer or a program inside a thought counts for nothing, closed or not. Where a
+chat template opens the thought itself, `opened_thought` says so: whoever verifies puts that opening in front of the
+response, which then begins inside a thought.
+"""
+
+import re
+
+# opening and closing marks of a thought, by family of models
+THOUGHTS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+)
+END = re.compile(
+    r"<\|(?:im_start|im_end|endoftext|eot_id|eom_id|end_of_text|end|EOT|user|start_header_id)\|>"
+    r"|</s>|<eos>|<end_of_turn>|<start_of_turn>|<｜end▁of▁sentence｜>|<\|end▁of▁sentence\|>"
+)
+LEADING = re.compile(
+    rf"\s*(?:{END.pattern}|<s>|<bos>|<\|start_header_id\|>assistant<\|end_header_id\|>|assistant\n|<\|assistant\|>)"
+)
+
+
+def before_end(text: str) -> str:
+    """The text up to the first mark that ends a sequence. Marks at the very start belong to the prompt."""
+    if "<" not in text and not text.startswith("assistant"):
+        return text
+    while match := LEADING.match(text):
+        text = text[match.end() :]
+    match = END.search(text)
+    return text[: match.start()] if match else text
+
+
+def outside_thought(text: str) -> str | None:
+    """The text after the last thought; None where a thought is open to the end."""
+    for opening, closing in THOUGHTS:
+        if closing in text:
+            text = text.rpartition(closing)[2]
+        if opening in text:
+            return None
+    return text
+
+
+def opened_thought(prompt: str) -> str:
+    """The mark that opens a thought at the end of a rendered prompt, with the space behind it; "" where none does."""
+    bare = prompt.rstrip()
+    opening = next((opening for opening, _ in THOUGHTS if bare.endswith(opening)), "")
+    return opening + prompt[len(bare) :] if opening else ""
