@@ -11,7 +11,7 @@ import pytest
 from steer import cli
 from steer.data.problem import Problem
 from steer.errors import UserError
-from steer.io import atomic_directory, atomic_write, read_jsonl, write_jsonl
+from steer.io import atomic_directory, atomic_write, fingerprint, meaning, read_jsonl, write_jsonl
 
 
 def test_rows_survive_a_round_trip_gzipped_or_not(tmp_path):
@@ -160,3 +160,61 @@ def test_a_full_disk_or_an_interruption_is_one_line(monkeypatch, capsys, raised,
     monkeypatch.setattr("steer.plan.resolve.config_from", fails)
     assert cli.main(["config", "--config", "configs/nano.yaml"]) == status
     assert said in capsys.readouterr().err
+
+
+SOURCE = '''"""About the module."""
+
+# Why.
+LIMIT = 3
+
+
+class Thing:
+    """A thing."""
+
+    def size(self, text="words"):
+        """Its size."""
+        return len(text) + LIMIT
+
+
+async def wait():
+    """Wait."""
+'''
+
+
+@pytest.mark.parametrize("path_name", ["same.py", "same.txt"])
+def test_reworded_comments_and_docstrings_mean_the_same_code(tmp_path, path_name):
+    path = tmp_path / path_name
+    path.write_text(SOURCE)
+    before, mark = meaning(path), fingerprint({}, [path])
+    for old, new in (
+        ("About the module.", "What it is about.\n\nAnd more."),
+        ("# Why.\n", ""),
+        ('    """A thing."""\n\n', ""),
+        ('"""Its size."""', "'Its length.'"),
+        ("Wait.", "Wait a while."),
+    ):
+        path.write_text(SOURCE.replace(old, new))
+        assert path.read_text() != SOURCE
+        same = path_name == "same.py"
+        assert (meaning(path) == before) == same, old
+        assert (fingerprint({}, [path]) == mark) == same
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("LIMIT = 3", "LIMIT = 4"), ('"words"', '"word"'), ("+ LIMIT", "- LIMIT"), ("class Thing", "class Other")],
+)
+def test_changed_code_means_something_else(tmp_path, old, new):
+    path = tmp_path / "code.py"
+    path.write_text(SOURCE)
+    before = meaning(path)
+    path.write_text(SOURCE.replace(old, new))
+    assert meaning(path) != before
+
+
+def test_docstrings_count_in_a_file_that_reads_them_and_a_file_that_is_no_python_counts_whole(tmp_path):
+    path, found = tmp_path / "code.py", []
+    for text in ('"""One."""\nprint(__doc__)\n', '"""Two."""\nprint(__doc__)\n', "def (\n", "def  (\n"):
+        path.write_text(text)
+        found.append(meaning(path))
+    assert len(set(found)) == 4

@@ -157,7 +157,10 @@ def test_an_edited_plot_only_draws_again(project):
 
 
 def test_an_edited_loss_trains_again_without_a_new_base_model(project):
-    project.edit("src/steer/methods/clip.py", "\n# changed\n")
+    path = project.root / "src/steer/methods/clip.py"
+    path.write_text(path.read_text().replace('"""', '"""Reworded: ', 1) + "\n# A remark.\n")
+    assert project.planned() == {}, "the words about it are no part of it"
+    project.edit("src/steer/methods/clip.py", "\nCHANGED = True\n")
     planned = project.planned()
     assert planned["train"] == 1
     assert "warm_start" not in planned

@@ -16,7 +16,7 @@ from steer.configs.load import dump, flatten, load_config
 from steer.data.known import check_names
 from steer.errors import UserError
 from steer.figures.wanted import about_figures, wanted
-from steer.io import atomic_write
+from steer.io import atomic_write, meaning
 from steer.methods.load import SLOTS, method_settings, slot_files
 
 # The environment this Snakemake runs in also holds `steer`, activated or not.
@@ -42,6 +42,8 @@ FIGURES = wanted(CONFIG)
 RESULTS = f"results/{CONFIG.name}"
 BENCHMARKS = CONFIG.data.benchmarks
 SECTIONS = CONFIG.model_dump(mode="json")
+# A file is in the hashes of several rules.
+MEANING = cache(meaning)
 # Of `reward`, what verdicts depend on.
 JUDGED = {
     key: SECTIONS["reward"][key]
@@ -99,17 +101,18 @@ def code(*stages):
 
 @cache
 def content(files):
-    """A hash of the names and contents of source files. Rules with a job for every run take it as a parameter: as
+    """A hash of the names of source files and of what they do: comments and docstrings do not count. Rules with a job for every run take it as a parameter: as
     inputs, a hundred files for each of a thousand jobs take Snakemake most of its planning time."""
     digest = hashlib.sha256()
     for path in files:
-        digest.update(path.encode() + hashlib.sha256(Path(path).read_bytes()).digest())
+        digest.update(path.encode() + MEANING(Path(path)).encode())
     return digest.hexdigest()
 
 
-def code_version(*stages):
-    """`code` as one value: what a changed source file changes."""
-    return content(tuple(code(*stages)))
+def code_version(*stages, starting=()):
+    """`code` as one value, and the modules of training `starting`: what a changed source file changes."""
+    places = [Path(workflow.basedir, "src", "steer", "train", f"{name}.py") for name in starting]
+    return content((*code(*stages), *map(os.path.relpath, places)))
 
 
 @cache

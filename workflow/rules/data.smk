@@ -3,7 +3,6 @@
 
 rule data:
     input:
-        code=code("data"),
         rows=files_of_data,
     output:
         evaluation=expand(f"{RESULTS}/data/{{benchmark}}.jsonl", benchmark=BENCHMARKS),
@@ -15,6 +14,7 @@ rule data:
         "../../environment.yml"
     params:
         config=f"{RESULTS}/config.yaml",
+        code=code_version("data"),
         data=SECTIONS["data"],
         out=subpath(output.train, parent=True),
     shell:

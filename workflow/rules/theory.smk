@@ -8,7 +8,6 @@ STARTING = ("warm_start", "base_model", "cold_start", "starting")
 
 rule measured_base:
     input:
-        code=code("data/tasks", "models", "engines", "verify") + [f"src/steer/train/{name}.py" for name in STARTING],
         data=f"{RESULTS}/data/train.jsonl",
         given=lambda wildcards: files_of_model(CONFIG.measurement.models[wildcards.model]),
     output:
@@ -24,6 +23,7 @@ rule measured_base:
         gpu=min(CONFIG.hardware.gpus, 1),
     params:
         config=f"{RESULTS}/config.yaml",
+        code=code_version("data/tasks", "models", "engines", "verify", starting=STARTING),
         settings=lambda wildcards: json.dumps(SECTIONS["measurement"]["models"][wildcards.model]),
         benchmarks=BENCHMARKS,
     shell:

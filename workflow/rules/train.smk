@@ -4,9 +4,6 @@
 if CONFIG.model.path is None:
 
     rule warm_start:
-        input:
-            code=code("data/tasks", "models", "engines", "verify")
-            + [f"src/steer/train/{name}.py" for name in ("warm_start", "starting")],
         output:
             directory(f"{RESULTS}/base_model"),
         log:
@@ -20,6 +17,7 @@ if CONFIG.model.path is None:
             gpu=min(CONFIG.hardware.gpus, 1),
         params:
             config=f"{RESULTS}/config.yaml",
+            code=code_version("data/tasks", "models", "engines", "verify", starting=("warm_start", "starting")),
             warm_start=SECTIONS["model"]["warm_start"],
             benchmarks=BENCHMARKS,
         shell:
@@ -29,8 +27,6 @@ else:
 
     rule base_model:
         input:
-            # Not the engine and the verifier, by which it is measured: a changed verifier need not make it again.
-            code=code("models") + [f"src/steer/train/{name}.py" for name in ("base_model", "cold_start", "starting")],
             data=f"{RESULTS}/data/train.jsonl",
             given=files_of_model(CONFIG.model),
         output:
@@ -46,6 +42,8 @@ else:
             gpu=min(CONFIG.hardware.gpus, 1),
         params:
             config=f"{RESULTS}/config.yaml",
+            # Not the engine and the verifier, by which it is measured: a changed verifier need not make it again.
+            code=code_version("models", starting=("base_model", "cold_start", "starting")),
             model={key: SECTIONS["model"][key] for key in MADE_FROM},
         shell:
             "steer base-model --config {params.config} --data {input.data} --out {output} --threads {threads}"

@@ -21,7 +21,7 @@ from steer.data.problem import Problem
 from steer.engines.limits import check_positions, stop_tokens
 from steer.engines.open import check_installed, for_training
 from steer.errors import UserError
-from steer.io import atomic_write, fingerprint, link_folder, read_jsonl, sha256, write_jsonl
+from steer.io import atomic_write, fingerprint, link_folder, meaning, read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.devices import take_device
 from steer.models.load import empty_model, load_model, load_settings, load_tokenizer
@@ -170,7 +170,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
     """The resolved configuration of one run, as its folder keeps it."""
     entry = config.methods[name]
     method = load_method(entry.method or name, entry.set)
-    functions = {f.function: sha256(Path(split_reference(f.function)[0])) for f in config.reward.functions}
+    functions = {f.function: meaning(Path(split_reference(f.function)[0])) for f in config.reward.functions}
     return {
         "run": name,
         "method": method.name,

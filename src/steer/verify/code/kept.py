@@ -15,6 +15,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from steer.io import meaning
 from steer.verify.code.program import CodeVerdict
 
 
@@ -26,7 +27,7 @@ def judge_version() -> str:
     with contextlib.suppress(PackageNotFoundError):
         digest.update(version("numpy").encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+        digest.update(meaning(path).encode())
     return digest.hexdigest()[:16]
 
 
