@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import json
 import os
 from importlib.metadata import distributions
 from pathlib import Path
@@ -53,3 +54,49 @@ def batch(model):
     from training import ragged_batch
 
     return ragged_batch(model)
+
+
+@pytest.fixture
+def imported(tmp_path, capsys):
+    """Import text (or files) and return metrics, validations, import.json."""
+
+    from steer.cli import main
+    from steer.io import read_jsonl
+
+    def run(text, *options, name="train.log"):
+        log = tmp_path / name
+        if isinstance(text, str | bytes):
+            log.write_bytes(text.encode() if isinstance(text, str) else text)
+        status = main(["import", str(log), "--out", str(tmp_path / "run"), *options])
+        said = capsys.readouterr()
+        assert status == 0, said.err
+        out = tmp_path / "run"
+        assert {path.name for path in out.iterdir()} == {
+            "metrics.jsonl",
+            "validation.jsonl",
+            "config.yaml",
+            "import.json",
+        }
+        return (
+            read_jsonl(out / "metrics.jsonl"),
+            read_jsonl(out / "validation.jsonl"),
+            json.loads((out / "import.json").read_text()),
+        )
+
+    return run
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """Import text and return the one line that refuses it."""
+    from steer.cli import main
+
+    def run(text, *options, name="train.log"):
+        (tmp_path / name).write_text(text)
+        assert main(["import", str(tmp_path / name), "--out", str(tmp_path / "run"), *options]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and str(tmp_path / name) in said
+        assert not (tmp_path / "run").exists()
+        return said
+
+    return run

@@ -30,6 +30,7 @@ COMMANDS = {
     "measure": ("steer.analyse.theory.command", "measure the entropy change of single updates on a run's models"),
     "tabulate": ("steer.analyse.command", "make the tables from runs and verdicts"),
     "plot": ("steer.figures.command", "draw one figure from tables"),
+    "import": ("steer.outside.command", "make a run folder of a log of verl, TRL, OpenRLHF or prime-rl"),
     "report": ("steer.report.command", "write the self-contained HTML report"),
     "watch": ("steer.report.watch", "show the runs of a results folder as they train"),
     "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),

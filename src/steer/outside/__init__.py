@@ -1,0 +1,1 @@
+"""Runs made elsewhere: their logs as run folders with our names and units (`steer import`)."""

@@ -1,0 +1,232 @@
+"""Console logs of verl, TRL, OpenRLHF and prime-rl. Text is matched and split; nothing of it is evaluated."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from steer.outside import settings, wrapped
+from steer.outside.names import MARKS
+from steer.outside.records import Joiner, Log, Record, is_validation
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+PREFIX = re.compile(r"^\((?:(?P<who>[\w.]+)(?: pid=(?P<pid>\d+))?|pid=\d+)(?:, ip=[^)]*)?\) ?")
+REPEATED = re.compile(r" \[repeated \d+x across cluster\].*$")
+NUMBER = re.compile(r"^(?:np\.\w+\()?\s*([+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|nan|inf))\s*\)?$")
+THREE = re.compile(r"[+-]?\d+\.\d{3}|[+-]?nan|[+-]?inf")
+STEP = re.compile(r"^step:(\d+) - (.*)$")
+PROGRESS = re.compile(r"^Training Progress:.*?\| *\d+/(\d+) \[")
+LAST_KEY = "perf/throughput"  # of a training line of verl; later versions add variances after it
+OPENRLHF = re.compile(r"^(?:[A-Z]+ [\d-]+ [\d:]+ [\w./]+:\d+\] ?)?(?:✨ ?)?Global step (\d+): (\{.*\})$")
+OPENRLHF_EVAL = re.compile(r"^(?:[A-Z]+ [\d-]+ [\d:]+ [\w./]+:\d+\] ?)?.*global_step (\d+), eval_metrics: (\{.*\})$")
+PRIME_RL = re.compile(r"^(?:[\d:]{8} +\w+ +)?Step (\d+) \| +[\dmshd. ]+\| (.*)$")
+PRIME_RL_KEYS = {
+    "Loss": "loss/mean",
+    "Entropy": "entropy/all/mean",
+    "Mismatch KL": "mismatch_kl/all/mean",
+    "Grad. Norm": "optim/grad_norm",
+    "LR": "optim/lr",
+    "Reward": "reward/all/mean",
+    "Truncation": "is_truncated/all/mean",
+}
+
+
+def lines_of(data: bytes) -> list[tuple[str, str]]:
+    """(who wrote it, text) of each line, without colours, prefixes and what Ray adds to folded lines."""
+    found = []
+    for line in data.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n").split("\n"):
+        text = ANSI.sub("", line)
+        prefix = PREFIX.match(text)
+        who = (prefix["pid"] or "") if prefix and prefix["who"] in ("TaskRunner", "main_task") else ""
+        found.append((who, REPEATED.sub("", text[prefix.end() :] if prefix else text).rstrip("\r")))
+    return found
+
+
+def formats_of(data: bytes) -> list[str]:
+    """The trainers whose lines are in the text."""
+    texts = [text for _, text in lines_of(data)]
+    found = []
+    if any(_verl_line(text) for text in texts):
+        found.append("verl")
+    if any(OPENRLHF.match(text) for text in texts):
+        found.append("openrlhf")
+    if any(match and _prime_rl(match[2]) for match in map(PRIME_RL.match, texts)):
+        found.append("prime-rl")
+    if any(_entry(text) for text in texts):
+        found.append("trl")
+    return found
+
+
+def read(data: bytes, trainer: str, name: str, log: Log, joiner: Joiner) -> None:
+    """Add the steps of a console log of the trainer to `log`."""
+    lines = lines_of(data)
+    log.lines += len(lines)
+    readers = {"verl": _verl, "trl": _trl, "openrlhf": _openrlhf, "prime-rl": _prime_rl_lines}
+    joiner.ordered = trainer in ("verl", "openrlhf")
+    readers[trainer](lines, data.endswith(b"\n"), name, log, joiner)
+    if trainer == "verl":
+        log.settings |= settings.of_verl([text for _, text in lines])
+        totals = [int(match[1]) for match in map(PROGRESS.match, (text for _, text in lines)) if match]
+        said = log.settings.get("training", {}).get("steps")
+        log.planned = totals[-1] if totals else said if isinstance(said, int) else log.planned
+
+
+def fields(text: str) -> dict[str, str]:
+    """`key:value - key:value` as key → value, both as printed. A key may hold blanks and ` - `: what has no colon
+    belongs to what follows. Entries that are no numbers are left out."""
+    found, kept = {}, ""
+    for part in text.split(" - "):
+        kept = f"{kept} - {part}" if kept else part
+        key, colon, value = kept.rpartition(":")
+        if colon and NUMBER.match(value):
+            found[key] = value
+        if colon:
+            kept = ""
+    return found
+
+
+def number(text: str) -> float:
+    value = float(NUMBER.match(text)[1])
+    return int(value) if re.fullmatch(r"[+-]?\d+", text) else value
+
+
+def _verl_line(text: str) -> tuple[int, dict[str, str]] | None:
+    """Step and fields where the text is a step line, which samples of a validation imitate at times."""
+    match = STEP.match(text)
+    found = fields(match[2]) if match else {}
+    if not any(re.match(MARKS["verl"], key) for key in found):
+        return None
+    said = found.get("training/global_step")
+    return None if said is not None and number(said) != int(match[1]) else (int(match[1]), found)
+
+
+def _samples(texts: list[str]) -> set[int]:
+    """Lines inside a printed sample, from `[response]` to what follows it. One that does not end is none."""
+    inside: set[int] = set()
+    start = None
+    for place, text in enumerate(texts):
+        if text.startswith(("[response]", "[prompt]")) and start is None:
+            start = place
+        elif start is not None and re.match(r"\[(ground_truth|score)\]", text):
+            inside |= set(range(start, place))
+            start = None
+    return inside
+
+
+def _verl(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner: Joiner) -> None:
+    samples = _samples([text for _, text in lines])
+    found = [(n, who, _verl_line(text)) for n, (who, text) in enumerate(lines) if n not in samples]
+    found = [(n, who, *step) for n, who, step in found if step is not None]
+    trained = [values for *_, values in found if not all(map(is_validation, values))]
+    whole = [values for n, _, _, values in found if ended or n < len(lines) - 1]
+    printed = [value for values in whole for value in values.values()]
+    log.fixed = log.fixed or (bool(printed) and all(THREE.fullmatch(value) for value in printed))
+    closing = sum(LAST_KEY in values for values in trained) > 0
+    place = {}
+    for n, who, step, values in found:
+        open_end = n == len(lines) - 1 and not ended
+        if open_end and not _whole(lines[n][1], values, trained[:-1], log):
+            log.notes.append(f"{name}: cut inside the line of step {step}; the steps before it are whole")
+        elif closing and values in trained and LAST_KEY not in values:
+            log.notes.append(f"{name}: the line of step {step} is cut (no {LAST_KEY}) and left out")
+        else:
+            row = {key: _kept(key, value, log.fixed) for key, value in values.items()}
+            place[n] = step
+            joiner.add([Record(step, row, who)], name)
+    last = lines[-1][1] if lines else ""
+    if not ended and not log.notes and last.startswith("step:") and len(lines) - 1 not in place:
+        log.notes.append(f"{name}: cut inside its last line; the steps before it are whole")
+    wrapped.add([text for _, text in lines], place, log)
+
+
+def _whole(text: str, values: dict[str, str], others: list[dict[str, str]], log: Log) -> bool:
+    """Whether a last line without a line's end is whole: it has what all others have, and its last value is one."""
+    shared = set.intersection(*map(set, others)) if others else {LAST_KEY}
+    tail = text.rpartition(":")[2]
+    if not shared <= values.keys() or not NUMBER.match(tail) or (log.fixed and not THREE.fullmatch(tail)):
+        return False
+    if not log.fixed and not tail.endswith(")"):
+        log.notes.append("the last line has no end, so its last value may lack digits")
+    return True
+
+
+def _kept(key: str, text: str, fixed: bool) -> float | None:
+    """The value; None for a learning rate too small for three decimals."""
+    value = number(text)
+    return None if fixed and key == "actor/lr" and value == 0 else value
+
+
+def _literal(text: str) -> dict | None:
+    """A printed dict of numbers and strings, read without evaluating it."""
+    plain = re.sub(r"(?:np\.\w+|tensor)\(([^()]*)\)", r"\1", text)
+    plain = re.sub(r"(?<=: )([+-]?(?:nan|inf))(?=[,}\s])", r"'\1'", plain)
+    try:
+        value = ast.literal_eval(plain)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def numbers(entry: dict) -> dict[str, float | None]:
+    """The numbers of an entry; strings that are numbers count, and what is null stays null."""
+    found: dict[str, float | None] = {}
+    for key, value in entry.items():
+        if isinstance(value, str) and NUMBER.match(value):
+            value = float(NUMBER.match(value)[1])
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            found[str(key)] = value
+    return found
+
+
+def _entry(text: str) -> dict | None:
+    if not (text.startswith("{'") and text.endswith("}")):
+        return None
+    entry = _literal(text)
+    known = entry is not None and any(re.match(MARKS["trl"], str(key).removeprefix("eval_")) for key in entry)
+    return entry if known and ("loss" in entry or any(str(key).startswith("eval_") for key in entry)) else None
+
+
+def _trl(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner: Joiner) -> None:
+    step = 0
+    for _, text in lines:
+        entry = _entry(text)
+        if entry is not None:
+            step += "loss" in entry
+            joiner.add([Record(step, numbers(entry))], name)
+    log.step_counts = "log entries; the console does not print the step, trainer_state.json has it"
+    if not ended and lines[-1][1].startswith("{") and _entry(lines[-1][1]) is None:
+        log.notes.append(f"{name}: cut inside its last line; the steps before it are whole")
+
+
+def _openrlhf(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner: Joiner) -> None:
+    for who, text in lines:
+        match = OPENRLHF.match(text) or OPENRLHF_EVAL.match(text)
+        entry = _literal(match[2]) if match else None
+        if entry:
+            entry.pop("generated_samples", None)
+            joiner.add([Record(int(match[1]), numbers(entry), who)], name)
+    if not ended and "lobal" in lines[-1][1] and not lines[-1][1].endswith("}"):
+        log.notes.append(f"{name}: cut inside its last line; the steps before it are whole")
+
+
+def _prime_rl(text: str) -> dict[str, float | None]:
+    """The fields of ` | `-separated text that have a counterpart; percents as shares."""
+    found: dict[str, float | None] = {}
+    for part in text.split(" | "):
+        match = re.fullmatch(r"(.+?) +([+-]?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))(%?)(?: .*)?", part.strip())
+        key = PRIME_RL_KEYS.get(match[1]) if match else None
+        if key:
+            found[key] = float(match[2]) / (100 if match[3] else 1)
+    return found
+
+
+def _prime_rl_lines(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner: Joiner) -> None:
+    joiner.add(_prime_rl_records(lines, ended, name, log), name)
+
+
+def _prime_rl_records(lines: list[tuple[str, str]], ended: bool, name: str, log: Log) -> Iterator[Record]:
+    for place, (_, text) in enumerate(lines):
+        match = PRIME_RL.match(text)
+        if match and place == len(lines) - 1 and not ended:
+            log.notes.append(f"{name}: its last line has no end and is left out; the steps before it are whole")
+        elif match and _prime_rl(match[2]):
+            yield Record(int(match[1]), _prime_rl(match[2]))

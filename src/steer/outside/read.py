@@ -1,0 +1,136 @@
+"""From files to one log: which container a file is, which trainer wrote it, and its steps."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from steer.errors import UserError
+from steer.outside import console, events, objects, tables
+from steer.outside.names import TABLES, producer
+from steer.outside.records import Joiner, Log
+
+FORMATS = ("auto", "verl", "trl", "openrlhf", "prime-rl", "wandb", "tensorboard", "jsonl")
+WHOLE = {"trl": "trainer_state.json", "wandb": "a CSV export or wandb-summary.json", "tensorboard": "event files"}
+
+
+def read(paths: Iterable[str], wanted: str = "auto") -> tuple[Log, str, list[Path]]:
+    """The log of one run, the trainer whose keys it has, and the files it is of."""
+    log, kinds, read_files = Log(wanted), [], []
+    joiner = Joiner(log)
+    for given in paths:
+        for path in _files(Path(given)):
+            kinds.append(_read(path, wanted, log, joiner))
+            read_files.append(path)
+    joiner.finish()
+    rows = {step: row for step, row in log.rows.items() if row}
+    keys = {key for row in rows.values() for key in row}
+    named = [kind for kind in kinds if kind in TABLES]
+    trainer = wanted if wanted in TABLES else named[0] if named else producer({bare(key) for key in keys}) or "other"
+    if not keys:
+        raise UserError(f"{read_files[0]}: no metrics in it; give a log with steps, or name its --format")
+    if trainer == "trl" and log.step_counts == "rollout batches":
+        log.step_counts = "optimizer updates"
+    log.format = kinds[0] if wanted == "auto" else wanted
+    log.rows = {step: {bare(key): value for key, value in row.items()} for step, row in sorted(rows.items())}
+    return log, trainer, read_files
+
+
+def bare(key: str) -> str:
+    """The key without the `train/` that transformers' and OpenRLHF's loggers put in front."""
+    return key.removeprefix("train/") if not key.startswith("train/agg/") else key
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = events.files(path)
+        if not found and (path / "metrics.jsonl").is_file():
+            found = [path / "metrics.jsonl"]
+        if not found and (path / "trainer_state.json").is_file():
+            found = [path / "trainer_state.json"]
+        if not found:
+            raise UserError(f"{path}: no event files, metrics.jsonl or trainer_state.json there; name the log itself")
+        return found
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; correct the path")
+    return [path]
+
+
+def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
+    """Read one file; returns what it was."""
+    name = str(path)
+    if path.name.startswith(events.NAME):
+        _allow(name, "tensorboard", wanted)
+        joiner.add(events.records(path, log), name)
+        return "tensorboard"
+    if path.suffix == ".wandb":
+        raise UserError(f"{name}: W&B's binary log; export a CSV or `run.history()` instead")
+    data = path.read_bytes()
+    text = data.lstrip()
+    if not text:
+        raise UserError(f"{name}: no metrics in it; the file is empty")
+    if text[:1] == b"{":
+        document = _document(text)
+        if document is not None:
+            log.lines += data.count(b"\n") + (not data.endswith(b"\n"))
+            if isinstance(document.get("log_history"), list):
+                _allow(name, "trl", wanted)
+                joiner.add(objects.state(document, name, log), name)
+                return "trl"
+            if "_step" in document and (
+                "_runtime" in document or "_wandb" in document or path.name.startswith("wandb")
+            ):
+                _allow(name, "wandb", wanted)
+                joiner.add(objects.summary(document, name, log), name)
+                return "wandb"
+            log.lines = 0
+        if document is not None or _begins_with_object(text):
+            _allow(name, "jsonl", wanted)
+            verl = b'"data"' in text.partition(b"\n")[0]
+            joiner.add(objects.lines(data, name, log), name)
+            return "verl" if verl and wanted in ("auto", "verl") else "jsonl"
+    if _is_table(path, text):
+        _allow(name, "wandb", wanted)
+        joiner.add(tables.records(data, name, log), name)
+        return "wandb" if wanted == "wandb" or b"_step" in text or b"__MIN" in text else "csv"
+    return _console(name, data, wanted, log, joiner)
+
+
+def _console(name: str, data: bytes, wanted: str, log: Log, joiner: Joiner) -> str:
+    found = console.formats_of(data)
+    if wanted not in ("auto", *TABLES):
+        what = WHOLE.get(wanted, "one JSON object a line")
+        raise UserError(f"{name}: not of the format {wanted} ({what}); give --format auto")
+    if wanted == "auto" and not found:
+        raise UserError(f"{name}: unknown format, or no metrics in it; --format names one of {', '.join(FORMATS[1:])}")
+    trainer = found[0] if wanted == "auto" else wanted
+    console.read(data, trainer, name, log, joiner)
+    if not log.rows:
+        raise UserError(f"{name}: no metrics of {trainer} in it; a run that failed before its first step has none")
+    return trainer
+
+
+def _document(text: bytes) -> dict | None:
+    """The one JSON object that the file is, if it is one."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _begins_with_object(text: bytes) -> bool:
+    return _document(text.partition(b"\n")[0]) is not None
+
+
+def _is_table(path: Path, text: bytes) -> bool:
+    first = text.partition(b"\n")[0].decode("utf-8", "replace").strip()
+    names = [name.strip().strip('"') for name in first.split(",")]
+    return path.suffix == ".csv" or (
+        len(names) > 1 and (any(axis in names for axis in tables.AXES) or {"Name", "State"} <= set(names))
+    )
+
+
+def _allow(name: str, container: str, wanted: str) -> None:
+    """A `UserError` where another container was named. A trainer's name goes with any: it says whose keys they are."""
+    if wanted not in ("auto", container, *TABLES) and not (container, wanted) == ("wandb", "jsonl"):
+        raise UserError(f"{name}: not of the format {wanted}, it looks like {container}; give --format {container}")

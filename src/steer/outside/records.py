@@ -1,0 +1,91 @@
+"""What readers find in a log: records of a step, joined into one run. Sessions, resumes and repeated steps are here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from steer.errors import UserError
+
+# Keys that say when a line was written; a step's several lines may share them.
+CLOCKS = {"step", "time", "epoch", "_step", "_timestamp", "_runtime", "elapsed_seconds", "training/global_step"}
+CLOCKS |= {"train/global_step", "train/epoch", "training/epoch", "training_step", "global_step"}
+
+
+@dataclass(frozen=True)
+class Record:
+    """Some metrics of one step. `session`: changes where the log says that another process writes."""
+
+    step: int
+    values: dict[str, float | None]
+    session: str = ""
+
+
+@dataclass
+class Log:
+    """One log as it was read. `rows`: step → their key → value. `fixed`: with three decimals, as old verl prints.
+
+    `replaced`: steps that a resume made again; `planned`: steps that the run was to have; `notes`: what its owner
+    should know, in sentences.
+    """
+
+    format: str
+    rows: dict[int, dict[str, float | None]] = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
+    lines: int = 0
+    replaced: set[int] = field(default_factory=set)
+    planned: int | None = None
+    notes: list[str] = field(default_factory=list)
+    fixed: bool = False
+    step_counts: str = "rollout batches"
+
+
+def is_validation(key: str) -> bool:
+    return key.removeprefix("message/").startswith(("val-", "eval/", "eval_", "val/", "test_score/"))
+
+
+class Joiner:
+    """Adds records to a log in the order of its files.
+
+    A line of validation alone is merged into its step. A session that begins within the earlier steps is a resume: its
+    lines replace theirs, whole. One that begins again at step 0 or 1 is a second run, and a `UserError`. Lines of one
+    step with different keys belong together. `ordered`: in this format steps only rise within a session.
+    """
+
+    def __init__(self, log: Log, ordered: bool = False):
+        self.log, self.ordered = log, ordered
+        self.part, self.owner = 0, {}
+        self.last, self.session = -1, None
+
+    def add(self, records: Iterable[Record], name: str) -> None:
+        for record in records:
+            self._add(record, name)
+            self.last, self.session = record.step, record.session
+
+    def _add(self, record: Record, name: str) -> None:
+        step, rows = record.step, self.log.rows
+        validation = all(map(is_validation, record.values.keys() - CLOCKS))
+        present = {key for key, value in rows.get(step, {}).items() if value is not None} - CLOCKS
+        again = bool(record.values.keys() & present)
+        fell = step < self.last or (step == self.last and again)
+        begun = self.session is not None and record.session != self.session
+        begun = begun or (fell and again and not (validation and step > 1)) or (self.ordered and fell and step <= 1)
+        if begun and rows:
+            if step <= 1:
+                remedy = "split them and import each into a folder of its own"
+                raise UserError(f"{name}: two runs in one file, the second begins at step {step}; {remedy}")
+            self.part += 1
+        if validation or step not in rows:
+            rows.setdefault(step, {}).update(record.values)
+            self.owner.setdefault(step, self.part)
+        elif self.owner[step] == self.part or not again:
+            rows[step].update(record.values)
+        else:
+            if any(not is_validation(key) for key in present):
+                self.log.replaced.add(step)
+            rows[step], self.owner[step] = dict(record.values), self.part
+
+    def finish(self) -> None:
+        """Say what the sessions left undone."""
+        left = [step for step in self.log.rows if step > self.last and self.owner[step] < self.part]
+        if left:
+            said = f"the last session ends at step {self.last}; steps {min(left)} to {max(left)} are of one before it"
+            self.log.notes.append(said)

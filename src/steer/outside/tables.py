@@ -1,0 +1,85 @@
+"""CSV files: W&B's panels and histories, tables with a column a metric, and tables with a row a value."""
+
+import io
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+
+from steer.errors import UserError
+from steer.outside.records import Log, Record
+
+AXES = ("step", "_step", "global_step", "train/global_step", "training/global_step", "trainer/global_step", "Step")
+PANEL = re.compile(r"^(?P<run>.+) - (?P<metric>.+?)$")
+
+
+def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
+    """The steps of a CSV file, in its order."""
+    try:
+        table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{name}: no readable CSV ({' '.join(str(error).split())}); export it again") from None
+    log.lines += len(table) + 1
+    if {"metric", "value"} <= set(table.columns):
+        table = _wide(table, name)
+    if {"Name", "State"} <= set(table.columns):
+        raise UserError(
+            f"{name}: a table of runs with their last values, no history; export a panel or `run.history()`"
+        )
+    axis = _axis(table, name)
+    table = _panel(table, axis, name)
+    one_run(table, name)
+    for row in table.to_dict("records"):
+        step = _number(row.pop(axis))
+        if step is None:
+            continue
+        if step != int(step) or step < 0:
+            raise UserError(f"{name}: `{axis}` is {step:g}; a step is a whole number, export with steps as x axis")
+        values = {key: _number(text) for key, text in row.items()}
+        yield Record(int(step), {key: value for key, value in values.items() if value is not None})
+
+
+def _axis(table: pd.DataFrame, name: str) -> str:
+    for axis in AXES:
+        if axis in table.columns:
+            return axis
+    raise UserError(f"{name}: no column of steps; name it `step` or `_step`, or export with steps as x axis")
+
+
+def _panel(table: pd.DataFrame, axis: str, name: str) -> pd.DataFrame:
+    """W&B's panel as a table of metrics: of `run - metric`, `…__MIN` and `…__MAX` the first. Other tables unchanged."""
+    spread = {column for column in table.columns if column.endswith(("__MIN", "__MAX"))}
+    if not spread:
+        return table
+    names = {c: c.rpartition(" - ") for c in table.columns if c not in spread and " - " in c}
+    runs = sorted({run for run, _, _ in names.values()})
+    if len(runs) > 1:
+        raise UserError(f"{name}: two runs in one file: {', '.join(runs[:3])}; export a panel for each")
+    return table[[axis, *names]].rename(columns={column: metric for column, (_, _, metric) in names.items()})
+
+
+def _wide(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A row a value (`step, metric, value`) as a row a step. Constant columns beside them say which run it is."""
+    axis = _axis(table, name)
+    one_run(table, name)
+    wide = table.pivot_table(index=axis, columns="metric", values="value", aggfunc="last", sort=False).reset_index()
+    wide = wide.fillna("")
+    return wide.iloc[pd.to_numeric(wide[axis], errors="coerce").argsort(kind="stable")]
+
+
+def one_run(table: pd.DataFrame, name: str) -> None:
+    """A `UserError` where the table has columns that name several runs."""
+    for column in ("run", "Name", "run_id", "run_name", "seed"):
+        values = sorted(set(table[column]) - {""}) if column in table.columns else []
+        if len(values) > 1:
+            shown = ", ".join(values[:3])
+            raise UserError(f"{name}: two runs in one file: column `{column}` has {shown}; write a file for each")
+
+
+def _number(text: str) -> float | None:
+    """The number in a cell; None for an empty one and for text."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(text) if re.fullmatch(r"[+-]?\d+", text.strip()) else value

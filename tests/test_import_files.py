@@ -1,0 +1,105 @@
+"""`steer import`: what is refused, and the formats that are files of their own."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from outside_logs import console, event_files, rows, verl_line
+
+from steer.cli import main
+from steer.outside import events
+from steer.outside.names import OURS
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("", [], "no metrics"),
+        ("nothing\nof interest\n", [], "unknown format"),
+        ("nothing\nof interest\n", ["--format", "verl"], "no metrics of verl"),
+        (console(1), ["--format", "tensorboard"], "not of the format tensorboard"),
+        (console(1), ["--format", "jsonl"], "not of the format jsonl"),
+        ('{"step": 1, "loss": 0.1}\nbroken\n{"step": 2, "loss": 0.1}\n', [], "line 2: not JSON"),
+        ("Name,State,loss\na,finished,0.1\n", [], "no history"),
+        ("loss,reward\n0.1,0.2\n", ["--format", "wandb"], "not of the format"),
+        ("run,step,loss\na,1,0.1\nb,1,0.2\n", [], "two runs"),
+    ],
+)
+def test_what_is_refused(refused, text, options, said):
+    assert said in refused(text, *options)
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"), [("nope=reward", "no key"), ("actor/lr=nope", "no metric"), ("x", "THEIRS=OURS")]
+)
+def test_a_bad_map(tmp_path, capsys, pair, said):
+    (tmp_path / "a.log").write_text(verl_line(1, {"actor/lr": 0.5, "perf/throughput": 1.5}))
+    assert main(["import", str(tmp_path / "a.log"), "--out", str(tmp_path / "run"), "--map", pair]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_no_folder_of_anything_else_is_replaced(tmp_path, capsys):
+    (tmp_path / "a.log").write_text(console(1))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/thesis.tex").write_text("x")
+    assert main(["import", str(tmp_path / "a.log"), "--out", str(tmp_path / "run")]) == 2
+    assert "thesis.tex" in capsys.readouterr().err and (tmp_path / "run/thesis.tex").exists()
+
+
+def test_event_files_with_a_cut_record_and_a_resume(imported, tmp_path):
+    folder = tmp_path / "tb"
+    event_files(rows(1, 2, 3), folder)
+    (first,) = events.files(folder)
+    first.rename(folder / "events.out.tfevents.100.host.1.0")
+    event_files([{**row, "entropy": 0.125} for row in rows(3, 4)], folder)
+    metrics, _, about = imported(None, name="tb")
+    assert [row["entropy"] for row in metrics] == [0.49, 0.48, 0.125, 0.125], "not 0.49000000953674316"
+    assert about["steps_replaced"] == 1 and len(about["sha256"]) == 2
+    last = events.files(folder)[-1]
+    last.write_bytes(last.read_bytes()[:-5])
+    metrics, _, about = imported(None, name="tb")
+    assert any("cut" in note for note in about["notes"]) and len(metrics) == 4
+
+
+def test_wandb_rows_of_one_step_belong_together(imported):
+    text = "_step,_runtime,loss,grad_norm,completions/mean_length\n1,10,0.5,,\n1,11,,0.25,30\n2,20,0.25,0.5,NaN\n"
+    metrics, _, about = imported(text, name="history.csv")
+    assert metrics[0]["loss"] == 0.5 and metrics[0]["gradient_norm"] == 0.25 and metrics[1]["response_length"] is None
+    assert about["format"] == "wandb" and about["steps_replaced"] == 0
+
+
+def test_a_summary_is_one_point(imported):
+    text = json.dumps({"_step": 7, "_runtime": 5, "_wandb": {"runtime": 5}, "train/loss": 0.5, "train/grad_norm": 0.25})
+    metrics, _, about = imported(text, name="wandb-summary.json")
+    assert metrics == [{"step": 7, "loss": 0.5, "gradient_norm": 0.25}] and "one point" in about["notes"][0]
+
+
+def test_trl_null_nan_and_what_a_step_is(imported):
+    history = [{"loss": 0.5, "entropy": None, "grad_norm": float("nan"), "reward_std": 0.1, "step": 1, "epoch": 0.1}]
+    history += [{"eval_reward": 0.25, "step": 1}, {"train_runtime": 3.0, "train_loss": 0.5, "step": 1}]
+    metrics, validations, about = imported(
+        json.dumps({"max_steps": 4, "log_history": history}), name="trainer_state.json"
+    )
+    assert metrics[0]["entropy"] is None and metrics[0]["gradient_norm"] is None and metrics[0]["loss"] == 0.5
+    assert about["step_counts"] == "optimizer updates" and "unfinished: 1 of 4 steps" in about["notes"]
+    assert validations[0]["step"] == 1 and validations[0]["mean"] == 0.25
+
+
+def test_nothing_of_a_log_is_evaluated(imported, tmp_path):
+    mark = tmp_path / "evaluated"
+    hostile = f"{{'loss': __import__('pathlib').Path({str(mark)!r}).touch(), 'reward_std': 1}}\n"
+    deep = "{'loss': " + "[" * 5000 + "\n"
+    metrics, _, _ = imported(hostile + deep + "{'loss': 0.5, 'reward_std': '0.25', 'epoch': 0.1}\n")
+    assert len(metrics) == 1 and metrics[0]["other/reward_std"] == 0.25 and not mark.exists()
+
+
+def test_our_names_are_those_of_the_documentation():
+    text = (Path(__file__).parents[1] / "docs/metrics.md").read_text()
+    named = {
+        name
+        for line in text.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([a-z0-9_]+)`", line.split("|")[1])
+    }
+    assert named - {"step"} == OURS
