@@ -129,12 +129,11 @@ dry-paper: setup
 gpu-evidence: setup
 	python benchmarks/gpu_evidence.py --out results/gpu_evidence.json
 
-# Keep the tables and figures of a finished run as the ones later runs are compared with: make reference PROFILE=dial
+# Keep metrics, verdicts, tables and figures of finished runs, for later analyses and for runs to be compared with:
+# make reference PROFILE=dial
 PROFILE ?= tiny
 reference: setup
-	test -f results/$(PROFILE)/report/index.html
-	mkdir -p results/reference/$(PROFILE)
-	cd results/reference/$(PROFILE) && rm -rf tables figures && cp -r ../../$(PROFILE)/config.yaml ../../$(PROFILE)/tables ../../$(PROFILE)/figures .
+	steer reference --results results/$(PROFILE) --out results/reference/$(PROFILE)
 
 # Peers (TRL) in an environment of their own.
 bench-setup: .venv-bench/.installed

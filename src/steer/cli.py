@@ -32,6 +32,7 @@ COMMANDS = {
     "plot": ("steer.figures.command", "draw one figure from tables"),
     "import": ("steer.outside.command", "make a run folder of a log of verl, TRL, OpenRLHF or prime-rl"),
     "report": ("steer.report.command", "write the self-contained HTML report"),
+    "reference": ("steer.report.reference", "keep of a results folder what a later analysis needs"),
     "watch": ("steer.report.watch", "show the runs of a results folder as they train"),
     "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),
     "plan": ("steer.plan.command", "jobs, GPU-hours, memory and disk of a configuration, before anything runs"),

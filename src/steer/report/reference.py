@@ -1,0 +1,70 @@
+"""`steer reference`: what of a results folder is kept under version control, so that a corrected analysis needs no
+training: of every finished run its metrics, configuration and verdicts; the questions; the base model's checksums.
+
+`steer tabulate`, `plot` and `report` read such a folder as they read a results folder.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from steer.errors import UserError
+from steer.io import write_json
+
+# Of a results folder. Models, checkpoints, token views and logs stay behind.
+KEPT = (
+    "config.yaml",
+    "tables/*",
+    "figures/*.png",
+    "data/*.jsonl",
+    "runs/*/seed*/metrics.jsonl",
+    "runs/*/seed*/config.yaml",
+    "verdicts/*/seed*/*.jsonl.gz",
+    "generations/*/seed*/*.jsonl.gz",
+    "measurements/*",
+)
+# Made again by `steer data`, and the largest of the files.
+LEFT = ("data/train.jsonl",)
+LIMIT_MB = 10
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", required=True, metavar="FOLDER", help="results/<name>")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="results/reference/<name>")
+
+
+def run(args: argparse.Namespace) -> None:
+    results, out = Path(args.results), Path(args.out)
+    files = sorted(path for pattern in KEPT for path in results.glob(pattern) if path.is_file())
+    files = [path for path in files if str(path.relative_to(results)) not in LEFT]
+    finished = [path for path in files if path.name == "metrics.jsonl"]
+    if not finished:
+        raise UserError(f"{results}: no finished run; run the experiment first or correct --results")
+    size = sum(path.stat().st_size for path in files) / 1e6
+    if size > LIMIT_MB:
+        raise UserError(f"{results}: {size:.0f} MB would be kept, more than {LIMIT_MB}; keep fewer samples or runs")
+    for name in {pattern.partition("/")[0] for pattern in KEPT}:
+        # What a run of another configuration left there is no part of this one.
+        shutil.rmtree(out / name, ignore_errors=True)
+    for path in files:
+        place = out / path.relative_to(results)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+    base = results / "base_model"
+    if base.is_dir():
+        write_json(out / "base_model.json", _about(base))
+    print(json.dumps({"runs": len(finished), "files": len(files), "mb": round(size, 2)}))
+
+
+def _about(folder: Path) -> dict:
+    """SHA-256 of the model's files, and what was measured when it was made."""
+    told, sums = {}, {}
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        if path.name in ("base_model.json", "warm_start.json"):
+            told = json.loads(path.read_text(encoding="utf-8"))
+            continue
+        with open(path, "rb") as file:
+            sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": sums, "made": told}
