@@ -12,7 +12,7 @@ from typing import Any
 from steer.configs.load import load_config, nearest, parse_overrides
 from steer.configs.schema import Config
 from steer.errors import UserError
-from steer.plan import cost
+from steer.plan import cost, cpu
 from steer.plan.checks import problems
 from steer.plan.cost import GB, Assumptions
 from steer.plan.facts import Facts, facts_of
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def made(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
-    """All numbers of the plan; hours and memory are None where jobs run on the CPU."""
+    """All numbers of the plan; GPU-hours and a GPU's memory are None where jobs run on the CPU, `cpu` is elsewhere."""
     counts = jobs(config)
     space = cost.disk(config, facts)
     plan = {
@@ -53,13 +53,27 @@ def made(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
         "total_jobs": sum(counts.values()),
         "gpu_hours": None,
         "memory_gb": None,
+        "cpu": None,
         "disk_gb": {field.name: round(getattr(space, field.name) / GB, 3) for field in fields(space)},
         "assumed": asdict(assumed),
     }
     if config.hardware.gpus:
         plan["gpu_hours"] = {name: round(hours, 2) for name, hours in gpu_hours(config, facts, assumed).items()}
         plan["memory_gb"] = largest_memory(config, facts, assumed)
+    elif config.engine == "steer":
+        plan["cpu"] = on_this_cpu(config, facts, assumed)
     return plan
+
+
+def on_this_cpu(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
+    """Minutes of jobs by rule and the largest training job's memory, from a product's rate measured here and now."""
+    threads = config.threads.train
+    rate = cpu.product_rate(facts, threads)
+    needs = [cpu.memory(config, config.training_for(run), facts, assumed) for run in config.methods]
+    most = max(needs, key=lambda need: need.peak, default=None)
+    memory = most and {name: round(size / GB, 2) for name, size in {**asdict(most), "peak": most.peak}.items()}
+    spent = {name: round(value, 2) for name, value in cpu.minutes(config, facts, assumed, rate).items()}
+    return {"threads": threads, "gflops": round(rate / 1e9, 1), "minutes": spent, "memory_gb": memory}
 
 
 def verl_command(config: Config, source: str, run: str | None) -> list[str]:
@@ -110,11 +124,12 @@ def described(config: Config, plan: dict[str, Any]) -> str:
     lines = [
         f"{config.name}: {len(config.runs)} runs x {len(config.seeds)} seeds of {name}, {size(plan['parameters'])}"
     ]
-    lines += ["", f"{'rule':12s}{'jobs':>8s}{'GPU-hours':>12s}"]
-    hours = plan["gpu_hours"] or {}
+    here, hours = plan["cpu"], plan["gpu_hours"] or {}
+    times = {name: minutes for name, minutes in here["minutes"].items() if name != "run"} if here else hours
+    lines += ["", f"{'rule':12s}{'jobs':>8s}{'minutes' if here else 'GPU-hours':>12s}"]
     for rule, count in plan["jobs"].items():
-        lines.append(f"{rule:12s}{count:8,d}{format(hours[rule], ',.1f') if rule in hours else '':>12s}")
-    total = format(sum(hours.values()), ",.1f") if hours else ""
+        lines.append(f"{rule:12s}{count:8,d}{format(times[rule], ',.1f') if rule in times else '':>12s}")
+    total = format(sum(times.values()), ",.1f") if times else ""
     lines.append(f"{'total':12s}{plan['total_jobs']:8,d}{total:>12s}")
     if hours:
         wall = sum(hours.values()) / gpus
@@ -128,8 +143,14 @@ def described(config: Config, plan: dict[str, Any]) -> str:
         lines += [f"memory of a GPU in updates: {need['updates']:.1f} GB of {room:g} ({parts})"]
         lines += [f"memory of a GPU in rollouts: {need['rollouts']:.1f} GB of {room:g} (engine {need['engine']:.1f})"]
         lines += [f"memory of the machine of a training job: {need['host']:.0f} GB while the base model is read"]
-    elif not gpus:
-        lines += ["", "jobs run on the CPU (hardware.gpus is 0): no hours and no memory are reckoned"]
+    if here:
+        lines += [
+            "",
+            f"on this machine's CPU, {here['threads']} threads a job, {here['gflops']:,.0f} GFLOP/s measured:",
+        ]
+        if "run" in here["minutes"]:
+            lines += [f"at least {here['minutes']['run']:,.1f} minutes a run on cores that do nothing else"]
+            lines += [f"at most {here['memory_gb']['peak']:.1f} GB of memory for a training job"]
     space = plan["disk_gb"]
     lines.append(
         f"disk: {space['models']:,.1f} GB of models, {space['checkpoints']:,.1f} GB of checkpoints while training, "
