@@ -23,11 +23,16 @@ from steer.verify.math.forms import (
     Words,
 )
 from steer.verify.math.interpret import interpret
+from steer.verify.math.nouns import worded
 from steer.verify.math.parse import parse
+from steer.verify.math.phrases import SPOILED
 from steer.verify.math.tokens import Unreadable
+from steer.verify.math.values import constant
 
 CHOICE = re.compile(r"(?:\\text\s?\{)?\s*(?:\(([A-J])\)|([A-J])[.:)])\s*\}?(?=\s*\S)")
-# all that is left to Math-Verify, which reads what it can of a text and passes over the rest: `6 \\ 5` is 5 to it
+# all that is left to Math-Verify, and only beside a gold that cannot be read here. It reads what it can of a text and
+# passes over the rest (`6 \\\\ 5` is 5 to it), so that nothing loose may stand in either text.
+LOOSE = re.compile(r"\\\\|\\text|[;?!<>&]|\\(?:begin|or|and|quad|lor|land)|(?<![a-zA-Z\\])[a-zA-Z]{4,}")
 ANALYSIS = re.compile(r"\\(?:i*int|oint|lim)(?![a-z])")
 # after the letter of a choice: another choice, or what makes the letter part of a formula
 HEDGED = re.compile(
@@ -52,6 +57,8 @@ class Comparison:
         if single and isinstance(answer, Several) and answer.joiner == "or":
             return all(self.same(gold, item) for item in answer.items)  # `\frac12 \text{ or } 0.5`
         kinds = (type(gold), type(answer))
+        if scalars.nothing(gold) and scalars.nothing(answer):
+            return True
         if self.rules.name == "text" or Words in kinds:
             return scalars.words(self, gold, answer)
         if Relation in kinds:
@@ -67,31 +74,35 @@ class Comparison:
         return several.many(self, gold, answer)
 
 
-def readable(form: Form) -> bool:
-    """Whether the built-in parser reads every formula of a form."""
+def decided(form: Form) -> bool:
+    """Whether the built-in parser reads every formula of a form, and finds a value where it has no names."""
     if isinstance(form, Expr):
         try:
-            return bool(parse(form.text))
-        except Unreadable:
-            return False
+            return constant(form.text) is not None or bool(parse(form.text))
+        except (Unreadable, ArithmeticError, ZeroDivisionError, OverflowError):
+            return form.text == "\\ldots"
     if isinstance(form, (Words, Based)):
         return True
     inner = form.parts if isinstance(form, Relation) else (form.value,) if isinstance(form, Quantity) else form.items
-    return all(map(readable, inner))
+    return all(map(decided, inner))
 
 
 def _verdict(comparison: Comparison, gold: Form, answer: str, texts: str) -> tuple[str, str]:
+    """The verdict on one answer. Where the gold can be read, whatever goes wrong is the answer's fault."""
     try:
         same = comparison.same(gold, interpret(answer))
     except Unreadable as error:
-        if ANALYSIS.search(texts):
-            return "fallback", f"not read by the built-in parser ({error})"
-        return ("wrong" if readable(gold) else "unverifiable"), f"cannot be read as mathematics ({error})"
+        reason = f"cannot be read as mathematics ({error})"
     except TooLarge:
-        return "unverifiable", "both values are too large to compare"
+        reason = "too large to compare"
     except (Undefined, ZeroDivisionError, OverflowError) as error:
-        return "fallback", f"no value to compare ({error})"
-    return ("correct", "equal") if same else ("wrong", "not equal")
+        reason = f"no value to compare ({error})"
+    else:
+        return ("correct", "equal") if same else ("wrong", "not equal")
+    if decided(gold):
+        return "wrong", reason
+    whole = not LOOSE.search(texts) and isinstance(gold, (Expr, Relation))
+    return ("fallback" if whole and ANALYSIS.search(texts) else "unverifiable"), reason
 
 
 def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, int]:
@@ -102,12 +113,21 @@ def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, 
     """
     comparison = Comparison(answer_type(kind))
     form = interpret(gold)
+    if answers[0] == gold:  # a question about the gold alone: equal texts need no comparison
+        known = decided(form) and not scalars.statement(gold)
+        return ("correct", "the gold can be read", 0) if known else ("unverifiable", "the gold cannot be read", 0)
+    if worded(gold) and scalars.bag(gold) == scalars.bag(answers[0]) != "":
+        same = scalars.meaning(gold) == scalars.meaning(answers[0])
+        return ("correct", "the same words", 0) if same else ("wrong", "not equal", 0)
     chosen = CHOICE.match(answers[0])
-    named = chosen and not HEDGED.search(answers[0][chosen.end() :])
+    behind = answers[0][chosen.end() :] if chosen else ""
+    named = chosen and not HEDGED.search(behind) and not SPOILED.search(behind)
     if named and form == Expr(chosen[1] or chosen[2]):  # `(C) 15` names choice C
         return "correct", "the same choice", 0
     verdict, reason = _verdict(comparison, form, answers[0], gold + answers[0])
     several_boxes = verdict != "correct" and len(answers) > 1 and isinstance(form, (Several, Collection, Seq))
     if several_boxes and _verdict(comparison, form, answers[1], gold + answers[1])[0] == "correct":
         return "correct", "equal, in several boxes", 1
+    if verdict == "wrong" and scalars.statement(gold):
+        return "unverifiable", "the gold is a statement in other words", 0
     return verdict, reason, 0

@@ -63,7 +63,35 @@ class Evaluator:
         a, b = self._pair(left, right)
         if isinstance(a, tuple) or isinstance(b, tuple):
             return entrywise(a, b)
-        return a + b
+        if isinstance(a, Fraction) or not a or not b:
+            return a + b
+        small, node, large = (a, left, b) if abs(a) < abs(b) else (b, right, a)
+        if mp.isinf(large) or abs(small) >= abs(large) * mpf(10) ** -int(0.7 * mp.dps):
+            return a + b
+        if self.lasts(node, small):  # pi + 10^{-90}: digits that this precision would lose
+            raise Undefined("terms of too different size")
+        return large
+
+    def lasts(self, node: Node, value) -> bool:
+        """Whether a tiny value is one, rather than what rounding left of zero: more digits do not make it smaller."""
+        if mp.dps > 2000:
+            return True
+        with mp.workdps(2 * mp.dps):
+            return bool(abs(inexact(self(node))) > abs(inexact(value)) * mpf(10) ** -20)
+
+    def _cross(self, left, right):
+        a, b = self(left), self(right)
+        if not (isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b) == 3):
+            raise Undefined("product of vectors")
+        (x,), (y,), (z,) = a
+        (u,), (v,), (w,) = b
+        return ((y * w - z * v,), (z * u - x * w,), (x * v - y * u,))
+
+    def _dot(self, left, right):
+        a, b = self(left), self(right)
+        if not (isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b) == 3):
+            raise Undefined("product of vectors")
+        return sum((x * y for (x,), (y,) in zip(a, b, strict=True)), Fraction(0))
 
     def _neg(self, node):
         value = self(node)
@@ -122,6 +150,8 @@ class Evaluator:
 
     def _call(self, name, *nodes):
         values = [self(node) for node in nodes]
+        if name == "abs" and isinstance(values[0], tuple) and len(values[0][0]) == 1:
+            return mp.sqrt(sum(inexact(x) ** 2 for (x,) in values[0]))
         if any(isinstance(value, tuple) for value in values):
             raise Undefined("function of a matrix")
         if name in ("abs", "floor", "ceil", "max", "min", "binom", "gcd", "lcm", "root"):

@@ -15,7 +15,8 @@ class Words:
 
 @dataclass(frozen=True)
 class Several:
-    """Answers in no order. `joiner` is "or" or "and" where words or signs stood between inequalities, else ","."""
+    """Answers in no order. `joiner` is "or" or "and" where such words stood between them, "lor" or "land" where the
+    signs of logic did, else ","."""
 
     items: tuple["Form", ...]
     joiner: str = ","

@@ -14,10 +14,21 @@ from steer.verify.math.tokens import Token, Unreadable
 
 Node = tuple
 PRODUCT = {"\\cdot", "\\times", "*", "\\ast", "\\star"}
+VECTOR_PRODUCTS = {"\\times": "cross", "\\cdot": "dot"}  # between names with an arrow
+VECTORS = ("vec", "overrightarrow")
 DIVISION = {"/", "\\div"}
 STOP = {"+", "-", ")", "]", "}", ",", ";", "|", "&", "=", "<", ">", "\\rfloor", "\\rceil", "\\end", "\\\\", "\\rangle",
         "\\pm", "\\mp", "\\rvert", "\\}", ":", "\\over"}  # fmt: skip
 MAX_EXPONENT = 5000
+
+
+def _vector(node: Node) -> bool:
+    """Whether a tree holds a name with an arrow outside of products that are numbers."""
+    if node[0] == "sym":
+        return node[1].startswith(VECTORS)
+    return node[0] not in ("dot", "call") and any(
+        isinstance(part, tuple) and part and _vector(part) for part in node[1:]
+    )
 
 
 class Grammar:
@@ -66,7 +77,9 @@ class Grammar:
             token = self.peek()
             if token in PRODUCT:
                 self.next()
-                node = ("mul", node, self.signed())
+                right = self.signed()
+                vectors = token in VECTOR_PRODUCTS and _vector(node) and _vector(right)
+                node = (VECTOR_PRODUCTS[token] if vectors else "mul", node, right)
             elif token in DIVISION:
                 self.next()
                 node = ("div", node, self.signed())

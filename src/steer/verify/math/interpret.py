@@ -20,13 +20,18 @@ from steer.verify.math.units import known
 
 OPENING, CLOSING = "([{", ")]}"
 SEPARATOR = re.compile(
-    r"[,;]|\\text\s*\{\s*,?\s*(?:and|or|und|y)\s*\}|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\(?:lor|vee|land)(?![a-z])"
+    r"[,;]|\\text\s*\{\s*,?\s*(?:and|or|und|y)\s*\}|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-z])"
 )
 RELATION = re.compile(
-    r"\\(?:le|ge|ne|approx|equiv|in|simeq|sim|cong|subset|Rightarrow|implies)(?![a-zA-Z])|:=|<=|>=|!=|≈|[=<>]"
+    r"\\(?:le|ge|ne|approx|equiv|in|simeq|sim|cong|subseteq|supseteq|subset|supset|Rightarrow|implies|rightarrow|leftarrow"
+    r"|leftrightarrow|Leftrightarrow|iff|mid|nmid|parallel|perp|not(?:in|subseteq|subset|supseteq|supset|mid|parallel|equiv))"
+    r"(?![a-zA-Z])|:=|<=|>=|!=|≈|[=<>]"
 )
+JOINERS = {"\\lor": "lor", "\\vee": "lor", "\\land": "land", "\\wedge": "land"}
 RELATIONS = {"<=": "\\le", ">=": "\\ge", "!=": "\\ne", ":=": "=", "\\equiv": "=", "\\cong": "=", "\\simeq": "\\approx",
-             "\\sim": "\\approx", "≈": "\\approx"}  # fmt: skip
+             "\\sim": "\\approx", "≈": "\\approx", "\\nmid": "\\notmid", "\\iff": "\\leftrightarrow",
+             "\\Leftrightarrow": "\\leftrightarrow", "\\implies": "\\rightarrow",
+             "\\Rightarrow": "\\rightarrow"}  # fmt: skip
 BASED = re.compile(
     r"(-?)\s*\(?([0-9A-Za-z]+)\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\s*\}|(\d)|\\text\s*\{(\w+)\})"
 )
@@ -38,7 +43,7 @@ UNIT_WORD = (
     r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
 )
 QUANTITY = re.compile(
-    rf"(?P<value>.*?[\d)}}\]a-z])\s*(?P<unit>(?:\^\s*\{{?\s*\\circ\s*\}}?\s*[CF]|\^\s*\{{\s*(?:\\prime\s*)+\}}|(?:{UNIT_WORD})(?:\s*[/*]?\s*(?:{UNIT_WORD}|[a-z](?![a-zA-Z])))*))",
+    rf"(?P<value>.*?[\d)}}\]a-z])\s*(?P<unit>(?:\^\s*\{{?\s*\\circ\s*\}}?\s*[CF]|\^\s*\{{\s*(?:\\prime\s*)+\}}|(?:{UNIT_WORD})(?:\s*(?:[/*]|\\cdot)?\s*(?:{UNIT_WORD}|[a-z](?![a-zA-Z])))*))",
     re.DOTALL,
 )
 DEGREES = re.compile(
@@ -150,14 +155,21 @@ def _several(parts: list[str], separators: list[str]) -> Form:
             tuple(Seq("(", ")", _list(group)) if len(group) > 1 else interpret(group[0]) for group in groups)
         )
     items = _list(parts)
-    words = {"or" if "or" in s or "vee" in s else "and" if "and" in s else "," for s in separators} - {","}
+    words = {JOINERS.get(s, "or" if "or" in s else "and" if "and" in s else ",") for s in separators} - {","}
     return Several(items, words.pop() if len(words) == 1 else ",") if len(items) > 1 else items[0]
 
 
 def _relation(text: str) -> Form | None:
     parts, signs = split(text, RELATION)
-    if not signs or not all(part.strip() for part in parts):
+    if not signs or not all(part.strip() for part in parts) or (set(signs) == {"\\mid"} and len(signs) > 1):
         return None
+    concluded = any(sign in ("\\Rightarrow", "\\implies") for sign in signs)
+    if concluded and any(sign in "=<>" or sign in ("\\le", "\\ge", "\\ne") for sign in signs):
+        last = max(n for n, sign in enumerate(signs) if sign in ("\\Rightarrow", "\\implies"))
+        kept = parts[last + 1]
+        for sign, part in zip(signs[last + 1 :], parts[last + 2 :], strict=True):
+            kept += sign + part
+        return interpret(kept)
     signs = [RELATIONS.get(sign, sign) for sign in signs]
     if "\\approx" in signs:  # `x = 1/3 \approx 0.33`: what is exact stands before
         keep = signs.index("\\approx")
@@ -165,8 +177,6 @@ def _relation(text: str) -> Form | None:
             return interpret(parts[1] if PLAIN_NUMBER.search(parts[0]) is None else parts[0])
         parts, signs = parts[: keep + 1], signs[:keep]
     if signs[-1] == "\\in" and not re.search(r"[-+\d^*/]|\\frac", re.sub(r"_\{?\w", "", parts[-2])):  # of a mere name
-        return interpret(parts[-1])
-    if any(sign in ("\\Rightarrow", "\\implies") for sign in signs):
         return interpret(parts[-1])
     if len(signs) > 1 and set(signs) == {"="}:
         parts, signs = [parts[0], parts[-1]], ["="]

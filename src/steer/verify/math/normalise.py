@@ -2,6 +2,8 @@ r"""One spelling for the same LaTeX: wrappers, spacing, synonyms, look-alike cha
 
 import re
 
+from steer.verify.math.clutter import cleared
+
 VULGAR = "½12 ¼14 ¾34 ⅓13 ⅔23 ⅕15 ⅖25 ⅗35 ⅘45 ⅙16 ⅚56 ⅛18 ⅜38 ⅝58 ⅞78"
 UNICODE = str.maketrans(
     {
@@ -39,10 +41,12 @@ SYNONYMS = {
     "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]", "bigcup": "cup", "bigcap": "cap", "cr": "\\",
     "bm": "text", "bf": "text", "emph": "text", "textup": "text", "underline": "text",
 }  # fmt: skip
+PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
 ROW_SPACING = re.compile(r"(?<=\\\\)\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\]")
 _UNIT = r"\\text\s*\{[^{}]*\}(?:\^\{?-?\d\}?)?"
-FRACTION_OF_UNITS = re.compile(rf"\\frac\s*\{{\s*({_UNIT})\s*\}}\s*\{{\s*({_UNIT})\s*\}}")
+_UNITS = rf"{_UNIT}(?:\s*(?:\\cdot|\*)?\s*{_UNIT})*"
+FRACTION_OF_UNITS = re.compile(rf"\\frac\s*\{{\s*({_UNITS})\s*\}}\s*\{{\s*({_UNIT})\s*\}}")
 RAISED_UNIT = re.compile(r"(\\text\s*\{[^{}]*\^)\{(-?\d+)\}")  # `\text{m s^{-1}}`: no braces inside text
 NOON = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m(?![a-zA-Z])\.?", re.IGNORECASE)
 NOT_EQUAL = re.compile(r"\\not\s*=")
@@ -88,6 +92,7 @@ def latex(text: str) -> str:
         text = LOWERED.sub(lambda m: f"_{{{m.group().translate(LEVEL)}}}", text)
     if "\x0c" in text:  # `\frac` that went through a reader of escapes
         text = text.replace("\\\x0c", "\x0c").replace("\x0c", "\\f")
+    text = cleared(text) if not PLAIN_NUMBER.fullmatch(text) else text
     commands = "\\" in text
     if commands:
         if "\\\\" in text:

@@ -68,3 +68,9 @@ def _plural(word: str) -> bool:
         return True
     ends = len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "ous"))
     return ends and word not in NO_PLURAL and word not in MULTIPLES
+
+
+def worded(text: str) -> bool:
+    """Whether a gold is words rather than mathematics: `Yes, infinitely many`."""
+    bare = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
+    return not re.search(r"[\d\\=+*/^_<>(){}$|]", bare) and re.search(r"[^\W\d_]{2,}", bare) is not None

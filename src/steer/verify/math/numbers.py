@@ -18,13 +18,13 @@ PLAIN = re.compile(
     rf"|(?P<mantissa>{DECIMAL})(?:(?:\\times|\\cdot|\*|x)10\^(?:\{{(?P<e1>[-+]?\d+)\}}|(?P<e2>[-+]?\d+))|[eE](?P<e3>[-+]?\d+))?"
     rf"|10\^(?:\{{(?P<e4>[-+]?\d+)\}}|(?P<e5>[-+]?\d+))"
     rf"|(?P<head>\d*\.\d*)\\(?:overline|bar|dot)\{{?(?P<cycle>\d+)\}}?"
-    rf")(?P<suffix>%|percent|pct|percentage|\^\{{?\\circ\}}?)?"
+    rf")(?P<suffix>%|percent|pct|percentage|\^\{{?\\circ\}}?|dollars?)?"
 )
 
 
 @dataclass(frozen=True)
 class Number:
-    """An exact value and the mark it carries: "" (none), "%" or "deg"."""
+    """An exact value and the mark it carries: "" (none), "%", "deg" or "$"."""
 
     value: Fraction
     mark: str = ""
@@ -80,7 +80,7 @@ def number(text: str) -> Number | None:
     if not match or magnitude is None:
         return None
     suffix = match["suffix"] or ""
-    mark = "deg" if suffix.startswith("^") else "%" if suffix else ""
+    mark = {"": "", "^": "deg", "d": "$"}.get(suffix[:1], "%")
     return Number(-magnitude if match["sign"] == "-" else magnitude, mark, text)
 
 

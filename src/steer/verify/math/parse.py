@@ -11,6 +11,12 @@ ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log10"}
 ACCENTS = {"overline", "bar", "hat", "vec", "tilde", "dot", "ddot", "widehat", "overrightarrow", "mathbb", "mathcal"}
 NAMED_FUNCTIONS = set("fghFGHuPpqxyIv") | {"\\delta", "\\theta", "\\phi", "\\psi", "\\Gamma", "\\varphi", "\\Phi"}
 CERTAIN_FUNCTIONS = set("fghFGHPpu")  # with an argument in parentheses these are functions, not factors
+# commands that stand for no value by themselves
+OPERATOR_NAMES = """
+angle triangle Re Im int lim mod pmod bmod not in cup cap rightarrow Rightarrow leftarrow lnot neg lor land vee wedge
+subset oplus perp parallel ast odot star over cdots ldots dots circ prime le ge ne approx emptyset setminus end
+"""
+OPERATORS = set(OPERATOR_NAMES.split())
 DERIVATIVE = re.compile(
     r"\\frac\s*\{\s*d\s*(\^\s*\{?\d\}?)?\s*(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*\}\s*\{\s*d\s*(\\?[a-zA-Z])\s*(\^\s*\{?\d\}?)?\s*\}"
 )
@@ -132,24 +138,7 @@ class Parser(Grammar):
             return self.matrix()
         if name in ("sum", "prod"):
             return self.series(name)
-        if name in ("angle", "triangle", "Re", "Im", "int", "lim", "mod", "pmod", "bmod", "not", "in", "cup", "cap"):
-            raise Unreadable(f"\\{name}")
-        if not name.isalpha():
-            raise Unreadable(f"\\{name}")
-        if name in (
-            "cdots",
-            "ldots",
-            "dots",
-            "circ",
-            "prime",
-            "le",
-            "ge",
-            "ne",
-            "approx",
-            "emptyset",
-            "setminus",
-            "end",
-        ):
+        if not name.isalpha() or name in OPERATORS:
             raise Unreadable(f"\\{name}")
         return self.symbol("\\" + name)
 
@@ -290,3 +279,11 @@ def functions(node: Node) -> set[str]:
         return {name for row in node[1] for entry in row for name in functions(entry)}
     own = {node[1]} if node[0] in ("call", "const") else {node[0]}
     return own.union(*(functions(part) for part in node[1:] if isinstance(part, tuple)))
+
+
+def applied(node: Node) -> set[str]:
+    """Names of the unknown functions of a tree."""
+    if node[0] == "matrix":
+        return {name for row in node[1] for entry in row for name in applied(entry)}
+    own = {node[1]} if node[0] == "apply" else set()
+    return own.union(*(applied(part) for part in node[1:] if isinstance(part, tuple) and part))

@@ -38,6 +38,18 @@ CHOSEN = (
 )
 MARK = re.compile(rf"(?:{ENGLISH}|{OTHERS}|{CHOSEN}|^\s*A\s*:|####)[*_\s]*", re.IGNORECASE | re.MULTILINE)
 
+# a part of every announcement, by which one is found quickly
+KEYS = """
+answer solution result choice option choose pick select go~with #### a: a~: 答 結果 结果 정답 답 해답 解 réponse reponse
+résultat antwort lösung loesung ergebnis respuesta solución solucion
+resultado risposta soluzione risultato resposta
+solução ответ результат відповідь одговор oplossing resultaat odpowiedź cevap yanıt sonuç đáp trả~lời kết~quả الجواب الإجابة
+الاجابة الحل उत्तर जवाब svaret jawaban
+"""
+KEYS = [key.replace("~", " ") for key in KEYS.split()]
+# the plainest ones
+PLAIN = re.compile(r"(?:^|\n)[ \t]*(?:A ?:|####|(?:Final )?Answer ?:)[ \t]*\$?([-+]?\d[\d,]*(?:\.\d+)?)\$?\.?\s*$")
+LOOKBACK = 60  # characters before a key in which its announcement begins
 # before a conclusion: nothing but an opening
 OPENING = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|and|finally|consequently|accordingly|in\s+(?:conclusion|total|summary|all)"

@@ -1,14 +1,16 @@
 r"""Sets of real numbers as sorted pieces: intervals, unions, solutions of inequalities, `x \ne 3`."""
 
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 
 from mpmath import mp
 
-from steer.verify.math.arithmetic import inexact
+from steer.verify.math.arithmetic import Undefined, inexact
 from steer.verify.math.forms import Collection, Combined, Expr, Form, Relation, Seq, Several
 from steer.verify.math.grammar import Node
-from steer.verify.math.parse import parse
-from steer.verify.math.values import bound, close, linear_root
+from steer.verify.math.parse import parse, symbols
+from steer.verify.math.values import bound, close, line
 
 INFINITY = mp.inf
 FLIP = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", "\\ne": "\\ne"}
@@ -107,7 +109,8 @@ def _unknown(node: Node) -> Node:
 
 
 def solve(form: Relation) -> tuple[str, tuple[Piece, ...]] | None:
-    """Name of the unknown and the numbers that satisfy a chain of linear inequalities; None for other relations."""
+    """Name of the unknown and the numbers that satisfy a chain of linear inequalities, with absolute values of
+    x + c or c - x maybe; None for other relations."""
     if not all(isinstance(part, Expr) for part in form.parts):
         return None
     trees = [_unknown(parse(part.text)) for part in form.parts]
@@ -118,12 +121,63 @@ def solve(form: Relation) -> tuple[str, tuple[Piece, ...]] | None:
         constants = [t for t in (left, right) if t == ("const", "inf") or t == ("neg", ("const", "inf"))]
         if constants:
             continue
-        found = linear_root(("add", left, ("neg", right)))
-        if found is None or found[0] != (unknown or found[0]):
+        difference = ("add", left, ("neg", right))
+        names = symbols(difference)
+        if len(names) != 1 or names != {unknown or next(iter(names))}:
             return None
-        unknown, root, slope = found
-        pieces = intersect(pieces, _half_line(sign if slope > 0 else FLIP[sign], root))
+        (unknown,) = names
+        found = _solve(difference, sign)
+        if found is None:
+            return None
+        pieces = intersect(pieces, found)
     return (unknown, pieces) if unknown else None
+
+
+def _solve(node: Node, sign: str) -> tuple[Piece, ...] | None:
+    """Where `node sign 0` holds: on each side of the places where an absolute value turns, the tree is linear."""
+    turns = []
+    try:
+        for inner in _absolutes(node):
+            slope, start = line(inner)
+            if abs(slope) != 1:
+                return None
+            turns.append(-start / slope if type(slope) is type(start) else -inexact(start) / inexact(slope))
+        ends = [-INFINITY, *sorted(turns, key=inexact), INFINITY]
+        found: list[Piece] = []
+        for low, high in pairwise(ends):
+            slope, start = line(_unfolded(node, _between(low, high)))
+            if slope == 0:
+                holds = {"<": start < 0, ">": start > 0, "\\le": start <= 0, "\\ge": start >= 0, "\\ne": start != 0}
+                part = EVERYTHING if holds[sign] else ()
+            else:
+                root = -start / slope if type(slope) is type(start) else -inexact(start) / inexact(slope)
+                part = _half_line(sign if slope > 0 else FLIP[sign], root)
+            found += intersect(part, (Piece(low, low != -INFINITY, high, high != INFINITY),))
+    except Undefined:
+        return None
+    return merge(found)
+
+
+def _between(low, high):
+    if low == -INFINITY:
+        return Fraction(0) if high == INFINITY else inexact(high) - 1
+    return inexact(low) + 1 if high == INFINITY else (inexact(low) + inexact(high)) / 2
+
+
+def _absolutes(node: Node) -> list[Node]:
+    if node[:2] == ("call", "abs"):
+        return [node[2]] if symbols(node) else []
+    return [inner for part in node[1:] if isinstance(part, tuple) and part for inner in _absolutes(part)]
+
+
+def _unfolded(node: Node, at) -> Node:
+    """The tree with each absolute value as what it is around `at`."""
+    if node[:2] == ("call", "abs") and symbols(node):
+        slope, start = line(node[2])
+        return node[2] if inexact(slope) * at + inexact(start) > 0 else ("neg", node[2])
+    return tuple(
+        _unfolded(part, at) if isinstance(part, tuple) and part and isinstance(part[0], str) else part for part in node
+    )
 
 
 def region(form: Form) -> tuple[str | None, tuple[Piece, ...]] | None:
@@ -132,6 +186,9 @@ def region(form: Form) -> tuple[str | None, tuple[Piece, ...]] | None:
         pieces = _interval(form)
         return None if pieces is None else (None, pieces)
     if isinstance(form, Relation):
+        if form.signs == ("\\notin",):
+            inside = region(form.parts[1])
+            return inside and (None, complement(inside[1]))
         return solve(form)
     if isinstance(form, Collection):
         ends = [bound(item.text) if isinstance(item, Expr) else None for item in form.items]
@@ -141,7 +198,9 @@ def region(form: Form) -> tuple[str | None, tuple[Piece, ...]] | None:
     if isinstance(form, Several):
         if not all(isinstance(item, (Relation, Seq, Combined)) for item in form.items):
             return None
-        return _combine([region(item) for item in form.items], "cup" if form.joiner in ("or", "pm") else "cap", form)
+        return _combine(
+            [region(item) for item in form.items], "cup" if form.joiner in ("or", "lor", "pm") else "cap", form
+        )
     if isinstance(form, Combined):
         return _combine([region(item) for item in form.items], form.operation, form)
     return None

@@ -9,12 +9,22 @@ from steer.verify.math import regions
 from steer.verify.math.forms import Expr, Form, Quantity, Ratio, Relation, Seq, Words
 from steer.verify.math.parse import parse, symbols
 from steer.verify.math.several import ordered
-from steer.verify.math.values import equal_texts, proportional, same_function
+from steer.verify.math.tokens import Unreadable
+from steer.verify.math.values import constant, equal_texts, proportional, same_function
 
 NAME = re.compile(
     r"\\?[a-zA-Z]+'*(?:_(?:\{[^{}]*(?:\{[^{}]*\})?[^{}]*\}|\\?\w+))?'*(?:\s*\(\s*\\?[a-zA-Z](?:\s*,\s*\\?[a-zA-Z])*\s*\))?"
 )
-LABEL = re.compile(r"(?=.*[a-zA-Z])[\\a-zA-Z0-9_{}'\s:|/().°^-]+", re.DOTALL)
+LABEL = re.compile(r"(?=.*[a-zA-Z])[\\a-zA-Z0-9_{}'\s:|/().°^+\[\]-]+", re.DOTALL)
+
+
+# what a relation is when read from the right
+REVERSED = regions.FLIP | {
+    "=": "=", "\\approx": "\\approx", "\\subset": "\\supset", "\\supset": "\\subset", "\\subseteq": "\\supseteq",
+    "\\supseteq": "\\subseteq", "\\rightarrow": "\\leftarrow", "\\leftarrow": "\\rightarrow",
+    "\\leftrightarrow": "\\leftrightarrow", "\\in": "\\ni", "\\parallel": "\\parallel", "\\perp": "\\perp",
+}  # fmt: skip
+ANGLE = re.compile(r"\\?(?:[A-Z]|\\(?:alpha|beta|gamma|delta|theta|phi|varphi|omega))")
 
 
 def relation(c, gold: Form, answer: Form) -> bool:
@@ -55,7 +65,7 @@ def _both(c, gold: Relation, answer: Relation) -> bool:
     if len(gold.signs) == len(answer.signs):
         if gold.signs == answer.signs and ordered(c, gold.parts, answer.parts):
             return True
-        flipped = tuple(regions.FLIP.get(sign, sign) for sign in reversed(answer.signs))
+        flipped = tuple(REVERSED.get(sign) for sign in reversed(answer.signs))
         if gold.signs == flipped and ordered(c, gold.parts, answer.parts[::-1]):
             return True
     if "=" not in gold.signs and "=" not in answer.signs and _same_region(gold, answer):
@@ -64,10 +74,12 @@ def _both(c, gold: Relation, answer: Relation) -> bool:
         return False
     if not all(isinstance(part, Expr) for part in gold.parts + answer.parts):
         return False
+    if not {*gold.signs, *answer.signs} <= {"=", *regions.FLIP}:
+        return False
     sides = [("add", parse(f.parts[0].text), ("neg", parse(f.parts[1].text))) for f in (gold, answer)]
     sign = proportional(*sides)
     if sign:
-        return gold.signs[0] == (answer.signs[0] if sign > 0 else regions.FLIP.get(answer.signs[0], answer.signs[0]))
+        return gold.signs[0] == (answer.signs[0] if sign > 0 else REVERSED.get(answer.signs[0]))
     return gold.signs == answer.signs == ("=",) and _renamed(gold, answer)
 
 
@@ -79,14 +91,40 @@ def definition(form: Form) -> Form:
 
 
 def _labels(left: str, right: Form) -> bool:
-    """Whether the left side of an equation only names the value on the right."""
+    """Whether the left side of an equation only names the value on the right: a name, or what was asked for, such as
+    m + n or AB. In `x/2 = 5` and `|x| = 5`, 5 is no value of a name."""
     if NAME.fullmatch(left.strip()) or ("\\frac" in left and parse(left)[0] == "sym"):  # dy/dx
         return True
     if not LABEL.fullmatch(left.strip()):
         return False
-    if not isinstance(right, Expr):
+    if re.search(r"\\(?:angle|text|triangle|overline)|\[", left) and not re.search(r"[-+]|\\frac", left):
         return True
-    return not symbols(parse(right.text)) and not re.search(r"[-+]|\d[a-z]", left)
+    try:
+        tree = parse(left)
+    except Unreadable:
+        return False
+    if tree[0] == "apply" or (tree[0] == "sym"):
+        return True
+    if tree[:1] == ("call",) and tree[1] in ("sin", "cos", "tan", "cot", "sec", "csc") and tree[2][0] == "sym":
+        return ANGLE.fullmatch(tree[2][1]) is not None
+    return len(symbols(tree)) > 1 and _asked(tree) and _nonzero(right)
+
+
+def _asked(tree) -> bool:
+    """A sum, product or quotient of names, with counts in front maybe: what a question may ask for."""
+    if tree[0] == "call" and tree[1] == "abs":  # |AB|
+        return tree[2][0] == "mul" and all(name.isupper() for name in symbols(tree))
+    if tree[0] in ("add", "mul", "div"):
+        return all(map(_asked, tree[1:]))
+    return tree[0] in ("sym", "num")
+
+
+def _nonzero(form: Form) -> bool:
+    value = form.value if isinstance(form, Quantity) else form
+    if not isinstance(value, Expr):
+        return False
+    number = constant(value.text)
+    return number is not None and not isinstance(number, tuple) and number != 0
 
 
 def _renamed(gold: Relation, answer: Relation) -> bool:

@@ -6,9 +6,9 @@ Functions take the running comparison `c` first: `c.same` compares parts and `c.
 import re
 
 from steer.verify.math.arithmetic import TooLarge, inexact
-from steer.verify.math.forms import Based, Expr, Form, Quantity, Ratio, Words
+from steer.verify.math.forms import Based, Collection, Expr, Form, Quantity, Ratio, Words
 from steer.verify.math.normalise import key
-from steer.verify.math.nouns import counted
+from steer.verify.math.nouns import counted, worded
 from steer.verify.math.numbers import approximates
 from steer.verify.math.parse import parse, symbols
 from steer.verify.math.several import ordered
@@ -19,7 +19,12 @@ from steer.verify.math.values import constant, equal_texts
 PLAIN = re.compile(r"-?\s*(?:\d+(?:\.\d*)?|\.\d+)")
 PRODUCT = re.compile(r"-?[a-z]{3,6}")  # of letters, or a word
 MEANING = re.compile(
-    r"(?<![A-Za-z])-(?!-)|[+|^]|\\(?:sqrt|frac|ln|log|exp|sin|cos|tan|cot|sec|csc|neg|lnot|not)(?![a-z])"
+    r"(?<![A-Za-z])-(?!-)|[+|^<>=/≤≥≠?]|\\(?:sqrt|frac|ln|log|exp|sin|cos|tan|cot|sec|csc|neg|lnot|not\w*|le|ge|ne|to"
+    r"|forall|exists|rightarrow|subset|supset|in|cup|cap|land|lor|vee|wedge)(?![a-z])"
+)
+NOTHING = re.compile(
+    r"(?:there (?:is|are) )?no (?:(?:real|such|valid|possible|integer) )*(?:solution|root|answer|value|number|integer)"
+    r"(?: exists?)?|none|empty set|null set|no solution exist"
 )
 ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
@@ -27,7 +32,32 @@ ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 def bag(text: str) -> str:
     """Words without articles, case and punctuation."""
     text = re.sub(r"\\[a-z]+\s*", " ", text).lower()
-    return " ".join(re.findall(r"[a-z0-9]+", ARTICLES.sub(" ", text)))
+    words = re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+|\d", ARTICLES.sub(" ", text))
+    return " ".join(w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith(("ss", "us")) else w for w in words)
+
+
+def nothing(form: Form) -> bool:
+    """Whether an answer says that there is none."""
+    if isinstance(form, Collection):
+        return not form.items
+    return isinstance(form, Words) and NOTHING.fullmatch(bag(form.text)) is not None
+
+
+def meaning(text: str) -> list[str]:
+    """Signs in a text of words that make it another: `Amy > Bob`."""
+    return MEANING.findall(text)
+
+
+def statement(text: str) -> bool:
+    """Whether a gold is a sentence, which other words may state as well: more than a name, yes or no, or a list."""
+    if not worded(text):
+        return False
+    first = bag(text).split()[:1]
+    count = len(bag(text).split())
+    listed = all(len(bag(part).split()) <= 2 for part in re.split(r",|\band\b|\bor\b", text))
+    return (count > 3 and not listed) or (
+        count > 1 and first[0] in ("yes", "no", "true", "false") and not NOTHING.match(bag(text))
+    )
 
 
 def words(c, gold: Form, answer: Form) -> bool:
@@ -35,7 +65,7 @@ def words(c, gold: Form, answer: Form) -> bool:
     if None in texts:
         return False
     if bag(texts[0]) == bag(texts[1]) != "":  # which drops what makes `-abc` another value
-        return MEANING.findall(texts[0]) == MEANING.findall(texts[1])
+        return meaning(texts[0]) == meaning(texts[1])
     return c.rules.name != "text" and any(map(PRODUCT.fullmatch, texts)) and _same_product(*texts)
 
 
@@ -113,6 +143,9 @@ def quantity(c, gold: Form, answer: Form) -> bool:
 
 def marked(c, gold: Quantity, answer: Quantity) -> bool:
     if gold.unit == answer.unit:
+        return c.same(gold.value, answer.value)
+    other = answer.unit if gold.unit == "deg" else gold.unit
+    if "deg" in (gold.unit, answer.unit) and unit(other)[1] & {("temperature", 1), ("fahrenheit", 1)}:
         return c.same(gold.value, answer.value)
     if {gold.unit, answer.unit} == {"deg", "rad"} or "radian" in gold.unit + answer.unit:
         degrees, radians = (gold, answer) if gold.unit == "deg" else (answer, gold)

@@ -17,17 +17,48 @@ def many(c, gold: Form, answer: Form) -> bool:
             return regions.equal(found[0][1], found[1][1])
     if isinstance(gold, Seq) and isinstance(answer, Seq):
         return sequence(c, gold, answer)
+    names = [labels(form) for form in (gold, answer)]
+    parts = all(isinstance(form, (Several, Seq, Collection)) for form in (gold, answer))
+    if parts and any(names) and not all(names):  # `x=2, y=3` against `2, 3`, in the order of the names
+        values = [
+            [item.parts[1] for item in f.items] if n else f.items for f, n in zip((gold, answer), names, strict=True)
+        ]
+        return ordered(c, *values) if not isinstance(answer, Collection) else False
+    if any(map(dotted, (gold, answer))):
+        return type(gold) is type(answer) and ordered(c, gold.items, answer.items)
     if isinstance(gold, (Several, Collection)) and isinstance(answer, (Several, Collection)):
+        joiners = {getattr(gold, "joiner", ","), getattr(answer, "joiner", ",")}
+        if joiners in ({"lor", "land"}, {"lor", "and"}, {"land", "or"}):
+            return False
         return unordered(c, gold, answer)
     if isinstance(gold, Seq) and isinstance(answer, Several):
         return gold.opening == "(" and ordered(c, gold.items, answer.items)
     if isinstance(gold, Several) and isinstance(answer, Seq):
         return answer.opening == "(" and ordered(c, gold.items, answer.items)
     if isinstance(gold, Combined) and isinstance(answer, Combined) and gold.operation == answer.operation:
-        return unordered(c, Collection(gold.items), Collection(answer.items))
+        if gold.operation != "minus":
+            return unordered(c, Collection(gold.items), Collection(answer.items))
+        rest = Collection(gold.items[1:]), Collection(answer.items[1:])
+        return c.same(gold.items[0], answer.items[0]) and unordered(c, *rest)
     if (isinstance(gold, Expr) and isinstance(answer, Seq)) or (isinstance(gold, Seq) and isinstance(answer, Expr)):
         return vector(c, gold, answer)
     return False
+
+
+def labels(form: Form) -> list[str]:
+    """The names of `x = 2, y = 3`, where every part has one and they differ; else none."""
+    if not isinstance(form, (Several, Seq)) or len(form.items) < 2:
+        return []
+    named = [item.parts[0].text.strip().partition("_")[0] for item in form.items if _named(item)]  # x_1, x_2: all x
+    return named if len(named) == len(form.items) and len(set(named)) > 1 else []
+
+
+def _named(item: Form) -> bool:
+    return isinstance(item, Relation) and item.signs == ("=",) and isinstance(item.parts[0], Expr)
+
+
+def dotted(form: Form) -> bool:
+    return isinstance(form, (Several, Seq, Collection)) and Expr("\\ldots") in form.items
 
 
 def sequence(c, gold: Seq, answer: Seq) -> bool:

@@ -13,9 +13,12 @@ from steer.verify.math.phrases import (
     CLOSING,
     CONTRASTED,
     HANGING,
+    KEYS,
+    LOOKBACK,
     MARK,
     OPENING,
     OTHER_SUBJECT,
+    PLAIN,
     SPOILED,
     SPOILED_BEHIND,
     SUPPOSED,
@@ -168,17 +171,20 @@ def withdrawn(after: str) -> bool:
 
 def stated(text: str) -> tuple[str | None, str]:
     """The answer that a text states, and how; None where it states none, with "denied" where it takes one back."""
-    tagged = TAGGED.findall(text)
+    plain = PLAIN.search(text[-80:])
+    if plain:
+        return plain[1], "stated in words"
+    tagged = TAGGED.findall(text) if "nswer>" in text else None
     if tagged:
         inner = tagged[-1].strip()
         said = statement(inner) if sentence(inner) == len(inner) or pure(bare(inner)) else stated(inner)[0]
         return said, "in answer tags" if said else "denied"
-    marks = list(MARK.finditer(text))
-    if marks:
-        mark = marks[-1]
+    mark = _mark(text)
+    if mark:
         before = text[: mark.start()]
-        lead = before[max((m.end() for m in END.finditer(before)), default=0) :]
-        lead = lead[max((m.end() for m in CLAUSE.finditer(lead)), default=0) :] if not SUPPOSED.search(lead) else lead
+        lead = sentences(before[-300:])[-1:] or [""]
+        lead = "" if END.search(lead[0][-1:]) else lead[0]
+        lead = lead if SUPPOSED.search(lead) else lead[max((m.end() for m in CLAUSE.finditer(lead)), default=0) :]
         rest = text[mark.end() :].lstrip()
         said = statement(rest)
         if said and SPOILED.search(lead):
@@ -191,6 +197,20 @@ def stated(text: str) -> tuple[str | None, str]:
             return None, "denied"
         text = rest
     return _closing(text), "the last line"
+
+
+def _mark(text: str) -> re.Match | None:
+    """The last announcement of an answer."""
+    low, end = text.lower(), len(text)
+    for _ in range(8):
+        place = max(low.rfind(key, 0, end) for key in KEYS)
+        if place < 0:
+            return None
+        found = list(MARK.finditer(text, max(0, place - LOOKBACK)))
+        if found:
+            return found[-1]
+        end = place
+    return None
 
 
 def _closing(text: str) -> str | None:

@@ -95,6 +95,7 @@ def _singular(word: str) -> str:
 
 def _plain(text: str) -> str:
     text = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
+    text = re.sub(r"\bdegrees?\s+(?=[CFK]\b|[Cc]elsius|[Ff]ahrenheit|[Kk]elvin)", "", text)
     return (
         re.sub(r"\\(?:cdot|times)(?![a-z])", "*", text)
         .replace("\\circ", "")

@@ -10,20 +10,25 @@ from functools import lru_cache
 
 from mpmath import mp, mpc, mpf
 
-from steer.verify.math.arithmetic import Undefined, inexact
+from steer.verify.math.arithmetic import Undefined, inexact, plus, times
 from steer.verify.math.evaluate import Evaluator
-from steer.verify.math.grammar import Node
-from steer.verify.math.parse import functions, parse, symbols
+from steer.verify.math.grammar import VECTORS, Node
+from steer.verify.math.parse import applied, functions, parse, symbols
 
 POINTS = 6  # positive points that must agree
-TRIES = 40
-INTEGRAL = {"fact", "binom", "floor", "ceil", "gcd", "lcm", "sum", "prod"}
+STEP_POINTS = 30  # and where there are floors, which differ on parts of the line only
+TRIES = 60
+INTEGRAL = {"fact", "binom", "gcd", "lcm", "sum", "prod"}
+STEPS = {"floor", "ceil"}
+PIECEWISE = STEPS | {"abs", "max", "min", "root", "sgn"}
+COUNTING = set("jklmnKMN")  # names that mean whole numbers where there are floors
 SCALES = ((Fraction(1, 3), Fraction(3)), (Fraction(1, 20), Fraction(1)), (Fraction(2), Fraction(12)))
 FUNCTION_DIGITS = 50  # working precision at points; constants have the full precision of `arithmetic`
+SURE_DIGITS = 1000  # of constants that agree in those
 
 
 def close(a, b) -> bool:
-    """Equality of two values: exact for rationals, to four fifths of the working precision else."""
+    """Equality of two values: exact for rationals, relative to four fifths of the working precision else."""
     if isinstance(a, tuple) or isinstance(b, tuple):
         if not (isinstance(a, tuple) and isinstance(b, tuple)) or (len(a), len(a[0])) != (len(b), len(b[0])):
             return False
@@ -33,37 +38,49 @@ def close(a, b) -> bool:
     a, b = inexact(a), inexact(b)
     if mp.isinf(a) or mp.isinf(b):
         return a == b
-    difference, size, noise = abs(a - b), max(abs(a), abs(b)), mpf(10) ** -int(0.8 * mp.dps)
-    return difference <= noise * size or (size < 1 and max(difference, min(abs(a), abs(b))) < noise / 1000)
+    return abs(a - b) <= mpf(10) ** -int(0.8 * mp.dps) * max(abs(a), abs(b))
+
+
+def value_of(node: Node, point: dict, real: bool, base10: bool = False):
+    """The value of a tree at a point. What rounding leaves of zero is zero."""
+    evaluator = Evaluator(point, real, base10)
+    value = evaluator(node)
+    if isinstance(value, (Fraction, tuple)) or not value or abs(value) > mpf(10) ** -int(0.5 * mp.dps):
+        return value
+    return value if evaluator.lasts(node, value) else Fraction(0)
 
 
 @lru_cache(maxsize=2048)
 def constant(text: str):
     """The value of a formula without symbols; None where it has symbols. Raises as the parser and evaluator do."""
     node = parse(text)
-    return None if symbols(node) else Evaluator({}, real=False)(node)
+    return None if symbols(node) else value_of(node, {}, real=False)
 
 
-def points(names: set[str], integral: bool, signed: bool, count: int = TRIES):
-    """Points to evaluate at: the same for the same names. Whole numbers where the functions ask for them."""
+def points(names: set[str], used: set[str], signed: bool, count: int = TRIES, far: Fraction | None = None):
+    """Points to evaluate at: the same for the same names. Whole numbers where the functions ask for them; beyond `far`
+    where it is given."""
     draw = random.Random(2510)
+
+    def number(name: str, n: int) -> Fraction:
+        if used & INTEGRAL or (used & STEPS and name in COUNTING):
+            value = Fraction(draw.randint(2, 9 + 2 * n))
+        else:
+            low, high = SCALES[n % len(SCALES)] if far is None else (far, 3 * far)
+            value = low + (high - low) * Fraction(draw.randint(1, 9999), 10000)
+        return -value if signed and draw.random() < 0.6 else value
+
     for n in range(count):
-        point = {}
-        for name in sorted(names):
-            if integral:
-                point[name] = Fraction(draw.randint(2, 9 + 2 * n))
-            else:
-                low, high = SCALES[n % len(SCALES)]
-                point[name] = low + (high - low) * Fraction(draw.randint(1, 9999), 10000)
-                if signed and draw.random() < 0.6:
-                    point[name] = -point[name]
-        yield point
+        yield {
+            name: tuple((number(name, n),) for _ in range(3)) if name.startswith(VECTORS) else number(name, n)
+            for name in sorted(names)
+        }
 
 
 def sample(node: Node, point: dict, real: bool, base10: bool):
     """The value at a point, or None where there is none."""
     try:
-        return Evaluator(point, real, base10)(node)
+        return value_of(node, point, real, base10)
     except (Undefined, ZeroDivisionError, OverflowError):
         return None
 
@@ -73,15 +90,39 @@ def same_function(a: Node, b: Node, base10: bool = False) -> bool:
     names = symbols(a) | symbols(b)
     used = functions(a) | functions(b)
     if not names:
-        return close(Evaluator({}, False, base10)(a), Evaluator({}, False, base10)(b))
+        values = value_of(a, {}, False, base10), value_of(b, {}, False, base10)
+        if not close(*values) or all(isinstance(value, Fraction) for value in values):
+            return close(*values)
+        with mp.workdps(SURE_DIGITS):
+            return close(value_of(a, {}, False, base10), value_of(b, {}, False, base10))
     with mp.workdps(FUNCTION_DIGITS):
         return _agree(a, b, names, used, base10)
 
 
+def further(a: Node, b: Node, names: set[str], used: set[str]):
+    """Points of both signs, and beyond all constants where functions are put together from pieces."""
+    yield from points(names, used, True, count=STEP_POINTS if used & PIECEWISE else 4)
+    if used & PIECEWISE and not used & INTEGRAL:
+        yield from points(names, used, True, count=2 * POINTS, far=3 * (largest(a) + largest(b) + 1))
+
+
+def largest(node: Node) -> Fraction:
+    """A bound on the constants in a tree."""
+    if node[0] in ("num", "const"):
+        return abs(node[1]) if node[0] == "num" else Fraction(4)
+    if node[0] == "pow" and not symbols(node):
+        value = Evaluator({}, real=False)(node)
+        return Fraction(int(abs(inexact(value))) + 1)
+    if node[0] == "matrix":
+        return max(largest(entry) for row in node[1] for entry in row)
+    return max((largest(part) for part in node[1:] if isinstance(part, tuple) and part), default=Fraction(0))
+
+
 def _agree(a: Node, b: Node, names: set[str], used: set[str], base10: bool) -> bool:
     imaginary, integral = "i" in used, bool(used & INTEGRAL)
+    wanted = STEP_POINTS if used & STEPS else POINTS
     agreed = 0
-    for point in points(names, integral, signed=False):
+    for point in points(names, used, signed=False):
         x, y = sample(a, point, not imaginary, base10), sample(b, point, not imaginary, base10)
         if x is None or y is None:
             if (x is None) != (y is None):
@@ -90,14 +131,14 @@ def _agree(a: Node, b: Node, names: set[str], used: set[str], base10: bool) -> b
         if not close(x, y):
             return False
         agreed += 1
-        if agreed >= POINTS:
+        if agreed >= wanted:
             break
     if agreed < 3:
         if imaginary or integral:
             raise Undefined("no common domain")
         return _complex_agree(a, b, names, base10)
     if not imaginary and not integral:
-        for point in points(names, False, signed=True, count=6):
+        for point in further(a, b, names, used):
             x, y = sample(a, point, True, base10), sample(b, point, True, base10)
             if x is not None and y is not None and not close(x, y):
                 return False
@@ -106,7 +147,7 @@ def _agree(a: Node, b: Node, names: set[str], used: set[str], base10: bool) -> b
 
 def _complex_agree(a: Node, b: Node, names: set[str], base10: bool) -> bool:
     agreed = 0
-    for point in points(names, False, signed=True, count=6):
+    for point in points(names, set(), signed=True, count=6):
         x, y = sample(a, point, False, base10), sample(b, point, False, base10)
         if x is None or y is None:
             continue
@@ -119,13 +160,22 @@ def _complex_agree(a: Node, b: Node, names: set[str], base10: bool) -> bool:
 
 
 def equal_texts(gold: str, answer: str) -> bool:
-    """Equality of two formulas given as text. Raises `Unreadable`, `Undefined` or `TooLarge`."""
-    if same_function(parse(gold), parse(answer)):
+    """Equality of two formulas given as text. Raises `Unreadable`, `Undefined` or `TooLarge`.
+
+    An answer with a name that the gold does not have is another one, whatever it cancels to: `0x`, `5x/x`.
+    """
+    trees = parse(gold), parse(answer)
+    if not symbols(trees[1]) | applied(trees[1]) <= symbols(trees[0]) | applied(trees[0]):
+        return False
+    if same_function(*trees):
         return True
     products = parse(gold, False), parse(answer, False)  # `a(b)` read as a product on both sides
-    if products != (parse(gold), parse(answer)) and same_function(*products):
+    factors = applied(trees[0]) | applied(trees[1]) <= symbols(trees[0]) | symbols(
+        trees[1]
+    )  # `p(1-p)`: p is no function
+    if factors and products != trees and same_function(*products):
         return True
-    return "\\log" in gold + answer and same_function(parse(gold), parse(answer), base10=True)
+    return "\\log" in gold + answer and same_function(*trees, base10=True)
 
 
 def proportional(gold: Node, answer: Node) -> int:
@@ -135,9 +185,13 @@ def proportional(gold: Node, answer: Node) -> int:
         return 0
     used = functions(gold) | functions(answer)
     ratio, agreed = None, 0
-    for point in points(names, bool(used & INTEGRAL), signed=not used & {"call", "pow"}):
+    for n, point in enumerate(
+        [*points(names, used, signed=False, count=4 * POINTS), *further(gold, answer, names, used)]
+    ):
         x, y = sample(gold, point, "i" not in used, False), sample(answer, point, "i" not in used, False)
         if x is None or y is None or isinstance(x, tuple) or isinstance(y, tuple):
+            continue
+        if agreed >= POINTS and n < 4 * POINTS:
             continue
         if y == 0 or x == 0:
             if x != y:
@@ -149,8 +203,6 @@ def proportional(gold: Node, answer: Node) -> int:
         elif not close(ratio, quotient):
             return 0
         agreed += 1
-        if agreed >= POINTS:
-            break
     if agreed < 3:
         return 0
     ratio = inexact(ratio)
@@ -168,21 +220,28 @@ def bound(text: str):
     return value
 
 
-def linear_root(node: Node) -> tuple[str, object, int] | None:
-    """For a tree that is linear in its only symbol (or unknown function): its name, its root and the slope's sign."""
-    names = symbols(node)
-    if len(names) != 1:
-        return None
-    (name,) = names
-    at = [sample(node, {name: Fraction(n)}, True, False) for n in (0, 1, 2, 7)]
-    if any(value is None or isinstance(value, (tuple, mpc)) for value in at):
-        return None
-    zero, one, two, seven = at
-    slope = one - zero if type(one) is type(zero) else inexact(one) - inexact(zero)
-    if slope == 0:
-        return None
-    for n, value in ((2, two), (7, seven)):
-        if not close(inexact(value), inexact(zero) + n * inexact(slope)):
-            return None
-    root = -zero / slope if type(zero) is type(slope) else -inexact(zero) / inexact(slope)
-    return name, root, 1 if slope > 0 else -1
+def line(node: Node) -> tuple[object, object]:
+    """Slope and value at 0 of a tree that is linear in its only symbol. Raises `Undefined` for others."""
+    if not symbols(node):
+        value = value_of(node, {}, real=True)
+        if isinstance(value, (tuple, mpc)):
+            raise Undefined("not a real number")
+        return Fraction(0), value
+    if node[0] == "sym":
+        return Fraction(1), Fraction(0)
+    if node[0] == "neg":
+        slope, start = line(node[1])
+        return -slope, -start
+    if node[0] == "add":
+        (a, b), (c, d) = line(node[1]), line(node[2])
+        return plus(a, c), plus(b, d)
+    if node[0] in ("mul", "div"):
+        (a, b), (c, d) = line(node[1]), line(node[2])
+        if node[0] == "div" and c == 0 and d != 0:
+            d = 1 / d
+        elif node[0] == "mul" and a == 0:
+            a, b, d = c, d, b
+        elif node[0] == "div" or c != 0:
+            raise Undefined("not linear")
+        return times(a, d), times(b, d)
+    raise Undefined("not linear")

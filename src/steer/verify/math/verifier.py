@@ -14,6 +14,7 @@ from typing import Literal
 from steer.verify.math import normalise, numbers
 from steer.verify.math.answer_types import answer_type
 from steer.verify.math.extract import Extraction, Reading, extract, extract_gold
+from steer.verify.math.nouns import worded
 from steer.verify.math.pool import Job, Pool
 
 Accept = Literal["stated", "guessed"]  # the readings that count: "guessed" stands for both
@@ -145,6 +146,8 @@ class MathVerifier:
             if outcome.get("used"):
                 extracted = ", ".join(dict.fromkeys(step.extraction.boxes))
             verdict, reason = step.verdict or outcome["verdict"], step.reason or outcome["reason"]
+            if verdict == "wrong" and step.extraction.reading == "guessed" and step.job and worded(step.job[0]):
+                verdict, reason = "unverifiable", "the gold is words, and no words were stated"
             if extracted is not None and step.extraction.how != "boxed":
                 reason += f" (answer without a box, {step.extraction.how})"
             total = round(spent + outcome.get("seconds", 0.0), 6)
@@ -157,18 +160,34 @@ class MathVerifier:
             outcomes = {job: self._cache[job] for job in jobs if job in self._cache}
         waiting = [job for job in jobs if job not in outcomes]
         fresh: dict[Job, dict] = {}
-        for pool in self._pools:
+        for number, pool in enumerate(self._pools):
             if not waiting:
                 break
             for job, outcome in zip(waiting, pool.compare(waiting), strict=True):
                 earlier = fresh.get(job, {"seconds": 0.0})
-                fresh[job] = outcome | {"seconds": outcome["seconds"] + earlier["seconds"]}
+                fresh[job] = outcome | {"seconds": outcome["seconds"] + earlier["seconds"], "pool": number}
             waiting = [job for job in waiting if fresh[job]["verdict"] == "fallback"]
+        self._blame(fresh)
         with self._lock:
             self._cache.update((job, outcome) for job, outcome in fresh.items() if "load" not in outcome)
             while len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
         return outcomes | fresh
+
+    def _blame(self, fresh: dict[Job, dict]) -> None:
+        """Where a comparison failed though the gold alone can be read, the answer is at fault, and wrong."""
+        for number, pool in enumerate(self._pools):
+            failed = [
+                j
+                for j, o in fresh.items()
+                if o["verdict"] == "unverifiable" and o["pool"] == number and "load" not in o
+            ]
+            golds = list(dict.fromkeys((gold, (gold,), kind) for gold, _, kind in failed))
+            answers = pool.compare(golds) if golds else []
+            readable = {job[0] for job, o in zip(golds, answers, strict=True) if o["verdict"] == "correct"}
+            for job in failed:
+                if job[0] in readable:
+                    fresh[job] |= {"verdict": "wrong"}
 
 
 _default: MathVerifier | None = None

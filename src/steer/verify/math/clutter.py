@@ -1,0 +1,53 @@
+r"""What stands in an answer and says nothing of it: tags, end-of-proof signs, arrows, environments, quotation marks."""
+
+import re
+
+# `12\tag{3}`, `12 \checkmark`, `\therefore 12`
+MARKS = re.compile(
+    r"\\(?:tag|label|ref|eqref|hspace|vspace)\*?\s*\{[^{}]*\}"
+    r"|\\(?:checkmark|blacksquare|square|qed(?:symbol|here)?|Box|therefore|because|hfill|nonumber|notag|noindent|par"
+    r"|blacktriangle|bigstar|displaystyle)(?![a-zA-Z])"
+    r"|[✓✔✅☑∎■□▪∴👍🎉]\ufe0f?"
+)
+ARROW = re.compile(
+    r"^\s*(?:\\(?:Rightarrow|rightarrow|implies|to|Longrightarrow|longrightarrow|star|bullet|ast)(?![a-zA-Z])|⇒|→|=>|->|⟹)\s*"
+)
+ENVIRONMENT = re.compile(
+    r"\\begin\s*\{(aligned|align\*?|equation\*?|gathered|gather\*?|split|center|displaymath|math)\}(.*?)\\end\s*\{\1\}",
+    re.DOTALL,
+)
+# `12 \text{ at } x = 3`, `12 \text{ (see above)}`: where, and where to read more
+PLACE = re.compile(
+    r"(?:\\text\s*\{\s*,?\s*(?:at|when|for)\s*\}|(?<=\d)\s+(?:at|when)(?=\s))\s*\$?\s*\(?[a-zA-Z](?:_\w)?\s*=[^=,;&<>]*$"
+    r"|\\text\s*\{\s*\((?:see|by|from|as|using|cf)\b[^(){}]*\)\s*\}\s*$|(?<=\d)\s*\((?:see|by|from|as|using|cf)\b[^(){}]*\)\s*$"
+)
+QUOTES = "\"'`*“”«»„"
+LINE_ENDS = re.compile(r"(?:\\\\|\\(?=\s*$)|\\newline)\s*$")
+# `2{,}74` is 2.74, and `2{,}740` is 2740: groups have three digits
+DECIMAL_COMMA = re.compile(r"(?<![\d,.}])(\d+)\{,\}(\d{1,2}|\d{4,})(?![\d{,.])")
+DOTS = re.compile(r"\\(?:ldots|cdots|dots|dotsc|dotsb|dotsm|hdots)(?![a-zA-Z])|\.{3,}|…|⋯")
+NEGATED = re.compile(
+    r"\\not\s*\\(in|subseteq|subset|supseteq|supset|mid|parallel|equiv|exists|le|ge|leq|geq)(?![a-zA-Z])"
+)
+TEMPERATURE = re.compile(r"(\^\s*\{?\s*\\circ\s*\}?)\s*\\text\s*\{\s*([CFK])\s*\}")
+BROKEN = re.compile(r"^\$?[^$]*\\\$\s*(?==)")  # a dollar sign that ended a formula, escaped by mistake
+DOLLARS = re.compile(r"\\\$\s*(?:\\,|\\ )?\s*([-+]?\d(?:[\d,.{}!\\]|\s(?=\\[!,]))*\d|[-+]?\d)")
+
+
+def cleared(text: str) -> str:
+    """The text without what says nothing, in the spelling that the other rules of `normalise` expect."""
+    bare = text.strip()
+    while len(bare) > 2 and bare[0] in QUOTES and bare[-1] in QUOTES:
+        bare = bare[1:-1].strip()
+    bare = DECIMAL_COMMA.sub(r"\1.\2", bare) if "{,}" in bare else bare
+    if "\\" not in bare:
+        bare = PLACE.sub("", ARROW.sub("", bare))
+        return DOTS.sub(r"\\ldots ", MARKS.sub(" ", bare))
+    while match := ENVIRONMENT.fullmatch(bare.strip()):
+        bare = match[2].replace("&", " ")
+    bare = ARROW.sub("", MARKS.sub(" ", bare).strip())
+    bare = LINE_ENDS.sub("", bare.strip())
+    bare = PLACE.sub("", bare)
+    bare = BROKEN.sub("", bare)
+    bare = TEMPERATURE.sub(r"\1 \2", NEGATED.sub(r"\\not\1 ", DOTS.sub(r"\\ldots ", bare)))
+    return DOLLARS.sub(lambda m: m[1].rstrip(",.") + r"\text{ dollars}", bare)
