@@ -65,8 +65,8 @@ test-vllm: vllm-setup
 	TORCHDYNAMO_DISABLE=1 .venv-vllm/bin/python -m pytest -m vllm tests/vllm
 
 # What takes its time by nature: a loaded machine, endless programs, killed workers, whole runs in several processes,
-# every figure drawn twice.
-LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures
+# every figure drawn twice, a real language model.
+LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2
 test-long: setup
 	pytest -m slow $(LONG:%=tests/test_%.py)
 
