@@ -10,6 +10,7 @@ min_version("9.27")
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/import.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
@@ -23,7 +24,12 @@ for path in sorted(Path(workflow.basedir, "workflow/rules/baselines").glob("*.sm
 
 # Snakemake would name the files of an evaluation that lack their model, and not what is to be mended. A folder that lies
 # there already needs no rule.
-for name in CONFIG.external:
+for name, run in CONFIG.external.items():
+    for seed, log in run.logs.items():
+        if not Path(log).exists():
+            raise WorkflowError(f"{CONFIG_FILE}: key `external.{name}.logs.{seed}`: no such file {log}; correct it")
+    if run.logs:
+        continue
     model = f"{RESULTS}/runs/{name}/seed{next(iter(CONFIG.seeds), 0)}/model"
     ruled = any(file.match(model) for rule in workflow.rules for file in rule.output)
     if not ruled and not Path(model).exists():

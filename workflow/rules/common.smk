@@ -58,9 +58,10 @@ JUDGED = {
 }
 # Files with functions of the user's own, by which training is rewarded.
 REWARD_FILES = sorted({split_reference(f.function)[0] for f in CONFIG.reward.functions})
-# Every (run, seed) that is evaluated; base and oracle have the one seed 0.
-TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds]
-EVALUATED = [*((name, 0) for name in CONFIG.evaluation.also), *TRAINED]
+# Every (run, seed) that has a run folder, and every one that is evaluated.
+TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds_of(name)]
+EVALUATED = CONFIG.evaluated
+IMPORTED = CONFIG.imported
 # The benchmark by which the best of a run's kept models is chosen; None: the last model is evaluated.
 SELECT_BY = CONFIG.evaluation.select_by
 # Of `model`, what a base model is made from where it is not trained from scratch.
@@ -166,6 +167,11 @@ def evaluated_model(wildcards):
         return base_model(wildcards)
     kind = "best" if SELECT_BY and wildcards.run in CONFIG.methods else "model"
     return [f"{RESULTS}/runs/{wildcards.run}/seed{wildcards.seed}/{kind}"]
+
+
+def log_of_run(wildcards):
+    """The log that an imported run's folder is made of."""
+    return CONFIG.external[wildcards.run].logs[int(wildcards.seed)]
 
 
 def validations(wildcards):

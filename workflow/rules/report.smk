@@ -4,6 +4,7 @@
 rule tabulate:
     input:
         data=rules.data.output.evaluation,
+        validations=of_runs("runs/{run}/seed{seed}/validation.jsonl", [pair for pair in TRAINED if pair[0] in IMPORTED]),
         metrics=of_runs("runs/{run}/seed{seed}/metrics.jsonl", TRAINED),
         generations=of_runs(f"generations/{{run}}/seed{{seed}}/{BENCHMARKS[0]}.jsonl.gz", EVALUATED),
         verdicts=of_runs(f"verdicts/{{run}}/seed{{seed}}/{BENCHMARKS[0]}.jsonl.gz", EVALUATED),

@@ -5,7 +5,7 @@ Anything that the configuration promises and the folder lacks goes to `missing`,
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from steer.configs.schema import Config
 from steer.errors import UserError
 from steer.io import read_jsonl
 from steer.methods.load import method_settings
+from steer.outside.check import check_metrics
 
 BESIDE = ("base", "oracle")
 VERDICTS = ("correct", "wrong", "unverifiable")
@@ -60,6 +61,14 @@ class Collected:
     def trained(self) -> list[str]:
         return [run for run in self.labels if run not in BESIDE]
 
+    def judged(self) -> "Collected":
+        """Without the imported runs, which have logs and no verdicts: what tables of verdicts are made from."""
+        imported = self.config.imported
+        labels = {run: label for run, label in self.labels.items() if run not in imported}
+        curves = self.curves[~self.curves["run"].isin(imported)]
+        said = [f"{self.labels[run]}: a log made elsewhere, without verdicts, so it is left out" for run in imported]
+        return replace(self, labels=labels, curves=curves, missing=[*said, *self.missing])
+
 
 def collect(config: Config, folder: str | Path) -> Collected:
     """Read everything `config` names under `folder`. A damaged file is a `UserError`, an absent one is noted."""
@@ -69,9 +78,8 @@ def collect(config: Config, folder: str | Path) -> Collected:
     missing: list[str] = []
     runs, curves = _training(config, folder, missing)
     problems, kinds = _problems(config, folder, missing)
-    evaluated = [(run, 0) for run in config.evaluation.also] + [(r, s) for r in config.runs for s in config.seeds]
     rows: list[dict[str, Any]] = []
-    for run, seed in evaluated:
+    for run, seed in config.evaluated:
         for benchmark in config.data.benchmarks:
             kind, gold = kinds.get(benchmark, ""), problems.get(benchmark)
             rows += _evaluation(folder, run, seed, benchmark, kind, gold, missing)
@@ -97,14 +105,17 @@ def _training(
 ) -> tuple[dict[tuple[str, int], dict[str, Any]], pd.DataFrame]:
     runs, frames = {}, []
     for run in config.runs:
-        for seed in config.seeds:
+        for seed in config.seeds_of(run):
             place = folder / "runs" / run / f"seed{seed}"
             if (place / "config.yaml").is_file():
                 runs[run, seed] = read_yaml(place / "config.yaml")
             if not (place / "metrics.jsonl").is_file():
                 missing.append(f"run {run}, seed {seed}: no training metrics")
                 continue
-            frame = pd.DataFrame(read_jsonl(place / "metrics.jsonl"))
+            rows = read_jsonl(place / "metrics.jsonl")
+            if run in config.external:
+                check_metrics(rows, place / "metrics.jsonl")
+            frame = pd.DataFrame(rows)
             if "step" not in frame:
                 raise UserError(f"{place / 'metrics.jsonl'}: no field `step`; write one line a step as documented")
             # A resumed run may have written a step twice: the later line is the one that training went on from.
@@ -112,6 +123,8 @@ def _training(
             frame.insert(0, "seed", seed)
             frame.insert(0, "run", run)
             frames.append(frame)
+            if "zero_spread" in frame and (frame["zero_spread"] == 1).all():
+                missing.append(f"run {run}, seed {seed}: no signal, the rewards of every group were equal in all steps")
             planned = config.training_for(run).steps if config.training and run in config.methods else None
             if planned and frame["step"].max() < planned:
                 missing.append(f"run {run}, seed {seed}: {frame['step'].max()} of {planned} steps")

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from steer.io import read_jsonl, write_json
 
 if TYPE_CHECKING:
     from steer.analyse.collect import Collected
+
+VALIDATED = re.compile(r"(mean(@\d+)?|(best|maj|pass)@\d+)$")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +33,11 @@ def run(args: argparse.Namespace) -> None:
     from steer.analyse.timing import step_time_table, step_times
 
     config = config_from(args)
-    collected = collect(config, args.results)
+    everything = collect(config, args.results)
+    collected = everything.judged()
     measurements = theory.read(collected)
     out = Path(args.out)
-    about = provenance(collected, args)
+    about = provenance(everything, args)
     for line in collected.missing:
         print(f"steer tabulate: missing: {line}", file=sys.stderr)
 
@@ -47,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
         tables.rates(collected, accuracy.rates_table(collected)),
         tables.claims(collected, claim_rows),
         tables.statements(collected, claims.statements(collected, claim_rows)),
-        tables.weights(collected, claims.weight_summary(collected)),
+        tables.weights(everything, claims.weight_summary(everything)),
     ]
     main = made[0].name.partition("_")[0]
     beside = [small.against_paper(collected, f"{main}_against_paper", "Main results", accuracies)]
@@ -60,9 +64,9 @@ def run(args: argparse.Namespace) -> None:
     touched = small.factor_table(collected)
     if len(touched.frame):
         made.append(touched)
-    times = step_times(collected)
+    times = step_times(everything)
     if len(times):
-        made.append(step_time_table(collected, times))
+        made.append(step_time_table(everything, times))
     if "oracle" in collected.labels:
         made.append(tables.oracle_failures(collected, oracle_rows(collected)))
     agreements = theory.agreements(measurements, config.measurement.draws if config.measurement else 0)
@@ -73,19 +77,21 @@ def run(args: argparse.Namespace) -> None:
     frames = {
         "accuracy.csv": accuracies,
         "F6_pass_at_k.csv": accuracy.pass_table(collected),
-        "training_curves.csv": labelled_curves(collected),
+        "training_curves.csv": labelled_curves(everything),
         "F1_entropy_change.csv": theory.binned(measurements),
         "F1_tokens.csv": theory.sampled(measurements),
         "D3_perplexity_groups.csv": perplexity_table(collected, found),
         "D4_positions.csv": theory.positions(measurements),
         "accuracy_by_question.csv.gz": collected.questions,
     }
+    if config.imported:
+        frames["validation_curves.csv"] = validation_curves(everything)
     for name, frame in frames.items():
         render.write_frame(frame, out / name)
     model = config.model.path or "a model trained from scratch"
     write_json(
         out / "tables.json",
-        {**about, "labels": collected.labels, "model": model, "scale": tables.scale_note(collected)},
+        {**about, "labels": everything.labels, "model": model, "scale": tables.scale_note(collected)},
     )
 
 
@@ -111,6 +117,20 @@ def labelled_curves(collected: "Collected") -> Any:
     curves = collected.curves.copy()
     curves.insert(1, "label", [collected.labels[name] for name in curves["run"]])
     return curves
+
+
+def validation_curves(collected: "Collected") -> Any:
+    """run, label, seed, step, benchmark, variable, statistic, value of the validations that imported logs hold."""
+    import pandas as pd
+
+    rows = []
+    for run in collected.config.imported:
+        for seed in collected.config.seeds_of(run):
+            path = collected.folder / "runs" / run / f"seed{seed}" / "validation.jsonl"
+            for row in read_jsonl(path) if path.is_file() else []:
+                key = [run, collected.labels[run], seed, row["step"], row["benchmark"], row["variable"]]
+                rows += [[*key, name, value] for name, value in row.items() if VALIDATED.match(name)]
+    return pd.DataFrame(rows, columns=["run", "label", "seed", "step", "benchmark", "variable", "statistic", "value"])
 
 
 def oracle_rows(collected: "Collected") -> Any:

@@ -13,6 +13,8 @@ SHOWN_NOTES = 12
 def scale_note(collected: Collected) -> str:
     """What kind of numbers these are, for captions."""
     data = collected.config.data
+    if collected.config.runs and collected.config.runs == collected.config.imported:
+        return f"Profile {collected.config.name}: logs of runs made elsewhere."
     if data.source == "synthetic":
         return f"Profile {collected.config.name}: synthetic tasks and a small model; not comparable with the papers."
     rows = f", {data.rows} rows of each" if data.rows else ""

@@ -94,9 +94,14 @@ class Run(Section):
 
 
 class External(Section):
-    """A baseline with a rule of its own in workflow/rules/baselines/, which writes the documented run folder."""
+    """A run of another trainer: its logs, or a rule in workflow/rules/baselines/ that writes the run folder."""
 
     label: str
+    logs: dict[Annotated[int, Field(ge=0)], str] = Field(
+        default_factory=dict, description="seed → log file or TensorBoard folder; no rule, no model, no verdicts"
+    )
+    format: Literal["auto", "verl", "trl", "openrlhf", "prime-rl", "wandb", "tensorboard", "jsonl"] = "auto"
+    map: dict[str, str] = Field(default_factory=dict, description="key of the log → our metric")
 
 
 class Rollout(Section):
@@ -197,7 +202,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _coherent(self) -> "Config":
-        if (self.methods or self.external) and (self.training is None or not self.seeds or self.data.train is None):
+        trained = len(self.runs) > len(self.imported)
+        if trained and (self.training is None or not self.seeds or self.data.train is None):
             raise ValueError("methods need `training`, `data.train` and at least one of `seeds`")
         self._check_runs()
         # What is listed twice would count twice in every mean and interval.
@@ -266,3 +272,18 @@ class Config(Section):
     @property
     def runs(self) -> list[str]:
         return [*self.methods, *self.external]
+
+    @property
+    def imported(self) -> list[str]:
+        """The runs of which there are logs alone: they have curves, and neither models nor verdicts."""
+        return [name for name, run in self.external.items() if run.logs]
+
+    def seeds_of(self, run: str) -> list[int]:
+        """The seeds of a run; of an imported one those that there are logs of."""
+        return sorted(self.external[run].logs) if run in self.imported else self.seeds
+
+    @property
+    def evaluated(self) -> list[tuple[str, int]]:
+        """Every (run, seed) that is evaluated; base and oracle have the one seed 0."""
+        trained = [run for run in self.runs if run not in self.imported]
+        return [*((name, 0) for name in self.evaluation.also), *((run, s) for run in trained for s in self.seeds)]

@@ -24,7 +24,7 @@ def draw(sources: Sources) -> Figure:
     sets = {run: bool(((rows[list(WEIGHTS)] - 1).abs() > 1e-9).any(axis=None)) for run, rows in curves.groupby("run")}
     weighted = {run: label for run, label in sources.labels.items() if sets.get(run)}
     if not weighted:
-        return page.nothing(sources, "No run sets token weights: λ is 1 throughout.")
+        return page.nothing(sources, _why(sources))
     curves = curves[curves["run"].isin(list(weighted))]
     figure, axes = page.panels(len(panels), 3, 2.9, 2.2, sharex=True)
     window = smoothing_window(int(curves["step"].max()))
@@ -43,6 +43,20 @@ def draw(sources: Sources) -> Figure:
         "Effective sample size: (Σλ)²/(N·Σλ²). Removed: Σ(1-λ)|ω| / Σ|ω|, by the weight's own estimate ω.",
     )
     return figure
+
+
+def _why(sources: Sources) -> str:
+    """Why no weight is drawn: none is logged, no group of a run had a signal, or λ is 1."""
+    curves = sources.curves("weight_min", "zero_spread")
+    if curves["weight_min"].isna().all():
+        return "No run logged token weights."
+    silent = [run for run, rows in curves.groupby("run") if (rows["zero_spread"] == 1).all()]
+    if silent:
+        names = ", ".join(sources.labels[run] for run in silent[:3])
+        return (
+            f"λ is 1 throughout. No signal in {names}: the rewards of every group were equal, so no token had a loss."
+        )
+    return "No run sets token weights: λ is 1 throughout."
 
 
 def _ranges(axes: dict[str, Axes], curves: pd.DataFrame) -> None:

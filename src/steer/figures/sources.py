@@ -65,7 +65,7 @@ class Sources:
         for run in chosen:
             for metric in metrics:
                 lacking = self._seeds_without(table, run, metric)
-                if len(lacking) == len(self.config.seeds):
+                if len(lacking) == len(self.config.seeds_of(run)):
                     self.missing.append(f"{self.labels.get(run, run)}: no {metric}")
                 elif lacking:
                     seeds = ", ".join(str(seed) for seed in lacking)
@@ -75,7 +75,7 @@ class Sources:
 
     def _seeds_without(self, table: pd.DataFrame, run: str, metric: str) -> list[int]:
         present = set(table[(table["run"] == run) & table[metric].notna()]["seed"])
-        return [seed for seed in self.config.seeds if seed not in present]
+        return [seed for seed in self.config.seeds_of(run) if seed not in present]
 
     def _note_short(self, rows: pd.DataFrame, run: str) -> None:
         planned = self.config.training_for(run).steps if self.config.training and run in self.config.methods else None

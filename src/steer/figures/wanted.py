@@ -55,6 +55,8 @@ def wanted(config: Config) -> list[str]:
         absent.add("D3_perplexity_groups")
     if max(map(config.evaluation.samples_for, config.data.benchmarks)) < 2:
         absent.add("F6_pass_at_k")
+    if not config.imported:
+        absent.add("V_validation")
     if not config.runs:
         shown = {"F3_final_comparison"} if "oracle" in config.evaluation.also else set()
         absent |= {name for name in figure_ids() if name != "F6_pass_at_k"} - shown

@@ -12,7 +12,8 @@ def jobs(config: Config) -> dict[str, int]:
     seeds = len(config.seeds)
     trained = len(config.methods) * seeds
     chosen = config.evaluation.select_by is not None
-    evaluated = len(config.evaluation.also) + len(config.runs) * seeds
+    evaluated = len(config.evaluated)
+    logs = sum(len(run.logs) for run in config.external.values())
     measured = config.measurement
     further = measured.models.values() if measured else []
     started = config.model.made and (config.methods or "base" in config.evaluation.also)
@@ -22,7 +23,8 @@ def jobs(config: Config) -> dict[str, int]:
         "warm_start": 1 if started and from_scratch else 0,
         "base_model": 1 if started and not from_scratch else 0,
         "train": trained,
-        "baselines": len(config.external) * seeds,
+        "baselines": (len(config.external) - len(config.imported)) * seeds,
+        "import_log": logs,
         "validate": sum(len(config.kept_steps(run)) for run in config.methods) * seeds if chosen else 0,
         "select": trained if chosen else 0,
         "measured_base": sum(model.made for model in further),

@@ -98,7 +98,7 @@ def _run(config: Config, root: Path, name: str, tabulated: dict[str, str], missi
     seeds = [_seed(number, folder, missing) for number, folder in seed_folders(root / "runs" / name)]
     label = _label(config, name, seeds, tabulated)
     if name in config.runs:
-        absent = [str(k) for k in config.seeds if k not in {seed.seed for seed in seeds}]
+        absent = [str(k) for k in config.seeds_of(name) if k not in {seed.seed for seed in seeds}]
         if absent:
             missing.append(f"{label}: no run folder for seed {', '.join(absent)}")
     return Run(name, label, name not in EXTRA_RUNS, seeds)

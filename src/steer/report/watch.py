@@ -67,7 +67,12 @@ def run(args: argparse.Namespace) -> None:
 
 def progress(config: Config, results: Path, now: float) -> list[Progress]:
     """Every trained run and seed of the configuration, in its order; `now` in seconds since the epoch."""
-    return [_progress(config, results, run, seed, now) for run in config.runs for seed in config.seeds]
+    return [
+        _progress(config, results, run, seed, now)
+        for run in config.runs
+        if run not in config.imported
+        for seed in config.seeds
+    ]
 
 
 def _progress(config: Config, results: Path, run: str, seed: int, now: float) -> Progress:

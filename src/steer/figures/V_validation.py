@@ -1,0 +1,38 @@
+"""Validations in the logs of imported runs: mean, best and majority over samples, a panel each, over training."""
+
+from matplotlib.figure import Figure
+
+from steer.figures import page
+from steer.figures.lines import draw_runs, headroom, seeds_note
+from steer.figures.sources import Sources
+
+CATEGORY = "Training"
+NAMES = {"mean": "mean over samples", "best": "best of the samples", "maj": "majority of the samples", "pass": "pass@N"}
+MOST = 9
+
+
+def draw(sources: Sources) -> Figure:
+    table = sources.frame("validation_curves.csv")
+    table["kind"] = table["statistic"].str.partition("@")[0]
+    table["samples"] = table["statistic"].str.partition("@")[2].replace("", "0").astype(int)
+    # Of every kind the one with most samples: mean@32, best@32, maj@32.
+    table = table[table["samples"] == table.groupby(["run", "benchmark", "kind"])["samples"].transform("max")]
+    # And of a benchmark's variables the one that most steps have.
+    table = table[table["variable"] == table.groupby("benchmark")["variable"].transform(lambda v: v.mode().iloc[0])]
+    shown = list(dict.fromkeys(zip(table["benchmark"], table["kind"], strict=True)))
+    shown.sort(key=lambda pair: (pair[0], list(NAMES).index(pair[1])))
+    if not shown:
+        return page.nothing(sources, "No imported log holds a validation.")
+    figure, axes = page.panels(len(shown[:MOST]), 3, 3.1, 2.5)
+    for (benchmark, kind), ax in zip(shown[:MOST], axes, strict=True):
+        mine = table[(table["benchmark"] == benchmark) & (table["kind"] == kind)]
+        draw_runs(ax, mine, "value", sources.labels)
+        counts = "/".join(str(n) for n in sorted(mine["samples"].unique()) if n)
+        ax.set(xlabel="training step", title=f"{benchmark}\n{NAMES[kind]}" + (f" (N = {counts})" if counts else ""))
+        ax.title.set_size(8)
+        headroom([ax], zero=bool((mine["value"] >= 0).all()))
+    page.legend(figure, axes[0])
+    more = f"{len(shown) - MOST} more panels are left out." if len(shown) > MOST else ""
+    note = "As the trainers logged them. In verl best and majority are bootstraps, below the unbiased pass@N."
+    page.notes(figure, sources, seeds_note(table), note, more)
+    return figure
