@@ -93,6 +93,27 @@ def test_a_bad_line_has_a_verdict_of_its_own():
     assert all(v["reason"] for v in verdicts[1::2])
 
 
+def test_every_line_has_its_line_a_blank_one_too():
+    good = json.dumps({"id": 1, "program": SQUARE, "tests": SQUARES})
+    status, verdicts, _ = command(["\ufeff" + good, "", "  ", '{"id": 1e400}', good])
+    assert status == 0
+    assert [v["verdict"] for v in verdicts] == ["pass", *["sandbox_error"] * 3, "pass"]
+    assert [v["id"] for v in verdicts] == [1, None, None, None, 1]
+
+
+def test_a_verdict_comes_before_the_next_line_is_given():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "steer.cli", "verify", "code", "--workers", "1"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": SOURCE},
+    )  # fmt: skip
+    with process:
+        for number in range(2):
+            process.stdin.write(json.dumps({"id": number, "program": SQUARE, "tests": SQUARES}).encode() + b"\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == number
+        process.stdin.close()
+
+
 def test_integers_of_more_than_4300_digits_can_be_expected():
     tests = '{"kind": "function", "entry_point": "f", "cases": [{"args": [], "expected": 1%s}]}' % ("0" * 5000)
     lines = [f'{{"program": "def f(): return 10 ** {power}", "tests": {tests}}}' for power in (5000, 5001)]

@@ -89,7 +89,8 @@ def test_a_test_process_killed_from_outside_masks_its_program():
         before = descendants(judge)
 
         def kill():
-            os.kill(next(pid for pid in monitor.children(judge) if pid not in before), signal.SIGKILL)
+            (inner,) = monitor.children(judge)
+            os.kill(next(pid for pid in monitor.children(inner) if pid not in before), signal.SIGKILL)
 
         timer = threading.Timer(0.5, kill)
         timer.start()
@@ -100,8 +101,8 @@ def test_a_test_process_killed_from_outside_masks_its_program():
 
 def test_a_lost_judge_masks_its_program_and_is_replaced():
     with Sandbox(1) as sandbox:
-        judge = sandbox._free.queue[0]
-        timer = threading.Timer(0.5, judge.process.kill)
+        (judge,) = monitor.children(sandbox._free.queue[0].process.pid)  # below its supervisor
+        timer = threading.Timer(0.5, os.kill, (judge, signal.SIGKILL))
         timer.start()
         lost = sandbox.judge([Program("import time\ntime.sleep(3)\ndef f(x): return x * x", SQUARES)])[0]
         assert lost.verdict == "sandbox_error"

@@ -187,6 +187,9 @@ def test_hostile_json_raises_only_what_is_caught(message):
         (1e300, 1.0000001e300, False),
         (0.0, 5e-17, True),
         (0.0, 1e-9, False),
+        (5.5e-17, 0.0, True),
+        (1e-300, 5e-200, False),
+        (0.0, 1e-300, True),
         (3.14159, math.pi, False),
         (float("nan"), float("nan"), True),
         (float("nan"), 1.0, False),
@@ -238,8 +241,33 @@ def test_equality_of_function_results(expected, answer, same):
         ("nan", "NaN", False),
         ("-0.0", "0.0", True),
         ("1e999", "inf", False),
+        ("7e1234", "3e5678", False),
+        ("7e1234", "7.0e1234", True),
+        ("1e-400", "5e-999", False),
+        ("1e-300", "5e-200", False),
+        ("1e-400", "1.0e-400", True),
+        ("0.0", "1e-17", True),
+        ("1e-15", "3e-15", True),
+        ("1e9999999999999999999999", "1e9999999999999999999998", False),
         ("12345678901234567890", "12345678901234567891", False),
     ],
 )
 def test_equality_of_outputs(expected, answer, same):
     assert same_text(expected.encode(), answer.encode()) is same
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "same"),
+    [
+        ("60", "60.0", True),
+        ("60", "6e1", True),
+        ("60", "60.000001", False),
+        ("60", "sixty", False),
+        ("1 2", "1.0 2", True),
+        ("12345678901234567890", "12345678901234567891", False),
+        ("0.5", "0.5000000001", True),
+        ("60", "0x3c", False),
+    ],
+)
+def test_outputs_compared_as_numbers(expected, answer, same):
+    assert same_text(expected.encode(), answer.encode(), numbers=True) is same

@@ -1,9 +1,14 @@
 """`steer verify code`: programs in on standard input, verdicts out, one JSON object a line."""
 
 import argparse
+import codecs
 import json
+import os
+import queue
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from steer.errors import UserError
@@ -11,7 +16,7 @@ from steer.verify.code.isolate import LAYERS
 from steer.verify.code.program import MAX_DIGITS, CodeVerdict, from_row
 from steer.verify.code.sandbox import Sandbox
 
-BATCH = 256
+AHEAD = 256  # lines read before their verdicts are due
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +36,12 @@ def run(args: argparse.Namespace) -> int:
         return probe(tuple(args.require))
     sys.set_int_max_str_digits(MAX_DIGITS)
     with Sandbox(args.workers, tuple(args.require)) as sandbox:
-        for batch in _batches(sys.stdin.buffer):
-            _judge(batch, sandbox)
+        try:
+            for row in verdicts(sys.stdin.buffer, sandbox):
+                sys.stdout.write(json.dumps(row) + "\n")
+                sys.stdout.flush()
+        except BrokenPipeError:  # whoever read the verdicts has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -44,32 +53,35 @@ def probe(require: tuple[str, ...]) -> int:
     return 0
 
 
-def _batches(lines: Any) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    for line in lines:
-        if line.strip():
-            batch.append(line)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def verdicts(lines: Iterable[bytes], sandbox: Sandbox) -> Iterator[dict[str, Any]]:
+    """A row for each line, in order, as soon as it is known; lines are read ahead while programs run."""
+    asked: queue.Queue[Future | None] = queue.Queue(AHEAD)
+    answer = ThreadPoolExecutor(sandbox.workers, thread_name_prefix="lines")
+
+    def read() -> None:
+        try:
+            for number, line in enumerate(lines):
+                line = line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
+                asked.put(answer.submit(_row, line, sandbox))
+        finally:
+            asked.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    with answer:
+        while (row := asked.get()) is not None:
+            yield row.result()
 
 
-def _judge(lines: list[bytes], sandbox: Sandbox) -> None:
-    parsed = [_parse(line) for line in lines]
-    judged = iter(sandbox.judge([program for _, program in parsed if not isinstance(program, CodeVerdict)]))
-    for name, program in parsed:
-        verdict = program if isinstance(program, CodeVerdict) else next(judged)
-        row = {
-            "id": name,
-            "verdict": verdict.verdict,
-            "reason": verdict.reason,
-            "cpu_seconds": round(verdict.cpu_seconds, 4),
-            "wall_seconds": round(verdict.wall_seconds, 4),
-        }
-        sys.stdout.write(json.dumps(row) + "\n")
-    sys.stdout.flush()
+def _row(line: bytes, sandbox: Sandbox) -> dict[str, Any]:
+    name, program = _parse(line)
+    verdict = program if isinstance(program, CodeVerdict) else sandbox.judge([program])[0]
+    return {
+        "id": name,
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "cpu_seconds": round(verdict.cpu_seconds, 4),
+        "wall_seconds": round(verdict.wall_seconds, 4),
+    }
 
 
 def _parse(line: bytes) -> tuple[Any, Any]:
@@ -77,9 +89,18 @@ def _parse(line: bytes) -> tuple[Any, Any]:
     name = None
     try:
         row = json.loads(line)
-        name = row.get("id") if isinstance(row, dict) else None
+        name = _name(row.get("id")) if isinstance(row, dict) else None
         return name, from_row(row)
     except UserError as error:
         return name, CodeVerdict("sandbox_error", f"bad input: {error}")
     except (ValueError, RecursionError) as error:
         return name, CodeVerdict("sandbox_error", f"bad input: not a line of JSON ({error})")
+
+
+def _name(name: Any) -> Any:
+    """An id as it can be written again: JSON has no `Infinity`, which Python makes of 1e400."""
+    try:
+        json.dumps(name, allow_nan=False)
+    except (ValueError, RecursionError):
+        return None
+    return name

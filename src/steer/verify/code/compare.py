@@ -2,10 +2,13 @@
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 RELATIVE = 1e-9
-ABSOLUTE = 1e-12
+ABSOLUTE = 1e-12  # for sums that should be 0
+TINY = 1e-18  # an expected value below it, other than 0, is no such sum: its size counts
+MAX_TOKEN = 100  # longer ones are compared as text alone
 _DECIMAL = re.compile(rb"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?|[-+]?\d+\.?(?:[eE][-+]?\d+)?")
 
 
@@ -45,7 +48,8 @@ def _close(expected: float, answer: float) -> bool:
     if expected != expected:
         return answer != answer
     try:
-        return math.isclose(expected, answer, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+        noise = ABSOLUTE if not expected or abs(expected) >= TINY else 0.0
+        return math.isclose(expected, answer, rel_tol=RELATIVE, abs_tol=noise)
     except OverflowError:
         return False
 
@@ -61,22 +65,39 @@ def _key(key: Any) -> Any:
     return repr(key) if isinstance(key, int | float) else key
 
 
-def same_text(expected: bytes, answer: bytes) -> bool:
+def same_text(expected: bytes, answer: bytes, numbers: bool = False) -> bool:
     """Whether two outputs agree token by token. Line ends and the amount of white space do not matter; tokens
-    are compared as text, and as numbers where the expected one has a decimal point or an exponent."""
+    are compared as text, and as numbers where the expected one has a decimal point or an exponent. With `numbers`,
+    all that are numbers are compared as such (60.0 is 60), as LiveCodeBench does."""
     wanted, got = expected.split(), answer.split()
-    return len(wanted) == len(got) and (wanted == got or all(map(_same_token, wanted, got)))
+    if wanted == got:
+        return True
+    return len(wanted) == len(got) and all(_same_token(w, g, numbers) for w, g in zip(wanted, got, strict=True))
 
 
-def _same_token(expected: bytes, answer: bytes) -> bool:
+def _same_token(expected: bytes, answer: bytes, numbers: bool) -> bool:
     if expected == answer:
         return True
-    if len(expected) > 100 or len(answer) > 100:
+    if len(expected) > MAX_TOKEN or len(answer) > MAX_TOKEN:
         return False
-    if not re.search(rb"[.eE]", expected) or not _DECIMAL.fullmatch(expected) or not _DECIMAL.fullmatch(answer):
+    if not _DECIMAL.fullmatch(expected) or not _DECIMAL.fullmatch(answer):
         return False
-    wanted, got = float(expected), float(answer)
+    shown = re.search(rb"[.eE]", expected) is not None
+    if not shown and not numbers:
+        return False
+    try:
+        wanted, got = Decimal(expected.decode()), Decimal(answer.decode())
+        if wanted == got:
+            return True
+        return shown and abs(wanted - got) <= _tolerance(expected, wanted)
+    except ArithmeticError:  # an exponent beyond what decimals can have
+        return False
+
+
+def _tolerance(expected: bytes, wanted: Decimal) -> Decimal:
+    """How far an answer may be off an expected number that has a decimal point or an exponent."""
     # An expected value printed with six or more decimals stands for all numbers that round to it.
-    places = len(expected.partition(b".")[2]) if not re.search(rb"[eE]", expected) else 0
-    rounding = 0.5000001 * 10.0**-places if places >= 6 else 0.0
-    return math.isclose(wanted, got, rel_tol=RELATIVE, abs_tol=max(ABSOLUTE, rounding))
+    places = 0 if re.search(rb"[eE]", expected) else len(expected.partition(b".")[2])
+    rounding = Decimal("0.5000001").scaleb(-places) if places >= 6 else Decimal(0)
+    noise = Decimal(ABSOLUTE) if not wanted or abs(wanted) >= TINY else Decimal(0)
+    return max(abs(wanted) * Decimal(RELATIVE), rounding, noise)

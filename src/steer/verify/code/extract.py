@@ -3,215 +3,238 @@
 import ast
 import re
 import textwrap
-import warnings
 
-_OPENING = re.compile(r"([ \t]*)(`{3,}+|~{3,}+)[ \t]*+\{?\.?([\w+#.-]*+)[^`]*+")
-_PYTHON = re.compile(r"i?python[\d.]*|py3?|pycon|sage")
-_END = re.compile(r"<\|(?:endoftext|end_of_text|im_end|eot_id)\|>|^\[DONE\]", re.M)  # of a response not cut there
-_THINK_END = "</think>"
-_CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@|\w+ *=[^=])")
-MAX_LINES, MAX_CUTS, MAX_CLOSINGS = 2000, 30, 40  # bounds on the search through a long response
-MAX_FINALLY = 8  # each that is nested in another doubles what the compiler writes: of more, only the grammar is checked
+from steer.verify.code import fences
+from steer.verify.code.answer import answer, defines_whole, root
+from steer.verify.code.syntax import Syntax, binds, known, uses
+from steer.verify.thought import END, THOUGHTS, before_end, outside_thought
+
+MOST_CHARACTERS = 300_000  # of a response, thoughts left out
+MAX_LINES, MAX_CUTS = 2000, 30  # bounds on the search through a long response
+MAX_TAILS = 3  # last lines left out where the text is wrong from its beginning
+_MARK = re.compile("|".join([*(re.escape(mark) for pair in THOUGHTS for mark in pair), END.pattern]))
+# A string on one line; an apostrophe in a word begins none.
+_STRING = re.compile(r"""(?<!\w)[rbfuRBFU]{0,2}(["'])(?:\\.|(?!\1)[^\\\n])*\1""")
+_HIDDEN = {"<": "\ue000", "[": "\ue001", "◁": "\ue002"}  # the first characters of marks, out of sight
+_DONE = re.compile(r"^\[DONE\]", re.M)  # the end of an answer in MBPP's own prompt
 
 
 def extract_program(response: str, prefix: str = "", entry_point: str | None = None) -> str:
-    """Program text of a model response.
+    """Program text of a model response; empty where the response ends inside a thought.
 
-    Text up to `</think>` is dropped. Of fenced blocks, Python ones come before others; among them the last that
-    defines `entry_point` and parses wins, together with earlier blocks it needs (their definitions and imports);
-    without an entry point the last block that parses. Without fences the longest run of lines that parses is taken.
-    `prefix` is put in front when the text continues it: when it does not itself define `entry_point`.
+    Thoughts and what follows the end of the sequence are left out. Of fenced blocks, Python ones come before others;
+    among them the last that defines `entry_point` as a whole wins, with blocks it needs (their definitions and
+    imports); without an entry point the last that reads and prints. Without fences the longest run of lines that is
+    Python is taken. `prefix` is put in front when the text continues it. Of a program with an entry point, statements
+    that are no part of the answer are left out (see `answer`). Text is parsed, never run, within a bound on its length.
     """
-    text = response.rpartition(_THINK_END)[2] if _THINK_END in response else response
-    text = _END.split(text.replace("\r\n", "\n").lstrip("\ufeff\u200b").removeprefix("[BEGIN]\n"), 1)[0]
-    blocks = _begun_inside(text) or _fenced(text)
-    if blocks:
-        body = _choose(blocks, prefix, entry_point)
-    else:
-        body = text
+    syntax = Syntax()
+    text = _visible(response, syntax)
+    if text is None:
+        return ""
+    text = text[:MOST_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff\u200b")
+    text = _DONE.split(text.removeprefix("[BEGIN]\n"), maxsplit=1)[0]
     if prefix:
-        return _continue(prefix, body, entry_point)
-    if _parses(body):
-        return body
-    cut = _trim(body, 0) if blocks else _longest_run(body, entry_point)
-    return cut if not entry_point or _defines(cut, entry_point.rpartition(".")[2]) else body
+        return _with_prefix(text, prefix, entry_point, syntax)
+    begun = fences.begun_inside(text, syntax)
+    blocks = [begun] if begun else fences.blocks(text, syntax)
+    if entry_point and not any(_defines(block, entry_point) for block in blocks):
+        outside = fences.before_first(text) if blocks else text
+        run = outside if syntax.valid(outside) else _longest_run(outside, entry_point, syntax)
+        if not blocks or _defines(run, entry_point):
+            return answer(run, entry_point, syntax)
+    if not blocks:
+        return text if syntax.valid(text) else _longest_run(text, None, syntax)
+    body = _choose(blocks, entry_point, syntax)
+    return answer(body if syntax.valid(body) else _trim(body, 0, syntax), entry_point, syntax)
 
 
-def _begun_inside(text: str) -> list[str]:
-    """The text before the first fence, where that fence can only close a block that the prompt opened."""
-    fences = re.findall(r"^[ \t]*```[ \t]*([\w+#.-]*)", text, re.M)
-    head = text.partition("```")[0]
-    return [head] if len(fences) % 2 and not fences[0] and head.strip() and _looks_like_code(head) else []
+def _visible(response: str, syntax: Syntax) -> str | None:
+    """The response without thoughts and what follows its end; None inside a thought. A mark in a string of a program,
+    or anywhere in a block that is Python, is text and no mark."""
+    if not _MARK.search(response):
+        return response
+    lines = response.split("\n")
+    opened = None
+    for number, line in enumerate(lines):
+        if "```" in line:
+            bare = line.strip().strip("`~")
+            if opened is not None and not bare:
+                block = lines[opened + 1 : number]
+                if any(map(_MARK.search, block)) and syntax.valid("\n".join(block)):
+                    lines[opened + 1 : number] = map(_hide, block)
+                opened = None
+            else:
+                opened = number
+        elif _MARK.search(line):
+            lines[number] = _STRING.sub(lambda match: _hide(match[0]), line)
+    text = outside_thought(before_end("\n".join(lines)))
+    if text is not None:
+        for seen, hidden in _HIDDEN.items():
+            text = text.replace(hidden, seen)
+    return text
 
 
-def _looks_like_code(text: str) -> bool:
-    return text[:1].isspace() or any(_CODE_START.match(line) for line in text.split("\n"))
+def _hide(text: str) -> str:
+    for seen, hidden in _HIDDEN.items():
+        text = text.replace(seen, hidden)
+    return text
 
 
-def _fenced(text: str) -> list[str]:
-    """Fenced blocks: the Python ones, else those without a language, else all."""
-    found, lines, tries = [], text.split("\n"), MAX_CLOSINGS
-    at = 0
-    while at < len(lines):
-        opening = _OPENING.fullmatch(lines[at])
-        at += 1
-        if opening is None:
-            continue
-        # A fence inside the program's text (a docstring, say) closes nothing: the program parses only with the rest.
-        end, first = None, len(lines)
-        for line in range(at, len(lines)):
-            if _closes(lines[line], opening[2]):
-                first = min(first, line)
-                tries -= 1
-                if tries < 0 or _is_code("\n".join(lines[at:line])):
-                    end = line if tries >= 0 else first
-                    break
-        end = first if end is None else end
-        inside = [line.removeprefix(opening[1]) for line in lines[at:end]]
-        if end < len(lines) and (last := lines[end].partition(opening[2])[0]).strip():
-            inside.append(last)
-        found.append((opening[3].lower(), _plain("".join(f"{line}\n" for line in inside))))
-        at = end + 1
-    found = [(language, body) for language, body in found if body.strip()]
-    for wanted in (_PYTHON.fullmatch, lambda language: not language, lambda language: True):
-        if blocks := [body for language, body in found if wanted(language)]:
-            return blocks
-    return []
-
-
-def _closes(line: str, fence: str) -> bool:
-    """Whether `line` closes a block that `fence` opened: by a fence without a language, or at the end of code."""
-    head, found, rest = line.partition(fence)
-    if not found:
-        return False
-    rest = rest.lstrip("`~")
-    return (not head.strip() and rest[:1] in ("", " ", "\t")) or (not rest.strip() and line[:1] not in "#>")
-
-
-def _is_code(block: str) -> bool:
-    """Whether a block parses, as a program or as the body of a function."""
-    return _parses(_plain(block)) or _parses(f"def body():\n{_indent(textwrap.dedent(block))}\n")
-
-
-def _plain(block: str) -> str:
-    """A block without the marks of an interactive session, without no-break spaces, and not indented as a whole."""
-    block = block.replace("\u00a0", " ")
-    if block.lstrip().startswith(">>> "):
-        lines = [line.strip() for line in block.split("\n")]
-        return "\n".join(line[4:] for line in lines if line.startswith((">>> ", "... "))) + "\n"
-    straight = textwrap.dedent(block)
-    return straight if straight != block and _CODE_START.match(straight) and _parses(straight) else block
-
-
-def _choose(blocks: list[str], prefix: str, entry_point: str | None) -> str:
+def _choose(blocks: list[str], entry_point: str | None, syntax: Syntax) -> str:
+    """The block that is the answer, joined with those it needs."""
     if entry_point:
-        name = entry_point.rpartition(".")[2]
-        defining = [index for index, block in enumerate(blocks) if _defines(block, name)]
-        if defining:
-            last = [*defining, *(index for index in defining if _parses(blocks[index]))][-1]
-            joined = "\n".join(
-                [*(b for b in blocks[:last] if _only_definitions(b) and not _defines(b, name)), blocks[last]]
-            )
-            return joined if _parses(joined) else blocks[last]
-        if prefix:
-            for block in blocks:
-                if _parses(_continue(prefix, block, None)):
-                    return block
-    parsing = [block for block in blocks if _parses(block)]
-    return (parsing or blocks)[-1]
+        whole = [i for i, block in enumerate(blocks) if defines_whole(syntax.body(block), entry_point)]
+        defining = whole or [i for i, block in enumerate(blocks) if _defines(block, entry_point)]
+        chosen = defining[-1] if defining else _last_valid(blocks, syntax)
+    else:
+        worth = [_worth(block, syntax) for block in blocks]
+        chosen = max(range(len(blocks)), key=lambda i: (worth[i], i))
+    lacks = _lacks(blocks[chosen], syntax)
+    earlier, later = [], []
+    for i, block in enumerate(blocks):
+        given = set().union(*map(binds, syntax.body(block)))
+        if i == chosen or not given or not _only_definitions(block, syntax):
+            continue
+        if entry_point and root(entry_point, syntax.body(block)) in given:
+            continue
+        if i < chosen and (entry_point or given & lacks):
+            earlier.append(block)
+        elif i > chosen and given & lacks:
+            later.append(block)
+    joined = "\n".join([*earlier, *(later if not entry_point else []), blocks[chosen], *(later if entry_point else [])])
+    return joined if syntax.valid(joined) else blocks[chosen]
 
 
-def _continue(prefix: str, body: str, entry_point: str | None) -> str:
-    """`body` alone where it is a whole program, else `prefix` followed by as much of `body` as parses."""
-    name = entry_point.rpartition(".")[2] if entry_point else _last_function(prefix)
+def _last_valid(blocks: list[str], syntax: Syntax) -> int:
+    return [i for i in range(len(blocks)) if syntax.valid(blocks[i]) or i == len(blocks) - 1][-1]
+
+
+def _worth(block: str, syntax: Syntax) -> int:
+    """How much a block is like a program that reads and prints."""
+    nodes = [each for node in syntax.body(block) for each in ast.walk(node)]
+    names = {n.id if isinstance(n, ast.Name) else n.attr for n in nodes if isinstance(n, ast.Name | ast.Attribute)}
+    if not nodes:
+        return 0
+    return 1 + 4 * bool(names & {"input", "stdin", "open", "read", "fileinput"}) + 2 * bool(names & {"print", "stdout"})
+
+
+def _lacks(block: str, syntax: Syntax) -> set[str]:
+    bound = set().union(*map(binds, syntax.body(block)))
+    return {name for name in uses(block) - bound if not known(name)}
+
+
+def _with_prefix(text: str, prefix: str, entry_point: str | None, syntax: Syntax) -> str:
+    """The program where it may continue `prefix`."""
+    name = entry_point or _last_function(prefix)
+    head = fences.before_first(text)
+    if head.startswith(prefix):
+        return answer(_trim(head, len(prefix), syntax), name, syntax, first=True)
+    whole = _trim(textwrap.dedent(head.strip("\n")), 0, syntax)
+    begins = head.strip() and not (syntax.valid(whole) and _defines(whole, name))
+    if begins and (program := _continued(prefix, head, syntax, head != text or not head[:1].isspace())):
+        return answer(program, name, syntax, first=True)
+    blocks = fences.blocks(text, syntax)
+    body = _choose(blocks, name, syntax) if blocks else text
+    if blocks and name and not _defines(body, name):
+        for block in blocks:
+            if program := _continued(prefix, block, syntax, strict=False):
+                return answer(program, name, syntax, first=True)
     if body.startswith(prefix):
-        return _trim(body, len(prefix))
+        return answer(_trim(body, len(prefix), syntax), name, syntax)
     if name and _defines(body, name):
-        program = body if _parses(body) else _longest_run(body, name)
-        if _defines(program, name) and _parses(program):
+        program = body if syntax.valid(body) else _longest_run(body, name, syntax)
+        if _defines(program, name) and syntax.valid(program):
+            if method := _method(prefix, program, name, syntax):
+                return method
             # Imports and helper functions of the prompt stay available; the body's definitions come later and win.
-            stub = prefix if _parses(prefix) else f"{prefix.rstrip()}\n    pass\n"
+            stub = prefix if syntax.valid(prefix) else f"{prefix.rstrip()}\n    pass\n"
             joined = f"{stub.rstrip()}\n\n\n{program}"
-            return joined if _parses(joined) else program
-    lines = body.strip("\n")
+            return answer(joined if syntax.valid(joined) else program, name, syntax)
+    found = _continued(prefix, body, syntax, strict=False)
+    return answer(found, name, syntax, first=True) if found else f"{prefix.rstrip()}\n{body}"
+
+
+def _method(prefix: str, program: str, name: str, syntax: Syntax) -> str:
+    """A method that was written outside the class which the prompt left open, put into it."""
+    functions = [node for node in syntax.body(program) if isinstance(node, ast.FunctionDef) and node.name == name]
+    arguments = functions[-1].args.args if functions else []
+    if prefix.rstrip().endswith(":") and arguments and arguments[0].arg == "self":
+        joined = f"{prefix.rstrip()}\n{fences.indented(program)}\n"
+        return joined if syntax.valid(joined) else ""
+    return ""
+
+
+def _continued(prefix: str, body: str, syntax: Syntax, strict: bool) -> str:
+    """`prefix` followed by as much of `body` as is Python; empty where that is nothing. With `strict`, only where the
+    body looks like code: prose may be Python by chance."""
+    lines = body.strip("\n").rstrip()
     # A response that was stripped has lost the indentation of its first line, or of all lines.
-    straight = _indent(textwrap.dedent(lines))
-    for candidate in [lines, straight] if lines[:1].isspace() else ["    " + lines, straight, lines]:
-        joined = prefix + ("" if prefix.endswith("\n") else "\n") + candidate + "\n"
-        if _parses(joined):
-            return joined
-    return _trim(prefix + ("" if prefix.endswith("\n") else "\n") + lines + "\n", len(prefix))
+    straight = fences.indented(textwrap.dedent(lines))
+    first = "    " + lines.lstrip()
+    forms = [lines, straight, first] if lines[:1].isspace() else [first, straight, lines]
+    if strict and not fences.looks_like_code(lines) and not lines.startswith(("return", "yield")):
+        return ""
+    start = prefix if prefix.endswith("\n") else prefix + "\n"
+    for form in forms:
+        if syntax.valid(start + form + "\n"):
+            return start + form + "\n"
+    found = [_trim(start + form + "\n", len(start), syntax) for form in forms]
+    found = [program for program in found if syntax.valid(program) and program[len(start) :].strip()]
+    return max(found, key=lambda program: _inner_lines(program, syntax), default="")
 
 
-def _trim(text: str, keep: int) -> str:
+def _inner_lines(program: str, syntax: Syntax) -> int:
+    """Lines of the longest definition: where a body was indented wrongly, its function ends early."""
+    return max((node.end_lineno - node.lineno for node in syntax.body(program)), default=0)
+
+
+def _trim(text: str, keep: int, syntax: Syntax) -> str:
     """The longest start of `text`, cut at a line end after position `keep`, that parses; else `text`."""
-    start = text
+    start, tails = text, 0
     for _ in range(MAX_CUTS):
-        line = _error_line(start)
-        if line is None:
+        if syntax.left <= 0:
+            break
+        line = syntax.parse(start)
+        if not isinstance(line, int):
             return start
         lines = start.split("\n")
         # The parser gives up at `line` or later; whatever is wrong ends there, so the text is cut before it.
         shorter = "\n".join(lines[: max(0, min(line, len(lines)) - 1)]).rstrip()
         if len(shorter) <= keep or len(shorter) >= len(start):
-            shorter = "\n".join(start.rstrip().split("\n")[:-1])
+            tails += 1
+            shorter = "\n".join(start.rstrip().split("\n")[:-1]) if tails <= MAX_TAILS else ""
         if not shorter[keep:].strip():
             return text
         start = shorter + "\n"
     return text
 
 
-def _longest_run(text: str, entry_point: str | None) -> str:
+def _longest_run(text: str, entry_point: str | None, syntax: Syntax) -> str:
     """The longest run of lines that parses (and defines `entry_point`), starting where code plausibly starts."""
     lines = text.split("\n")[:MAX_LINES]
     best = ""
-    for start in [i for i, line in enumerate(lines) if _CODE_START.match(line)][:MAX_CUTS]:
+    for start in [i for i, line in enumerate(lines) if fences.CODE_START.match(line)][:MAX_CUTS]:
         rest = "\n".join(lines[start:]) + "\n"
         if len(rest) <= len(best):
             break
-        run = _trim(rest, 0)
-        if len(run) > len(best) and _parses(run) and (not entry_point or _defines(run, entry_point)):
+        run = _trim(rest, 0, syntax)
+        if len(run) > len(best) and syntax.valid(run) and (not entry_point or _defines(run, entry_point)):
             best = run
     return best or text
 
 
-def _indent(text: str) -> str:
-    return "\n".join("    " + line if line.strip() else line for line in text.split("\n"))
+def _defines(text: str, entry_point: str) -> bool:
+    """Whether a function, class or variable of that name is defined at any level (also where text does not parse)."""
+    name = re.escape(entry_point.rpartition(".")[2].removesuffix("()"))
+    pattern = rf"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+{name}\b|^{name}[ \t]*=(?!=)"
+    return re.search(pattern, text, re.M) is not None
 
 
-def _parses(text: str) -> bool:
-    return _error_line(text) is None
-
-
-def _error_line(text: str) -> int | None:
-    """The line at which `text` stops being Python, from 1; None when it is Python throughout. Nothing is run."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            flags = ast.PyCF_ONLY_AST if text.count("finally") > MAX_FINALLY else 0
-            compile(text, "<response>", "exec", flags, dont_inherit=True)
-    except SyntaxError as error:
-        return error.lineno or 1
-    except (ValueError, RecursionError, MemoryError, OverflowError):
-        return 1
-    return None
-
-
-def _defines(text: str, name: str) -> bool:
-    """Whether a function, class or variable `name` is defined at any level (also where the text does not parse)."""
-    return (
-        re.search(
-            rf"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(name)}\b|^{re.escape(name)}[ \t]*=", text, re.M
-        )
-        is not None
-    )
-
-
-def _only_definitions(text: str) -> bool:
-    if not _parses(text):
-        return False
+def _only_definitions(text: str, syntax: Syntax) -> bool:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
-    return all(isinstance(node, kinds) for node in ast.parse(text).body)
+    statements = syntax.body(text)
+    return bool(statements) and all(isinstance(node, kinds) for node in statements)
 
 
 def _last_function(text: str) -> str:

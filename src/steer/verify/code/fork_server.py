@@ -81,6 +81,10 @@ class Zygote:
         return {**self.missing, **(json.loads(failed) if failed else {"rlimits": "a candidate could not start"})}
 
     def close(self) -> None:
+        """End it: by itself, as its socket closes, so that it collects its own child; else by force."""
         self.socket.close()
-        self.process.kill()
-        self.process.wait()
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

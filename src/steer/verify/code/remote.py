@@ -101,8 +101,9 @@ class RemoteIterator(Remote):
 class Link:
     """Requests to the candidate and the judge's callables it may call back."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, session: Session | None, used: Callable[[], None] = lambda: None) -> None:
+        self.session, self.used = session, used
+        self.calls = 0  # requests to the program, but for names
         self.callbacks: list[Callable] = []
         self.errors: dict[str, type[Exception]] = {}
         self.numbers: dict[Any, Any] = {}  # what objects of the candidate are worth as floats
@@ -154,6 +155,10 @@ class Link:
         """The answer to `message`. Once the candidate has come to its end, that is the answer to everything."""
         if self.end is not None:
             raise self.end
+        if message[0] != "lookup":
+            self.calls += 1
+        if self.calls == 1 or message[0] == "lookup":
+            self.used()
         try:
             return self._exchange(message)
         except Stop as stop:

@@ -6,20 +6,18 @@ import math
 import os
 import queue
 import select
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from steer.errors import UserError
-from steer.verify.code import wire
+from steer.verify.code import supervise, wire
 from steer.verify.code.fork_server import SOURCE
 from steer.verify.code.isolate import LAYERS, low_limits
 from steer.verify.code.kept import KeptVerdicts
@@ -81,52 +79,16 @@ class Judge:
             data += part
         return data
 
-    def close(self, kill: bool = False) -> int:
-        """End the process; its exit status (of a lost judge: how it ended by itself)."""
+    def close(self) -> int:
+        """End the process, which sees its input end, with all below it; its exit status (see `supervise`)."""
         self.process.stdin.close()
-        if kill:
-            self.process.kill()
         try:
-            self.process.wait(10)
+            self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
         return self.process.returncode
-
-
-class Gate:
-    """Lets many judge at once, or one alone."""
-
-    def __init__(self) -> None:
-        self._change = threading.Condition()
-        self._running = 0
-        self._alone = False
-
-    @contextmanager
-    def among_others(self) -> Iterator[None]:
-        with self._change:
-            self._change.wait_for(lambda: not self._alone)
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._change:
-                self._running -= 1
-                self._change.notify_all()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        with self._change:
-            self._change.wait_for(lambda: not self._alone)
-            self._alone = True
-            self._change.wait_for(lambda: not self._running)
-        try:
-            yield
-        finally:
-            with self._change:
-                self._alone = False
-                self._change.notify_all()
 
 
 class Sandbox:
@@ -154,7 +116,6 @@ class Sandbox:
         self._cache: OrderedDict[str, CodeVerdict] = OrderedDict()
         self._keep, self._kept = keep, None
         self._lock = threading.Lock()
-        self._gate = Gate()
 
     def __enter__(self) -> "Sandbox":
         judges = []
@@ -168,7 +129,7 @@ class Sandbox:
                 raise UserError(f"require: this machine does not allow {', '.join(lacking)}; run elsewhere or drop it")
         except BaseException:
             for judge in judges:
-                judge.close(kill=True)
+                judge.close()
             raise
         if self.missing.keys() - set(self.without):
             print(f"steer: programs are judged without {', '.join(self.missing)}", file=sys.stderr)
@@ -187,8 +148,7 @@ class Sandbox:
 
     def judge(self, programs: Sequence[Program], time_s: float | None = None) -> list[CodeVerdict]:
         """One verdict a program, in order. A program that is malformed gets a sandbox error of its own, and so does
-        one whose turn has not come within `time_s` seconds. A program stopped by the wall clock is judged once more
-        with nothing beside it before that counts."""
+        one whose turn has not come within `time_s` seconds."""
         deadline = math.inf if time_s is None else time.monotonic() + time_s
         keys, jobs, verdicts = [], {}, {}
         for program in programs:
@@ -198,14 +158,9 @@ class Sandbox:
         if self._kept is not None and jobs:
             verdicts |= self._kept.find(jobs)
         pending = {
-            key: self._threads.submit(self._run, job, deadline, self._gate.among_others)
-            for key, job in jobs.items()
-            if key not in verdicts
+            key: self._threads.submit(self._run, job, deadline) for key, job in jobs.items() if key not in verdicts
         }
         found = {key: future.result() for key, future in pending.items()}
-        for key, verdict in found.items():
-            if verdict.reason == "wall_timeout" and time.monotonic() < deadline:
-                found[key] = self._run(jobs[key], deadline, self._gate.alone)
         lasting = {k: v for k, v in found.items() if v.verdict != "sandbox_error" and v.reason not in TIMEOUTS}
         if self._kept is not None and lasting:
             self._kept.add(lasting)
@@ -229,11 +184,10 @@ class Sandbox:
                 self._cache.move_to_end(key)
         return key, known or {"program": program.program, **job}
 
-    def _run(self, job: dict[str, Any], deadline: float, gate: Callable) -> CodeVerdict:
-        with gate():
-            if time.monotonic() >= deadline:
-                return CodeVerdict("sandbox_error", "not judged in time")
-            return self._attempt(job)
+    def _run(self, job: dict[str, Any], deadline: float) -> CodeVerdict:
+        if time.monotonic() >= deadline:
+            return CodeVerdict("sandbox_error", "not judged in time")
+        return self._attempt(job)
 
     def _remember(self, verdicts: dict[str, CodeVerdict]) -> None:
         with self._lock:
@@ -247,10 +201,10 @@ class Sandbox:
         try:
             return CodeVerdict(**judge.judge(job, runs * (10 * job["time_limit_s"] + 10) + 120))
         except JudgeLost as error:
-            status = judge.close(kill=True)
+            status = judge.close()
             judge = Judge(self.without)
             judge.wait_until_ready()
-            if status == -signal.SIGPROF:
+            if status == supervise.SLOW:
                 return CodeVerdict("fail", "cpu_timeout", detail="the answer takes too long to check")
             return CodeVerdict("sandbox_error", str(error))
         finally:

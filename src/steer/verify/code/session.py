@@ -1,11 +1,13 @@
 """The judge's end of one candidate process: its start, a single loop over its pipes with all limits, its end."""
 
 import contextlib
+import fcntl
 import os
 import select
 import socket
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from steer.verify.code import monitor, wire
@@ -26,26 +28,35 @@ class Stop(Exception):
         self.reason, self.detail = reason, detail
 
 
+def _file_of(data: bytes) -> int:
+    """Descriptor of a file in memory that holds `data`, at its beginning. It cannot grow; it can be mapped and sought.
+    Every user may read it, since /dev/stdin opens it anew."""
+    descriptor = os.memfd_create("stdin", os.MFD_ALLOW_SEALING)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.fchmod(descriptor, 0o444)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    return descriptor
+
+
 class Session:
-    """One candidate. With `stdin` its standard output is captured, without it is only counted."""
+    """One candidate. With `stdin` its standard output is captured, without it is only counted.
+
+    Its wall time is the time that the judge waits for it here, so that slow test code costs it nothing.
+    """
 
     def __init__(self, zygote: Zygote, limits: dict[str, Any], stdin: bytes | None = None) -> None:
         self.zygote, self.limits = zygote, limits
         self.group = monitor.Group(zygote.process.pid, zygote.nested)
         self.control, theirs = socket.socketpair()
         self.output, out = os.pipe()
-        self.stdin, self.pending_input = None, memoryview(stdin or b"")
-        if stdin is None:
-            into, unused = os.pipe()
-            os.close(unused)
-        else:
-            into, self.stdin = os.pipe()
-            os.set_blocking(self.stdin, False)
+        into = os.open(os.devnull, os.O_RDONLY) if stdin is None else _file_of(stdin)
         self.errors, err = os.pipe() if stdin is not None else (None, os.dup(out))
-        for descriptor in (into, out, err):
+        for descriptor in (out, err):
             with contextlib.suppress(OSError):  # /dev/stdin and the like open them anew, as another user
                 os.fchmod(descriptor, 0o666)
-        self.started = time.monotonic()
         message = {**limits, "file_size": FILE_SIZE}
         try:
             self.folder = zygote.start(message, [theirs.fileno(), into, out, err])["folder"]
@@ -53,6 +64,8 @@ class Session:
             theirs.close()
             for descriptor in (into, out, err):
                 os.close(descriptor)
+        self.started = time.monotonic()
+        self.waiting, self.since, self.own_wait = 0.0, 0.0, monitor.waited(os.getpid())
         self.control.setblocking(False)
         self.inbox, self.frames, self.outbox = bytearray(), deque(), bytearray()
         self.unread = 0  # bytes of frames that nobody has asked for yet
@@ -62,34 +75,35 @@ class Session:
         for descriptor in (self.control.fileno(), self.output, self.errors, zygote.socket.fileno()):
             if descriptor is not None:
                 self.poll.register(descriptor, select.POLLIN)
-        if self.stdin is not None:
-            self._close_or_watch_stdin()
-
-    def _close_or_watch_stdin(self) -> None:
-        if self.pending_input:
-            self.poll.register(self.stdin, select.POLLOUT)
-        else:
-            os.close(self.stdin)
-            self.stdin = None
 
     def send(self, message: Any) -> None:
         self.outbox += wire.frame(message)
 
     def receive(self) -> bytes | None:
         """The next frame, or None when the candidate's process has ended without one."""
-        while not self.frames:
-            if self.report is not None:
-                return None
-            self._step()
+        with self._clock():
+            while not self.frames:
+                if self.report is not None:
+                    return None
+                self._step()
         frame = self.frames.popleft()
         self.unread -= len(frame) + FRAME_COST
         return frame
 
     def wait(self) -> dict[str, Any]:
         """Run to the candidate's own end; the fork server's report."""
-        while self.report is None:
-            self._step()
+        with self._clock():
+            while self.report is None:
+                self._step()
         return self.report
+
+    @contextlib.contextmanager
+    def _clock(self) -> Iterator[None]:
+        self.since = time.monotonic()
+        try:
+            yield
+        finally:
+            self.waiting += time.monotonic() - self.since
 
     def _step(self) -> None:
         self._flush()
@@ -99,8 +113,6 @@ class Session:
             elif descriptor == self.zygote.socket.fileno():
                 self.report = self.zygote.receive()
                 self._drain_all()
-            elif descriptor == self.stdin:
-                self._feed()
             else:
                 self._read_output(descriptor)
 
@@ -177,23 +189,11 @@ class Session:
                 while self._read_output(descriptor):
                     pass
 
-    def _feed(self) -> None:
-        try:
-            self.pending_input = self.pending_input[os.write(self.stdin, self.pending_input[: 1 << 16]) :]
-        except BlockingIOError:
-            return
-        except OSError:
-            self.pending_input = memoryview(b"")
-        if not self.pending_input:
-            self.poll.unregister(self.stdin)
-            os.close(self.stdin)
-            self.stdin = None
-
     def _check_limits(self) -> float:
         """Stop at a limit; else the seconds until it is worth looking again."""
-        wall = time.monotonic() - self.started
-        if wall < FIRST_LOOK_S:
-            return FIRST_LOOK_S - wall
+        passed = time.monotonic() - self.started
+        if passed < FIRST_LOOK_S:
+            return FIRST_LOOK_S - passed
         if os.getppid() != PARENT:
             raise SystemExit  # the caller has gone; the candidate goes with its judge
         self.group.look()
@@ -202,9 +202,11 @@ class Session:
             raise Stop("cpu_timeout")
         if self.group.exceeds(limits["memory"]):
             raise Stop("memory", f"{len(self.group.members)} processes")
-        # Time spent waiting for a core is the machine's, not the program's.
-        if wall >= limits["wall_s"] and wall - self.group.waited() >= limits["wall_s"]:
-            raise Stop("wall_timeout")
+        wall = self.waiting + time.monotonic() - self.since
+        if wall >= limits["wall_s"]:  # the time that either process was kept from a core is the machine's
+            kept = monitor.waited(os.getpid()) - self.own_wait + self.group.waited()
+            if wall - kept >= limits["wall_s"]:
+                raise Stop("wall_timeout")
         if not self.zygote.own_tree:
             unlinked = sum(map(monitor.unlinked_size, self.group.members))
             if unlinked + monitor.folder_size(self.folder) > FILE_SIZE:
@@ -221,7 +223,7 @@ class Session:
             raise ZygoteLost(str(error)) from None
         finally:
             self.control.close()
-            for descriptor in (self.output, self.errors, self.stdin):
+            for descriptor in (self.output, self.errors):
                 if descriptor is not None:
                     os.close(descriptor)
         self.cpu = max(self.report["cpu"], self.group.cpu())

@@ -123,6 +123,8 @@ def _encode_rare(value: Any, kind: type, other: Callable[[Any], Any] | None, dep
         return {"fraction": [encode(value.numerator), encode(value.denominator)]}
     if kind in _VIEWS:
         return {_VIEWS[kind]: [encode(item, other, depth + 1) for item in value]}
+    if kind is slice:
+        return {"slice": [encode(part, other, depth + 1) for part in (value.start, value.stop, value.step)]}
     if kind is type(Ellipsis):
         return {"ellipsis": 0}
     # Subclasses are sent as the plain type under them: an overridden __eq__ or __iter__ stays behind.
@@ -198,6 +200,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "values": lambda items: dict(enumerate(items)).values(),
     "items": lambda items: dict(items).items(),
     "ellipsis": lambda _: ...,
+    "slice": lambda parts: slice(*parts),
 }
 
 

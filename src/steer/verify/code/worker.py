@@ -5,6 +5,7 @@ it cannot disturb the next job and can be stopped when an answer makes it run on
 """
 
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -15,16 +16,17 @@ import sys
 import time
 from typing import Any
 
-from steer.verify.code import asserts, compare, isolate, kernel, remote, wire
+from steer.verify.code import asserts, compare, isolate, kernel, remote, supervise, test_code, wire
 from steer.verify.code import session as session_module
 from steer.verify.code.fork_server import Zygote, ZygoteLost
 from steer.verify.code.program import MAX_DIGITS, REASONS
 from steer.verify.code.session import OUTPUT_LIMIT, Session, Stop
 
-WALL_FACTOR, WALL_EXTRA_S = 3.0, 2.0
+WALL_EXTRA_S = 2.0
 CHUNK_BYTES = 1 << 20
 JUDGE_CPU_FACTOR, JUDGE_CPU_EXTRA_S = 2, 10  # for the test code, which an answer can make run on
 JUDGE_MEMORY = 2 << 30
+USED = b"\n"  # from the process of the test: the program has been used
 
 
 class Total:
@@ -42,22 +44,15 @@ def limits_of(job: dict, output: int = OUTPUT_LIMIT) -> dict[str, Any]:
     seconds = float(job["time_limit_s"])
     return {
         "cpu_s": seconds,
-        "wall_s": WALL_FACTOR * seconds + WALL_EXTRA_S,
+        "wall_s": seconds + WALL_EXTRA_S,
         "memory": int(job["memory_limit_mb"]) << 20,
         "output": output,
         "packages": "numpy" in job["program"],
     }
 
 
-def _begin(job: dict, session: Session) -> None:
-    tests = job["tests"]
-    session.send(
-        {
-            "program": job["program"],
-            "kind": tests["kind"],
-            "entry_point": tests.get("entry_point"),
-        }
-    )
+def _begin(job: dict, session: Session, entry_point: str | None) -> None:
+    session.send({"program": job["program"], "kind": job["tests"]["kind"], "entry_point": entry_point})
 
 
 def _expect_ready(session: Session) -> None:
@@ -98,7 +93,7 @@ def judge_function(job: dict, zygote: Any, total: Total) -> None:
     cases = job["tests"]["cases"]
     session = Session(zygote, limits_of(job))
     try:
-        _begin(job, session)
+        _begin(job, session, job["tests"]["entry_point"])
         _expect_ready(session)
         decode = wire.decoder()
         sent = 0
@@ -132,7 +127,7 @@ def judge_stdin(job: dict, zygote: Any, total: Total) -> None:
         stdin = case["input"].encode("utf-8", "surrogatepass")
         session = Session(zygote, limits_of(job, OUTPUT_LIMIT + 2 * len(expected)), stdin)
         try:
-            _begin(job, session)
+            _begin(job, session, None)
             report = session.wait()
             message = _parsed(session.frames[0], wire.decoder()) if session.frames else ["ended"]
             if message[0] != "ended":
@@ -140,7 +135,7 @@ def judge_stdin(job: dict, zygote: Any, total: Total) -> None:
             if report["status"] != 0:
                 raise Stop(*remote.ended(report["status"]))
             answer = b"".join(session.captured)
-            if not compare.same_text(expected, answer):
+            if not compare.same_text(expected, answer, job["tests"].get("comparison") == "numbers"):
                 empty = not answer.strip()
                 raise Stop("no_output" if empty else "wrong_answer", f"case {number}")
         finally:
@@ -150,13 +145,14 @@ def judge_stdin(job: dict, zygote: Any, total: Total) -> None:
 
 def judge_assert(job: dict, zygote: Any, total: Total) -> None:
     """Run test code in a fork of this process that reports over a pipe."""
+    test = test_code.compiled(job["tests"])
     if "numpy" in job["tests"]["code"]:
         with contextlib.suppress(ImportError):
             import numpy  # noqa: F401  # once here instead of in every fork
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _tester(job, zygote, writer)
+        _tester(job, test, zygote, writer)
     os.close(writer)
     limit = limits_of(job)["wall_s"] + 3 * _judge_cpu_s(job)
     data = b""
@@ -164,19 +160,22 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
         poll = select.poll()
         poll.register(reader, select.POLLIN)
         deadline = time.monotonic() + limit
-        while not (ready := poll.poll(1000)) and time.monotonic() < deadline and os.getppid() == session_module.PARENT:
-            continue
-        if ready:
-            while part := os.read(reader, 65536):
-                data += part
+        ended = False
+        while not ended and time.monotonic() < deadline and os.getppid() == session_module.PARENT:
+            if poll.poll(1000):
+                data += (part := os.read(reader, 65536))
+                ended = not part
     finally:
         os.close(reader)
         os.kill(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if not data:  # a crash or a kill from outside is not the program's doing
-        clock = not ready or status == -signal.SIGXCPU
+    used, report = USED in data, data.replace(USED, b"")
+    if not report:  # a crash or a kill from outside is not the program's doing
+        clock = not ended or status == -signal.SIGXCPU
+        if clock and not used:
+            raise ZygoteLost("bad input: the test takes too long without a call of the program")
         raise ZygoteLost("cpu_timeout" if clock else f"the test's process ended with status {status}")
-    report = json.loads(data)
+    report = json.loads(report)
     total.add((report["cpu"], report["wall"]))
     if report["lost"]:
         raise ZygoteLost(report["lost"])
@@ -190,7 +189,7 @@ def _judge_cpu_s(job: dict) -> int:
     return int(JUDGE_CPU_FACTOR * job["time_limit_s"]) + JUDGE_CPU_EXTRA_S
 
 
-def _tester(job: dict, zygote: Any, writer: int) -> None:
+def _tester(job: dict, test: test_code.TestCode, zygote: Any, writer: int) -> None:
     report = {"reason": "", "detail": "", "lost": "", "bad_test": "", "cpu": 0.0, "wall": 0.0}
     try:
         with open(os.devnull, "r+b") as null:
@@ -205,9 +204,9 @@ def _tester(job: dict, zygote: Any, writer: int) -> None:
         try:
             session = Session(zygote, limits_of(job))
             try:
-                _begin(job, session)
+                _begin(job, session, test.entry_point)
                 _expect_ready(session)
-                asserts.run_tests(job["tests"], session)
+                asserts.run_tests(test, session, functools.partial(os.write, writer, USED))
             finally:
                 report["cpu"], report["wall"] = session.close()
             session.check_totals()
@@ -239,15 +238,15 @@ def judge(job: dict, zygote: Any) -> dict[str, Any]:
         verdict, reason, detail = "fail", stop.reason, stop.detail
     except remote.BadTest as error:
         verdict, reason = "sandbox_error", str(error)
+    except MemoryError:  # in this process, so it is the answer that is too large
+        verdict, reason, detail = "fail", "memory", "the answer is too large to check"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    return {
-        "verdict": verdict,
-        "reason": reason,
-        "cpu_seconds": total.cpu,
-        "wall_seconds": total.wall,
-        "detail": detail[:300],
-    }
+    return _verdict(verdict, reason, total.cpu, total.wall, detail[:300])
+
+
+def _verdict(verdict: str, reason: str, cpu: float, wall: float, detail: str = "") -> dict[str, Any]:
+    return {"verdict": verdict, "reason": reason, "cpu_seconds": cpu, "wall_seconds": wall, "detail": detail}
 
 
 def _read_frame() -> Any:
@@ -259,6 +258,8 @@ def _read_frame() -> Any:
 
 def main() -> None:
     """Serve jobs until standard input ends. The first frame out says which layers are missing."""
+    supervise.fork()
+    session_module.PARENT = os.getppid()
     output = os.dup(1)
     os.dup2(2, 1)
     most = resource.getrlimit(resource.RLIMIT_STACK)[1]
@@ -278,17 +279,13 @@ def main() -> None:
         except ZygoteLost as error:
             zygote.close()
             zygote = Zygote(without)
-            reply = {
-                "verdict": "fail" if str(error) in REASONS else "sandbox_error",
-                "reason": str(error),
-                "cpu_seconds": 0.0,
-                "wall_seconds": time.monotonic() - started,
-                "detail": "",
-            }
+            verdict = "fail" if str(error) in REASONS else "sandbox_error"
+            reply = _verdict(verdict, str(error), 0.0, time.monotonic() - started)
         try:
             _write(output, reply)
         except BrokenPipeError:
-            return
+            break
+    zygote.close()
 
 
 def _write(output: int, message: Any) -> None:

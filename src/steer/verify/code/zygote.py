@@ -18,7 +18,7 @@ import tempfile
 import threading
 from typing import Any
 
-from steer.verify.code import child, isolate, kernel, monitor, rootfs
+from steer.verify.code import child, isolate, kernel, monitor, rootfs, supervise
 
 # Modules that small programs import; loaded once here instead of in every child.
 PRELOAD = """abc argparse array ast base64 bisect builtins cmath collections collections.abc contextlib copy csv
@@ -99,7 +99,7 @@ class Server:
         os.close(watch)
         _, status, usage = os.wait4(pid, 0)
         if self.plan.pid_namespace is None:
-            reap_strays()
+            supervise.reap()
         if gone:
             sys.exit(0)
         return {
@@ -145,25 +145,6 @@ def remove(folder: str) -> None:
     os.rmdir(folder)
 
 
-def reap_strays() -> None:
-    """Kill and collect every descendant left behind (they come to this process, their subreaper)."""
-    me = os.getpid()
-    while True:
-        try:
-            with open(f"/proc/{me}/task/{me}/children") as file:
-                strays = [int(pid) for pid in file.read().split()]
-        except OSError:
-            strays = []
-        for pid in strays:
-            os.kill(pid, signal.SIGKILL)
-        try:
-            while os.waitpid(-1, 0)[0]:
-                pass
-        except ChildProcessError:
-            if not strays:
-                return
-
-
 def receive(judge: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
     """Limits and descriptors of the next candidate; None when the judge has gone."""
     descriptors = array.array("i")
@@ -203,4 +184,5 @@ def main() -> None:
     gc.freeze()
     nested = plan.pid_namespace is not None
     judge.send(json.dumps({"missing": plan.missing, "nested": nested, "work": plan.namespaces}).encode())
-    Server(judge, plan).serve()
+    with contextlib.suppress(BrokenPipeError):  # the judge has gone
+        Server(judge, plan).serve()

@@ -1,0 +1,71 @@
+"""Test code run without a program: only what goes wrong here as well is the test's own fault, whatever a program does.
+
+In the program's place stands an object that can be called and whose results equal everything, as if each answer were
+the expected one. As soon as the test asks for more, it has reached the program, and nothing is held against it.
+"""
+
+from typing import Any
+
+from steer.verify.code.remote import Link
+from steer.verify.code.test_code import TestCode
+
+
+class Reached(BaseException):
+    """The test uses what only a program can give. Not an `Exception`, so that no test catches it."""
+
+
+def _reached(self: "Anything", *_: Any, **__: Any) -> Any:
+    self._use()
+    raise Reached
+
+
+class Anything:
+    """In the place of a program's function, and of its results."""
+
+    def __init__(self, link: Link, used: list) -> None:
+        self.__dict__.update(_link=link, _used=used)
+
+    def _use(self) -> None:
+        self._used.append(True)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> "Anything":
+        self._use()
+        for value in (*args, *kwargs.values()):
+            if not isinstance(value, Anything):
+                self._link.encode(value)  # a `BadTest` where it could not be sent
+        return Anything(self._link, self._used)
+
+    def __eq__(self, other: Any) -> bool:
+        self._use()
+        return True
+
+    def __ne__(self, other: Any) -> bool:
+        self._use()
+        return False
+
+    def __bool__(self) -> bool:
+        self._use()
+        return True
+
+    __getattr__ = __setattr__ = __hash__ = __len__ = __iter__ = __str__ = __repr__ = __int__ = __index__ = _reached
+    __float__ = __enter__ = __exit__ = __getitem__ = __setitem__ = __contains__ = __format__ = __round__ = _reached
+    __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _reached
+    __truediv__ = __rtruediv__ = __mod__ = __and__ = __or__ = __invert__ = __neg__ = __abs__ = __await__ = _reached
+
+
+def outcome(test: TestCode, own: dict[str, Any]) -> tuple[bool, BaseException | None]:
+    """Whether the test uses the program, and what it raises without one. `own`: names that the judge gives."""
+    link, used = Link(None), []
+    stand_in = Anything(link, used)
+    names: dict[str, Any] = {"__name__": "tests", **own, **dict.fromkeys(test.lent, stand_in)}
+    if test.entry_point:
+        names |= {"candidate": stand_in, test.entry_point: stand_in}
+    try:
+        exec(test.code, names)
+        if test.call_check:
+            names["check"](stand_in)
+    except Reached:
+        return True, None
+    except BaseException as error:  # whatever test code raises
+        return bool(used), error
+    return bool(used), None

@@ -1,0 +1,144 @@
+"""Which statements of a program are the answer: the function asked for and what it needs, without trials of it.
+
+A model tests its function below it, asks for input, or goes on to another problem; base models repeat the prompt. What
+the function does not need is left out where it could fail or replace the function: assertions, calls, loops, names that
+nobody reads. Definitions stay, since tests may use them.
+"""
+
+import ast
+import sys
+
+from steer.verify.code.syntax import Syntax, binds, changes, known, uses, uses_at_once
+
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+_DEFINED = _FUNCTION | ast.ClassDef
+_IMPORT = ast.Import | ast.ImportFrom
+# Calls that set up the interpreter, whatever else a program does.
+_SETTINGS = {"setrecursionlimit", "set_int_max_str_digits", "seed", "filterwarnings", "simplefilter", "stack_size"}
+
+
+def root(entry_point: str | None, statements: list[ast.stmt]) -> str:
+    """The name of a module that `entry_point` is reached by: its own, its class, or `Solution` where it is a method."""
+    if not entry_point:
+        return ""
+    entry_point = entry_point.replace("()", "")
+    owner, _, name = entry_point.rpartition(".")
+    if owner:
+        return owner.partition(".")[0]
+    if any(name in binds(node) for node in statements):
+        return name
+    classes = [node for node in statements if isinstance(node, ast.ClassDef) and node.name == "Solution"]
+    return "Solution" if any(name in binds(inner) for node in classes for inner in node.body) else name
+
+
+def whole(node: ast.stmt) -> bool:
+    """Whether a definition is more than a beginning: some statement that is no text, `pass`, `...` or refusal."""
+    if not isinstance(node, _DEFINED):
+        return True
+    if isinstance(node, ast.ClassDef):
+        return any(whole(inner) if isinstance(inner, _DEFINED) else not _empty(inner) for inner in node.body)
+    return not all(map(_empty, node.body))
+
+
+def _empty(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Pass):
+        return True
+    if isinstance(node, ast.Raise):
+        kind = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return getattr(kind, "id", "") == "NotImplementedError"
+    if isinstance(node, ast.Return):
+        return node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is ...)
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _returns(node: ast.stmt) -> bool:
+    return any(isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for each in ast.walk(node))
+
+
+def defines_whole(statements: list[ast.stmt], entry_point: str) -> bool:
+    name = root(entry_point, statements)
+    return any(name in binds(node) and whole(node) for node in statements)
+
+
+def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = False) -> str:
+    """`program` without the statements that are no part of the answer. Of several definitions of the function the last
+    whole one counts, as in Python; with `first` the first, where a text goes on from a prompt."""
+    statements = syntax.body(program)
+    name = root(entry_point, statements)
+    if not any(name in binds(node) for node in statements):
+        return program
+    sources = {id(node): _lines(program, node) for node in statements}
+    statements = [node for node in statements if id(node) not in _replaced(statements, name, first)]
+    needs = {id(node): uses(sources[id(node)]) for node in statements}
+    modules = set().union(*(binds(node) for node in statements if isinstance(node, _IMPORT)))
+    reached, seen = {name}, -1
+    while len(reached) != seen:
+        seen = len(reached)
+        for node in statements:
+            if (binds(node) | _changed(node, modules)) & reached:
+                reached |= needs[id(node)] | binds(node)
+    kept, bound = [], set()
+    for node in statements:
+        if _stays(node, reached, bound, modules):
+            kept.append(node)
+            bound |= binds(node)
+    return _without(program, syntax.body(program), kept)
+
+
+def _changed(node: ast.stmt, modules: set[str]) -> set[str]:
+    """What a statement other than a definition changes, modules not counted: `sys.stdin.read()` changes nothing."""
+    return set() if isinstance(node, _DEFINED | ast.Assert) else changes(node) - modules
+
+
+def _replaced(statements: list[ast.stmt], name: str, first: bool) -> set[int]:
+    """Definitions of a name that another one replaces."""
+    found: dict[str, list[ast.stmt]] = {}
+    for node in statements:
+        if isinstance(node, _DEFINED) and not node.decorator_list:
+            found.setdefault(node.name, []).append(node)
+    dropped = set()
+    for each, nodes in found.items():
+        if len(nodes) > 1 and (first or each == name):
+            good = [node for node in nodes if whole(node)] or nodes
+            good = [node for node in good if _returns(node)] or good
+            chosen = nodes[0] if first and each == name else good[0] if first else good[-1]
+            dropped |= {id(node) for node in nodes if node is not chosen}
+    return dropped
+
+
+def _stays(node: ast.stmt, reached: set[str], bound: set[str], modules: set[str]) -> bool:
+    if isinstance(node, ast.Assert):
+        return False
+    if binds(node) & reached or _changed(node, modules) & reached:
+        return True
+    if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+        return True
+    if isinstance(node, _IMPORT):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        return all(each.partition(".")[0] in sys.stdlib_module_names for each in names)
+    if isinstance(node, _DEFINED):
+        return all(each in bound or known(each) for each in uses_at_once(node))
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return isinstance(node.value.func, ast.Attribute) and node.value.func.attr in _SETTINGS
+    return False
+
+
+def _first_line(node: ast.stmt) -> int:
+    return min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+
+
+def _lines(program: str, node: ast.stmt) -> str:
+    return "\n".join(program.split("\n")[_first_line(node) - 1 : node.end_lineno])
+
+
+def _without(program: str, statements: list[ast.stmt], kept: list[ast.stmt]) -> str:
+    """The program's own lines, but for those of statements that are not kept."""
+    if len(kept) == len(statements):
+        return program
+    lines = program.split("\n")
+    stay = {id(node) for node in kept}
+    gone = {n for node in statements if id(node) not in stay for n in range(_first_line(node), node.end_lineno + 1)}
+    shared = {n for node in kept for n in range(_first_line(node), node.end_lineno + 1)} & gone
+    if shared:  # several statements on a line
+        return ast.unparse(ast.Module(kept, [])) + "\n"
+    return "\n".join(line for number, line in enumerate(lines, 1) if number not in gone).rstrip() + "\n"

@@ -1,0 +1,160 @@
+"""Blocks of code in the Markdown of a response."""
+
+import html
+import re
+import textwrap
+
+from steer.verify.code.syntax import Syntax
+
+_BEFORE = r"[ \t]*(?:(?:>|[-*+]|\d+[.)])[ \t]+|>)*[ \t]*"  # a quote or an entry of a list
+_OPENING = re.compile(rf"({_BEFORE})(`{{3,}}+|~{{3,}}+)[ \t]*+([^`]*+)")
+_ENDS_PROSE = re.compile(r".*\S[ \t]*(`{3,})(i?python[\d.]*|py3?)[ \t]*", re.I)
+_ON_ONE_LINE = re.compile(rf"{_BEFORE}```[ \t]*(?:i?python[\d.]*|py3?)?[ \t]+(\S[^`]*)```[ \t]*", re.I)
+_INFO = re.compile(r"\{?\.?([\w+#.-]*)")
+_PYTHON = re.compile(r"i?python[\d.]*|py3?|pycon|sage|python-repl", re.I)
+_TAGS = r"answer|code|python|solution|pre|program"
+_TAGGED = re.compile(rf"<({_TAGS})>(.*?)(?:</\1>|\Z)|\[(PYTHON)\](.*?)(?:\[/PYTHON\]|\Z)", re.S | re.I)
+_LISTING = re.compile(
+    r"\\begin\{(lstlisting|verbatim|minted)\}(?:\[[^\]\n]*\])?(?:\{\w+\})?(.*?)(?:\\end\{\1\}|\Z)", re.S
+)
+_NUMBERED = re.compile(r"[ \t]*\d+[|:.)]?(?: |$)(.*)")
+CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@\w|print\(|[\w., ]+ *=[^=])")
+MAX_LINES = 20_000
+MAX_CLOSINGS = 40  # fences that may be tried as the end of a block, in one response
+
+
+def blocks(text: str, syntax: Syntax) -> list[str]:
+    """The Python blocks of `text`, else those without a language, else all; in order."""
+    text = _as_fences(text)
+    found, lines, tries = [], text.split("\n")[:MAX_LINES], MAX_CLOSINGS
+    at = 0
+    while at < len(lines):
+        opening = _opening(lines[at])
+        at += 1
+        if opening is None:
+            continue
+        before, fence, language, first = opening
+        if isinstance(fence, int):  # opened and closed on one line
+            found.append((language, first + "\n"))
+            continue
+        while at < len(lines) and not first and _opens_again(lines[at], fence):  # a fence within a fence
+            before, fence, language, first = _opening(lines[at])
+            at += 1
+        # A fence inside the program's text (a docstring, say) closes nothing: the program parses only with the rest.
+        end, closing, again = None, len(lines), len(lines)
+        for line in range(at, len(lines)):
+            if _closes(lines[line], fence):
+                closing = min(closing, line)
+                tries -= 1
+                if tries < 0 or _is_code(_inside(lines[at:line], before, first), syntax):
+                    end = line if tries >= 0 else closing
+                    break
+            elif again == len(lines) and (other := _opening(lines[line])) and other[2]:
+                again = line  # a draft that was never closed, and a block after it
+        end = min(closing, again) if end is None else end
+        inside = _inside(lines[at:end], before, first)
+        if end == closing < len(lines) and (last := lines[end].partition(fence)[0]).strip(" \t>"):
+            inside += last + "\n"
+        found.append((language, plain(inside, syntax)))
+        at = end if end == again and end != closing else end + 1
+    found = [(language, body) for language, body in found if body.strip()]
+    for wanted in (_PYTHON.fullmatch, lambda language: not language, lambda language: True):
+        if chosen := [body for language, body in found if wanted(language)]:
+            return chosen
+    return []
+
+
+def before_first(text: str) -> str:
+    """What stands before the first fence."""
+    return re.split(r"^[ \t>]*(?:```|~~~)", text, maxsplit=1, flags=re.M)[0].partition("```")[0]
+
+
+def begun_inside(text: str, syntax: Syntax) -> str:
+    """The text before the first fence, where that fence can only close a block that the prompt opened; else ""."""
+    marks = re.findall(r"^[ \t]*```[ \t]*([\w+#.-]*)", text, re.M)
+    head = before_first(text)
+    if len(marks) % 2 and not marks[0] and looks_like_code(head) and _is_code(head, syntax):
+        return head
+    return ""
+
+
+def looks_like_code(text: str) -> bool:
+    return any(CODE_START.match(line) or (line[:1] in " \t" and line.strip()) for line in text.split("\n"))
+
+
+def indented(text: str) -> str:
+    return "\n".join("    " + line if line.strip() else line for line in text.split("\n"))
+
+
+def plain(block: str, syntax: Syntax) -> str:
+    """A block without the marks of an interactive session, without no-break spaces, and not indented as a whole."""
+    block = block.replace("\u00a0", " ")
+    if block.lstrip().startswith(">>> "):
+        lines = [line.strip() for line in block.split("\n")]
+        return "\n".join(line[4:] for line in lines if line.startswith((">>> ", "... "))) + "\n"
+    if syntax.valid(block):
+        return block
+    for change in (textwrap.dedent, html.unescape, _without_commands, _without_numbers):
+        changed = change(block)
+        if changed != block and looks_like_code(changed) and syntax.valid(changed):
+            return changed
+    return block
+
+
+def _without_commands(block: str) -> str:
+    return "\n".join(line for line in block.split("\n") if not line.startswith(("%", "!", "In [", "$ ")))
+
+
+def _without_numbers(block: str) -> str:
+    lines = [_NUMBERED.fullmatch(line) for line in block.split("\n") if line.strip()]
+    return "\n".join(line[1] for line in lines) + "\n" if all(lines) else block
+
+
+def _as_fences(text: str) -> str:
+    """Other marks of code as fences, where there are none."""
+    if "```" in text or "~~~" in text:
+        return text
+    text = _TAGGED.sub(lambda m: f"\n```python\n{(m[2] or m[4] or '').strip(chr(10))}\n```\n", text)
+    return _LISTING.sub(lambda m: f"\n```python\n{m[2].strip(chr(10))}\n```\n", text)
+
+
+def _opening(line: str) -> tuple[str, str | int, str, str] | None:
+    """What stands before the fence, the fence, the language, and code behind it on the line."""
+    if one := _ON_ONE_LINE.fullmatch(line):
+        return "", 1, "python", one[1]
+    if not (match := _OPENING.fullmatch(line)):
+        prose = _ENDS_PROSE.fullmatch(line)
+        return ("", prose[1], prose[2].lower(), "") if prose else None
+    before, fence, info = match.groups()
+    if CODE_START.match(info) and not re.fullmatch(r"\w+[ \t]+\w+=.*", info):
+        return before, fence, "", info
+    language = _INFO.match(info)[1]
+    rest = info[len(language) :].lstrip() if info.startswith(language) else ""
+    return before, fence, language.lower(), rest if CODE_START.match(rest) and "(" in rest else ""
+
+
+def _opens_again(line: str, fence: str) -> bool:
+    other = _opening(line)
+    return other is not None and not isinstance(other[1], int) and line.strip(" \t>").startswith(fence[:3])
+
+
+def _closes(line: str, fence: str) -> bool:
+    """Whether `line` closes a block that `fence` opened: by a fence without a language, or at the end of code."""
+    head, found, rest = line.partition(fence)
+    if not found:
+        return False
+    rest = rest.lstrip("`~")
+    return (not head.strip(" \t>") and rest[:1] in ("", " ", "\t")) or (not rest.strip() and line[:1] not in "#>")
+
+
+def _inside(lines: list[str], before: str, first: str) -> str:
+    if ">" in before:
+        lines = [re.sub(r"^[ \t]*>[ ]?", "", line) for line in lines]
+    else:
+        lines = [line.removeprefix(before) for line in lines]
+    return "".join(f"{line}\n" for line in ([first] if first else []) + lines)
+
+
+def _is_code(block: str, syntax: Syntax) -> bool:
+    """Whether a block parses, as a program or as the body of a function."""
+    return syntax.valid(plain(block, syntax)) or syntax.valid(f"def body():\n{indented(textwrap.dedent(block))}\n")
