@@ -1,6 +1,7 @@
 """The program in a response: fences, several blocks, prose, continuation of a prompt."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -156,3 +157,107 @@ def test_nothing_is_run(tmp_path):
     extract_program(f"```python\nopen({str(target)!r}, 'w')\n```", entry_point="f")
     extract_program(f"open({str(target)!r}, 'w')\n", PREFIX, "f")
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "\n\n" + PREFIX,
+        "\n\n" + PREFIX[:100],
+        "\n\n" + PREFIX + "    return 0\n",
+        "\n\ndef f(*args): pass\n",
+        "\n\nclass Solution:\n    def f(self, nums: Lost) -> Lost:\n        return nums\n",
+        "\n\nassert f(2) == 5\n",
+        "\n\nn = int(input())\nprint(f(n))\n",
+        "\n\nfor n in range(3):\n    print(f(n, n, n))\n",
+        "\nimport sys\nsys.exit(1)\n",
+        "\n\nimport nosuchmodule\n",
+        "\n\nresult = f()\n",
+    ],
+)
+@pytest.mark.parametrize("start", ["", PREFIX])
+def test_a_base_models_text_is_cut_to_its_answer(more, start):
+    assert doubles(extract_program(start + BODY + more, PREFIX, "f"))
+
+
+NEEDED = "import sys\nTABLE = {}\nfor n in range(100):\n    TABLE[n] = 2 * n\nsys.setrecursionlimit(5000)\n"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        WHOLE + "assert f(2) == 5\n",
+        WHOLE + "n = int(input())\nprint(f(n))\n",
+        WHOLE + "f(1, 2, 3)\n",
+        "x = int(input())\n" + WHOLE,
+        NEEDED + "def f(x):\n    return TABLE[x]\nassert f(2) == 5\n",
+        "def g(x):\n    return 2 * x\nf = g\nf(1, 2)\n",
+        "from functools import lru_cache\ndef f(x):\n    return 2 * x\nf = lru_cache(f)\nf()\n",
+    ],
+)
+def test_trials_of_a_program_are_left_out_and_what_it_needs_stays(program):
+    assert doubles(extract_program(f"```python\n{program}```", entry_point="f"))
+    assert doubles(extract_program(f"```python\n{program}```", PREFIX, "f"))
+
+
+def test_definitions_that_only_tests_use_stay():
+    program = "class Pair:\n    def __init__(self, a):\n        self.a = a\ndef f(p):\n    return p.a\n"
+    assert extract_program(f"```python\n{program}```", entry_point="f") == program
+
+
+SKELETON = "def f(x):\n    # your code\n    ...\n"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        f"\nHere is the code:\n```\n{WHOLE}```\n",
+        f"\nHere is the code:\n```\n{WHOLE}",
+        f"```python\n```python\n{WHOLE}```\n```",
+        f"```\n```python\n{WHOLE}```\n```",
+        f"```python\ndef f(x):\n    return 0\nNo, better:\n\n```python\n{WHOLE}```",
+        f"```python\ndef f(x):\n    y = (\nNo, better:\n\n```python\n{WHOLE}```",
+        "".join(f"> {line}\n" for line in f"```python\n{WHOLE}```".split("\n")),
+        "- ```python\n  def f(x):\n      return 2 * x\n  ```",
+        f"```python\n{WHOLE}END = '</think>'\n```",
+        f"<think>Well</think>```python\nEND = '<think>'\n{WHOLE}```",
+        f"```python\n{WHOLE}```</s>",
+        f"{WHOLE}<end_of_turn>\nmodel",
+        f"```python\n{WHOLE}```\nIn short:\n```python\n{SKELETON}```",
+        f"<answer>\n{WHOLE}</answer>",
+        f"[PYTHON]\n{WHOLE}[/PYTHON]",
+        f"Here it is: ```python\n{WHOLE}```",
+        f"{WHOLE}\nUsage:\n```python\nprint(f(2))\n```\n",
+        "```python def f(x): return 2 * x```",
+        "```python\n1 def f(x):\n2     return 2 * x\n```",
+    ],
+)
+def test_unusual_shapes(response):
+    assert doubles(extract_program(response, entry_point="f"))
+    assert doubles(extract_program(response, PREFIX, "f"))
+
+
+def test_an_open_thought_has_no_program():
+    assert extract_program(f"<think>\n```python\n{WHOLE}```\n", entry_point="f") == ""
+    assert extract_program(f"<think>\n```python\n{WHOLE}```\n") == ""
+
+
+@pytest.mark.parametrize("later", ["6", "YES", "import sys", "# Time O(1)", "print(solve(3))", "a, b = 1, 2"])
+def test_a_program_that_reads_and_prints_stands_before_a_later_snippet(later):
+    program = "n = int(input())\nprint(2 * n)\n"
+    assert extract_program(f"```python\n{program}```\nSo:\n```python\n{later}\n```") == program
+
+
+def test_nested_finally_is_not_compiled():
+    text = "def f(a):\n" + "".join(
+        " " * i + "try:\n" + " " * i + " if a: return 1\n" + " " * i + "finally:\n" for i in range(1, 60)
+    )
+    started = time.process_time()
+    assert extract_program(text + " " * 60 + "return 2\n", entry_point="f")
+    assert time.process_time() - started < 1
+
+
+def test_extraction_works_in_threads_and_holds_its_bounds():
+    texts = ["a\n" * 500_000, "```\n" * 300_000, "x = (\n" * 300_000, "1 " * 1_000_000, "\n" * 2_000_000]
+    with ThreadPoolExecutor(2) as pool:
+        assert all(isinstance(program, str) for program in pool.map(extract_program, texts))

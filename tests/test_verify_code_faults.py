@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from steer.data.benchmarks.livecodebench import RUNNER
 from steer.verify.code import Program, Sandbox
 from tests.hostile import asserts, stdin
 
@@ -118,9 +119,6 @@ def test_slow_test_code_is_not_the_programs_time():
 def test_no_zombie_is_left_for_process_1():
     """This process takes the place of one that collects nothing: orphans come to it."""
     rows = [{"program": f"def f(x): return x + {n}", "tests": asserts("assert f(1) == 1")} for n in range(4)]
-    slow = "def f(x): return {n * ((1 << 61) - 1) for n in range(40_000)}"  # equal hashes: the judge is ended
-    tests = {"kind": "function", "entry_point": "f", "cases": [{"args": [1], "expected": 1}]}
-    rows.append({"program": slow, "tests": tests, "time_limit_s": 60})
     script = f"""
 import ctypes, os, subprocess, sys
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
@@ -131,3 +129,22 @@ print(open(f"/proc/self/task/{{os.getpid()}}/children").read())
     environment = {**os.environ, "PYTHONPATH": SOURCE}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_imports_recursion_limit_and_numbers_of_a_data_set():
+    """LiveCodeBench's runner imports much and compares numbers; other stdin tests do neither."""
+    program = "n = deque([int(input())])\ndef g(k): return k and g(k - 1)\ng(20_000)\nprint(prod(n) * 1.0, mean(n))"
+    plain = stdin(("3\n", "3 3"))
+    limits = {"recursion_limit": RUNNER["recursion_limit"]}
+    tests = [RUNNER | plain, plain, limits | plain, plain | {"comparison": "closest"}, plain | {"imports": "import"}]
+    with Sandbox(2) as sandbox:
+        found = sandbox.judge([Program(program, each) for each in tests])
+    assert [v.verdict for v in found] == ["pass", "fail", "fail", "sandbox_error", "sandbox_error"]
+    assert "deque" in found[2].detail
+
+
+def test_the_imports_of_a_data_set_leave_built_in_names_alone():
+    tests = RUNNER | stdin(("5\n", "32 8 3"))
+    with Sandbox(1) as sandbox:
+        program = "print(pow(2, int(input())), sum([3, 5]), abs(-3))\nopen('x', 'w').close()"
+        assert sandbox.judge([Program(program, tests)])[0].verdict == "pass"

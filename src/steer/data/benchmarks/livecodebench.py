@@ -38,6 +38,16 @@ class Solution:
 """
 
 
+# What LiveCodeBench's own runner does before a program of either kind, and how it compares printed numbers.
+_STARRED = "string re datetime collections heapq bisect copy math random statistics itertools functools operator io sys"
+RUNNER = {
+    "imports": "".join(f"from {name} import *\n" for name in f"{_STARRED} json builtins typing".split())
+    + f"import {', '.join(f'{_STARRED} json'.split())}\n",
+    "recursion_limit": 50_000,
+    "comparison": "numbers",
+}
+
+
 def livecodebench(row: dict[str, Any], index: int) -> Item:
     """One problem with all cases at hand: the public ones, then the private ones if the copy has them."""
     public = json.loads(row["public_test_cases"])
@@ -56,7 +66,7 @@ def livecodebench(row: dict[str, Any], index: int) -> Item:
     return Item(
         row["question_id"],
         Question(row["question_content"], starter=starter),
-        tests=_function_tests(cases, json.loads(row["metadata"])) if functional else _stdin_tests(cases),
+        tests=RUNNER | (_function_tests(cases, json.loads(row["metadata"])) if functional else _stdin_tests(cases)),
         prefix=LEETCODE_PREFIX if functional else "",
         meta=meta,
     )

@@ -125,7 +125,7 @@ def serve(job: dict, objects: Objects) -> None:
     """Function and assert tests: load the program, then answer the judge until it closes the line."""
     line = objects.line
     try:
-        module = load(job["program"], "solution", job["path"])
+        module = load(job, "solution")
     except BaseException as error:
         if isinstance(error, SyntaxError | ValueError | UnicodeError) and not ran(error):
             line.send(["syntax_error", str(error)[:300]])

@@ -16,12 +16,16 @@ def describe(error: BaseException) -> list:
     return ["error", "MemoryError" if memory else type(error).__name__, text.encode("utf-8", "replace").decode()]
 
 
-def load(source: str, name: str, path: str) -> types.ModuleType:
-    """Compile and run `source` as module `name`; the module."""
+def load(job: dict, name: str) -> types.ModuleType:
+    """Compile and run the program of `job` as module `name`, behind the imports that its tests give; the module."""
+    source, path = job["program"], job["path"]
+    if job.get("recursion_limit"):
+        sys.setrecursionlimit(job["recursion_limit"])
     module = types.ModuleType(name)
     module.__file__ = path
     module.__builtins__ = builtins
     sys.modules[name] = module
+    exec(job.get("imports") or "", module.__dict__)
     code = compile(source.removeprefix("\ufeff"), path, "exec", dont_inherit=True)
     exec(code, module.__dict__)
     return module

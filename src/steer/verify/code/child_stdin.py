@@ -17,7 +17,7 @@ def run_stdin(job: dict, line: Any) -> None:
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     status, report = 0, ["ended"]
     try:
-        load(job["program"], "__main__", job["path"])
+        load(job, "__main__")
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
         report = ["ended"] if status == 0 else ["error", "SystemExit", str(error.code)[:300]]

@@ -135,6 +135,8 @@ def _with_prefix(text: str, prefix: str, entry_point: str | None, syntax: Syntax
     if begins and (program := _continued(prefix, head, syntax, head != text or not head[:1].isspace())):
         return answer(program, name, syntax, first=True)
     blocks = fences.blocks(text, syntax)
+    if not begins and head.strip() and not any(_defines(block, name) for block in blocks):
+        blocks = [whole]  # a whole program without fences, before trials of it
     body = _choose(blocks, name, syntax) if blocks else text
     if blocks and name and not _defines(body, name):
         for block in blocks:

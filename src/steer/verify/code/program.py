@@ -1,5 +1,6 @@
 """A program to judge, its verdict, and the check of one input line."""
 
+import ast
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,8 +29,10 @@ class Program:
 
     `tests` is `{"kind": "function", "entry_point", "cases": [{"args", "expected"}]}`, `{"kind": "stdin", "cases":
     [{"input", "output"}]}` or `{"kind": "assert", "code", "entry_point"}`; an assert test may carry `prompt`,
-    trusted source that is loaded beside `code`. `time_limit_s` is CPU time, of the whole run for function and
-    assert tests and of each case for stdin tests; `memory_limit_mb` (MiB) holds for all its processes together.
+    trusted source that is loaded beside `code`. All may carry `imports`, statements that run before the program, and
+    `recursion_limit`; stdin tests `comparison`: `tokens`, or `numbers` where 60.0 is 60. `time_limit_s` is CPU time,
+    of the whole run for function and assert tests and of each case for stdin tests; `memory_limit_mb` (MiB) holds for
+    all its processes together.
     """
 
     program: str
@@ -65,7 +68,23 @@ def check(program: Program) -> str:
         return "time_limit_s: not a number of seconds in (0, 3600]"
     if not _is_number(program.memory_limit_mb) or not 16 <= program.memory_limit_mb <= 1 << 20:
         return "memory_limit_mb: not a number of MiB in [16, 1048576]"
-    return _check_tests(program.tests)
+    return _check_tests(program.tests) or _check_manner(program.tests)
+
+
+def _check_manner(tests: dict[str, Any]) -> str:
+    """The keys that say how a data set's own runner runs and compares."""
+    if tests.get("comparison", "tokens") not in ("tokens", "numbers"):
+        return "tests.comparison: not one of tokens, numbers"
+    if not isinstance(tests.get("imports", ""), str):
+        return "tests.imports: not text"
+    try:
+        ast.parse(tests.get("imports", ""))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return "tests.imports: not Python"
+    limit = tests.get("recursion_limit", 1000)
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 100 <= limit <= 1_000_000:
+        return "tests.recursion_limit: not a whole number in [100, 1000000]"
+    return ""
 
 
 def _check_tests(tests: Any) -> str:

@@ -52,7 +52,8 @@ def limits_of(job: dict, output: int = OUTPUT_LIMIT) -> dict[str, Any]:
 
 
 def _begin(job: dict, session: Session, entry_point: str | None) -> None:
-    session.send({"program": job["program"], "kind": job["tests"]["kind"], "entry_point": entry_point})
+    own = {key: job["tests"][key] for key in ("kind", "imports", "recursion_limit") if key in job["tests"]}
+    session.send({"program": job["program"], "entry_point": entry_point, **own})
 
 
 def _expect_ready(session: Session) -> None:
