@@ -1,6 +1,7 @@
 """How good and how fast the mathematics verifier is, beside Math-Verify on the same pairs in the same process.
 
     python benchmarks/verify_math.py            labelled pairs, hostile answers, speed, memory
+    python benchmarks/verify_math.py --attacks  rates by kind of attack, as the table of docs/verifiers-math.md
     python benchmarks/verify_math.py --golds    every gold of the evaluation and training data against itself
 
 Reads the rows under STEER_SHARED_DATA (default: ../shared/data beside the repository). Prints tables and every
@@ -18,7 +19,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+
+from math_attacks import attacks  # noqa: E402
 
 from steer.verify.math import MathVerifier  # noqa: E402
 from steer.verify.math.extract import extract_gold  # noqa: E402
@@ -172,9 +175,35 @@ def check_golds(folder: Path) -> dict:
     return {"golds": len(named), "not_correct": sorted(set(failures))}
 
 
+def attack_table(folder: Path, seed: int = 2026, count: int = 60) -> list[dict]:
+    """Both verifiers on generated attacks and rewritings; prints the rows of a Markdown table."""
+    spoken = [extract_gold(gold).strip("$ ") for name, gold in golds(folder, training=False) if "gsm8k" not in name]
+    made = list(attacks(spoken, seed, count))
+    with MathVerifier(workers=2) as verifier:
+        verdicts = verifier.verify([(gold, response, None) for _, gold, response, _ in made])
+    kinds: dict[str, list[tuple[bool, str, bool]]] = {}
+    for (kind, gold, response, right), verdict in zip(made, verdicts, strict=True):
+        theirs = reference(gold, response)
+        kinds.setdefault(kind, []).append((right, verdict.verdict, theirs))
+    print("| kind | must be | pairs | ours right, % | unverifiable | Math-Verify right, % |\n|---|---|---|---|---|---|")
+    table = []
+    for kind, rows_of in kinds.items():
+        right = rows_of[0][0]
+        ours = sum((verdict == "correct") == right and verdict != "unverifiable" for _, verdict, _ in rows_of)
+        unsure = sum(verdict == "unverifiable" for _, verdict, _ in rows_of)
+        theirs = sum(found == right for *_, found in rows_of)
+        n, label = len(rows_of), "accepted" if right else "rejected"
+        print(f"| {kind} | {label} | {n} | {100 * ours / n:.1f} | {unsure} | {100 * theirs / n:.1f} |")
+        table.append(
+            {"kind": kind, "right": right, "n": n, "ours": ours / n, "unverifiable": unsure, "reference": theirs / n}
+        )
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--golds", action="store_true", help="check every gold against itself instead")
+    parser.add_argument("--attacks", action="store_true", help="rates by kind of attack instead")
     args = parser.parse_args()
     folder = Path(os.environ.get("STEER_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
@@ -183,6 +212,9 @@ def main() -> None:
         print(json.dumps(check_golds(folder)))
         return
     logging.disable(logging.WARNING)
+    if args.attacks:
+        print(json.dumps(attack_table(folder)))
+        return
     with MathVerifier(workers=2) as verifier:
         verifier.verify([("x+1", "1+x", None), (r"\int_0^1 t dt", "t", None)])  # starts both pools
         results = {"pairs": agreement(folder, verifier)}

@@ -175,6 +175,10 @@ def _relation(text: str) -> Form | None:
         keep = signs.index("\\approx")
         if keep == 0:
             return interpret(parts[1] if PLAIN_NUMBER.search(parts[0]) is None else parts[0])
+        if all(PLAIN_NUMBER.fullmatch(p.strip()) for p in parts[keep : keep + 2]):  # `5 \\approx 6` is two answers
+            exact, rounded = (float(part) for part in parts[keep : keep + 2])
+            if abs(exact - rounded) > 0.1 * abs(exact):
+                return Words(text)
         parts, signs = parts[: keep + 1], signs[:keep]
     if signs[-1] == "\\in" and not re.search(r"[-+\d^*/]|\\frac", re.sub(r"_\{?\w", "", parts[-2])):  # of a mere name
         return interpret(parts[-1])

@@ -32,7 +32,11 @@ yours various previous otherwise else bias pas mas mais menos moins fois las los
 PLURALS, AROUND, SINGULAR, NO_PLURAL = (
     set(words.split()) for words in (IRREGULAR, DESCRIPTION, SINGULAR_NOUNS, NO_PLURALS)
 )
-MULTIPLES = set(NUMBER_WORDS)
+ARITHMETIC = """
+twos threes fours fives sixes sevens eights nines elevens twelves opposites negatives reciprocals inverses doubles
+multiples powers roots logarithms factorials squared cubed and plus minus times or nor by over under divided
+"""
+MULTIPLES = set(NUMBER_WORDS) | set(ARITHMETIC.split())
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 MARK = re.compile(r"(?:\^\s*\{?\s*)?(?:\\circ|°|(?:\\prime\s*)+)\s*\}?\s*[CFK]?")  # degrees, feet and inches
 COUNTERS = re.compile(

@@ -43,7 +43,8 @@ KEYS = """
 answer solution result choice option choose pick select go~with #### a: a~: 答 結果 结果 정답 답 해답 解 réponse reponse
 résultat antwort lösung loesung ergebnis respuesta solución solucion
 resultado risposta soluzione risultato resposta
-solução ответ результат відповідь одговор oplossing resultaat odpowiedź cevap yanıt sonuç đáp trả~lời kết~quả الجواب الإجابة
+solução ответ результат відповідь одговор
+oplossing resultaat odpowiedź cevap yanıt sonuç đáp trả~lời kết~quả الجواب الإجابة
 الاجابة الحل उत्तर जवाब svaret jawaban
 """
 KEYS = [key.replace("~", " ") for key in KEYS.split()]
@@ -78,8 +79,8 @@ NUMBER_WORDS = NUMBERS.split()
 
 # a number near such a word is no answer: denied, doubted, conditional, asked
 DENIAL = (
-    r"\b(?:not|no|never|cannot|cant|isnt|neither|nor|none|nothing|hardly|wrong(?:ly)?|incorrect(?:ly)?|false(?:ly)?"
-    r"|mistaken(?:ly)?|erroneous(?:ly)?|invalid|impossible|unlikely|fail|fails|failed|ruled\s+out"
+    r"\b(?:not|no|never|cannot|cant|isnt|neither|nor|none|nothing|nobody|hardly|wrong(?:ly)?|incorrect(?:ly)?|false(?:ly)?"
+    r"|mistaken(?:ly)?|erroneous(?:ly)?|invalid|impossible|unlikely|fail|fails|failed|rul\w+\s+out"
     r"|excluded|except|excluding|contradict\w*|contradiction|disagree\w*|refut\w*|reject\w*|instead\s+of"
     r"|rather\s+than|other\s+than|far\s+from|anything\s+but|unlike|too\s+(?:small|large|big|low|high|few|many))\b"
     r"|n['’]t\b|\\(?:ne|neq|not)(?![a-z])|≠"
@@ -89,7 +90,7 @@ DENIAL = (
     r"|không|sai|bukan|tidak|inte|ikke)\b|(?<!\w)(?:ليس|ليست|لا|خطأ|नहीं|गलत)(?!\w)"
 )
 SUPPOSITION = (  # which spoils all that follows it in a sentence
-    r"\b(?:may|might|maybe|perhaps|possibly|suppose|supposed|supposing|assum\w+|imagine|pretend|conjecture\w*"
+    r"\b(?:nobody|no\s+one|may|might|maybe|perhaps|possibly|suppose|supposed|supposing|assum\w+|imagine|pretend|conjecture\w*"
     r"|hypothe\w+|guess(?:es|ed|ing)?|claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
     r"|unsure|uncertain|unclear|allegedly|supposedly|say|not\s+(?:true|the\s+case|sure)|impossible|unlikely"
     r"|for\s+(?:example|instance)|e\.g)\b|可能|也许|也許|或许|大概|假设|假設|猜|아마|かもしれ|おそらく|たぶん"
@@ -105,7 +106,8 @@ COMPARED = (
     r"\b(?:at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
     r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than|up\s+to|between|exceed\w*"
     r"|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
-    r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of)\b"
+    r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
+    r"|(?:root|negative|inverse|square|cube|half|third|quarter|opposite|reciprocal|logarithm|factorial|percent)\s+of)\b"
     r"|\b(?:over|under|above|below|beyond|within|past)\s*[$(\\]*\d|\b\d+\s*(?:to|through|-{2,})\s*\d"
     r"|\\(?:le|leq|ge|geq|lt|gt|ll|gg|pm|leqslant|geqslant)(?![a-z])|<(?!<)|(?<!>)>|[≤≥±∓]"
     r"|至少|至多|最多|最少|大于|大於|小于|小於|少于|少於|多于|多於|超过|超過|不到|以上|以下|之间|이상|이하|미만|초과|보다|未満|超え"
@@ -157,7 +159,7 @@ REASON = (
     r"[,;:—–-]*\s*(?<![\w\\])(?:since|because|as\s+(?:we|shown|the|above|stated|before|can\s+be)|for\s+(?:the\s+reason|otherwise)"
     r"|due\s+to|so\s+that|by\s+(?!\d)|from\s+(?!\d)|where\s+|using\s+|car|puisque|parce\s+que|weil|denn|da\s+|porque"
     r"|pues|poiché|perché|pois|так\s+как|потому|因为|왜냐하면|なぜなら)\b.*"
-    r"|,?\s*(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
+    r"|,?\s*which\s+(?:completes|concludes|finishes|proves|is\s+what)\b.*|,?\s*(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
     r"|,?\s*and\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|,?\s*q\.?e\.?d\.?"
 )
 ASIDE = re.compile(rf"\s*(?:{CONTRAST}|{REASON})\s*[.!]*\s*$", re.IGNORECASE | re.DOTALL)

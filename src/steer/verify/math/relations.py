@@ -107,7 +107,7 @@ def _labels(left: str, right: Form) -> bool:
         return True
     if tree[:1] == ("call",) and tree[1] in ("sin", "cos", "tan", "cot", "sec", "csc") and tree[2][0] == "sym":
         return ANGLE.fullmatch(tree[2][1]) is not None
-    return len(symbols(tree)) > 1 and _asked(tree) and _nonzero(right)
+    return len(symbols(tree) - set("xyz")) > 1 and _asked(tree) and _nonzero(right)  # `3x + 2y = 6` is a line
 
 
 def _asked(tree) -> bool:

@@ -59,6 +59,7 @@ BUT = re.compile(
 )
 HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
 MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
+EMPHASIS = re.compile(r"(?<![\w)}])\*\*|\*\*(?![\w({])")
 BRACES = re.compile(r"\{[^{}]*\}")
 QUOTES = "\"'`*“”„«»_ \t\r\n"
 
@@ -150,7 +151,7 @@ def statement(text: str) -> str | None:
 
 def bare(text: str) -> str:
     """A sentence without its opening ("So", "we get"), its closing and what is said aside."""
-    text = BUT.sub("", strip(text))
+    text = BUT.sub("", strip(EMPHASIS.sub("", text).lstrip("} ")))
     while match := OPENING.match(text):
         text = text[match.end() :].lstrip(QUOTES)
     text = strip(CLOSING.sub("", text))
