@@ -15,7 +15,7 @@ def test_no_stage_imports_from_a_later_one():
     `plan` stands after all of them.
     """
     order = ["configs", "outside", "data", "methods", "models", "engines", "verify", "train", "generate", "grade"]
-    order += ["analyse", "figures", "report", "plan"]
+    order += ["analyse", "diagnose", "figures", "report", "plan"]
     package = REPOSITORY / "src/steer"
     wrong = []
     for folder in order:

@@ -31,6 +31,7 @@ COMMANDS = {
     "tabulate": ("steer.analyse.command", "make the tables from runs and verdicts"),
     "plot": ("steer.figures.command", "draw one figure from tables"),
     "import": ("steer.outside.command", "make a run folder of a log of verl, TRL, OpenRLHF or prime-rl"),
+    "diagnose": ("steer.diagnose.command", "say whether a method acted and whether its run is healthy"),
     "report": ("steer.report.command", "write the self-contained HTML report"),
     "reference": ("steer.report.reference", "keep of a results folder what a later analysis needs"),
     "watch": ("steer.report.watch", "show the runs of a results folder as they train"),

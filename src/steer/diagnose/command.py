@@ -1,0 +1,58 @@
+"""`steer diagnose`: did the method act, and is the run healthy?"""
+
+import argparse
+import json
+from typing import Any
+
+from steer.diagnose.act import verdict
+from steer.diagnose.folders import RunOf, read_runs
+from steer.diagnose.health import health
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="run folders, ours or imported; one a seed")
+    parser.add_argument("--reference", nargs="+", default=[], metavar="FOLDER", help="run of the plain method, seeds")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def run(args: argparse.Namespace) -> None:
+    references = read_runs(args.reference)
+    frames = {(place, seed): f for place, r in enumerate(references) for seed, f in r.frames.items()}
+    reference = {seed if len(references) == 1 else place * 10**6 + seed: f for (place, seed), f in frames.items()}
+    found = [diagnose(one, reference) for one in read_runs(args.folders)]
+    print(json.dumps({"runs": found}, indent=2, ensure_ascii=False) if args.json else "\n\n".join(map(text, found)))
+
+
+def diagnose(run: RunOf, reference: dict[int, Any]) -> dict[str, Any]:
+    """Verdict with reason and facts, and the checks of every seed."""
+    said = verdict(run.frames, reference)
+    checks = {str(seed): health(frame, run.configs[seed]) for seed, frame in run.frames.items()}
+    return {
+        "run": run.name,
+        "label": run.label,
+        "verdict": said.verdict,
+        "reason": said.reason,
+        "facts": said.facts,
+        "health": checks,
+    }
+
+
+def text(found: dict[str, Any]) -> str:
+    lines = [found["label"], f"  Did the method act? {found['verdict']}: {found['reason']}."]
+    shown = {name: value for name, value in found["facts"].items() if value not in (None, {})}
+    lines += [f"    {name.replace('_', ' ')}: {_said(value)}" for name, value in shown.items()]
+    lines.append("  Is the run healthy? (docs/reading-curves.md)")
+    for seed, rows in found["health"].items():
+        for row in rows:
+            if row["state"] == "warning":
+                lines.append(f"    seed {seed}: {row['check']}: {row['seen']} (threshold: {row['threshold']})")
+        fine = [row["check"] for row in rows if row["state"] == "ok"]
+        absent = [row["check"] for row in rows if row["state"] == "not logged"]
+        lines.append(f"    seed {seed}: fine: {', '.join(fine) or 'none'}; not logged: {', '.join(absent) or 'none'}")
+    return "\n".join(lines)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} from step {step}" for name, step in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,59 @@
+"""Run folders, by run and seed."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from steer.configs.load import read_yaml
+from steer.errors import UserError
+from steer.io import read_jsonl
+
+
+@dataclass
+class RunOf:
+    """The seeds of one run: metrics by step, what `config.yaml` says, and the folders."""
+
+    name: str
+    label: str
+    frames: dict[int, pd.DataFrame] = field(default_factory=dict)
+    configs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    folders: dict[int, Path] = field(default_factory=dict)
+
+
+def read_runs(folders: list[str]) -> list[RunOf]:
+    """Runs in the order given. Folders of one run with different seeds belong together; a folder that holds `seed<k>`
+    folders stands for them."""
+    runs: dict[str, RunOf] = {}
+    for path in _expanded(folders):
+        config = read_yaml(path / "config.yaml") if (path / "config.yaml").is_file() else {}
+        frame = pd.DataFrame(read_jsonl(path / "metrics.jsonl"))
+        if "step" not in frame:
+            raise UserError(f"{path / 'metrics.jsonl'}: no field `step`; give a run folder or `steer import` the log")
+        frame = frame.drop_duplicates("step", keep="last").sort_values("step").reset_index(drop=True)
+        named = path.name.removeprefix("seed").isdecimal()
+        seed = config.get("seed")
+        seed = seed if isinstance(seed, int) else int(path.name.removeprefix("seed")) if named else 0
+        name = str(config.get("run") or (path.parent.name if named else path.name))
+        if "imported" in config and named:
+            name = path.parent.name
+        if name in runs and seed in runs[name].frames:
+            name = str(path)
+        label = name if "imported" in config else str(config.get("label") or name)
+        run = runs.setdefault(name, RunOf(name, label))
+        run.frames[seed], run.configs[seed], run.folders[seed] = frame, config, path
+    return list(runs.values())
+
+
+def _expanded(folders: list[str]) -> list[Path]:
+    found = []
+    for given in map(Path, folders):
+        if (given / "metrics.jsonl").is_file():
+            found.append(given)
+            continue
+        seeds = sorted(path.parent for path in given.glob("seed*/metrics.jsonl"))
+        if not seeds:
+            raise UserError(f"{given}: no metrics.jsonl there; give a run folder, or `steer import` its log first")
+        found += seeds
+    return found
