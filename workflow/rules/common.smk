@@ -191,7 +191,7 @@ def run_sections(wildcards):
     """The part of the configuration that a run's result depends on: a change elsewhere does not train again."""
     training = CONFIG.training_for(wildcards.run).model_dump()
     # What is kept of a run that is under way; which of it is the best decides about the model only where asked for.
-    kept = ["checkpoints_kept"]
+    kept = ["checkpoints_kept", "checkpoint_minutes", "collective_minutes", "mismatch_limit"]
     if training["final_model"] == "last":
         kept += ["checkpoint_every", "checkpoint_metric"]
     return {

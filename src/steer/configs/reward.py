@@ -42,6 +42,10 @@ class Reward(Section):
         "wrong", description="own functions: a response on which one fails gets `wrong` as reward, or is masked out"
     )
     overlong_buffer: Positive | None = Field(None, description="DAPO's soft penalty over the last tokens; absent: none")
+    overlong: Literal["count", "mask"] = Field(
+        "count",
+        description="`mask`: responses cut off at the length limit enter no loss; their rewards count in their groups",
+    )
     verifier_workers: Positive = Field(1, description="verifiers of each training process")
     code_time_limit_s: Annotated[float, Field(gt=0)] = 2.0
     code_memory_limit_mb: Positive = 512

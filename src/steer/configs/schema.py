@@ -64,7 +64,17 @@ class Training(Section):
     correction_cap: Annotated[float, Field(gt=0)] | None = Field(
         None, description="C: token losses times min(π_trainer/π_rollout, C) for what the engines differ; absent: 1"
     )
+    mismatch_limit: Annotated[float, Field(gt=0)] | None = Field(
+        0.1, description="mean |Δ log-probability| between rollout engine and trainer, nats, above which a run ends"
+    )
+    skipped_limit: Positive = Field(5, description="updates in a row whose gradient is not finite, after which it ends")
+    collective_minutes: Annotated[float, Field(gt=0)] = Field(
+        30, description="several processes: how long one waits for the others before the run ends"
+    )
     checkpoint_every: Positive = Field(10, description="steps between checkpoints")
+    checkpoint_minutes: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="a checkpoint also where the last one is older than this; absent: by steps alone"
+    )
     checkpoints_kept: Positive = Field(2, description="newest checkpoints kept, beside the best one")
     checkpoint_metric: str = Field("accuracy", description="of metrics.jsonl; its mean since the last checkpoint ranks")
     final_model: Literal["last", "best"] = Field("last", description="whose weights `model/` gets")

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from steer.methods.tokens import Tokens
+from steer.methods.tokens import Tokens, bounded_exp
 
 Low = Annotated[float, Field(ge=0, lt=1)]
 High = Annotated[float, Field(ge=0)]
@@ -64,7 +64,7 @@ def gspo(tokens: Tokens, *, low: Low = 3e-4, high: High = 4e-4) -> Surrogate:
     valid = tokens.valid
     difference = (tokens.logprob - tokens.old_logprob).masked_fill(~valid, 0.0)
     sequence = difference.detach().sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp(min=1)
-    return _clipped(tokens, (sequence + difference - difference.detach()).exp(), low, high, None)
+    return _clipped(tokens, bounded_exp(sequence + difference - difference.detach()), low, high, None)
 
 
 def cispo(tokens: Tokens, *, low: Low | None = None, high: High | None = 0.2) -> Surrogate:

@@ -6,7 +6,8 @@ Both hold the same weights, but other kernels and types give other log-probabili
 import torch
 from torch import Tensor
 
-from steer.methods.tokens import masked_mean
+from steer.errors import UserError
+from steer.methods.tokens import bounded_exp, masked_mean
 
 
 def truncated_importance(trainer: Tensor, rollout: Tensor, mask: Tensor, cap: float) -> Tensor:
@@ -16,7 +17,7 @@ def truncated_importance(trainer: Tensor, rollout: Tensor, mask: Tensor, cap: fl
     trainer and as the engine that sampled it computes it. Truncated importance sampling (Yao et al. 2025, "Your
     efficient RL framework secretly brings you off-policy RL training"; Ionides 2008 for the truncation).
     """
-    return (trainer - rollout).masked_fill(~mask, 0.0).exp().clamp(max=cap)
+    return bounded_exp((trainer - rollout).masked_fill(~mask, 0.0)).clamp(max=cap)
 
 
 def mismatch_metrics(trainer: Tensor, rollout: Tensor, mask: Tensor) -> dict[str, float]:
@@ -30,3 +31,22 @@ def mismatch_metrics(trainer: Tensor, rollout: Tensor, mask: Tensor) -> dict[str
         "rollout_kl_k1": masked_mean(-difference, mask).item(),
         "rollout_kl_k3": masked_mean(torch.expm1(difference) - difference, mask).item(),
     }
+
+
+def check_mismatch(trainer: Tensor, rollout: Tensor, mask: Tensor, step: int, limit: float | None) -> None:
+    """A `UserError` where the rollout engine gave a log-probability that is no number, or where the policies are more
+    than `limit` nats apart, mean of |d|: it then serves other weights, or computes wrongly with them."""
+    wrong = mask & ~rollout.isfinite()
+    if wrong.any():
+        where = f"{int(wrong.sum())} of {int(mask.sum())} tokens"
+        raise UserError(
+            f"step {step}: the rollout engine gave {rollout[wrong][0].item()} as log-probability of {where}; set "
+            "rollout.dtype: float32, or take another version of the engine"
+        )
+    mean = masked_mean((trainer - rollout).abs(), mask).item()
+    if limit is not None and mean > limit:
+        raise UserError(
+            f"step {step}: log-probabilities of the rollout engine and of the trainer are {mean:.3g} nats apart on "
+            f"average, which is more than training.mismatch_limit ({limit:g}); set rollout.dtype: float32 or another "
+            "engine, or raise the limit if the difference is expected"
+        )

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from steer.methods.estimators import token_covariance
-from steer.methods.tokens import Context, Tokens, largest, masked_mean
+from steer.methods.tokens import Context, Tokens, bounded_exp, largest, masked_mean
 
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -192,7 +192,7 @@ def lp_reg(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, 
 
     def divergence(batch: Tokens) -> Tensor:
         difference = batch.proxy_logprob - batch.logprob
-        return (difference.exp() - difference - 1).clamp(max=LARGEST_DIVERGENCE)
+        return (bounded_exp(difference) - difference - 1).clamp(max=LARGEST_DIVERGENCE)
 
     return Penalty(coefficient * chosen.to(tokens.logprob.dtype), divergence)
 

@@ -21,5 +21,5 @@ def sequence_mean(valid: Tensor) -> Tensor:
 
 
 def constant_length(valid: Tensor, *, length: Annotated[int, Field(gt=0)]) -> Tensor:
-    """1/(S·L) with a constant L: no length bias. Dr.GRPO, arXiv 2503.20783 §3.2."""
-    return valid / (valid.shape[0] * length)
+    """1/(S·L), L constant, S the responses with at least one token: no length bias. Dr.GRPO, arXiv 2503.20783 §3.2."""
+    return valid / ((valid.sum(1) > 0).sum().clamp(min=1) * length)

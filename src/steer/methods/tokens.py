@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+# Nats. The log of an importance ratio is held within ± this: e^89 overflows fp32, and its gradient is NaN. As in verl.
+LARGEST_LOG_RATIO = 20.0
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -51,8 +54,11 @@ class Tokens:
 
     @property
     def ratio(self) -> Tensor:
-        """Importance ratio r = π/π_old. The exponent is zeroed outside the mask, where padding may hold anything."""
-        return (self.logprob - self.old_logprob).masked_fill(~self.valid, 0.0).exp()
+        """Importance ratio r = π/π_old, its log within ±20 nats: beyond, r has no gradient.
+
+        The exponent is zeroed outside the mask, where padding may hold anything.
+        """
+        return bounded_exp((self.logprob - self.old_logprob).masked_fill(~self.valid, 0.0))
 
     @property
     def valid(self) -> Tensor:
@@ -101,6 +107,11 @@ class Context:
         """(n,) a random order of 0 … n-1, drawn on the generator's own device."""
         generator = self.generator if self.generator is not None else torch.Generator().manual_seed(0)
         return torch.randperm(n, generator=generator, device=generator.device)
+
+
+def bounded_exp(difference: Tensor) -> Tensor:
+    """exp of a difference of log-probabilities that is held within ±`LARGEST_LOG_RATIO`."""
+    return difference.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

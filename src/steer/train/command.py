@@ -40,7 +40,17 @@ META = torch.device("meta")
 # What a result of training depends on; a checkpoint made by other code is not continued.
 SOURCES = ("methods", "models", "engines", "verify", "train")
 # Training keys with other values of which a run that stopped may go on: what is kept of it, and on what it computes.
-BOOKKEEPING = ("processes", "checkpoint_every", "checkpoints_kept", "checkpoint_metric", "final_model", *TRACKERS)
+BOOKKEEPING = (
+    "processes",
+    "collective_minutes",
+    "mismatch_limit",
+    "checkpoint_every",
+    "checkpoint_minutes",
+    "checkpoints_kept",
+    "checkpoint_metric",
+    "final_model",
+    *TRACKERS,
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

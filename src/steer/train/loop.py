@@ -19,13 +19,13 @@ from steer.engines.weights import trainer_weights
 from steer.errors import UserError
 from steer.io import write_jsonl
 from steer.methods import Method
-from steer.methods.correction import truncated_importance
+from steer.methods.correction import check_mismatch, truncated_importance
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect, together
-from steer.train.metrics import rollout_metrics, update_metrics
+from steer.train.metrics import rollout_metrics, skipped_in_a_row, update_metrics
 from steer.train.parallel import gather, is_main, own_share, rank, world
 from steer.train.rollouts import (
     Judging,
@@ -65,6 +65,7 @@ class Trainer:
     keep_model: Callable[[int], None] = lambda step: None
     keep_steps: Collection[int] = ()
     metrics: list[dict[str, Any]] = field(default_factory=list)
+    saved_at: float = field(default_factory=time.monotonic)
     token_rows: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> list[dict[str, Any]]:
@@ -83,7 +84,7 @@ class Trainer:
                 self._log(self.metrics[-1])
                 if step in self.keep_steps:
                     self.keep_model(step)
-                if step % training.checkpoint_every == 0 and step < training.steps:
+                if step < training.steps and self._checkpoint_due(step):
                     self._save(step, optimizer)
         if training.final_model == "best":
             self._take_the_best(optimizer)
@@ -110,7 +111,10 @@ class Trainer:
         rounds: list[Rollouts] = []
 
         def roll(attempt: int) -> Rollouts:
-            rounds.append(together(gather(self._roll(step, attempt, engine, verifier, clock, meanwhile))))
+            shares = gather(self._roll(step, attempt, engine, verifier, clock, meanwhile).without_problems())
+            # Problems, with their tests, are known to every process and do not travel.
+            problems = choose_prompts(self.problems, training, self.seed, step, attempt)
+            rounds.append(together([s.of(own_share(problems, k)) for k, s in enumerate(shares)]))
             return rounds[-1]
 
         chosen = collect(training.prompts, training.dynamic_sampling, roll)
@@ -121,26 +125,51 @@ class Trainer:
         elif not known:
             score(rollouts.sequences)
         old = known[0]
+        told_by_engine = rollouts.engine_logprob, rollouts.sequences.mask
+        check_mismatch(old.logprob, *told_by_engine, step, training.mismatch_limit)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
-        batch = Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
+        enter = ~rollouts.rewards.isnan()
+        if self.reward.overlong == "mask":
+            enter &= ~rollouts.truncated
+        batch = Batch(rollouts.sequences, old, advantage, rollouts.group, enter)
         if training.correction_cap is not None:
-            sampled = rollouts.engine_logprob, rollouts.sequences.mask
-            batch = replace(batch, correction=truncated_importance(old.logprob, *sampled, training.correction_cap))
+            correction = truncated_importance(old.logprob, *told_by_engine, training.correction_cap)
+            batch = replace(batch, correction=correction)
         if "teacher_logprob" in self.method.needs:
             generator = step_generator(self.seed, step, "teacher")
-            batch = replace(
-                batch, teacher=teacher_logprob(self.model, self.tokenizer, rollouts, old, training, generator)
-            )
+            given = self.model, self.tokenizer, rollouts, old, (advantage > 0) & enter
+            batch = replace(batch, teacher=teacher_logprob(*given, training, generator))
         everything = penalised(together(rounds), self.reward, training.max_response_tokens)
         metrics = {"step": step, **rollout_metrics(rollouts, batch, everything), "rollout_weights": checksum}
         clock.lap("logprob")
         if step in steps_to_show(training.steps):
             self.token_rows += token_rows(step, rollouts, batch, old, self.method, self.tokenizer)
         generator = step_generator(self.seed, step, "updates")
-        metrics |= update_metrics(run_updates(self.model, optimizer, self.method, batch, training, generator))
+        records = run_updates(self.model, optimizer, self.method, batch, training, generator)
+        metrics |= update_metrics(records)
+        self._skipped(metrics, skipped_in_a_row(records, self._before().get("updates_skipped_in_a_row", 0)))
         self.method.after_step(metrics)
         clock.lap("update")
         return {**metrics, "lr": lr, **clock.seconds()}
+
+    def _before(self) -> dict[str, Any]:
+        """The metrics of the step before; nothing before the first."""
+        return self.metrics[-1] if self.metrics else {}
+
+    def _skipped(self, metrics: dict[str, Any], in_a_row: int) -> None:
+        """Note how many updates in a row had no finite gradient, and end the run where they are too many."""
+        metrics["updates_skipped_in_a_row"] = in_a_row
+        if in_a_row >= (limit := self.training.skipped_limit):
+            raise UserError(
+                f"step {metrics['step']}, method {self.method.name}: the gradients of the last {in_a_row} updates were "
+                f"not finite (training.skipped_limit is {limit}); lower training.lr or set training.precision: fp32"
+            )
+
+    def _checkpoint_due(self, step: int) -> bool:
+        """By steps, or by the first process' clock."""
+        minutes = self.training.checkpoint_minutes
+        late = minutes is not None and gather(time.monotonic() - self.saved_at >= 60 * minutes)[0]
+        return late or step % self.training.checkpoint_every == 0
 
     def _told(self, engine: Engine) -> bool:
         """Whether what the policy thinks of its samples comes with them: all that the method needs, and in fp32."""
@@ -205,8 +234,10 @@ class Trainer:
             raise UserError(wrong + nearest(self.training.checkpoint_metric, self.metrics[-1]))
         recent = [line.get(self.training.checkpoint_metric) for line in self.metrics[-self.training.checkpoint_every :]]
         known = [value for value in recent if value is not None]
-        score = sum(known) / len(known) if known else None
-        self.checkpoints.save(step, self.model, optimizer, state, score)
+        # One that the clock asked for competes with none: which is best must not depend on how fast a machine is.
+        ranked = known and (step % self.training.checkpoint_every == 0 or step == self.training.steps)
+        self.checkpoints.save(step, self.model, optimizer, state, sum(known) / len(known) if ranked else None)
+        self.saved_at = time.monotonic()
 
     def _take_the_best(self, optimizer) -> None:
         """Put the weights of the best checkpoint into the model; the last step is a candidate too."""

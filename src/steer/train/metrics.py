@@ -84,12 +84,15 @@ def _correction(batch: Batch) -> dict[str, float]:
 
 def update_metrics(records: list[UpdateRecord]) -> dict[str, Any]:
     """What the step's updates did: means over updates, quantiles over their tokens pooled."""
+    skipped = {"updates_skipped": sum(record.skipped for record in records)}
+    records = [record for record in records if not record.skipped]
     if not records:
-        return {}
+        return skipped
     means = {name: sum(r.metrics[name] for r in records) / len(records) for name in records[0].metrics}
     weight, ratio = torch.cat([r.weight for r in records]), torch.cat([r.ratio for r in records])
     effective = weight.sum() ** 2 / (len(weight) * (weight**2).sum()).clamp(min=torch.finfo(weight.dtype).tiny)
     return {
+        **skipped,
         **means,
         **{f"weight_{name}": value for name, value in _quantiles(weight, WEIGHT_QUANTILES).items()},
         "weight_ess": effective.item(),
@@ -111,3 +114,10 @@ def _zero_spread(rewards: Tensor, group: Tensor) -> float:
 
 def _mean(values: Tensor) -> float | None:
     return values.mean().item() if len(values) else None
+
+
+def skipped_in_a_row(records: list[UpdateRecord], before: int) -> int:
+    """Updates without a finite gradient since the last one that had one; `before`: those in a row up to this step."""
+    for record in records:
+        before = before + 1 if record.skipped else 0
+    return before

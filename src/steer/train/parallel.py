@@ -4,6 +4,7 @@ Objects (rollouts, verdicts) travel by pickle between the processes of the run i
 """
 
 import os
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -18,8 +19,9 @@ def launched() -> bool:
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
-def start(device: torch.device) -> None:
-    """Join the other processes of the run; without a launcher, be a group of one."""
+def start(device: torch.device, minutes: float = 30) -> None:
+    """Join the other processes of the run; without a launcher, be a group of one. `minutes`: how long a process waits
+    for the others."""
     if device.type == "cuda":
         # Said before a device mesh is made: it would take the number LOCAL_RANK, and a process that has chosen its
         # device (`steer.models.devices`) sees that one alone.
@@ -27,7 +29,7 @@ def start(device: torch.device) -> None:
     # Objects and counts go by gloo, on the host.
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     if launched():
-        dist.init_process_group(backend)
+        dist.init_process_group(backend, timeout=timedelta(minutes=minutes))
     else:
         dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
 
@@ -71,7 +73,8 @@ def summed(value: Tensor) -> Tensor:
     return value
 
 
-def own_share(items: list[T]) -> list[T]:
-    """This process' consecutive part of `items`; the parts differ by one at most."""
-    start, end = (len(items) * k // world() for k in (rank(), rank() + 1))
+def own_share(items: list[T], of: int | None = None) -> list[T]:
+    """This process' consecutive part of `items`, or that of process `of`; the parts differ by one at most."""
+    of = rank() if of is None else of
+    start, end = (len(items) * k // world() for k in (of, of + 1))
     return items[start:end]

@@ -45,6 +45,15 @@ class Rollouts(Sampled):
         values = {name: getattr(self, name) for name in names}
         return replace(self, **{name: value.to(device) for name, value in values.items() if value is not None})
 
+    def without_problems(self) -> "Rollouts":
+        """What another process needs of these rollouts (`of`)."""
+        return replace(self, problems=[])
+
+    def of(self, problems: list[Problem]) -> "Rollouts":
+        """The rollouts with their problems, one a group."""
+        samples = len(self.texts) // max(len(problems), 1)
+        return replace(self, problems=[problem for problem in problems for _ in range(samples)])
+
 
 def step_seed(seed: int, step: int, purpose: str) -> int:
     """A seed for one purpose in one step. Deriving each from the run's seed leaves no random state to save."""

@@ -48,7 +48,7 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
         return model.to(device), False
     # The head's product is the only one in fp32: its factors are bf16 numbers, which TF32 holds exactly.
     torch.set_float32_matmul_precision("high" if training.precision == "bf16" else "highest")
-    start(device)
+    start(device, training.collective_minutes)
     return shard(model, training.precision, device), True
 
 

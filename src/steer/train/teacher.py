@@ -13,25 +13,33 @@ from steer.train.scoring import scored
 
 
 def teacher_logprob(
-    model, tokenizer, rollouts: Rollouts, old: TokenStatistics, training: Training, generator: torch.Generator
+    model,
+    tokenizer,
+    rollouts: Rollouts,
+    old: TokenStatistics,
+    shaped: Tensor,
+    training: Training,
+    generator: torch.Generator,
 ) -> Tensor:
     """(S, T) log-probability of the sampled tokens under the teacher; the policy's own where there is no teacher.
 
-    The teacher's prompt keeps its right end where the model has too few positions for all of it.
+    `shaped` (S,) bool: responses whose advantage the teacher shapes; the others do without a pass. The teacher's prompt
+    keeps its right end where the model has too few positions for all of it and the response.
     """
     device = old.logprob.device
     correct = torch.tensor([verdict.verdict == "correct" for verdict in rollouts.verdicts], device=device)
     teachers = choose_teachers(correct, rollouts.group, generator)
-    taught = (teachers >= 0).nonzero().squeeze(1)
+    taught = ((teachers >= 0).to(device) & shaped).nonzero().squeeze(1)
     logprob = old.logprob.clone()
     if len(taught) == 0:
         return logprob
-    room = model.config.max_position_embeddings - training.max_response_tokens
     prompts, responses = [], []
     for i in taught.tolist():
         question = teacher_prompt(rollouts.problems[i].prompt, rollouts.texts[int(teachers[i])])
+        length = int(rollouts.sequences.lengths[i])
+        room = model.config.max_position_embeddings - length
         prompts.append(tokenizer.encode(render_prompt(tokenizer, question), add_special_tokens=False)[-room:])
-        responses.append(rollouts.sequences.responses[i, : int(rollouts.sequences.lengths[i])].tolist())
+        responses.append(rollouts.sequences.responses[i, :length].tolist())
     sequences = Sequences.from_lists(prompts, responses, tokenizer.pad_token_id).to(device)
     found = scored(model, sequences, training).logprob
     mask = sequences.mask

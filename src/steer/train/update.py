@@ -17,9 +17,9 @@ from steer.train.scoring import MicroBatch, micro_batches, passed, placed, place
 @dataclass(frozen=True)
 class Batch:
     """What the updates of a step work on. `advantage`, `group` (S,); `old`: statistics of the policy that sampled;
-    `judged` (S,) bool: false for a response without a verdict, which enters no loss; `teacher` (S, T): log-probability
-    under RLRT's teacher, where the method needs it; `correction` (S, T): factors on the token losses, where training
-    asks for them."""
+    `judged` (S,) bool: false for a response that enters no loss, since it has no verdict or is masked as over-long;
+    `teacher` (S, T): log-probability under RLRT's teacher, where the method needs it; `correction` (S, T): factors on
+    the token losses, where training asks for them."""
 
     sequences: Sequences
     old: TokenStatistics
@@ -71,11 +71,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class UpdateRecord:
-    """What one update did: metrics, and λ and the importance ratio of its tokens (flat)."""
+    """What one update did: metrics, and λ and the importance ratio of its tokens (flat). `skipped`: its gradient was
+    not finite, and nothing was changed."""
 
     metrics: dict[str, float]
     weight: Tensor
     ratio: Tensor
+    skipped: bool = False
 
 
 def optimizer_of(model, training: Training) -> torch.optim.Optimizer:
@@ -146,9 +148,9 @@ def _update(
         ratios.append((part, tokens.ratio))
         seen.append((part, current.map(Tensor.detach)))
     norm = _whole(torch.nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip))
-    if not norm.isfinite():
-        raise FloatingPointError(f"method {method.name}: the gradient's norm is {norm.item()}")
-    optimizer.step()
+    finite = bool(norm.isfinite())
+    if finite:
+        optimizer.step()
     # The rollout engine has their memory next.
     optimizer.zero_grad()
     sums = zip(("loss", "clip_fraction_low", "clip_fraction_high"), summed(totals).tolist(), strict=True)
@@ -160,7 +162,7 @@ def _update(
         whole = placed_over(sampled, enters, together(seen, mask).map(lambda found: found[enters]))
         effect = effect | method.effect(batch.tokens(whole).with_(advantage=prepared.advantage), used)
     metrics = {**effect, **dict(sums), "gradient_norm": norm.item()}
-    return UpdateRecord(metrics, used[valid], placed(ratios, mask)[valid & entered])
+    return UpdateRecord(metrics, used[valid], placed(ratios, mask)[valid & entered], skipped=not finite)
 
 
 def _entering(method: Method, tokens: Tokens, training: Training) -> Tensor:
