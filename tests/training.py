@@ -132,6 +132,10 @@ class ParityVerifier:
     def __init__(self, reward, workers, keep=None, training=False):
         pass
 
+    @classmethod
+    def of(cls, *given, **choices):
+        return cls(*given, **choices)
+
     def __enter__(self):
         return self
 
