@@ -1,18 +1,23 @@
 """Low-rank adapters: a start that changes nothing, a base that stands still, a saved model that is whole."""
 
 import copy
+import json
+from pathlib import Path
 
 import pytest
 import torch
-from training import SMALL, TRAINING, ragged_batch, together
+import yaml
+from training import SMALL, TRAINING, in_child, ragged_batch, status_of, together
 
+from steer import cli
 from steer.configs.model import Lora
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Sampling
 from steer.engines.weights import trainer_weights
 from steer.errors import UserError
+from steer.io import write_jsonl
 from steer.methods import load_method
-from steer.models.load import load_model, new_model
+from steer.models.load import load_model, new_model, save_model
 from steer.models.lora import add_lora
 from steer.models.tokenizer import character_tokenizer
 from steer.train import parallel
@@ -116,3 +121,51 @@ def test_a_layer_that_is_not_there_is_named(base):
     with pytest.raises(UserError, match=r"model\.lora\.targets.*no_proj") as error:
         add_lora(copy.deepcopy(base), Lora(targets=["no_proj"]), 0)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_an_adapted_model_is_merged_and_sampled_without_rounding(precision, base, tokenizer, problems, tmp_path):
+    """By command, in bf16 too: weights of bf16 would equal the base's but for a few."""
+    save_model(base, tokenizer, tmp_path / "base")
+    write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in problems])
+    tree = yaml.safe_load(Path("configs/tiny.yaml").read_text())
+    tree["training"] |= {"steps": 1, "prompts": 2, "rollouts": 4, "updates": 1, "lr": 1e-4, "precision": precision}
+    tree["training"] |= {"max_response_tokens": 6, "max_prompt_tokens": 32, "mismatch_limit": None}
+    tree["model"]["lora"] = {"rank": 2, "targets": ["q_proj"]}
+    tree["methods"] = {"w_reinforce": None}
+    tree.pop("measurement", None)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree))
+    given = {"--run": "w_reinforce", "--seed": "0", "--model": "base", "--out": "run", "--data": "train.jsonl"}
+    paths = {k: v if k in ("--run", "--seed") else str(tmp_path / v) for k, v in given.items()}
+    words = ["train", "--config", str(tmp_path / "config.yaml"), *(part for pair in paths.items() for part in pair)]
+    assert status_of(in_child(lambda: cli.main(words))) == 0
+    trained, before = (dict(load_model(str(tmp_path / f)).named_parameters()) for f in ("run/model", "base"))
+    saved = json.loads((tmp_path / "run/model/config.json").read_text())
+    assert saved["dtype"] == "float32"
+    adapted_names = [name for name in before if "q_proj.weight" in name]
+    moved = torch.cat([(trained[name] != before[name]).flatten() for name in adapted_names])
+    assert moved.float().mean() > 0.9
+
+
+def test_vllm_that_would_round_adapters_away_is_refused(base, tokenizer, problems, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("steer.train.command.check_installed", lambda rollout: None)
+    save_model(base, tokenizer, tmp_path / "base")
+    write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in problems])
+    sets = ["--set", "model.lora={rank: 2}", "--set", "rollout.engine=vllm"]
+    sets += ["--set", "training.max_prompt_tokens=32", "--set", "training.max_response_tokens=6"]
+    where = ["--model", str(tmp_path / "base"), "--data", str(tmp_path / "train.jsonl"), "--out", str(tmp_path / "run")]
+    assert cli.main(["train", "--config", "configs/tiny.yaml", "--run", "grpo", "--seed", "0", *where, *sets]) == 2
+    assert "key `rollout.dtype`: bfloat16 rounds away what `model.lora` adds" in capsys.readouterr().err
+
+
+def test_generation_settings_that_cannot_be_saved_are_refused_before_the_first_step(
+    base, tokenizer, problems, tmp_path, capsys
+):
+    save_model(base, tokenizer, tmp_path / "base")
+    write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in problems])
+    (tmp_path / "base/generation_config.json").write_text('{"do_sample": false, "temperature": 0.6, "top_p": 0.9}')
+    where = ["--model", str(tmp_path / "base"), "--data", str(tmp_path / "train.jsonl"), "--out", str(tmp_path / "run")]
+    assert cli.main(["train", "--config", "configs/tiny.yaml", "--run", "grpo", "--seed", "0", *where]) == 2
+    said = capsys.readouterr().err
+    assert "generation_config.json could not be saved with the trained model" in said
+    assert not (tmp_path / "run").exists()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -118,6 +119,19 @@ def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedCon
     except OSError:
         # A model need not come with them.
         return config, GenerationConfig.from_model_config(config)
+
+
+def check_saveable(generation: GenerationConfig, source: str) -> None:
+    """A `UserError` where the model's generation settings contradict each other: they load, but cannot be saved again,
+    which a run would learn at its end."""
+    with TemporaryDirectory() as folder:
+        try:
+            generation.save_pretrained(folder)
+        except ValueError as error:
+            raise UserError(
+                f"{source}: generation_config.json could not be saved with the trained model: {first_line(error)}; "
+                "set `do_sample: true` in it, or take its sampling values out"
+            ) from None
 
 
 def empty_model(config: PretrainedConfig, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:

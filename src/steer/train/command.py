@@ -24,7 +24,7 @@ from steer.errors import UserError
 from steer.io import atomic_write, fingerprint, link_folder, meaning, read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.devices import take_device
-from steer.models.load import empty_model, load_model, load_settings, load_tokenizer
+from steer.models.load import check_saveable, empty_model, load_model, load_settings, load_tokenizer
 from steer.models.lora import add_lora
 from steer.models.provenance import device, versions
 from steer.train import parallel
@@ -91,10 +91,16 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     lengths = training.max_prompt_tokens, training.max_response_tokens
     remedy = "lower training.max_prompt_tokens or training.max_response_tokens"
     settings_of_model, generation = load_settings(args.model, revision)
+    check_saveable(generation, args.model)
     check_positions(settings_of_model, *lengths, f"{args.config}: {args.model}", remedy)
     method = load_method(entry.method or args.run, entry.set)
     stop = stop_tokens(generation, tokenizer, config.rollout.stop)
     check_installed(config.rollout)
+    if config.model.lora and config.rollout.engine == "vllm" and config.rollout.dtype != "float32":
+        raise UserError(
+            f"{args.config}: key `rollout.dtype`: {config.rollout.dtype} rounds away what `model.lora` adds to weights; "
+            "set float32"
+        )
     engine = for_training(config.rollout, args.model, revision, training)
     if training.processes > 1 and not parallel.launched():
         # What is wrong so far has been said, once.
@@ -105,8 +111,10 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     if config.model.lora:
         model = add_lora(model, config.model.lora, step_seed(args.seed, 0, "lora"))
     model, sharded = prepared(model, training, take_device(leave=config.rollout.devices or ()))
+    # W + s·B·A in bf16 is W again where the adapters have moved it by less than W's last place.
+    merged = "fp32" if config.model.lora else training.precision
     if sharded and config.rollout.engine == "local":
-        engine = partial(replica, training.precision)
+        engine = partial(replica, merged)
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
     trainer = Trainer(
         model=model,
@@ -123,7 +131,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
         stop=stop,
     )
     kept = checkpoints.folder / "models"
-    save = partial(save_trained, model, tokenizer, training.precision)
+    save = partial(save_trained, model, tokenizer, merged)
     trainer.keep_model = lambda step: save(kept / f"step{step}")
     with checkpoints.alone(), disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
         with tracked(training, settings, out, checkpoints.fingerprint[:16]) as trainer.on_step:
