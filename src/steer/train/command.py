@@ -98,7 +98,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
     check_installed(config.rollout)
     if config.model.lora and config.rollout.engine == "vllm" and config.rollout.dtype != "float32":
         raise UserError(
-            f"{args.config}: key `rollout.dtype`: {config.rollout.dtype} rounds away what `model.lora` adds to weights; "
+            f"{args.config}: key `rollout.dtype`: {config.rollout.dtype} rounds away what `model.lora` adds; "
             "set float32"
         )
     engine = for_training(config.rollout, args.model, revision, training)
