@@ -20,6 +20,7 @@ END = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|eom_id|end_of_text|end|EOT|user|start_header_id)\|>"
     r"|</s>|<eos>|<end_of_turn>|<start_of_turn>|<｜end▁of▁sentence｜>|<\|end▁of▁sentence\|>"
 )
+STARTS = ("<|", "</s>", "<eos>", "<end_of", "<start_of", "<｜")  # of the marks, which are searched for far more slowly
 LEADING = re.compile(
     rf"\s*(?:{END.pattern}|<s>|<bos>|<\|start_header_id\|>assistant<\|end_header_id\|>|assistant\n|<\|assistant\|>)"
 )
@@ -31,6 +32,8 @@ def before_end(text: str) -> str:
         return text
     while match := LEADING.match(text):
         text = text[match.end() :]
+    if not any(start in text for start in STARTS):
+        return text
     match = END.search(text)
     return text[: match.start()] if match else text
 

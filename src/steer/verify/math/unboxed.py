@@ -25,7 +25,7 @@ from steer.verify.math.phrases import (
     WITHDRAWN,
 )
 
-TAIL = 4000  # characters of a response that are searched: a final answer stands at the end
+TAIL = 2000  # characters of a response that are searched: a final answer stands at the end
 AFTERWARDS = 240  # characters behind a statement that may take it back
 SENTENCES = 8  # sentences that a guess looks back over
 MATH = re.compile(
