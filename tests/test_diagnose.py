@@ -113,3 +113,13 @@ def test_the_command(tmp_path, capsys):
     assert found["verdict"] == "acts" and set(found["health"]) == {"0", "1"}
     assert main(["diagnose", str(tmp_path)]) == 2 and "no metrics.jsonl" in capsys.readouterr().err
     assert [(r.name, sorted(r.frames)) for r in read_runs([str(tmp_path / "mine")])] == [("mine", [0, 1])]
+
+
+def test_a_page_of_run_folders_alone(tmp_path, capsys):
+    for name, frame in {"mine": SICK["collapse"], "plain": curve()}.items():
+        write_jsonl(tmp_path / name / "seed0/metrics.jsonl", frame.to_dict("records"))
+    places = [str(tmp_path / name) for name in ("mine", "plain")]
+    assert main(["report", "--runs", *places, "--out", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "mine, seed 0: collapse" in page and "plain, seed 0" not in page
+    assert main(["report", "--out", str(tmp_path / "page.html")]) == 2 and "--runs" in capsys.readouterr().err

@@ -95,7 +95,7 @@ def _run_names(config: Config, root: Path) -> list[str]:
 
 
 def _run(config: Config, root: Path, name: str, tabulated: dict[str, str], missing: list[str]) -> Run:
-    seeds = [_seed(number, folder, missing) for number, folder in seed_folders(root / "runs" / name)]
+    seeds = [seed_of(number, folder, missing) for number, folder in seed_folders(root / "runs" / name)]
     label = _label(config, name, seeds, tabulated)
     if name in config.runs:
         absent = [str(k) for k in config.seeds_of(name) if k not in {seed.seed for seed in seeds}]
@@ -104,7 +104,7 @@ def _run(config: Config, root: Path, name: str, tabulated: dict[str, str], missi
     return Run(name, label, name not in EXTRA_RUNS, seeds)
 
 
-def _seed(number: int, folder: Path, missing: list[str]) -> Seed:
+def seed_of(number: int, folder: Path, missing: list[str]) -> Seed:
     info: Any = None
     try:
         info = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))

@@ -8,19 +8,30 @@ from steer.errors import UserError
 from steer.io import atomic_write
 from steer.report.collect import collect
 from steer.report.page import render
+from steer.report.runs import contents_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
-    parser.add_argument("--results", required=True, metavar="DIR", help="the profile's folder, results/<name>")
+    next(a for a in parser._actions if a.dest == "config").required = False
+    parser.add_argument("--runs", nargs="+", metavar="FOLDER", help="run folders alone, in place of both")
+    parser.add_argument("--results", metavar="DIR", help="the profile's folder, results/<name>")
     parser.add_argument("--out", required=True, metavar="FILE", help="the page to write, report/index.html")
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.runs:
+        _write(args.out, render(contents_of(args.runs, Path(args.out))))
+        return
+    if args.config is None or args.results is None:
+        raise UserError("give --config FILE and --results DIR, or --runs FOLDER…")
     config = config_from(args)
     results = Path(args.results)
     if not results.is_dir():
         raise UserError(f"{results}: no such results folder; run the experiment first or correct --results")
-    page = render(collect(config, results))
-    atomic_write(args.out, page)
-    print(f"{args.out}: {len(page) / 1e6:.2f} MB")
+    _write(args.out, render(collect(config, results)))
+
+
+def _write(out: str, page: str) -> None:
+    atomic_write(out, page)
+    print(f"{out}: {len(page) / 1e6:.2f} MB")

@@ -1,0 +1,17 @@
+"""What the page says of the runs' health: `steer diagnose`'s checks that warn."""
+
+import pandas as pd
+
+from steer.diagnose.health import health
+from steer.report.collect import Run
+
+
+def warnings(runs: list[Run]) -> list[tuple[str, int, str, str, str]]:
+    """(label, seed, check, what was seen, threshold) of every check that warns."""
+    found = []
+    for run in runs:
+        for seed in run.seeds:
+            rows = health(pd.DataFrame(seed.steps), seed.info) if seed.steps else []
+            warned = [row for row in rows if row["state"] == "warning"]
+            found += [(run.label, seed.seed, row["check"], row["seen"], row["threshold"]) for row in warned]
+    return found
