@@ -116,7 +116,7 @@ format: setup
 
 dry-run: setup
 	@for file in configs/*.yaml configs/*/*.yaml; do \
-		case $$file in configs/methods/*) continue;; esac; \
+		case $$file in configs/methods/*|configs/datasets/*) continue;; esac; \
 		[ -e $$file ] || continue; \
 		echo "$$file"; snakemake --dry-run --quiet all --cores 2 --configfile $$file || exit 1; \
 	done

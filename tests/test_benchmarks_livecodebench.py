@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steer.data import hub
-from steer.data.benchmarks import BENCHMARKS, load, load_benchmark
+from steer.data.benchmarks import load, load_benchmark
 from steer.data.benchmarks.livecodebench import LEETCODE_PREFIX, V5_WINDOW, pickled_text, private_cases
+from steer.data.parsers import PARSERS
+from steer.data.sets import known_sets
 from steer.errors import UserError
 
 CASES = [{"input": "1 2\n", "output": "3\n", "testtype": "stdin"}]
@@ -129,7 +131,7 @@ def test_both_kinds_of_cases(shared_data):
 
 
 def test_public_cases_come_before_private_ones():
-    item = BENCHMARKS["livecodebench"].parse(row(), 0)
+    item = PARSERS["livecodebench"](row(), 0)
     assert len(item.tests["cases"]) == 3 and item.meta["private_tests"] and item.meta["date"] == "2024-09-01"
 
 
@@ -161,7 +163,7 @@ def test_the_hub_files_go_through_datasets(shared_data, tmp_path, monkeypatch):
     assert problems == load_benchmark("livecodebench", shared_data)
     assert (
         asked[0]
-        == f"hf://datasets/livecodebench/code_generation_lite@{BENCHMARKS['livecodebench'].revision}/test.jsonl"
+        == f"hf://datasets/livecodebench/code_generation_lite@{known_sets()['livecodebench'].revision}/test.jsonl"
     )
     assert len(asked) == 5
 

@@ -16,7 +16,8 @@ from steer.io import read_jsonl, write_jsonl
 from steer.methods import Method, load_method, method_names
 from steer.models.load import load_model, save_model
 from steer.train.command import short_prompts
-from steer.train.rollouts import choose_prompts, step_seed, without_long_prompts
+from steer.train.prompts import choose_prompts, without_long_prompts
+from steer.train.seeds import step_seed
 from steer.train.update import Batch, optimizer_of, run_updates
 from steer.verify.responses import Verdict
 

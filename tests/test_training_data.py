@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steer.configs.load import load_config
-from steer.data.benchmarks import BENCHMARKS, load_benchmark
+from steer.data.benchmarks import load_benchmark
 from steer.data.benchmarks.prompts import Question, dapo_answer, dapo_boxed
 from steer.data.cleaning import clean, examine, question, removal_table, repair_latex
-from steer.data.code_training import archer_problem, load_archer_code, load_leetcode
+from steer.data.code_training import archer
 from steer.data.command import training_problems
-from steer.data.dapo import bare_question, load_dapo
+from steer.data.dapo import bare_question
 from steer.data.overlap import grams, overlaps
 from steer.data.problem import Problem
 from steer.errors import UserError
@@ -167,12 +167,12 @@ def test_dapo_questions_come_out_of_either_copy():
 
 @pytest.fixture(scope="module")
 def dapo(shared_data):
-    return load_dapo(shared_data)
+    return load_benchmark("dapo", shared_data)
 
 
 @pytest.fixture(scope="module")
 def cleaned(shared_data, dapo):
-    names = [name for name, source in BENCHMARKS.items() if source.kind == "math"]
+    names = ["aime24", "aime25", "amc23", "math500", "minerva", "olympiadbench", "gsm8k"]
     return examine(dapo, [p for name in names for p in load_benchmark(name, shared_data)])
 
 
@@ -231,7 +231,7 @@ def test_dapo_after_cleaning(cleaned):
 @pytest.mark.parametrize(("wanted", "left"), [(True, ["a"]), (False, ["a", "b", "c"])])
 def test_training_data_is_cleaned_unless_it_is_wanted_as_it_is(monkeypatch, wanted, left):
     rows = [problem("a", LONG), problem("b", LONG), problem("c", LONG[::-1])]
-    monkeypatch.setattr("steer.data.dapo.load_dapo", lambda folder: rows)
+    monkeypatch.setattr("steer.data.benchmarks.load_set", lambda *_, **__: rows)
     config = load_config("configs/paper/base.yaml", {"data.clean": wanted})
     kept, removals = training_problems(config, [problem("x", LONG[::-1])])
     assert sorted(p.id for p in kept) == left
@@ -240,21 +240,21 @@ def test_training_data_is_cleaned_unless_it_is_wanted_as_it_is(monkeypatch, want
 
 def test_missing_or_short_training_files(tmp_path):
     with pytest.raises(UserError, match=r"dapo_math_17k.parquet: no such file"):
-        load_dapo(tmp_path)
+        load_benchmark("dapo", tmp_path)
     (tmp_path / "train").mkdir()
     (tmp_path / "train/dapo_math_17k.parquet").write_text("not parquet")
     with pytest.raises(UserError, match="not a parquet file"):
-        load_dapo(tmp_path)
+        load_benchmark("dapo", tmp_path)
     with pytest.raises(UserError, match=r"leetcode_train.json: no such file"):
-        load_leetcode(tmp_path)
+        load_benchmark("leetcode", tmp_path)
     with pytest.raises(UserError, match=r"archer_code.parquet: no such file"):
-        load_archer_code(tmp_path)
+        load_benchmark("archer-code", tmp_path)
     with pytest.raises(UserError, match="give data_dir"):
-        load_leetcode(None)
+        load_benchmark("leetcode")
 
 
 def test_leetcode_rows(shared_data):
-    problems = load_leetcode(shared_data)
+    problems = load_benchmark("leetcode", shared_data)
     assert len(problems) == 1768 and len({p.id for p in problems}) == 1768
     first = problems[0]
     assert first.tests["entry_point"] == "twoSum" and "Solution()" not in first.tests["code"]
@@ -267,11 +267,11 @@ def test_archer_rows_in_both_layouts():
     def row(truth):
         return {"prompt": [{"role": "user", "content": "Do it."}], "reward_model": {"ground_truth": json.dumps(truth)}}
 
-    stdin = archer_problem(row([{"input": "1\n", "output": "2\n", "type": "stdin_stdout"}]), 0)
+    stdin = archer(row([{"input": "1\n", "output": "2\n", "type": "stdin_stdout"}]), 0)
     assert stdin.tests == {"kind": "stdin", "cases": [{"input": "1\n", "output": "2\n"}]}
-    call = archer_problem(row({"inputs": [[1, [2]]], "outputs": [3], "fn_name": "f"}), 1)
+    call = archer(row({"inputs": [[1, [2]]], "outputs": [3], "fn_name": "f"}), 1)
     assert call.tests == {"kind": "function", "entry_point": "f", "cases": [{"args": [1, [2]], "expected": 3}]}
-    lines = archer_problem(row([{"input": "1\n[2]", "output": "3", "metadata": {"func_name": "f"}}]), 2)
+    lines = archer(row([{"input": "1\n[2]", "output": "3", "metadata": {"func_name": "f"}}]), 2)
     assert lines.tests == call.tests
-    with pytest.raises(UserError, match="row 4: not the expected layout"):
-        archer_problem(row([]), 3)
+    with pytest.raises(ValueError, match="no test cases"):
+        archer(row([]), 3)

@@ -15,7 +15,7 @@ from verl.workers.engine.utils import prepare_micro_batches
 from steer.engines.verl.carried import obstacle
 from steer.engines.verl.loss import GROUP, ROW, SteerLoss, method_state
 from steer.methods import load_method, method_names
-from steer.train.rollouts import step_generator
+from steer.train.seeds import step_generator
 
 CARRIED = [name for name in method_names() if obstacle(load_method(name)) is None]
 SEED, STEP, RANKS, PROMPT = 3, 5, 2, 2

@@ -13,7 +13,8 @@ from snakemake.exceptions import WorkflowError
 
 from steer.configs.references import split_reference
 from steer.configs.load import dump, flatten, load_config
-from steer.data.known import check_names
+from steer.data.known import check_names, used_sets
+from steer.data.sets import data_set, files_of
 from steer.errors import UserError
 from steer.figures.wanted import about_figures, wanted
 from steer.io import atomic_write, meaning
@@ -58,6 +59,9 @@ JUDGED = {
 }
 # Files with functions of the user's own, by which training is rewarded.
 REWARD_FILES = sorted({split_reference(f.function)[0] for f in CONFIG.reward.functions})
+# And those that judge data sets.
+VERIFIERS = {data_set(name, CONFIG.data).verifier for name in used_sets(CONFIG)} - {""}
+VERIFIER_FILES = sorted({split_reference(reference)[0] for reference in VERIFIERS})
 # Every (run, seed) that has a run folder, and every one that is evaluated.
 TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds_of(name)]
 EVALUATED = CONFIG.evaluated
@@ -134,8 +138,8 @@ def run_code(wildcards):
 
 def files_of_data(wildcards):
     """The files that benchmarks and training rows are read from, where they lie on this machine."""
-    folder = CONFIG.data.data_dir
-    return sorted(str(path) for path in Path(folder).rglob("*") if path.is_file()) if folder else []
+    sets = [data_set(name, CONFIG.data) for name in used_sets(CONFIG)]
+    return sorted({str(path) for spec in sets for path in files_of(spec, CONFIG.data.data_dir) if path.is_file()})
 
 
 def of_runs(pattern, pairs):
@@ -198,7 +202,8 @@ def run_sections(wildcards):
         "method": METHODS[wildcards.run],
         "training": {key: value for key, value in training.items() if key not in kept},
         "reward": {key: value for key, value in SECTIONS["reward"].items() if key != "verifier_workers"},
-        "functions": content(tuple(REWARD_FILES)),
+        "functions": content(tuple(sorted({*REWARD_FILES, *VERIFIER_FILES}))),
+        "shares": CONFIG.data.train_shares,
         "rollout": SECTIONS["rollout"],
         "model": {key: SECTIONS["model"][key] for key in ("path", "revision", "lora", "chat_template")},
         "threads": CONFIG.threads.train,

@@ -16,6 +16,7 @@ rule data:
         config=f"{RESULTS}/config.yaml",
         code=code_version("data"),
         data=SECTIONS["data"],
+        sets={name: data_set(name, CONFIG.data).model_dump(mode="json") for name in used_sets(CONFIG)},
         out=subpath(output.train, parent=True),
     shell:
         "steer data --config {params.config} --out {params.out} > {log} 2>&1"

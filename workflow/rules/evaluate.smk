@@ -49,6 +49,7 @@ rule grade:
         config=f"{RESULTS}/config.yaml",
         code=code_version("verify", "grade"),
         reward=JUDGED,
+        functions=content(tuple(VERIFIER_FILES)),
         data=folder_of_data,
         generations=lambda wildcards, input: Path(input.generations[0]).parent,
         verdicts="results/cache/verdicts",
@@ -77,6 +78,7 @@ rule validate:
         evaluation=SELECTION,
         rollout=SECTIONS["rollout"],
         reward=JUDGED,
+        functions=content(tuple(VERIFIER_FILES)),
         verdicts="results/cache/verdicts",
         model=lambda wildcards, input: f"{input.models}/step{wildcards.step}",
     shell:

@@ -1,6 +1,7 @@
 """YAML to `Config`: one level of inheritance at a time (`extends:`), dotted overrides, errors in one line each."""
 
 import difflib
+import glob
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -8,8 +9,8 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from steer.configs.references import check_reference, split_reference
-from steer.configs.reward import RewardFunction
+from steer.configs.dataset import DataSet
+from steer.configs.references import split_reference
 from steer.configs.schema import Config
 from steer.errors import UserError
 
@@ -103,27 +104,35 @@ def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Co
     for dotted, value in (overrides or {}).items():
         tree = set_dotted(tree, dotted, value)
     config = check(tree, str(path))
-    reward = config.reward
-    functions = tuple(_found(path, function) for function in reward.functions)
-    return config.model_copy(update={"reward": reward.model_copy(update={"functions": functions})})
+    reward, data = config.reward, config.data
+    functions = tuple(f.model_copy(update={"function": _function(path, f.function)}) for f in reward.functions)
+    sets = {name: _placed(path, spec) for name, spec in data.sets.items()}
+    changed = {"functions": functions}, {"sets": sets}
+    return config.model_copy(
+        update={"reward": reward.model_copy(update=changed[0]), "data": data.model_copy(update=changed[1])}
+    )
 
 
-def _found(config: str | Path, function: RewardFunction) -> RewardFunction:
-    """The reward function with the path at which its file lies: below the working directory or beside `config`."""
-    file, name = split_reference(function.function)
-    reference = f"{beside(config, file)}:{name}"
-    try:
-        check_reference(reference, "reward.functions")
-    except UserError as error:
-        raise UserError(f"{config}: {error}") from None
-    return function.model_copy(update={"function": reference})
+def _placed(config: str | Path, spec: DataSet) -> DataSet:
+    """The data set with the paths at which its files lie."""
+    return spec.model_copy(
+        update={
+            "file": spec.file and beside(config, spec.file),
+            "verifier": spec.verifier and _function(config, spec.verifier),
+        }
+    )
+
+
+def _function(config: str | Path, reference: str) -> str:
+    file, name = split_reference(reference)
+    return f"{beside(config, file)}:{name}"
 
 
 def beside(config: str | Path, file: str) -> str:
-    """Where a file that a configuration names lies: as written from the working directory, else in the configuration's
-    folder; as written where it is in neither."""
-    other = Path(config).parent / file
-    return str(other) if not Path(file).exists() and other.exists() else file
+    """Where a file, or a pattern of files, that a configuration names lies: as written from the working directory, else
+    in the configuration's folder; as written where it is in neither."""
+    other = str(Path(config).parent / file)
+    return other if not glob.glob(file, recursive=True) and glob.glob(other, recursive=True) else file
 
 
 def check(tree: dict[str, Any], source: str) -> Config:

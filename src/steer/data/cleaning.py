@@ -44,29 +44,35 @@ class Removal:
     removed: bool = True
 
 
-def clean(problems: Sequence[Problem], evaluation: Sequence[Problem]) -> tuple[list[Problem], list[dict[str, Any]]]:
+def clean(
+    problems: Sequence[Problem], evaluation: Sequence[Problem], own: frozenset[str] = frozenset()
+) -> tuple[list[Problem], list[dict[str, Any]]]:
     """(problems fit for training, table of what was removed); see `examine` and `removal_table`."""
-    kept, findings = examine(problems, evaluation)
+    kept, findings = examine(problems, evaluation, own)
     return kept, removal_table(findings)
 
 
-def examine(problems: Sequence[Problem], evaluation: Sequence[Problem]) -> tuple[list[Problem], list[Removal]]:
-    """(problems fit for training, every finding). `evaluation` holds the problems that must not be trained on.
+def examine(
+    problems: Sequence[Problem], evaluation: Sequence[Problem], own: frozenset[str] = frozenset()
+) -> tuple[list[Problem], list[Removal]]:
+    """(problems fit for training, every finding). `evaluation` holds the problems that must not be trained on. Problems
+    of the sets `own` are the user's: their texts and golds are taken as they are.
 
     Kept problems have their LaTeX repaired in prompt and question; each repair is a finding with `removed=False`.
     Ids must be unique: ValueError otherwise.
     """
     if len({problem.id for problem in problems}) < len(problems):
         raise ValueError("problem ids are not unique")
-    repaired = [_repaired(problem) for problem in problems]
+    repaired = [problem if problem.benchmark in own else _repaired(problem) for problem in problems]
+    published = [problem for problem in repaired if problem.benchmark not in own]
     findings = [
         Removal(before.id, "repaired_latex", removed=False)
         for before, after in zip(problems, repaired, strict=True)
         if before is not after
     ]
     gone: set[str] = set()
-    for check in (_broken, _conflicting, _placeholders):
-        gone |= _record(check(repaired), gone, findings)
+    for check, checked in ((_broken, published), (_conflicting, repaired), (_placeholders, published)):
+        gone |= _record(check(checked), gone, findings)
     # A copy of a problem that is removed for its own faults is no duplicate: it takes that one's place.
     gone |= _record(_duplicates(repaired, gone), gone, findings)
     _record(_overlapping(repaired, evaluation), gone, findings)

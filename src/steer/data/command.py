@@ -4,12 +4,15 @@ import argparse
 import csv
 import io
 import json
+import math
 import random
 from pathlib import Path
 
 from steer.configs.load import add_config_argument, config_from
-from steer.configs.schema import Config
+from steer.configs.schema import Config, Data
+from steer.data.known import check_names
 from steer.data.problem import Problem
+from steer.data.sets import data_set
 from steer.data.tasks import distinct_problems, training_families
 from steer.errors import UserError
 from steer.io import atomic_write, write_jsonl
@@ -22,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     config, out = config_from(args), Path(args.out)
+    check_names(config, args.config)
     evaluation = {name: evaluation_problems(config, name) for name in config.data.benchmarks}
     for name, problems in evaluation.items():
         if not problems:
@@ -40,12 +44,13 @@ def run(args: argparse.Namespace) -> None:
 def evaluation_problems(config: Config, name: str) -> list[Problem]:
     """The problems of one benchmark of the configuration."""
     data = config.data
-    if data.source == "synthetic":
+    if data.source == "synthetic" and name not in data.sets:
         return distinct_problems(name, "evaluation", data.seed, data.rows or 64)
-    from steer.data.benchmarks import load_benchmark
+    from steer.data.benchmarks import load_set
 
-    window = data.window if name == "livecodebench" else None
-    return load_benchmark(name, data.data_dir, template=data.template, limit=data.rows, window=window)
+    spec = data_set(name, data)
+    window = data.window if spec.parser == "livecodebench" else None
+    return load_set(name, spec, data.data_dir, template=data.template, limit=data.rows, window=window)
 
 
 def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[Problem], list[dict]]:
@@ -56,15 +61,40 @@ def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[P
         return [], []
     if data.train == "synthetic":
         return _synthetic(config), []
+    from steer.data.benchmarks import load_set
     from steer.data.cleaning import clean
-    from steer.data.code_training import load_archer_code, load_leetcode
-    from steer.data.dapo import load_dapo
 
-    load = {"dapo": load_dapo, "leetcode": load_leetcode, "archer-code": load_archer_code}[data.train]
-    problems = load(data.data_dir)
-    kept, removals = clean(problems, evaluation) if data.clean else (problems, [])
+    problems = [
+        problem
+        for name in data.train_sets
+        for problem in load_set(name, data_set(name, data), data.data_dir, template=data.template)
+    ]
+    _check_ids(problems)
+    kept, removals = clean(problems, evaluation, own=frozenset(data.sets)) if data.clean else (problems, [])
     random.Random(data.seed).shuffle(kept)
-    return kept[: data.train_size], removals
+    return _cut(kept, data), removals
+
+
+def _check_ids(problems: list[Problem]) -> None:
+    sets: dict[str, str] = {}
+    for problem in problems:
+        if problem.id in sets:
+            both = f"{sets[problem.id]} and {problem.benchmark}"
+            raise UserError(f"key `data.train`: id {problem.id!r} is in {both}; leave out their `id`")
+        sets[problem.id] = problem.benchmark
+
+
+def _cut(problems: list[Problem], data: Data) -> list[Problem]:
+    """The first `train_size` problems; of sets with shares, each one's share of them."""
+    if data.train_shares is None or data.train_size is None:
+        return problems[: data.train_size]
+    left = {name: math.ceil(share * data.train_size) for name, share in data.train_shares.items()}
+    kept = []
+    for problem in problems:
+        if left[problem.benchmark] > 0:
+            kept.append(problem)
+            left[problem.benchmark] -= 1
+    return kept
 
 
 def _synthetic(config: Config) -> list[Problem]:

@@ -1,7 +1,6 @@
-"""Rows of a hub data set at a pinned revision, through `datasets`, or of a parquet file; failures are one line."""
+"""Rows of a hub data set at a pinned revision, through `datasets`; failures are one line."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from steer.errors import UserError
@@ -34,19 +33,6 @@ def hub_rows(
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{hub} ({config or split}, revision {revision}): {reason}; {_OFFLINE_REMEDY}") from None
     yield from rows
-
-
-def read_parquet(path: Path, hub: str) -> list[dict[str, Any]]:
-    """Rows of a parquet file; `UserError` names the file and where its rows come from."""
-    import pyarrow.parquet as parquet
-    from pyarrow import ArrowInvalid
-
-    try:
-        return parquet.read_table(path).to_pylist()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; put the rows of {hub} there, or leave data_dir unset") from None
-    except (ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: not a parquet file ({str(error).splitlines()[0]}); replace it") from None
 
 
 def _require(hub: str, revision: str | None) -> None:

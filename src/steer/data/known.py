@@ -1,23 +1,57 @@
-"""Whether the benchmarks that a configuration names are there, before anything runs."""
+"""Whether what a configuration names is there, before anything runs: data sets, their files, functions."""
+
+from pathlib import Path
 
 from steer.configs.load import nearest
+from steer.configs.references import check_reference
 from steer.configs.schema import Config
-from steer.data.benchmarks import BENCHMARKS
+from steer.data.sets import data_set, files_of, known_sets
 from steer.data.tasks import FAMILIES
 from steer.errors import UserError
 
 
 def check_names(config: Config, file: str) -> None:
-    """`UserError` for a name in `data.benchmarks` or `evaluation.samples` that is no benchmark's.
+    """`UserError` for a data set that does not exist, a file of one that is missing, or a function that is not there.
 
-    `evaluation.samples` may name any, since configurations inherit it; a name of none would let `default` stand in.
+    `evaluation.samples` may name any set, since configurations inherit it; a name of none would let `default` stand in.
     """
-    known = FAMILIES if config.data.source == "synthetic" else BENCHMARKS
-    for name in config.data.benchmarks:
+    data = config.data
+    synthetic = data.source == "synthetic"
+    known = [*data.sets, *(FAMILIES if synthetic else known_sets())]
+    for name in data.benchmarks:
         if name not in known:
-            kind = "synthetic family" if config.data.source == "synthetic" else "benchmark"
+            kind = "synthetic family" if synthetic else "benchmark"
             raise UserError(f"{file}: key `data.benchmarks`: no {kind} {name!r}{nearest(name, known)}")
-    every = ["default", *FAMILIES, *BENCHMARKS]
+    trained = [*data.sets, *known_sets(), "synthetic"]
+    for name in data.train_sets:
+        if name not in trained:
+            raise UserError(f"{file}: key `data.train`: no training set {name!r}{nearest(name, trained)}")
+    every = ["default", *data.sets, *FAMILIES, *known_sets()]
     for name in config.evaluation.samples:
         if name not in every:
             raise UserError(f"{file}: key `evaluation.samples`: no benchmark {name!r}{nearest(name, every)}")
+    if data.data_dir is not None and not Path(data.data_dir).is_dir():
+        raise UserError(f"{file}: key `data.data_dir`: {data.data_dir}: no such folder; correct the path")
+    for name in used_sets(config):
+        spec = data_set(name, data)
+        if spec.file is not None and not files_of(spec, None):
+            raise UserError(f"{file}: key `data.sets.{name}.file`: no file matches {spec.file}; correct the path")
+        if spec.verifier:
+            _check_function(spec.verifier, f"data.sets.{name}.verifier", file)
+    for function in config.reward.functions:
+        _check_function(function.function, "reward.functions", file)
+
+
+def used_sets(config: Config) -> list[str]:
+    """The data sets that are evaluated or trained on, synthetic families aside."""
+    data = config.data
+    sets = {*data.sets, *known_sets()} if data.source == "benchmarks" else set(data.sets)
+    trained = [name for name in data.train_sets if name != "synthetic"]
+    return list(dict.fromkeys([*(name for name in data.benchmarks if name in sets), *trained]))
+
+
+def _check_function(reference: str, key: str, file: str) -> None:
+    try:
+        check_reference(reference, key)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None

@@ -10,12 +10,13 @@ from steer.errors import UserError
 class Problem:
     """One question with what is needed to grade an answer to it.
 
-    `prompt` is the user turn, after the benchmark's own template and before any chat template. Mathematics has
-    a `gold` answer (and an optional `answer_type`, a hint to the verifier); code has `tests` in the form that
-    `steer verify code` takes. `solution` is a whole reference response, which the oracle generator answers with;
-    empty where the benchmark publishes none. `prefix` is source text that the program continues (HumanEval's
-    prompt); empty for programs that stand alone. `verifier` names the user's own function that judges the answer,
-    `FILE.py:FUNCTION` (`steer.verify.functions`); empty: ours. `meta` keeps fields that only tables use (level, date).
+    `prompt` is the user turn, after the benchmark's own template and before any chat template; `system` the turn before
+    it, or empty. Mathematics has a `gold` answer (and an optional `answer_type`, a hint to the verifier); code has
+    `tests` in the form that `steer verify code` takes. `solution` is a whole reference response, which the oracle
+    generator answers with; empty where the benchmark publishes none. `prefix` is source text that the program continues
+    (HumanEval's prompt); empty for programs that stand alone. `verifier` names the user's own function that judges the
+    answer, `FILE.py:FUNCTION` (`steer.verify.functions`); empty: ours. `time_limit_s` and `memory_limit_mb` are the
+    benchmark's own limits of a program; None: the configuration's. `meta` keeps fields that tables use.
     """
 
     id: str
@@ -28,6 +29,9 @@ class Problem:
     solution: str = ""
     prefix: str = ""
     verifier: str = ""
+    system: str = ""
+    time_limit_s: float | None = None
+    memory_limit_mb: int | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def oracle_rows(problems: list[Problem]) -> list[dict[str, Any]]:
 
 def encode(tokenizer, problems: list[Problem], room: int) -> tuple[list[str], list[list[int]]]:
     """The prompts as the model sees them: text, and at most `room` tokens of each, the right end."""
-    rendered = [render_prompt(tokenizer, p.prompt) for p in problems]
+    rendered = [render_prompt(tokenizer, p.prompt, p.system) for p in problems]
     tokens = tokenizer(rendered, add_special_tokens=False)["input_ids"]
     return rendered, [t[-room:] for t in tokens]
 

@@ -4,10 +4,12 @@ It is a `Qwen2Tokenizer` without merges. Another class would not survive: for a 
 AutoTokenizer (and so vLLM) loads that class whatever the folder says, and rebuilds its splitting rules.
 """
 
+from jinja2 import TemplateError
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AddedToken, PreTrainedTokenizerBase, Qwen2Tokenizer
 
 from steer.configs.model import PROMPT_DATE
+from steer.errors import UserError
 
 PAD, EOS = "<pad>", "<eos>"
 STRINGS = ("\\boxed{", "def f(x): ", "return ", " for v in x if ")
@@ -34,12 +36,20 @@ def character_tokenizer() -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str) -> str:
-    """The text the model sees: the question as the user's turn of the model's own chat template.
+def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str, system: str = "") -> str:
+    """The text the model sees: the question as the user's turn of the model's own chat template, after a `system` turn
+    where there is one.
 
-    A template that names today's date, as Llama 3's do, is told `PROMPT_DATE`.
+    A template that names today's date, as Llama 3's do, is told `PROMPT_DATE`. Raises `UserError` where the template
+    takes no system turn.
     """
-    message = [{"role": "user", "content": question}]
-    return tokenizer.apply_chat_template(
-        message, tokenize=False, add_generation_prompt=True, strftime_now=PROMPT_DATE.strftime
-    )
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": question})
+    try:
+        return tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, strftime_now=PROMPT_DATE.strftime
+        )
+    except TemplateError as error:
+        raise UserError(
+            f"the model's chat template refuses the prompt ({error}); take `system` out of the set"
+        ) from None

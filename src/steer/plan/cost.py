@@ -82,11 +82,11 @@ def evaluation_responses(config: Config, benchmarks: list[str]) -> int:
 
 
 def _rows(config: Config, benchmark: str) -> int:
-    if config.data.source == "synthetic":
-        return config.data.rows or SYNTHETIC_ROWS
-    from steer.data.benchmarks.load import benchmark_source
+    from steer.data.sets import data_set, rows_of
 
-    rows = benchmark_source(benchmark).rows
+    if config.data.source == "synthetic" and benchmark not in config.data.sets:
+        return config.data.rows or SYNTHETIC_ROWS
+    rows = rows_of(data_set(benchmark, config.data))
     return min(rows, config.data.rows or rows)
 
 

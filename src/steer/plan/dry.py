@@ -28,6 +28,7 @@ from steer.analyse import select
 from steer.configs.load import check, dump, load_config
 from steer.configs.schema import Config
 from steer.data.command import evaluation_problems, training_problems
+from steer.data.sets import data_set
 from steer.errors import UserError
 from steer.grade import validate
 from steer.io import atomic_write, read_jsonl, write_jsonl
@@ -198,7 +199,8 @@ def random_model(shape: dict[str, Any], folder: Path) -> None:
 def reduced(config: Config, model: str, source: str) -> Config:
     """The configuration at the size of a dry run, on the model in that folder."""
     tree = config.model_dump(mode="json")
-    families = FAMILIES["code" if config.data.train in ("archer-code", "leetcode") else "math"]
+    kinds = {data_set(name, config.data).kind for name in config.data.train_sets if name != "synthetic"}
+    families = FAMILIES["code" if kinds == {"code"} else "math"]
     tree["data"] = {"benchmarks": families, "train_size": 32, "rows": 3}
     tree["model"] |= {"path": model, "revision": None}
     tree["training"] = _limited(tree["training"])
@@ -208,7 +210,7 @@ def reduced(config: Config, model: str, source: str) -> Config:
         if slots["shaping"]["name"] == "gtpo":
             # A random model is near the entropy of the whole vocabulary: all its responses would be filtered out.
             entry["set"]["shaping.threshold"] = 100.0
-    tree["reward"] |= {"kind": "random", "verifier_workers": 1, "code_time_limit_s": 2.0}
+    tree["reward"] |= {"kind": "random", "functions": [], "verifier_workers": 1, "code_time_limit_s": 2.0}
     chosen = families[0] if config.evaluation.select_by else None
     tree["evaluation"] |= {"samples": {"default": 2}, "batch": 16, "max_response_tokens": 8, "select_by": chosen}
     tree["rollout"] |= {"engine": "local", "placement": "colocated", "tensor_parallel": 1, "devices": None, "stop": []}

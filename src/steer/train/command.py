@@ -31,7 +31,8 @@ from steer.train import parallel
 from steer.train.checkpoint import Checkpoints, disk_errors
 from steer.train.controls import with_wrong_labels
 from steer.train.loop import Trainer
-from steer.train.rollouts import step_seed, without_long_prompts
+from steer.train.prompts import without_long_prompts
+from steer.train.seeds import step_seed
 from steer.train.sharding import prepared, replica, save_trained
 from steer.train.trackers import TRACKERS, tracked
 from steer.verify.responses import Verifier
@@ -129,6 +130,7 @@ def run(args: argparse.Namespace, verifier: Callable[..., AbstractContextManager
         engine=engine,
         verifier=verifier or partial(Verifier.of, keep=args.verdicts),
         stop=stop,
+        shares=config.data.train_shares,
     )
     kept = checkpoints.folder / "models"
     save = partial(save_trained, model, tokenizer, merged)
@@ -162,6 +164,11 @@ def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
     problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
     if not problems:
         raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
+    for name in config.data.train_shares or ():
+        if all(problem.benchmark != name for problem in problems):
+            raise UserError(
+                f"{args.data}: no problem of the training set {name!r} is left; take it out of `data.train`"
+            )
     return with_wrong_labels(problems, args.seed) if config.reward.kind == "wrong-label" else problems
 
 
@@ -199,6 +206,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
         "reward": config.reward.model_dump(exclude={"require"}),  # of the machine, not of the run
         **({"functions_sha256": functions} if functions else {}),
         "rollout": config.rollout.model_dump(),
+        **({"shares": config.data.train_shares} if config.data.train_shares else {}),
         "lora": config.model.lora and config.model.lora.model_dump(),
         "chat_template": config.model.chat_template,
     }

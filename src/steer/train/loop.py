@@ -27,18 +27,10 @@ from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect, together
 from steer.train.metrics import rollout_metrics, skipped_in_a_row, update_metrics
 from steer.train.parallel import gather, is_main, own_share, rank, world
-from steer.train.rollouts import (
-    Judging,
-    Rollouts,
-    assemble,
-    choose_prompts,
-    encode_prompts,
-    judged,
-    penalised,
-    sampling_of,
-    step_generator,
-)
+from steer.train.prompts import choose_prompts, encode_prompts
+from steer.train.rollouts import Judging, Rollouts, assemble, judged, penalised, sampling_of
 from steer.train.scoring import scored
+from steer.train.seeds import step_generator
 from steer.train.teacher import teacher_logprob
 from steer.train.token_view import steps_to_show, token_rows
 from steer.train.update import Batch, optimizer_of, run_updates
@@ -48,7 +40,8 @@ from steer.verify.responses import Verifier
 @dataclass
 class Trainer:
     """One run. `model` is trained in place; `engine` makes the rollout engine from model and tokenizer; `stop`: tokens
-    that end a response beside the end of sequence; `keep_model` is called after each of `keep_steps`."""
+    that end a response beside the end of sequence; `shares` of a step's prompts by training set; `keep_model` is
+    called after each of `keep_steps`."""
 
     model: Any
     tokenizer: Any
@@ -60,6 +53,7 @@ class Trainer:
     checkpoints: Checkpoints
     engine: Callable[[Any, Any], Engine] = LocalEngine
     stop: tuple[int, ...] = ()
+    shares: dict[str, float] | None = None
     verifier: Callable[..., AbstractContextManager[Verifier]] | None = None
     on_step: Callable[[dict[str, Any]], None] = lambda metrics: None
     keep_model: Callable[[int], None] = lambda step: None
@@ -188,7 +182,7 @@ class Trainer:
         its own. `meanwhile` is given the sequences while they are judged."""
         training, again = self.training, f"/{attempt}" if attempt else ""
         again += f"/process{rank()}" if rank() else ""
-        problems = own_share(choose_prompts(self.problems, training, self.seed, step, attempt))
+        problems = own_share(choose_prompts(self.problems, training, self.seed, step, attempt, self.shares))
         prompts = encode_prompts(self.tokenizer, problems, training.max_prompt_tokens)
         generator = step_generator(self.seed, step, f"rollout{again}")
         sampling = sampling_of(training, self.stop, entropy=self._told(engine))

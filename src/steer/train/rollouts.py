@@ -1,6 +1,5 @@
 """One step's rollouts: which prompts, what was sampled, how it was judged."""
 
-import hashlib
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
@@ -13,7 +12,6 @@ from steer.data.problem import Problem
 from steer.engines.sampling import Completion, Sampling
 from steer.methods.rewards import format_rewards, overlong_penalty, random_rewards
 from steer.models.forward import Sequences
-from steer.models.tokenizer import render_prompt
 from steer.verify.responses import Verdict, Verifier
 from steer.verify.thought import opened_thought
 
@@ -55,52 +53,9 @@ class Rollouts(Sampled):
         return replace(self, problems=[problem for problem in problems for _ in range(samples)])
 
 
-def step_seed(seed: int, step: int, purpose: str) -> int:
-    """A seed for one purpose in one step. Deriving each from the run's seed leaves no random state to save."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{step}/{purpose}".encode()).digest()[:7], "big")
-
-
-def step_generator(seed: int, step: int, purpose: str) -> torch.Generator:
-    return torch.Generator().manual_seed(step_seed(seed, step, purpose))
-
-
-def choose_prompts(
-    problems: list[Problem], training: Training, seed: int, step: int, attempt: int = 0
-) -> list[Problem]:
-    """The step's prompts (`step` from 1): each epoch goes through all problems once in an order of its own.
-
-    A further `attempt` of dynamic sampling goes through them in another order.
-    """
-    first = (step - 1) * training.prompts
-    purpose = f"order/{attempt}" if attempt else "order"
-    chosen = []
-    for position in range(first, first + training.prompts):
-        epoch, index = divmod(position, len(problems))
-        if not chosen or index == 0:
-            order = torch.randperm(len(problems), generator=step_generator(seed, epoch, purpose)).tolist()
-        chosen.append(problems[order[index]])
-    return chosen
-
-
 def sampling_of(training: Training, stop: tuple[int, ...] = (), entropy: bool = False) -> Sampling:
     limits = training.rollouts, training.temperature, training.top_p, training.max_response_tokens
     return Sampling(*limits, stop, entropy)
-
-
-def without_long_prompts(tokenizer, problems: list[Problem], limit: int) -> list[Problem]:
-    """Those whose prompt has at most `limit` tokens: a question without its beginning teaches nothing."""
-    # No tokenizer makes more tokens than there are bytes: few prompts have to be turned into tokens to know.
-    frame = len(render_prompt(tokenizer, "").encode())
-    unsure = [i for i, p in enumerate(problems) if frame + len(p.prompt.encode()) > limit]
-    whole = encode_prompts(tokenizer, [problems[i] for i in unsure], limit + 1) if unsure else []
-    long = {i for i, tokens in zip(unsure, whole, strict=True) if len(tokens) > limit}
-    return [p for i, p in enumerate(problems) if i not in long]
-
-
-def encode_prompts(tokenizer, problems: list[Problem], limit: int) -> list[list[int]]:
-    """Prompts as tokens, the left end cut off where one is longer than `limit`."""
-    rendered = [render_prompt(tokenizer, p.prompt) for p in problems]
-    return [tokens[-limit:] for tokens in tokenizer(rendered, add_special_tokens=False)["input_ids"]]
 
 
 def assemble(prompts: list[list[int]], completions: list[list[Completion]], pad: int) -> Sampled:

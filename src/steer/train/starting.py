@@ -19,7 +19,7 @@ _BATCH = 512
 
 def encode(tokenizer: PreTrainedTokenizerBase, problems: list[Problem], solutions: list[str]) -> Sequences:
     """Prompts as the chat template renders them, solutions with an end-of-sequence token."""
-    texts = [*(render_prompt(tokenizer, p.prompt) for p in problems), *solutions]
+    texts = [*(render_prompt(tokenizer, p.prompt, p.system) for p in problems), *solutions]
     ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
     prompts, responses = ids[: len(problems)], [[*row, tokenizer.eos_token_id] for row in ids[len(problems) :]]
     return Sequences.from_lists(prompts, responses, tokenizer.pad_token_id)
@@ -47,7 +47,9 @@ def measure(model, tokenizer, problems: list[Problem], samples: int, max_tokens:
     with Verifier() as verifier:
         for start in range(0, len(problems), size):
             chunk = problems[start : start + size]
-            prompts = [tokenizer.encode(render_prompt(tokenizer, p.prompt), add_special_tokens=False) for p in chunk]
+            prompts = [
+                tokenizer.encode(render_prompt(tokenizer, p.prompt, p.system), add_special_tokens=False) for p in chunk
+            ]
             groups = engine.generate(prompts, sampling, generator)
             flat = [(p, completion) for p, group in zip(chunk, groups, strict=True) for completion in group]
             texts = [tokenizer.decode(c.tokens, skip_special_tokens=True) for _, c in flat]

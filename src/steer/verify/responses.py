@@ -30,6 +30,7 @@ class Verifier:
     folder in which verdicts on programs are kept from one run to the next. `functions`: what judges in place of both,
     and of problems with a `verifier` of their own the limits and the threshold. `accept`: which mathematical
     answers count, those that the response states or also those that were guessed (docs/verifiers-math.md).
+    `own_limits`: a benchmark's own limits of a program come before these.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class Verifier:
         keep: str | Path | None = None,
         functions: FunctionRules = OURS,
         accept: Accept = "guessed",
+        own_limits: bool = True,
     ):
         self.functions, self.workers, self.accept = functions, workers, accept
+        self.own_limits = own_limits
         self.batch_limit_s = batch_limit_s
         self.limits = {"time_limit_s": time_limit_s, "memory_limit_mb": memory_limit_mb}
         self.math = MathVerifier(workers=workers)
@@ -61,7 +64,7 @@ class Verifier:
         )
         limits = reward.code_time_limit_s, reward.code_memory_limit_mb, reward.code_batch_limit_s if training else None
         accept = reward.accept if training else "guessed"
-        return cls(workers, *limits, reward.require, keep, functions, accept)
+        return cls(workers, *limits, reward.require, keep, functions, accept, own_limits=not training)
 
     def __enter__(self) -> "Verifier":
         self._stack = ExitStack()
@@ -105,7 +108,11 @@ class Verifier:
 
     def _program(self, problem: Problem, response: str) -> Program:
         entry_point = problem.tests.get("entry_point")
-        return Program(_program_in(response, problem.prefix, entry_point), problem.tests, **self.limits)
+        limits = self.limits
+        if self.own_limits:
+            own = {"time_limit_s": problem.time_limit_s, "memory_limit_mb": problem.memory_limit_mb}
+            limits = {**limits, **{name: value for name, value in own.items() if value is not None}}
+        return Program(_program_in(response, problem.prefix, entry_point), problem.tests, **limits)
 
     def _from_math(self, found: MathVerdict) -> Verdict:
         v = found.counted(self.accept)

@@ -20,18 +20,10 @@ from steer.methods import Method, Tokens, estimators
 from steer.methods.method import Prepared
 from steer.models.forward import Sequences, response_statistics
 from steer.models.head import TokenStatistics
-from steer.train.rollouts import (
-    Judging,
-    Rollouts,
-    assemble,
-    choose_prompts,
-    encode_prompts,
-    judged,
-    penalised,
-    sampling_of,
-    step_generator,
-)
+from steer.train.prompts import choose_prompts, encode_prompts
+from steer.train.rollouts import Judging, Rollouts, assemble, judged, penalised, sampling_of
 from steer.train.scoring import scored
+from steer.train.seeds import step_generator
 from steer.train.update import Batch, run_updates
 from steer.verify.responses import Verifier
 

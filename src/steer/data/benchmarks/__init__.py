@@ -1,7 +1,6 @@
-"""The evaluation benchmarks: a table of sources, and one loader for all of them."""
+"""The evaluation benchmarks: readers of their rows, prompts, and one loader for all data sets."""
 
-from steer.data.benchmarks.load import benchmark_source, load_benchmark
-from steer.data.benchmarks.source import BenchmarkSource, Copy, Item, content_hash
-from steer.data.benchmarks.table import BENCHMARKS
+from steer.data.benchmarks.load import load_benchmark, load_set
+from steer.data.benchmarks.source import Item, content_hash
 
-__all__ = ["BENCHMARKS", "BenchmarkSource", "Copy", "Item", "benchmark_source", "content_hash", "load_benchmark"]
+__all__ = ["Item", "content_hash", "load_benchmark", "load_set"]

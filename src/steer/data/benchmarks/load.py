@@ -1,23 +1,27 @@
-"""`load_benchmark`: rows from a folder or from the hub → checked `Problem`s."""
+"""`load_set`: rows from files or from the hub → checked `Problem`s."""
 
 import inspect
-import json
 import logging
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from steer.configs.dataset import DataSet
 from steer.configs.load import nearest
 from steer.data.benchmarks import livecodebench, prompts
-from steer.data.benchmarks.source import BenchmarkSource, Item, content_hash
-from steer.data.benchmarks.table import BENCHMARKS
+from steer.data.benchmarks.source import Item, content_hash
+from steer.data.columns import item_of
 from steer.data.hub import hub_rows
+from steer.data.parsers import PARSERS
 from steer.data.problem import Problem
+from steer.data.rows import read_rows
+from steer.data.sets import data_set, files_of, known_sets
 from steer.errors import UserError
-from steer.io import read_jsonl
+from steer.io import sha256
 
 log = logging.getLogger(__name__)
+FAMILIES = ("base", "instruct", "coder")
 
 
 def load_benchmark(
@@ -28,118 +32,127 @@ def load_benchmark(
     limit: int | None = None,
     window: tuple[str, str] | None = None,
 ) -> list[Problem]:
-    """All problems of a benchmark, or the first `limit` of them.
+    """`load_set` of a set in configs/datasets."""
+    return load_set(name, data_set(name), data_dir, template=template, limit=limit, window=window)
 
-    Rows come from `data_dir` (laid out as `BenchmarkSource.files` says) or, without it, from the hub at the pinned
-    revision. Their number and content hash are compared with the known copies: a local copy that is none of them
-    is a `UserError`; at a pinned hub revision a new hash is only logged, since the revision fixes the content.
-    `template` is a model family (`base`, `instruct`, `coder`) or the name of a function in `prompts`; None is the
-    benchmark's default. `window` (first day, last day; ISO) selects LiveCodeBench problems by contest date: None is
-    the v5 window from the hub, and whatever the file holds from `data_dir`.
+
+def load_set(
+    name: str,
+    spec: DataSet,
+    data_dir: str | Path | None = None,
+    *,
+    template: str | None = None,
+    limit: int | None = None,
+    window: tuple[str, str] | None = None,
+) -> list[Problem]:
+    """All problems of a data set, or the first `limit` of them.
+
+    Rows come from the set's `file`; else from `data_dir`/`local` or, without `data_dir`, from the hub at the pinned
+    revision. Where copies are known, number and content hash are compared with them: files that are none of them are a
+    `UserError`; at a pinned hub revision a new hash is only logged, since the revision fixes the content. `template` is
+    a model family (`base`, `instruct`, `coder`) or the name of a function in `prompts`; None is the set's default.
+    `window` (first day, last day; ISO) selects LiveCodeBench problems by contest date: None is the v5 window from the
+    hub, and whatever the file holds from `data_dir`.
     """
-    source = benchmark_source(name)
-    write = _template(source, template)
+    write = _template(spec, template)
     if limit is not None and limit < 1:
         raise UserError(f"{name}: limit is {limit}; give a positive number or leave it out")
+    dated = spec.parser == "livecodebench"
     if window is not None:
-        _check_window(source, window)
-    path = None if data_dir is None else _local_file(source, Path(data_dir))
-    if path is None:
-        items = _parse(source, _hub(source, window), source.hub)
-    else:
-        items = _parse(source, read_rows(path), str(path))
-    if source.name == "livecodebench":
-        items = _windowed(source, items, window, path)
-    else:
-        _check(source, items, path)
-    return [_problem(source, item, write) for item in items[:limit]]
-
-
-def benchmark_source(name: str) -> BenchmarkSource:
-    """The entry of `BENCHMARKS`, or a `UserError` with the nearest name."""
-    if name in BENCHMARKS:
-        return BENCHMARKS[name]
-    raise UserError(f"no benchmark {name!r}{nearest(name, BENCHMARKS)}")
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of `.jsonl`, `.jsonl.gz`, or a `.json` array."""
-    if path.suffix != ".json":
-        return read_jsonl(path)
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not JSON ({error}); replace the file") from None
-    if not isinstance(rows, list):
-        raise UserError(f"{path}: not a JSON array of rows; replace the file")
-    return rows
-
-
-def _local_file(source: BenchmarkSource, data_dir: Path) -> Path:
-    for file in source.files:
-        if (data_dir / file).is_file():
-            return data_dir / file
-    wanted = " or ".join(str(data_dir / file) for file in source.files)
-    raise UserError(
-        f"{wanted}: no such file; put the rows of {source.hub} (revision {source.revision}) there, or leave data_dir "
-        "unset to load them from the hub"
-    )
-
-
-def _hub(source: BenchmarkSource, window: tuple[str, str] | None) -> Iterable[dict[str, Any]]:
-    rows = hub_rows(source.hub, source.split, source.revision, source.config, source.data_files)
-    if source.name != "livecodebench":
-        return rows
-    # Private tests of a row take megabytes: choose by date before they are decoded.
-    return (row for row in rows if livecodebench.in_window(row, window or livecodebench.V5_WINDOW))
-
-
-def _parse(source: BenchmarkSource, rows: Iterable[dict[str, Any]], origin: str) -> list[Item]:
-    items = []
-    for index, row in enumerate(rows):
-        try:
-            items.append(source.parse(row, index))
-        except KeyError as error:
-            raise UserError(f"{origin}, row {index + 1}: no field {error}; is this really {source.title}?") from None
-        except (ValueError, TypeError, AttributeError) as error:
-            raise UserError(f"{origin}, row {index + 1}: {error}; mend or replace the file") from None
+        _check_window(name, dated, window)
+    paths = files_of(spec, data_dir)
+    items = _parsed(spec, _rows(name, spec, paths, data_dir, window), name)
     if not items:
-        raise UserError(f"{origin}: no rows; replace the file or widen the window")
-    keys = [item.key for item in items]
-    if len(set(keys)) < len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise UserError(f"{origin}: id {twice!r} appears twice; replace the file")
-    return items
+        where = ", ".join(map(str, paths)) or spec.hub
+        raise UserError(f"{where}: no rows for data set {name!r}; replace the file or widen the window")
+    if dated:
+        items = _windowed(spec, items, window, paths[0] if paths else None)
+    else:
+        _check(spec, items, paths)
+    return [_problem(name, spec, item, write) for item in items[:limit]]
 
 
-def _check(source: BenchmarkSource, items: list[Item], path: Path | None) -> None:
-    found = content_hash(items)
-    if any(copy.hash == found and copy.rows == len(items) for copy in source.copies):
+def _rows(
+    name: str, spec: DataSet, paths: list[Path], data_dir: str | Path | None, window: tuple[str, str] | None
+) -> Iterable[tuple[str, int, dict[str, Any]]]:
+    """(where from, row number there from 1, row)."""
+    for path in paths:
+        if not path.is_file():
+            elsewhere = f", or leave data_dir unset to load them from the hub ({spec.hub})" if spec.hub else ""
+            raise UserError(f"{path}: no such file; put the rows of {spec.title or name} there{elsewhere}")
+        yield from ((str(path), number, row) for number, row in enumerate(read_rows(path), 1))
+    if paths:
         return
-    known = "; ".join(f"{copy.rows} rows, sha256 {copy.hash} ({copy.note})" for copy in source.copies) or "none"
+    if spec.file is not None:
+        raise UserError(f"data set {name!r}: no file matches {spec.file}; correct `file`")
+    if spec.hub is None:
+        raise UserError(f"data set {name!r} is on no hub: give data_dir a folder that holds {spec.local}")
+    found = hub_rows(spec.hub, spec.split, spec.revision, spec.config, tuple(spec.data_files))
+    if spec.parser == "livecodebench":
+        # Private tests of a row take megabytes: choose by date before they are decoded.
+        found = (row for row in found if livecodebench.in_window(row, window or livecodebench.V5_WINDOW))
+    yield from ((spec.hub, number, row) for number, row in enumerate(found, 1))
+
+
+def _parsed(spec: DataSet, rows: Iterable[tuple[str, int, dict[str, Any]]], name: str) -> list[Item]:
+    items: dict[str, Item] = {}
+    for index, (origin, number, row) in enumerate(rows):
+        try:
+            item = PARSERS[spec.parser](row, index) if spec.parser else item_of(row, index + 1, name, spec)
+            if item is not None:
+                _check_text(item)
+        except KeyError as error:
+            raise UserError(f"{origin}, row {number}: no field {error}; is this really {spec.title}?") from None
+        except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            raise UserError(f"{origin}, row {number}: {' '.join(str(error).split())}; mend or replace it") from None
+        if item is None:
+            continue
+        if item.key in items:
+            raise UserError(f"{origin}, row {number}: id {item.key!r} appears twice; give each row an id of its own")
+        items[item.key] = item
+    return list(items.values())
+
+
+def _check_text(item: Item) -> None:
+    """What parsers take from a row as it is."""
+    if not isinstance(item.key, str):
+        raise TypeError(f"the id is no text: {item.key!r}")
+    if not isinstance(item.question.text, str) or not item.question.text.strip():
+        raise TypeError(f"the question is no text: {item.question.text!r:.80}")
+
+
+def _check(spec: DataSet, items: list[Item], paths: list[Path]) -> None:
+    """Compare the content with the known copies, or the number of rows alone where no copy is known."""
+    where, count, revision = ", ".join(map(str, paths)) or spec.hub, len(items), spec.revision
+    if not spec.known:
+        if spec.rows is not None and count != spec.rows:
+            raise UserError(f"{where}: {count} rows, but `rows` says {spec.rows}; correct one of them")
+        return
+    found = {content_hash(items), *([sha256(paths[0])] if len(paths) == 1 else [])}
+    if any(copy.sha256 in found and copy.rows in (None, count) for copy in spec.known):
+        return
+    known = "; ".join(f"{copy.rows or spec.rows} rows, sha256 {copy.sha256} ({copy.note})" for copy in spec.known)
     message = (
-        f"{path or source.hub}: {len(items)} rows with content sha256 {found}, but {source.title} has {source.rows} "
-        f"rows; known copies: {known}"
+        f"{where}: {count} rows with content sha256 {content_hash(items)}, but {spec.title or 'the set'} has "
+        f"{spec.rows} rows; known copies: {known}"
     )
-    if path is not None:
-        known_too = "or add it to `copies` in src/steer/data/benchmarks/table.py, if it is meant to differ"
-        raise UserError(f"{message}; replace the file by one of these, {known_too}")
-    if len(items) != source.rows:
-        raise UserError(f"{message}; check the revision {source.revision}")
-    log.warning("%s; going on, because revision %s fixes the content", message, source.revision)
+    if paths:
+        raise UserError(f"{message}; replace the file by one of these, or add it to `copies` if it is meant to differ")
+    if spec.rows is not None and count != spec.rows:
+        raise UserError(f"{message}; check the revision {revision}")
+    log.warning("%s; going on, because revision %s fixes the content", message, revision)
 
 
-def _windowed(
-    source: BenchmarkSource, items: list[Item], window: tuple[str, str] | None, path: Path | None
-) -> list[Item]:
+def _windowed(spec: DataSet, items: list[Item], window: tuple[str, str] | None, path: Path | None) -> list[Item]:
     """Problems in the window; says so where a copy has other dates or lacks the private tests."""
     if path is None:
-        if window is None and len(items) != source.rows:
+        if window is None and len(items) != spec.rows:
             raise UserError(
-                f"{source.hub}: {len(items)} problems from {' to '.join(livecodebench.V5_WINDOW)}, but {source.title} "
-                f"has {source.rows}; check the revision {source.revision}"
+                f"{spec.hub}: {len(items)} problems from {' to '.join(livecodebench.V5_WINDOW)}, but {spec.title} has "
+                f"{spec.rows}; check the revision {spec.revision}"
             )
         return items
+    _check(spec, items, [path])
     days = sorted(item.meta["date"] for item in items)
     kept = items
     if window is not None:
@@ -156,14 +169,12 @@ def _windowed(
     public = sum(not item.meta["private_tests"] for item in kept)
     if public:
         log.warning("%s: %d of %d problems have public tests only: scores are upper bounds", path, public, len(kept))
-    if content_hash(items) not in {copy.hash for copy in source.copies}:
-        log.warning("%s: content sha256 %s is no known copy of LiveCodeBench", path, content_hash(items))
     return kept
 
 
-def _check_window(source: BenchmarkSource, window: tuple[str, str]) -> None:
-    if source.name != "livecodebench":
-        raise UserError(f"{source.name}: problems carry no dates, so a window selects nothing; leave it out")
+def _check_window(name: str, dated: bool, window: tuple[str, str]) -> None:
+    if not dated:
+        raise UserError(f"{name}: problems carry no dates, so a window selects nothing; leave it out")
     try:
         first, last = (date.fromisoformat(end) for end in window)
     except (ValueError, TypeError):
@@ -172,32 +183,52 @@ def _check_window(source: BenchmarkSource, window: tuple[str, str]) -> None:
         raise UserError(f"window {window!r}: the first day comes after the last; swap them")
 
 
-def _template(source: BenchmarkSource, template: str | None) -> prompts.Template:
-    families = source.templates
-    if template is None or template in families:
-        return families[template or "default"]
-    if template in ("base", "instruct", "coder"):
-        return families["default"]
-    named = {
+def _template(spec: DataSet, template: str | None) -> prompts.Template:
+    """The function that writes the prompt: of a model family, of a template asked for by name, or the set's own."""
+    own = spec.prompts.get(template or "", spec.prompt)
+    if template is None or template in spec.prompts or template in FAMILIES:
+        return _written(own)
+    named = _templates()
+    if template in named:
+        return named[template]
+    raise UserError(f"no prompt template {template!r}{nearest(template, [*FAMILIES, *spec.prompts, *named])}")
+
+
+def _written(prompt: str | None) -> prompts.Template:
+    if prompt is None:
+        return prompts.bare
+    if "{question}" in prompt:
+        return lambda question: prompt.replace("{question}", question.text)
+    named = _templates()
+    if prompt not in named:
+        raise UserError(f"no prompt template {prompt!r}{nearest(prompt, named)}")
+    return named[prompt]
+
+
+def _templates() -> dict[str, prompts.Template]:
+    return {
         name: function
         for name, function in inspect.getmembers(prompts, inspect.isfunction)
         if function.__module__ == prompts.__name__ and not name.startswith("_")
     }
-    if template in named:
-        return named[template]
-    raise UserError(f"no prompt template {template!r}{nearest(template, [*families, *named])}")
 
 
-def _problem(source: BenchmarkSource, item: Item, write: prompts.Template) -> Problem:
+def _problem(name: str, spec: DataSet, item: Item, write: prompts.Template) -> Problem:
+    # Ids of known benchmarks name the benchmark; those of one's own rows stay as they are.
+    own = known_sets().get(name) is not spec or (spec.parser is None and spec.id is None)
     return Problem(
-        id=f"{source.name}/{item.key}",
-        benchmark=source.name,
-        kind=source.kind,
-        prompt=write(item.question),
+        id=item.key if own else f"{name}/{item.key}",
+        benchmark=name,
+        kind=spec.kind,
+        prompt=item.prompt or write(item.question),
+        system=spec.system,
         gold=item.gold,
         answer_type=item.answer_type,
         tests=item.tests,
         solution=item.solution,
         prefix=item.prefix,
+        verifier=spec.verifier,
+        time_limit_s=spec.time_limit_s,
+        memory_limit_mb=spec.memory_limit_mb,
         meta={**item.meta, "question": item.question.text},
     )

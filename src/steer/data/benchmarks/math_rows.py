@@ -40,12 +40,6 @@ def amc(row: dict[str, Any], index: int) -> Item:
     return _item(_key(row, index), row, _integer(_answer(row)), "", "integer", url=row.get("url"))
 
 
-def math500(row: dict[str, Any], index: int) -> Item:
-    """MATH500: LaTeX of every kind, with subject and level."""
-    key = row.get("unique_id", str(index))
-    return _item(key, row, row["answer"], row["solution"], None, subject=row.get("subject"), level=row.get("level"))
-
-
 def minerva(row: dict[str, Any], index: int) -> Item:
     r"""Minerva Math (OCW courses): the gold stands in `\boxed{}` of the solution, its unit mostly outside.
 

@@ -1,18 +1,18 @@
-"""What a benchmark is: where its rows lie, how many there are, how one row is read and asked."""
+"""A row of a data set, read but not yet asked, and the hash of a whole set."""
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from steer.data.benchmarks.prompts import Question, Template
+from steer.data.benchmarks.prompts import Question
 
 
 @dataclass(frozen=True)
 class Item:
-    """One row, read but not yet asked: everything of a `Problem` except the wording of its prompt."""
+    """Everything of a `Problem` except the wording of its prompt; `prompt`: a row's own wording, if it has one."""
 
     key: str
     question: Question
@@ -21,36 +21,8 @@ class Item:
     tests: dict[str, Any] | None = None
     solution: str = ""
     prefix: str = ""
+    prompt: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A copy whose content was checked once: its number of rows, its `content_hash`, and whose copy it is."""
-
-    rows: int
-    hash: str
-    note: str
-
-
-@dataclass(frozen=True)
-class BenchmarkSource:
-    """A benchmark. `files` are looked for in this order under `data_dir`; `data_files` are raw files of a hub
-    data set whose own loading script `datasets` no longer runs."""
-
-    name: str
-    title: str
-    kind: Literal["math", "code"]
-    hub: str
-    revision: str
-    split: str
-    rows: int
-    files: tuple[str, ...]
-    parse: Callable[[dict[str, Any], int], Item]
-    templates: Mapping[str, Template]
-    copies: tuple[Copy, ...]
-    config: str | None = None
-    data_files: tuple[str, ...] = ()
 
 
 def content_hash(items: Iterable[Item]) -> str:

@@ -17,7 +17,10 @@ def write_parquet(path: Path, problems: Iterable[Problem], split: str) -> None:
     rows = [
         {
             "data_source": problem.benchmark,
-            "prompt": [{"role": "user", "content": problem.prompt}],
+            "prompt": [
+                *([{"role": "system", "content": problem.system}] if problem.system else []),
+                {"role": "user", "content": problem.prompt},
+            ],
             "ability": problem.kind,
             "reward_model": {"style": "rule", "ground_truth": problem.gold},
             "extra_info": {"split": split, "index": index, "problem": json.dumps(problem.to_json())},

@@ -56,6 +56,8 @@ def verl_python() -> str:
 def train(args: argparse.Namespace, config: Config) -> None:
     """One run of one method with one seed, from the same arguments as our own trainer."""
     method = carried_method(config, args.config, args.run)
+    if config.data.train_shares is not None:
+        raise UserError(f"{args.config}: key `data.train`: shares of sets need `engine: steer`; give a list with verl")
     python = verl_python()
     problems = training_data(args, config)
     # Where Ray runs is nothing that a result depends on.

@@ -20,7 +20,7 @@ from steer.methods import Method, Tokens
 from steer.methods.correction import truncated_importance
 from steer.methods.method import Prepared
 from steer.train.metrics import update_metrics
-from steer.train.rollouts import step_generator
+from steer.train.seeds import step_generator
 from steer.train.update import UpdateRecord
 
 PREFIX = "steer/"

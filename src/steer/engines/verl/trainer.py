@@ -27,7 +27,7 @@ from steer.engines.verl.loss import GROUP, PREFIX, STATE, SteerLoss, method_stat
 from steer.engines.verl.settings import METHOD_FILE, METRICS_FILE, bound_method
 from steer.engines.verl.step import Responses, rewards, step_metrics
 from steer.engines.verl.worker import MethodWorker
-from steer.train.rollouts import step_generator
+from steer.train.seeds import step_generator
 
 FIELDS = ["uid", "response_mask", "responses", "rm_scores", "extra_fields", "entropy", "old_log_probs", "data_source"]
 # verl's names of what our metrics have beside the method's own.

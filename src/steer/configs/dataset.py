@@ -1,0 +1,76 @@
+"""A data set in a few lines of YAML: `data.sets` of a configuration, and one file each in configs/datasets."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from steer.configs.model import Positive, Section
+from steer.configs.references import split_reference
+
+
+class Copy(Section):
+    """A copy whose content was read and hashed once."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rows: Positive | None = None
+    note: str = Field("", description="whose copy it is")
+
+
+class DataSet(Section):
+    """Where rows lie, and which of their columns hold what. Columns are named with dots into nested rows,
+    `prompt.0.content`. docs/data.md."""
+
+    title: str | None = None
+    kind: Literal["math", "code"]
+    file: str | None = Field(
+        None,
+        description=".jsonl, .jsonl.gz, .json, .csv or .parquet; one file or a glob, from the working directory or the "
+        "configuration's folder",
+    )
+    local: str | None = Field(None, description="file below `data.data_dir`, read where that is set")
+    hub: str | None = Field(None, description="hub id of a data set")
+    config: str | None = Field(None, description="hub: name of its configuration")
+    split: str = Field("train", description="hub: its split")
+    revision: str | None = Field(None, description="hub: the commit; absent: the newest")
+    data_files: list[str] = Field(default_factory=list, description="hub: JSON-lines files of it to read directly")
+    parser: str | None = Field(None, description="reader of rows that need more than columns (steer.data.parsers)")
+    question: str = "question"
+    answer: str = "answer"
+    answer_after: str | None = Field(None, description="the answer is what follows the last occurrence of this text")
+    tests: str = "tests"
+    entry_point: str | None = Field(None, description="column of the name of the function that assert tests call")
+    id: str | None = Field(None, description="column of ids; absent: `<set>-<row>`, from 1")
+    solution: str | None = Field(None, description="column of worked solutions, for the oracle and for cold starts")
+    prefix: str | None = Field(None, description="column of source text that a program continues")
+    meta: list[str] = Field(default_factory=list, description="columns kept for tables")
+    type: str | None = Field(None, description="hint to the mathematical verifier (docs/verifiers-math.md)")
+    system: str = Field("", description="system turn before the question")
+    prompt: str | None = Field(None, description="name of a template, or text with {question}; absent: the question")
+    prompts: dict[str, str] = Field(default_factory=dict, description="prompts by model family, as `data.template`")
+    rows: Positive | None = Field(None, description="number of rows there must be")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        None, description="hash of the file, or of the content as `steer data` prints it"
+    )
+    copies: list[Copy] = Field(default_factory=list, description="known copies, in place of one `sha256`")
+    time_limit_s: Annotated[float, Field(gt=0)] | None = Field(None, description="code, in evaluation: CPU seconds")
+    memory_limit_mb: Positive | None = Field(None, description="code, in evaluation")
+    verifier: str = Field("", description="your own function that judges, `FILE.py:FUNCTION` (docs/rewards.md)")
+    licence: str | None = None
+    note: str = Field("", description="what a user should know, such as a revision that was not checked")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DataSet":
+        if (self.file and self.hub) or not (self.file or self.hub or self.local):
+            raise ValueError("give one of `file` and `hub`")
+        if self.sha256 and self.copies:
+            raise ValueError("give `sha256` or `copies`, not both")
+        if self.verifier:
+            split_reference(self.verifier)
+        for prompt in (self.prompt, *self.prompts.values()):
+            if prompt is not None and "{question}" not in prompt and not prompt.isidentifier():
+                raise ValueError(f"prompt {prompt!r} is no template's name and has no {{question}}")
+        return self
+
+    @property
+    def known(self) -> list[Copy]:
+        return self.copies or ([Copy(sha256=self.sha256, rows=self.rows)] if self.sha256 else [])

@@ -1,0 +1,126 @@
+"""A row of any layout → `Item`, by the columns that a data set names."""
+
+import json
+from typing import Any
+
+from steer.configs.dataset import DataSet
+from steer.data.benchmarks.code_rows import fenced
+from steer.data.benchmarks.prompts import Question
+from steer.data.benchmarks.source import Item
+
+
+class Malformed(ValueError):
+    """What is wrong with a row: names the field and what is there."""
+
+
+def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
+    """The row (`number` from 1) of the set `name`. Raises `Malformed`."""
+    key = _scalar(row, spec.id, "id") if spec.id else f"{name}-{number}"
+    meta = {column: value(row, column) for column in spec.meta}
+    question = Question(_text(row, spec.question, "question"))
+    prefix = _text(row, spec.prefix, "prefix", empty=True) if spec.prefix else ""
+    solution = _text(row, spec.solution, "solution", empty=True) if spec.solution else ""
+    if spec.kind == "code":
+        entry_point = _text(row, spec.entry_point, "entry_point") if spec.entry_point else None
+        tests = tests_of(value(row, spec.tests, "tests"), entry_point, f"tests: column `{spec.tests}`")
+        response = fenced(solution) if solution and "```" not in solution else solution
+        return Item(key, question, tests=tests, solution=response, prefix=prefix, meta=meta)
+    gold = _scalar(row, spec.answer, "answer")
+    if spec.answer_after is not None:
+        before, mark, gold = gold.rpartition(spec.answer_after)
+        if not mark:
+            raise Malformed(f"answer: column `{spec.answer}` has no {spec.answer_after!r}: {shown(before + gold)}")
+        solution = solution or before.strip()
+    gold = gold.strip()
+    if not gold:
+        raise Malformed(f"answer: column `{spec.answer}` holds no answer: {shown(value(row, spec.answer))}")
+    if f"\\boxed{{{gold}}}" not in solution:
+        solution = f"{solution}\n\nThe answer is \\boxed{{{gold}}}.".strip()
+    return Item(key, question, gold=gold, answer_type=spec.type, solution=solution, meta=meta)
+
+
+def value(row: Any, column: str, field: str = "") -> Any:
+    """What a row has at `a.0.b`: a column of that very name, else step by step into mappings and lists."""
+    if isinstance(row, dict) and column in row:
+        return row[column]
+    found, said = row, f"{field}: " if field else ""
+    for part in column.split("."):
+        if isinstance(found, str):
+            found = _unpacked(found)
+        if isinstance(found, dict) and part in found:
+            found = found[part]
+        elif isinstance(found, list) and part.lstrip("-").isdigit() and -len(found) <= int(part) < len(found):
+            found = found[int(part)]
+        else:
+            here = f"has {', '.join(map(str, found)) or 'nothing'}" if isinstance(found, dict) else f"is {shown(found)}"
+            raise Malformed(f"{said}no column `{column}`: where `{part}` is looked for, the row {here}")
+    return found
+
+
+def _unpacked(text: str) -> Any:
+    """Nested rows are kept as JSON text by some tables."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _text(row: dict[str, Any], column: str, field: str, empty: bool = False) -> str:
+    found = value(row, column, field)
+    if empty and found is None:
+        return ""
+    if not isinstance(found, str):
+        raise Malformed(f"{field}: column `{column}` is not text: {shown(found)}")
+    if not found.strip() and not empty:
+        raise Malformed(f"{field}: column `{column}` is empty")
+    return found
+
+
+def _scalar(row: dict[str, Any], column: str, field: str) -> str:
+    """Text or a number, as text."""
+    found = value(row, column, field)
+    if isinstance(found, bool) or not isinstance(found, str | int | float):
+        raise Malformed(f"{field}: column `{column}` is neither text nor a number: {shown(found)}")
+    text = str(found)
+    if not text.strip() or text in ("nan", "inf", "-inf"):
+        raise Malformed(f"{field}: column `{column}` is empty: {shown(found)}")
+    return text
+
+
+def tests_of(given: Any, entry_point: str | None, said: str = "tests") -> dict[str, Any]:
+    """Tests as `steer verify code` takes them: assert text or a list of such lines, cases (`input` and `output`, or
+    `args` and `expected`), or that form itself; each also as JSON text."""
+    if isinstance(given, str):
+        unpacked = _unpacked(given)
+        given = unpacked if isinstance(unpacked, dict | list) else given
+    if isinstance(given, list) and given and all(isinstance(line, str) for line in given):
+        given = "\n".join(given)
+    if isinstance(given, str) and given.strip():
+        return {"kind": "assert", "code": given, **({"entry_point": entry_point} if entry_point else {})}
+    if isinstance(given, list) and given and all(isinstance(case, dict) for case in given):
+        if all({"input", "output"} <= case.keys() for case in given):
+            cases = [{"input": _lines(case["input"], said), "output": _lines(case["output"], said)} for case in given]
+            return {"kind": "stdin", "cases": cases}
+        if all({"args", "expected"} <= case.keys() for case in given):
+            given = {"kind": "function", "cases": given}
+    if not isinstance(given, dict) or given.get("kind") not in ("function", "stdin", "assert"):
+        raise Malformed(f"{said} holds no tests: {shown(given)}")
+    tests = {**({"entry_point": entry_point} if entry_point else {}), **given}
+    if tests["kind"] == "function" and not tests.get("entry_point"):
+        raise Malformed(f"{said}: these tests call a function, and nothing names it; set `entry_point`")
+    if not tests.get("code" if tests["kind"] == "assert" else "cases"):
+        raise Malformed(f"{said} holds no tests: {shown(given)}")
+    return tests
+
+
+def _lines(given: Any, said: str) -> str:
+    if isinstance(given, list) and all(isinstance(line, str) for line in given):
+        return "\n".join(given)
+    if not isinstance(given, str):
+        raise Malformed(f"{said}: input and output of a case are text, found {shown(given)}")
+    return given
+
+
+def shown(found: Any) -> str:
+    text = repr(found)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,66 @@
+"""Which data set a name stands for: one of the configuration's own, else a file of configs/datasets."""
+
+import glob
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from steer.configs.dataset import DataSet
+from steer.configs.load import nearest, read_yaml
+from steer.configs.schema import Data
+from steer.data.parsers import PARSERS
+from steer.data.rows import read_rows
+from steer.errors import UserError
+
+UNKNOWN = 1000
+
+
+def datasets_folder() -> Path:
+    """configs/datasets of the working directory, or of the source checkout this package runs from."""
+    local = Path("configs/datasets")
+    return local if local.is_dir() else Path(__file__).parents[3] / "configs" / "datasets"
+
+
+@cache
+def known_sets(folder: Path | None = None) -> dict[str, DataSet]:
+    """The data sets of a folder of YAML files by the files' names; that of this project by default."""
+    return {path.stem: _read(path) for path in sorted((folder or datasets_folder()).glob("*.yaml"))}
+
+
+def _read(path: Path) -> DataSet:
+    try:
+        found = DataSet.model_validate(read_yaml(path))
+    except ValidationError as error:
+        item = error.errors()[0]
+        key = ".".join(map(str, item["loc"]))
+        raise UserError(f"{path}: key `{key}`: {item['msg'].removeprefix('Value error, ')}") from None
+    if found.parser is not None and found.parser not in PARSERS:
+        raise UserError(f"{path}: key `parser`: no reader {found.parser!r}{nearest(found.parser, PARSERS)}")
+    return found
+
+
+def data_set(name: str, data: Data | None = None) -> DataSet:
+    """The set of that name; `UserError` with the nearest name where there is none."""
+    own = data.sets if data is not None else {}
+    if name in own:
+        return own[name]
+    if name in known_sets():
+        return known_sets()[name]
+    raise UserError(f"no data set {name!r}{nearest(name, [*own, *known_sets()])}")
+
+
+def files_of(spec: DataSet, data_dir: str | Path | None) -> list[Path]:
+    """The files that the set is read from, sorted; none where it comes from the hub."""
+    if spec.file is not None:
+        return sorted(Path(found) for found in glob.glob(spec.file, recursive=True))
+    if spec.local is not None and data_dir is not None:
+        return [Path(data_dir) / spec.local]
+    return []
+
+
+def rows_of(spec: DataSet) -> int:
+    """The number of its rows: as written, or counted in its files; `UNKNOWN` for a hub's that says nothing."""
+    if spec.rows is not None:
+        return spec.rows
+    return sum(len(read_rows(path)) for path in files_of(spec, None)) or UNKNOWN
