@@ -8,8 +8,10 @@ import shutil
 import pytest
 
 from steer.data import hub
-from steer.data.benchmarks import Item, content_hash, load, load_benchmark
+from steer.data.benchmarks import load
+from steer.data.benchmarks.load import load_benchmark
 from steer.data.benchmarks.prompts import Question
+from steer.data.benchmarks.source import Item, content_hash
 from steer.data.parsers import PARSERS
 from steer.data.problem import Problem
 from steer.data.sets import known_sets

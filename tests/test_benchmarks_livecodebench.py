@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steer.data import hub
-from steer.data.benchmarks import load, load_benchmark
+from steer.data.benchmarks import load
 from steer.data.benchmarks.livecodebench import LEETCODE_PREFIX, V5_WINDOW, pickled_text, private_cases
+from steer.data.benchmarks.load import load_benchmark
 from steer.data.parsers import PARSERS
 from steer.data.sets import known_sets
 from steer.errors import UserError

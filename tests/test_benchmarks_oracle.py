@@ -6,7 +6,7 @@ reach `correct` or `pass` are named here, with the reason.
 
 import pytest
 
-from steer.data.benchmarks import load_benchmark
+from steer.data.benchmarks.load import load_benchmark
 from steer.data.sets import known_sets
 
 # AIME 2026 has no rows at hand; DAPO and GSM8K's training rows have tests of their own.

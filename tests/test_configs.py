@@ -8,7 +8,7 @@ import yaml
 from steer.configs.load import flatten, load_config, merge, parse_overrides
 from steer.errors import UserError
 
-CONFIGS = [p for p in Path("configs").rglob("*.yaml") if p.parent.name not in ("methods",)]
+CONFIGS = [p for p in Path("configs").rglob("*.yaml") if p.parent.name not in ("methods", "datasets")]
 
 SMALL = """
 name: small

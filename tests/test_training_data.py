@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steer.configs.load import load_config
-from steer.data.benchmarks import load_benchmark
+from steer.data.benchmarks.load import load_benchmark
 from steer.data.benchmarks.prompts import Question, dapo_answer, dapo_boxed
 from steer.data.cleaning import clean, examine, question, removal_table, repair_latex
 from steer.data.code_training import archer
@@ -231,7 +231,7 @@ def test_dapo_after_cleaning(cleaned):
 @pytest.mark.parametrize(("wanted", "left"), [(True, ["a"]), (False, ["a", "b", "c"])])
 def test_training_data_is_cleaned_unless_it_is_wanted_as_it_is(monkeypatch, wanted, left):
     rows = [problem("a", LONG), problem("b", LONG), problem("c", LONG[::-1])]
-    monkeypatch.setattr("steer.data.benchmarks.load_set", lambda *_, **__: rows)
+    monkeypatch.setattr("steer.data.benchmarks.load.load_set", lambda *_, **__: rows)
     config = load_config("configs/paper/base.yaml", {"data.clean": wanted})
     kept, removals = training_problems(config, [problem("x", LONG[::-1])])
     assert sorted(p.id for p in kept) == left

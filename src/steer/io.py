@@ -105,8 +105,9 @@ def _read_jsonl(path: Path) -> Iterator[dict]:
                     continue
                 try:
                     row = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise UserError(f"{path}, line {number}: not JSON ({error.msg}); mend or remove it") from None
+                except (ValueError, RecursionError) as error:
+                    reason = getattr(error, "msg", error)
+                    raise UserError(f"{path}, line {number}: not JSON ({reason}); mend or remove it") from None
                 if not isinstance(row, dict):
                     found = type(row).__name__
                     raise UserError(f"{path}, line {number}: expected an object, found {found}; mend or remove it")

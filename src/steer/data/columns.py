@@ -22,7 +22,7 @@ def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
     solution = _text(row, spec.solution, "solution", empty=True) if spec.solution else ""
     if spec.kind == "code":
         entry_point = _text(row, spec.entry_point, "entry_point") if spec.entry_point else None
-        tests = tests_of(value(row, spec.tests, "tests"), entry_point, f"tests: column `{spec.tests}`")
+        tests = as_tests(value(row, spec.tests, "tests"), entry_point, f"tests: column `{spec.tests}`")
         response = fenced(solution) if solution and "```" not in solution else solution
         return Item(key, question, tests=tests, solution=response, prefix=prefix, meta=meta)
     gold = _scalar(row, spec.answer, "answer")
@@ -87,7 +87,7 @@ def _scalar(row: dict[str, Any], column: str, field: str) -> str:
     return text
 
 
-def tests_of(given: Any, entry_point: str | None, said: str = "tests") -> dict[str, Any]:
+def as_tests(given: Any, entry_point: str | None, said: str = "tests") -> dict[str, Any]:
     """Tests as `steer verify code` takes them: assert text or a list of such lines, cases (`input` and `output`, or
     `args` and `expected`), or that form itself; each also as JSON text."""
     if isinstance(given, str):

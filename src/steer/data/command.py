@@ -46,7 +46,7 @@ def evaluation_problems(config: Config, name: str) -> list[Problem]:
     data = config.data
     if data.source == "synthetic" and name not in data.sets:
         return distinct_problems(name, "evaluation", data.seed, data.rows or 64)
-    from steer.data.benchmarks import load_set
+    from steer.data.benchmarks.load import load_set
 
     spec = data_set(name, data)
     window = data.window if spec.parser == "livecodebench" else None
@@ -61,7 +61,7 @@ def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[P
         return [], []
     if data.train == "synthetic":
         return _synthetic(config), []
-    from steer.data.benchmarks import load_set
+    from steer.data.benchmarks.load import load_set
     from steer.data.cleaning import clean
 
     problems = [

@@ -12,6 +12,7 @@ from steer.data.problem import Problem
 from steer.engines.sampling import Completion, Sampling
 from steer.methods.rewards import format_rewards, overlong_penalty, random_rewards
 from steer.models.forward import Sequences
+from steer.models.tokenizer import render_prompt
 from steer.verify.responses import Verdict, Verifier
 from steer.verify.thought import opened_thought
 
