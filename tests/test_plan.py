@@ -285,11 +285,11 @@ def test_a_training_job_counts_the_gpus_of_vllms_own_processes():
 @pytest.mark.slow
 def test_rows_and_weights_on_this_machine_are_inputs(tmp_path):
     """Else an edited file would leave everything that was made from it as it is."""
-    for name in ("rows/math/a.jsonl", "model/config.json"):
+    for name in ("rows/math/aime24.jsonl", "model/config.json"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text("{}")
     data = {"data_dir": f"{tmp_path}/rows"}
-    assert f"{tmp_path}/rows/math/a.jsonl" in dry_job("data", "configs/real.yaml", data=data)
+    assert f"{tmp_path}/rows/math/aime24.jsonl" in dry_job("data", "configs/real.yaml", data=data)
     model = {"path": f"{tmp_path}/model"}
     for rule in ("train", "generate"):
         inputs = dry_job(rule, "configs/gpu-small.yaml", model=model, seeds=[0]).partition("output:")[0]
