@@ -13,6 +13,7 @@ from steer.cli import main
 from steer.configs.dataset import DataSet
 from steer.configs.load import load_config
 from steer.data.columns import as_tests
+from steer.data.overlap import overlaps
 from steer.data.sets import known_sets
 from steer.models.tokenizer import character_tokenizer, render_prompt
 from steer.train.prompts import choose_prompts, quotas
@@ -243,3 +244,25 @@ def test_a_system_turn_comes_before_the_question():
 def test_a_set_may_not_claim_two_hashes():
     with pytest.raises(ValueError, match="`sha256` or `copies`"):
         DataSet(kind="math", file="a", sha256="0" * 64, copies=[{"sha256": "1" * 64}])
+
+
+def test_hashes_alone_may_stand_for_copies(tmp_path, capsys):
+    write(tmp_path, "rows.jsonl", ROWS)
+    line = refusal(tmp_path, capsys, {"mine": {**MINE, "copies": ["0" * 64, "1" * 64]}}, train=None)
+    found = line.partition("content sha256 ")[2][:64]
+    assert "0" * 64 in line and "1" * 64 in line
+    assert len(made(tmp_path, {"mine": {**MINE, "copies": ["0" * 64, found]}}, train=None)["mine"]) == 5
+
+
+def test_a_set_that_a_function_judges_needs_no_answers(tmp_path):
+    write(tmp_path, "rows.jsonl", [{"question": "Say something kind."}])
+    (tmp_path / "judge.py").write_text("def score(problem, response):\n    return 'kind' in response\n")
+    spec = {"file": "rows.jsonl", "kind": "math", "verifier": "judge.py:score"}
+    (row,) = made(tmp_path, {"mine": spec}, train=None)["mine"]
+    assert row["verifier"] == f"{tmp_path}/judge.py:score" and row["gold"] == ""
+
+
+def test_short_questions_that_differ_in_a_sign_do_not_overlap():
+    evaluation = [("e", "What is 3 + 4?")]
+    found = overlaps({"same": "what is  $3+4$?", "other": "What is 3 - 4?"}, evaluation)
+    assert set(found) == {"same"}

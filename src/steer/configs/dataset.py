@@ -1,8 +1,8 @@
 """A data set in a few lines of YAML: `data.sets` of a configuration, and one file each in configs/datasets."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from steer.configs.model import Positive, Section
 from steer.configs.references import split_reference
@@ -51,12 +51,18 @@ class DataSet(Section):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         None, description="hash of the file, or of the content as `steer data` prints it"
     )
-    copies: list[Copy] = Field(default_factory=list, description="known copies, in place of one `sha256`")
+    copies: list[Copy] = Field(default_factory=list, description="several known hashes, in place of one `sha256`")
     time_limit_s: Annotated[float, Field(gt=0)] | None = Field(None, description="code, in evaluation: CPU seconds")
     memory_limit_mb: Positive | None = Field(None, description="code, in evaluation")
     verifier: str = Field("", description="your own function that judges, `FILE.py:FUNCTION` (docs/rewards.md)")
     licence: str | None = None
     note: str = Field("", description="what a user should know, such as a revision that was not checked")
+
+    @field_validator("copies", mode="before")
+    @classmethod
+    def _plain_hashes(cls, copies: Any) -> Any:
+        """A hash alone stands for a copy of any number of rows."""
+        return [{"sha256": copy} if isinstance(copy, str) else copy for copy in copies or []]
 
     @model_validator(mode="after")
     def _one_source(self) -> "DataSet":

@@ -25,6 +25,8 @@ def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
         tests = as_tests(value(row, spec.tests, "tests"), entry_point, f"tests: column `{spec.tests}`")
         response = fenced(solution) if solution and "```" not in solution else solution
         return Item(key, question, tests=tests, solution=response, prefix=prefix, meta=meta)
+    if spec.verifier and "answer" not in spec.model_fields_set and spec.answer not in row:
+        return Item(key, question, solution=solution, meta=meta)
     gold = _scalar(row, spec.answer, "answer")
     if spec.answer_after is not None:
         before, mark, gold = gold.rpartition(spec.answer_after)

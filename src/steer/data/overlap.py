@@ -31,8 +31,10 @@ def grams(text: str, read: Callable[[str], list[str]] = words) -> set[Gram]:
 
 
 def exact_key(text: str) -> str:
-    """Equal for texts that differ in case, white space, punctuation and math signs only."""
-    return re.sub(r"[\W_]+", "", text.lower())
+    """Equal for texts that differ in case, white space, punctuation and math signs only. Below ten words, where a sign
+    is much of the question (`3 + 4`, `3 - 4`), operators count."""
+    short = len(words(text)) < WORDS_PER_GRAM
+    return re.sub(r"[^\w+*/^<>=-]+|_" if short else r"[\W_]+", "", text.lower())
 
 
 def overlaps(training: dict[str, str], evaluation: Sequence[tuple[str, str]]) -> dict[str, dict[str, float]]:

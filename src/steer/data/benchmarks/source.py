@@ -9,6 +9,9 @@ from typing import Any
 
 from steer.data.benchmarks.prompts import Question
 
+# How tests are run, which is ours to say and no content of a copy.
+MANNER = ("imports", "recursion_limit", "comparison")
+
 
 @dataclass(frozen=True)
 class Item:
@@ -28,12 +31,13 @@ class Item:
 def content_hash(items: Iterable[Item]) -> str:
     """SHA-256 of what is asked and what counts as right: questions (white space collapsed) with gold or tests.
 
-    Order, ids, solutions and the other columns do not enter, so that two copies of one benchmark that differ
-    only in those share the hash.
+    How tests are run, order, ids, solutions and the other columns do not enter, so that two copies of one benchmark
+    that differ only in those share the hash.
     """
     digests = []
     for item in items:
         question = re.sub(r"\s+", " ", item.question.text).strip()
-        content = json.dumps([question, item.gold or item.tests], sort_keys=True, ensure_ascii=True)
+        tests = {key: value for key, value in (item.tests or {}).items() if key not in MANNER} or None
+        content = json.dumps([question, item.gold or tests], sort_keys=True, ensure_ascii=True)
         digests.append(hashlib.sha256(content.encode()).hexdigest())
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
