@@ -32,6 +32,7 @@ def batch(seed: int = 0, responses: int = 8, length: int = 7, padding: float = 0
         "proxy_logprob": proxy,
         "nucleus_entropy": 0.8 * entropy * torch.rand(shape, generator=draw, dtype=torch.float64),
         "clamped_entropy": 0.95 * entropy,
+        "base_logprob": old + 0.2 * normal(*shape),
         "token": torch.randint(2, shape, generator=draw),
     }
     fields = {name: value if name == "token" else value.masked_fill(~mask, padding) for name, value in fields.items()}
@@ -57,6 +58,7 @@ def two_tokens(**changes: list[float]) -> Tokens:
         "proxy": [0.5, 0.5],
         "nucleus": [0.5, 1.5],
         "clamped": [1.0, 1.8],
+        "base": [0.25, 0.25],
         "token": [3, 3],
     } | changes
     columns = {name: torch.tensor(value, dtype=torch.float64)[:, None] for name, value in values.items()}
@@ -73,6 +75,7 @@ def two_tokens(**changes: list[float]) -> Tokens:
         proxy_logprob=columns["proxy"].log(),
         nucleus_entropy=columns["nucleus"],
         clamped_entropy=columns["clamped"],
+        base_logprob=columns["base"].log(),
         token=columns["token"].long(),
     )
 
@@ -81,6 +84,11 @@ def two_tokens(**changes: list[float]) -> Tokens:
 ACTIVE = {
     "aent": {"penalty.start": 0.02},
     "adaptive_entropy": {"penalty.start": 0.01, "penalty.target": 10, "penalty.maximum": 1},
+    "clip_b": {"weight.deviations": 0.5},
+    "clip_v": {"weight.deviations": 0.3, "weight.share": 0.1},
+    "entropic": {"penalty.above": 0.4},
+    "pass_at_k": {"advantage.k": 2},
+    "grpo_kl": {"penalty.coefficient": 0.5},
     "clip_cov": {"weight.share": 0.2, "weight.low": -10, "weight.high": 10},
     "dr_grpo": {"reduction.length": 9},
     "kl_cov": {"penalty.share": 0.3},
@@ -89,6 +97,7 @@ ACTIVE = {
     "stare": {"weight.share": 0.4, "weight.target": 10, "weight.attenuate": 0.9},
 }
 MEMORY = {
+    "entropic": {"penalty": {"strength": -0.5}},
     "position_shaping_plateau": {"shaping": {"plateau": True}},
     "siren": {"penalty": {"anchor": 0.3}},
     "steer_target": {"weight": {"strength": 1.5}},

@@ -50,7 +50,8 @@ def problems():
 
 
 @pytest.mark.parametrize(
-    "method, optimizer", [("steer", "adamw"), ("steer", "sgd"), ("adaptive_entropy", "adamw"), ("rlrt", "adamw")]
+    "method, optimizer",
+    [("steer", "adamw"), ("steer", "sgd"), ("adaptive_entropy", "adamw"), ("rlrt", "adamw"), ("grpo_kl", "adamw")],
 )
 def test_a_run_stopped_and_continued_equals_one_that_was_not(model, tokenizer, problems, tmp_path, method, optimizer):
     def given():

@@ -100,6 +100,36 @@ LOSSES = {
     "cispo": (CLIPPED, {}, 0.0),
     # one token a response: s = r; u = (1, -0.9997)
     "gspo": (CLIPPED, {}, -0.00015),
+    # gates 4·sigmoid(0) = 2 and 4/1.05·sigmoid(-0.525), a mean over two responses of one token
+    "sapo": (CLIPPED, {}, -(2 - 4 / 1.05 / (1 + math.exp(0.525))) / 2),
+    # π falls by 1/4, more than δ, where A < 0: only the first is left, u = ln 1/2
+    "dppo": (CLIPPED, {}, math.log(2) / 2),
+    # by δ = 0.3 nothing is cut: u = (ln 1/2, -1/2·ln 1/4), the sum 0
+    "dppo wide": (CLIPPED, {"clip.distance": 0.3}, 0.0),
+    # r = (1, 1/2): the negative is clipped at 0.6 from the start, u = (1, -0.6)
+    "bapo": (CLIPPED, {}, -0.2),
+    # r = (1, 3/4): parts (1, 3/4) balance at once; a share of 0.6 wants c_low beyond 3/4, 0.6 + 16·0.01
+    "bapo wide": ({"old": [0.5, 1 / 3]}, {"clip.balance": 0.6}, -(1 - 0.76) / 2),
+    "maxrl": (CLIPPED, {}, -0.1),
+    "pass_at_k": (CLIPPED, {}, -0.1),
+    "lite_ppo": (CLIPPED, {}, -0.1),
+    # one prompt: the mean over its two tokens; u = (ln 1/2, -1/2·ln 1/4)
+    "scale_rl": (CLIPPED, {}, 0.0),
+    # S = (D/2, D/2): none is apart. With H = 0.5 for the second S = (0.153, -0.222), one deviation each
+    "clip_b": ({}, {}, 0.0),
+    "clip_b apart": ({"entropy": [1.0, 0.5]}, {"weight.deviations": 0.5}, -0.5),
+    # D = (0.1, 0.2) - D/2, its spread 0.05: the second is above half of it
+    "clip_v": ({}, {"weight.deviations": 0.5}, -0.5),
+    "clip_v far": ({}, {}, 0.0),
+    # before the first step α = 0
+    "entropic": (CLIPPED, {}, -0.1),
+    # d = (ln 1/2, 0): k3 = (1/2 + ln 2 - 1, 0), β 1
+    "grpo_kl": ({}, {"penalty.coefficient": 1.0}, (math.log(2) - 0.5) / 2),
+    # ω = (-2/3, 1)·m: λ = (0.9, 1)
+    "steer_asymmetric": ({}, {}, -(0.9 - 1.0) / 2),
+    "uniform": (CLIPPED, {"weight.factor": 0.5}, -0.05),
+    # λ = 0.7^(2/3) and 0.7 on tokens of |A| (1 - π) = (1/2, 3/4)
+    "norm_matched": ({}, {}, -(0.7 ** (2 / 3) - 0.7) / 2 * math.hypot(2, 3) / math.hypot(2 * 0.7 ** (2 / 3), 3 * 0.7)),
     # the first token is exploitation, the second release
     "damp_exploitation": ({}, {}, 0.5),
     "damp_release": ({}, {}, -0.5),
@@ -144,7 +174,27 @@ def test_steer_target_after_its_controller_has_acted():
     assert method.loss(two_tokens()).loss.item() == pytest.approx(-(0.7**-0.4 - 0.7**0.6) / 2)
 
 
+def test_permuted_weights_are_steers_at_other_places():
+    out = load_method("permuted").loss(two_tokens(), generator=torch.Generator().manual_seed(0))
+    assert sorted(out.weight.flatten().tolist()) == pytest.approx([0.7, 0.7 ** (2 / 3)])
+
+
+def test_entropic_after_a_step_above_and_below_its_target():
+    """H* 0.3, K_p 1, K_i 0.1: H = 0.8 gives α = 0.5 + 0.05, then 0.1 gives -0.2 + 0.03."""
+    method = load_method("entropic", {"penalty.above": 0.3, "penalty.integral": 0.1})
+    grpo = load_method("grpo").loss(two_tokens()).loss
+    for entropy, strength in ((0.8, 0.55), (0.1, -0.17)):
+        method.after_step({"entropy": entropy, "accuracy": 0.5})
+        # one of the two tokens has π_old above 0.3; r = |A| = 1 there
+        assert (method.loss(two_tokens()).loss - grpo).item() == pytest.approx(-strength)
+
+
 ADVANTAGES = {
+    # rewards 1 and -1 are s = 1 and 0, their mean 1/2
+    "maxrl": [0.5 / (0.5 + 1e-6), -0.5 / (0.5 + 1e-6)],
+    # a group of two has no four responses to choose
+    "pass_at_k": [0.0, 0.0],
+    "lite_ppo": [1 / (math.sqrt(2) + 1e-6), -1 / (math.sqrt(2) + 1e-6)],
     # rewards (1, -1), unbiased std √2
     "grpo": [1 / (math.sqrt(2) + 1e-6), -1 / (math.sqrt(2) + 1e-6)],
     "dr_grpo": [1.0, -1.0],
@@ -174,8 +224,20 @@ def test_quantile_baseline_teaches_by_the_rarer_outcome():
     assert (easy != 0).tolist() == [True, False, False, False, False] and easy[0] < 0
 
 
+def test_pass_at_k_by_hand():
+    """n = 4, c = 1, k = 2: ρ = 1 - 3/6, σ = 1/2; right (1/2)/σ, wrong (1/2 - C(2, 1)/C(3, 1))/σ. They sum to 0."""
+    rewards = torch.tensor([1.0, -1, -1, -1])
+    found = load_method("pass_at_k", {"advantage.k": 2}).advantages(rewards, torch.zeros(4), torch.ones(4))
+    assert found.tolist() == pytest.approx([1.0, -1 / 3, -1 / 3, -1 / 3])
+
+
 def test_every_method_has_an_example():
     from steer.methods import method_names
 
-    shown = {case.split()[0] for case in LOSSES} | {"position_shaping", "position_shaping_plateau", "clip_cov"}
+    shown = {case.split()[0] for case in LOSSES} | {
+        "position_shaping",
+        "position_shaping_plateau",
+        "clip_cov",
+        "permuted",
+    }
     assert shown == set(method_names())

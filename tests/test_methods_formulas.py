@@ -1,6 +1,7 @@
 """Every method against its formula, written out in `methods_plain` and differentiated by autograd in float64."""
 
 import math
+from itertools import combinations
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def extreme(scale):
     logprob = (old + torch.randn(60, 1, generator=draw, dtype=torch.float64)).clamp(max=-1e-12)
     advantage = scale * torch.randn(60, 1, generator=draw, dtype=torch.float64)
     entropy = 3 * torch.rand(60, 1, generator=draw, dtype=torch.float64)
-    return Tokens(logprob, old, 0 * entropy, entropy, advantage, torch.ones(60, 1), *[torch.zeros(60, 1)] * 7)
+    return Tokens(logprob, old, 0 * entropy, entropy, advantage, torch.ones(60, 1), *[torch.zeros(60, 1)] * 8)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-4])
@@ -119,6 +120,22 @@ def quantile_of(own, share):
     return next(r for i, r in enumerate(rewards, start=1) if i >= share * len(rewards))
 
 
+def solved(own):
+    return mean([r > 0 for r, _ in own])
+
+
+def passing(own, index, k=4):
+    """By enumeration: how often k of the judged responses hold a right one, and how often with this one among them."""
+    if len(own) <= k:
+        return 0.0
+    right = [r > 0 for r, _ in own]
+    draws = list(combinations(range(len(own)), k))
+    rate = mean([any(right[i] for i in draw) for draw in draws])
+    spread = math.sqrt(rate * (1 - rate))
+    with_this = mean([any(right[i] for i in draw) for draw in draws if index in draw])
+    return 0.0 if spread == 0 else (with_this - rate) / spread
+
+
 # (reward, length) of the group's judged responses, and which of them it is → A.
 ADVANTAGES = {
     "grpo": lambda own, i: (own[i][0] - mean([r for r, _ in own])) / spread(own),
@@ -127,6 +144,8 @@ ADVANTAGES = {
     "opo": lambda own, i: own[i][0] - sum(r * n for r, n in own) / sum(n for _, n in own),
     "qae": lambda own, i: (own[i][0] - quantile_of(own, 0.4)) / spread(own),
 }
+ADVANTAGES["maxrl"] = lambda own, i: ((own[i][0] > 0) - solved(own)) / (solved(own) + 1e-6) if solved(own) else 0.0
+ADVANTAGES["pass_at_k"] = passing
 ADVANTAGES["siren"] = ADVANTAGES["dr_grpo"]
 WITHOUT_BASELINE = {"w_reinforce": (0.1, 1.0), "psr": (1.0, 0.0), "nsr": (0.0, 1.0)}
 
@@ -144,6 +163,9 @@ def advantages(name, rewards, group, lengths):
             found.append(positive if reward > 0 else -negative)
         elif len({r for r, _ in own}) < 2:
             found.append(0.0)
+        elif name in ("lite_ppo", "scale_rl"):
+            judged = [(r, 0) for r in rewards if not math.isnan(r)]
+            found.append((reward - mean([r for r, _ in own])) / spread(judged))
         else:
             found.append(ADVANTAGES.get(name.removesuffix("_steer"), ADVANTAGES["grpo"])(own, members.index(s)))
     return found

@@ -14,6 +14,7 @@ from steer.methods.stages import transition
 
 STATEFUL = {
     "aent": {"penalty.warmup": 2, "penalty.maximum": 0.1},
+    "entropic": {"penalty.above": 0.4},
     "siren": {"penalty.coefficient": 1.0},
     "adaptive_entropy": {"penalty.start": 0.001, "penalty.target": 2.0},
     "steer_target": {"weight.target": 0.5},

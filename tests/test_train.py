@@ -15,8 +15,10 @@ from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import Method, load_method, method_names
 from steer.models.load import load_model, save_model
+from steer.train.base import Base
 from steer.train.command import short_prompts
 from steer.train.prompts import choose_prompts, without_long_prompts
+from steer.train.scoring import scored
 from steer.train.seeds import step_seed
 from steer.train.update import Batch, optimizer_of, run_updates
 from steer.verify.responses import Verdict
@@ -26,8 +28,8 @@ FAILED = Verdict("unverifiable", None, "died", 0.0)
 
 
 # A model of random weights is too uncertain for GTPO's filter; SIREN adds nothing before it has an anchor.
-OVERRIDES = {"gtpo": {"shaping.threshold": 10}}
-MEMORY = {"siren": {"penalty": {"anchor": 0.3}}}
+OVERRIDES = {"entropic": {"penalty.above": 1e-4}, "gtpo": {"shaping.threshold": 10}}
+MEMORY = {"entropic": {"penalty": {"strength": -0.5}}, "siren": {"penalty": {"anchor": 0.3}}}
 
 
 def updated(model, batch, method, **training):
@@ -64,6 +66,20 @@ def test_no_gradient_is_held_while_the_next_rollouts_are_sampled(model, batch):
     optimizer = torch.optim.SGD(own.parameters(), lr=0.5)
     run_updates(own, optimizer, load_method("steer"), batch, TRAINING, torch.Generator().manual_seed(1))
     assert all(parameter.grad is None for parameter in own.parameters())
+
+
+def test_the_base_models_log_probabilities_stay_while_the_model_moves(model, batch):
+    own = copy.deepcopy(model)
+    base = Base(own)
+    first = base.logprob(batch.sequences, TRAINING)
+    run_updates(
+        own, optimizer_of(own, TRAINING), load_method("grpo"), batch, TRAINING, torch.Generator().manual_seed(1)
+    )
+    moved = [parameter.detach().clone() for parameter in own.parameters()]
+    assert torch.equal(base.logprob(batch.sequences, TRAINING), first)
+    assert all(torch.equal(a, b) for a, b in zip(own.parameters(), moved, strict=True))
+    assert torch.equal(first, scored(model, batch.sequences, TRAINING).logprob)
+    assert (first - scored(own, batch.sequences, TRAINING).logprob).abs().max() > 1e-3
 
 
 def test_halving_the_loss_halves_sgds_step_and_leaves_adamws(model, batch):

@@ -28,7 +28,7 @@ def settings_of(config, run="steer", seed=3):
 
 def test_what_needs_more_than_the_tokens_of_an_update_batch_is_refused_and_nothing_else():
     refused = {name for name in method_names() if obstacle(load_method(name))}
-    assert refused == {"steer_tabular", "rlrt", "lp_reg", "siren", "aent"}
+    assert refused == {"steer_tabular", "clip_v", "rlrt", "lp_reg", "siren", "aent", "grpo_kl"}
 
 
 @pytest.mark.parametrize(

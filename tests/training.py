@@ -70,7 +70,7 @@ def ragged_batch(model) -> Batch:
     advantage = torch.tensor([1.0, -1.0, 0.5, -0.5, 0.0, 0.0, -1.0, 1.0])
     group = torch.arange(4).repeat_interleave(2)
     correction = (0.5 * torch.randn(old.logprob.shape, generator=generator)).exp().clamp(max=1.5)
-    extra = {"teacher": old.logprob * 0.9, "correction": correction}
+    extra = {"teacher": old.logprob * 0.9, "correction": correction, "base": old.logprob * 0.8}
     return Batch(sequences, old, advantage, group, torch.ones(8, dtype=torch.bool), **extra)
 
 

@@ -7,10 +7,11 @@ A group whose rewards are all equal gets advantage 0 from every function that co
 
 from typing import Annotated
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
-from steer.methods.groups import group_count, group_mean, group_quantile, group_std, has_spread
+from steer.methods.groups import group_count, group_mean, group_quantile, group_std, group_sum, has_spread
 
 NonNegative = Annotated[float, Field(ge=0)]
 
@@ -61,6 +62,49 @@ def qae(
     successes alone, an easier one by its failures alone. The spread in the denominator is GRPO's, kept as it is.
     """
     return _relative(rewards, group, group_quantile(rewards, group, quantile)) / _scale(rewards, group, epsilon)
+
+
+def lite_ppo(rewards: Tensor, group: Tensor, lengths: Tensor, *, epsilon: NonNegative = 1e-6) -> Tensor:
+    """A = (R - mean_G R)/(std R + ε), unbiased std over the whole batch. Lite PPO, arXiv 2508.08221."""
+    judged = rewards[~rewards.isnan()]
+    spread = judged.std() if len(judged) > 1 else torch.zeros(())
+    return _relative(rewards, group, group_mean(rewards, group)) / (spread + epsilon if spread > 0 else 1.0)
+
+
+def maxrl(rewards: Tensor, group: Tensor, lengths: Tensor, *, epsilon: NonNegative = 1e-6) -> Tensor:
+    """A = (s - mean_G s)/(mean_G s + ε), s = 1 if R > 0, else 0; 0 where nothing is right. MaxRL, arXiv 2602.02710.
+
+    The paper has rewards in {0, 1}. The rarer a prompt is solved, the larger its step.
+    """
+    solved = _solved(rewards)
+    share = group_mean(solved, group)
+    return _relative(solved, group, share) / torch.where(share > 0, share + epsilon, 1.0)
+
+
+def pass_at_k(rewards: Tensor, group: Tensor, lengths: Tensor, *, k: Annotated[int, Field(ge=2)] = 4) -> Tensor:
+    """A right: (1 - ρ)/σ, wrong: (1 - ρ - C(n-c-1, k-1)/C(n-1, k-1))/σ. Pass@k training, arXiv 2508.10751.
+
+    n judged responses to the prompt, c of them right (R > 0); ρ = 1 - C(n-c, k)/C(n, k), σ = √(ρ(1 - ρ)); 0 where σ is
+    0, so in every group of at most k responses: k must be less than the rollouts of a prompt.
+    """
+    solved = _solved(rewards)
+    n, c = group_count(solved, group).double(), group_sum(solved, group).double()
+    rate = 1 - _chosen(n - c, k) / _chosen(n, k).clamp(min=1)
+    spread = (rate * (1 - rate)).clamp(min=0).sqrt()
+    missed = _chosen(n - c - 1, k - 1) / _chosen(n - 1, k - 1).clamp(min=1)
+    advantage = (1 - rate - torch.where(solved > 0, 0.0, missed)) / spread
+    silent = rewards.isnan() | (n <= k) | ~(spread > 0)
+    return advantage.masked_fill(silent, 0.0).to(rewards.dtype)
+
+
+def _solved(rewards: Tensor) -> Tensor:
+    """1 if R > 0, else 0; NaN where R is."""
+    return (rewards > 0).to(rewards.dtype).masked_fill(rewards.isnan(), torch.nan)
+
+
+def _chosen(n: Tensor, k: int) -> Tensor:
+    """C(n, k), 0 where n < k; n holds whole numbers."""
+    return torch.stack([(n - i).clamp(min=0) / (i + 1) for i in range(k)]).prod(0).round()
 
 
 def _relative(rewards: Tensor, group: Tensor, baseline: Tensor) -> Tensor:

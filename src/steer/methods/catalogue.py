@@ -149,6 +149,7 @@ def _batch(seed: int) -> Tokens:
         reduction=0.1 * normal(*shape),
         teacher_logprob=old + 0.3 * normal(*shape),
         proxy_logprob=old + 0.3,
+        base_logprob=old + 0.2 * normal(*shape),
         nucleus_entropy=0.5 * entropy,
         clamped_entropy=0.9 * entropy,
         token=torch.randint(2, shape, generator=draw),
@@ -161,7 +162,7 @@ def _changes(base: Tokens) -> Iterator[tuple[str, Tokens]]:
     other = _batch(seed=1)
     yield "clip", base.with_(unclipped=other.logprob > -0.5)
     yield "advantage", base.with_(advantage=other.advantage)
-    probabilities = ("logprob", "old_logprob", "teacher_logprob", "proxy_logprob")
+    probabilities = ("logprob", "old_logprob", "teacher_logprob", "proxy_logprob", "base_logprob")
     yield "token probability", base.with_(**{field: getattr(other, field) for field in probabilities})
     entropies = ("entropy", "old_entropy", "reduction", "nucleus_entropy", "clamped_entropy")
     yield "conditional entropy", base.with_(**{field: 9 * getattr(other, field) for field in entropies})

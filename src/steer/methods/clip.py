@@ -1,10 +1,14 @@
 """Slot 3, `clip`: the surrogate objective u (S, T), to be maximised, and where it cuts the gradient.
 
 Each function takes `Tokens` whose `advantage` is already shaped and returns a `Surrogate`. It works response by
-response, so that it gives the same on a micro-batch as on the update batch.
+response, so that it gives the same on a micro-batch as on the update batch. One whose bounds depend on the whole update
+batch has an attribute `fitted`: given that batch, it returns the function for its micro-batches; and one `reads`, as in
+`steer.methods.reading`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -97,6 +101,86 @@ def ce_gppo(
     logprob = tokens.logprob.masked_fill(~tokens.valid, 0.0)
     objective = size * (logprob - logprob.detach()).exp() * tokens.advantage
     return Surrogate(_dual(objective, tokens.advantage, dual), clipped.low, clipped.high, cuts=False)
+
+
+def sapo(
+    tokens: Tokens, *, positive: Annotated[float, Field(gt=0)] = 1.0, negative: Annotated[float, Field(gt=0)] = 1.05
+) -> Surrogate:
+    """u = (4/τ)·sigmoid(τ(r - 1))·A, τ = `positive` where A > 0, else `negative`. SAPO, arXiv 2511.20347.
+
+    A soft gate in place of the clip: its slope is 1 at r = 1 and falls on both sides. Nothing is cut. Meant for the
+    `sequence_mean` reduction.
+    """
+    temperature = torch.full_like(tokens.advantage, negative).masked_fill(tokens.advantage > 0, positive)
+    gate = 4 / temperature * torch.sigmoid(temperature * (tokens.ratio - 1))
+    never = torch.zeros_like(tokens.valid)
+    return Surrogate(gate * tokens.advantage, never, never, cuts=False)
+
+
+def dppo(
+    tokens: Tokens,
+    *,
+    distance: Annotated[float, Field(gt=0, le=1)] = 0.2,
+    maximum: Annotated[float, Field(ge=1)] = 20.0,
+) -> Surrogate:
+    """u = sg[min(r, 20)]·A·lp, but 0 where A > 0 and π - π_old > δ, or A < 0 and π - π_old < -δ.
+
+    DPPO with total variation, arXiv 2602.04879; δ (`distance`) 0.2. The trust region is in probabilities: a rare
+    token's ratio may be large.
+    """
+    moved = (tokens.logprob.exp() - tokens.old_logprob.exp()).detach()
+    low = tokens.valid & (tokens.advantage < 0) & (moved < -distance)
+    high = tokens.valid & (tokens.advantage > 0) & (moved > distance)
+    objective = tokens.ratio.detach().clamp(max=maximum) * tokens.advantage * tokens.logprob
+    return Surrogate(objective.masked_fill(low | high, 0.0), low, high)
+
+
+def bapo(
+    tokens: Tokens,
+    *,
+    low_start: High = 0.6,
+    low_end: High = 0.9,
+    high_start: High = 1.2,
+    high_end: High = 3.0,
+    balance: Annotated[float, Field(ge=0, le=1)] = 0.5,
+    steps: Annotated[int, Field(ge=1)] = 30,
+) -> Surrogate:
+    """u = min(r·A, clip(r, c_low, c_high)·A), the bounds chosen for each update batch. BAPO, arXiv 2510.18927.
+
+    c_low rises from 0.6 to 0.9, then c_high from 1.2 to 3, until tokens with A > 0 make up at least `balance` of
+    Σ r·|A| over the tokens that are not clipped. The number of equal `steps` on each way is ours.
+    """
+    given = (low_start, low_end, high_start, high_end, balance, steps)
+    low, high = _balanced(tokens.detach().blank_padding(), *given)
+    return _clipped(tokens, tokens.ratio, 1 - low, high - 1, None)
+
+
+def _balanced(
+    tokens: Tokens, low_start: float, low_end: float, high_start: float, high_end: float, balance: float, steps: int
+) -> tuple[float, float]:
+    """(c_low, c_high): the first on the way that balance; the last of both where none does."""
+    way = [i / steps for i in range(steps + 1)]
+    bounds = [(low_start + t * (low_end - low_start), high_start) for t in way]
+    bounds += [(low_end, high_start + t * (high_end - high_start)) for t in way[1:]]
+    ratio = tokens.ratio
+    part = ratio * tokens.advantage * tokens.valid
+    for low, high in bounds:
+        good = part[(tokens.advantage > 0) & (ratio <= high)].sum()
+        bad = -part[(tokens.advantage < 0) & (ratio >= low)].sum()
+        if good >= balance * (good + bad):
+            return low, high
+    return bounds[-1]
+
+
+def _fitted(tokens: Tokens, **given: float) -> Callable[[Tokens], Surrogate]:
+    """The clip of the update batch `tokens`, for its micro-batches."""
+    low, high = _balanced(tokens, **given)
+    return partial(ppo, low=1 - low, high=high - 1)
+
+
+bapo.fitted = _fitted
+bapo.reads = "advantage"
+bapo.ordered = (("low_start", "low_end"), ("high_start", "high_end"))
 
 
 def _clipped(tokens: Tokens, ratio: Tensor, low: float | None, high: float | None, dual: float | None) -> Surrogate:

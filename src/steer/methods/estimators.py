@@ -38,7 +38,8 @@ def released(tokens: Tokens) -> Tensor:
 def tabular(tokens: Tokens) -> Tensor:
     """ω = -I_clip·r·A·[π(log π + H) - Σ_b π_b²(log π_b + H)]: exact to first order for a tabular softmax.
 
-    There every logit moves, dz_b ∝ r·A·(1[b = a] - π_b), not the sampled one alone. Needs `tokens.reduction`.
+    There every logit moves, dz_b ∝ r·A·(1[b = a] - π_b), not the sampled one alone. Needs `tokens.reduction`. Theorem
+    3.3 of arXiv 2602.03392: ΔH = -α(S - E_π[S]) with S = π(log π + H).
     """
     if tokens.reduction is None:
         raise ValueError("the `tabular` estimator needs Σ_b π_b²(log π_b + H): give `Tokens.reduction`")

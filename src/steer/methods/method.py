@@ -18,6 +18,7 @@ from torch import Tensor
 from steer.methods import estimators
 from steer.methods.penalty import Penalty
 from steer.methods.reading import Reads, most
+from steer.methods.reduction import shares
 from steer.methods.tokens import Context, Tokens, masked_mean
 
 REQUIRED = ("logprob", "old_logprob", "entropy", "old_entropy", "advantage", "mask")
@@ -29,6 +30,8 @@ NEEDS = {
     "siren": "nucleus_entropy",
     "clamped_entropy": "clamped_entropy",
     "gtpo": "token",
+    "clip_v": "reduction",
+    "base_kl": "base_logprob",
 }
 
 
@@ -36,7 +39,7 @@ NEEDS = {
 class Prepared:
     """What `prepare` fixes for an update batch. (S, T) each: A′, λ, the share of the loss a token has, the penalty.
 
-    `metrics`: floats by name about the whole update batch.
+    `metrics`: floats by name about the whole update batch. `clip`: the clip slot's function for this batch.
     """
 
     advantage: Tensor
@@ -44,10 +47,12 @@ class Prepared:
     share: Tensor
     penalty: Penalty | None
     metrics: dict[str, float]
+    clip: Callable[..., Any]
 
     def rows(self, index: Any) -> "Prepared":
         penalty = self.penalty and replace(self.penalty, scale=self.penalty.scale[index])
-        return Prepared(self.advantage[index], self.weight[index], self.share[index], penalty, self.metrics)
+        rows = (values[index] for values in (self.advantage, self.weight, self.share))
+        return Prepared(*rows, penalty, self.metrics, self.clip)
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Method:
     def reads(self) -> Reads:
         """What `prepare` reads of the current policy's statistics, by which all else follows from the policy that
         sampled."""
-        return most([self.shaping, self.weight, self.penalty])
+        return most([self.shaping, self.weight, self.penalty, *([self.clip] if self._fitted else [])])
 
     def idle(self, tokens: Tokens) -> Tensor:
         """(S,) bool: responses that change no gradient and no other token's loss. Whatever the current policy thinks of
@@ -131,9 +136,10 @@ class Method:
         tokens = tokens.detach().blank_padding()
         advantage = self._returned("shaping", self.shaping(tokens, self._context("shaping", generator)), tokens.mask)
         shaped = tokens.with_(advantage=advantage)
-        shaped = shaped.with_(unclipped=self.clip(shaped).unclipped)
+        clip = self._fitted(shaped, **self.clip.keywords) if self._fitted else self.clip
+        shaped = shaped.with_(unclipped=clip(shaped).unclipped)
         weight = self._returned("weight", self.weight(shaped, self._context("weight", generator)), tokens.mask)
-        share = self.reduction(tokens.valid.to(tokens.logprob.dtype))
+        share = shares(self.reduction, tokens)
         penalty = self.penalty(shaped, self._context("penalty", generator))
         metrics = self.effect(shaped, weight)
         if penalty is not None:
@@ -141,7 +147,7 @@ class Method:
             metrics |= penalty.metrics
             if penalty.absolute:
                 penalty = replace(penalty, scale=(penalty.scale / share).masked_fill(~tokens.valid, 0.0))
-        return Prepared(shaped.advantage, weight, share, penalty, metrics)
+        return Prepared(shaped.advantage, weight, share, penalty, metrics, clip)
 
     def loss(
         self, tokens: Tokens, prepared: Prepared | None = None, generator: torch.Generator | None = None
@@ -156,7 +162,7 @@ class Method:
         else:
             self._check_shapes(tokens, prepared.weight)
         tokens = tokens.blank_padding().with_(advantage=prepared.advantage)
-        surrogate = self.clip(tokens)
+        surrogate = prepared.clip(tokens)
         weight = prepared.weight
         if self.weighs_micro_batches and tokens.valid.any():
             with torch.no_grad():
@@ -202,6 +208,11 @@ class Method:
         self.progress = state["progress"]
         self.memory = {slot: dict(kept) for slot, kept in state["memory"].items()}
 
+    @property
+    def _fitted(self) -> Callable[..., Any] | None:
+        """What fits the clip to an update batch, where its bounds depend on it."""
+        return getattr(getattr(self.clip, "func", self.clip), "fitted", None)
+
     def _context(self, slot: str, generator: torch.Generator | None) -> Context:
         return Context(self.progress, generator, self.memory.get(slot, {}))
 
@@ -225,7 +236,7 @@ class Method:
             values[f"quadrant_change/{name}"] = masked_mean(estimate * where, tokens.valid)
         if tokens.reduction is not None:
             # As the loss sums it, for the law that predicts the entropy's change from it (docs/theory.md).
-            part = estimators.tabular(tokens) * self.reduction(tokens.valid.to(size.dtype))
+            part = estimators.tabular(tokens) * shares(self.reduction, tokens)
             part = part if tokens.correction is None else part * tokens.correction
             values |= {"tabular_change": part.sum(), "tabular_change_weighted": (weight * part).sum()}
         return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))

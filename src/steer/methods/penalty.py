@@ -198,3 +198,59 @@ def lp_reg(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, 
 
 
 lp_reg.reads = "advantage"
+
+
+def base_kl(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1e-3) -> Penalty:
+    """+ β·k3, k3 = e^d - d - 1 with d = blp - lp: an estimate of KL(π ‖ π_base) from the sampled token.
+
+    GRPO, arXiv 2402.03300 eq. 4 (β 0.04 there; 0.001 in many recipes). blp is the token's log-probability under the
+    model that training started from, computed once a step for all its updates.
+    """
+
+    def divergence(batch: Tokens) -> Tensor:
+        difference = batch.base_logprob - batch.logprob
+        return difference.exp() - difference - 1
+
+    return Penalty(torch.full_like(tokens.logprob, coefficient), divergence)
+
+
+base_kl.reads = "nothing"
+
+
+def entropic(
+    tokens: Tokens,
+    context: Context,
+    *,
+    target: NonNegative = 0.3,
+    proportional: NonNegative = 1.0,
+    integral: NonNegative = 0.01,
+    above: Share = 0.95,
+) -> Penalty:
+    """+ α·mean(-r·|A|) over the tokens with π_old > `above`; α = clip(K_p·(H - H*) + K_i·Σ(H - H*), -1, 1).
+
+    EntroPIC, arXiv 2511.15248: where the entropy H is below its target H*, α < 0 pushes likely tokens down, whatever
+    their advantage; above it, up. α is set after each step, 0 before the first. The form is the paper's; H*, K_p, K_i
+    and the threshold are ours, and π_old stands for π, so that the tokens are chosen once a step.
+    """
+    chosen = tokens.valid & (tokens.old_logprob.exp() > above)
+    strength = context.memory.get("strength", 0.0)
+    scale = strength * tokens.advantage.abs() * chosen / chosen.sum().clamp(min=1)
+    return Penalty(scale, lambda batch: -batch.ratio, absolute=True)
+
+
+def _settle(
+    memory: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    *,
+    target: float,
+    proportional: float,
+    integral: float,
+    **_: Any,
+) -> Mapping[str, Any]:
+    error = metrics["entropy"] - target
+    total = memory.get("total", 0.0) + error
+    return {"total": total, "strength": min(max(proportional * error + integral * total, -1.0), 1.0)}
+
+
+entropic.reads = "nothing"
+entropic.after_step = _settle

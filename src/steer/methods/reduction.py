@@ -1,12 +1,25 @@
 """How token losses become one number: the share (S, T) with which each token enters the sum.
 
-Each function takes `valid` (S, T), 1.0 on response tokens and 0.0 elsewhere, of the whole update batch.
+Each function takes `valid` (S, T), 1.0 on response tokens and 0.0 elsewhere, of the whole update batch; one that has a
+second argument `group` gets the prompts' ids (S,) too.
 """
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
+
+from steer.methods.groups import group_sum
+from steer.methods.tokens import Tokens
+
+
+def shares(reduction: Callable[..., Tensor], tokens: Tokens) -> Tensor:
+    """(S, T) share of the loss that each token of the update batch has by the reduction, its parameters bound."""
+    valid = tokens.valid.to(tokens.logprob.dtype)
+    grouped = "group" in inspect.signature(reduction).parameters
+    return reduction(valid, tokens.groups) if grouped else reduction(valid)
 
 
 def token_mean(valid: Tensor) -> Tensor:
@@ -23,3 +36,13 @@ def sequence_mean(valid: Tensor) -> Tensor:
 def constant_length(valid: Tensor, *, length: Annotated[int, Field(gt=0)]) -> Tensor:
     """1/(S·L), L constant, S the responses with at least one token: no length bias. Dr.GRPO, arXiv 2503.20783 §3.2."""
     return valid / ((valid.sum(1) > 0).sum().clamp(min=1) * length)
+
+
+def prompt_mean(valid: Tensor, group: Tensor) -> Tensor:
+    """1/(P·n) on each of the n valid tokens of a prompt's responses: mean per prompt, then over the P prompts.
+
+    ScaleRL, arXiv 2510.13786. Prompts without a valid token do not count.
+    """
+    tokens = group_sum(valid.sum(1), group)
+    prompts = len(group[tokens > 0].unique())
+    return valid / (tokens.clamp(min=1) * max(prompts, 1))[:, None]

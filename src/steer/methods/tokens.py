@@ -30,6 +30,7 @@ class Tokens:
       (`steer.methods.vocabulary.proxy_logprob`). -inf where the token was filtered out.
     - `nucleus_entropy`, `clamped_entropy`: entropy of the current policy on a part of the vocabulary
       (`steer.methods.vocabulary`); carry a gradient; needed by SIREN and by AEnt alone.
+    - `base_logprob`: log-probability under the model that training started from; needed by `base_kl` alone.
     - `token`: id of the sampled token, an integer; needed by GTPO alone.
     - `correction`: factor on the token's loss for what the rollout engine's policy differs from the trainer's
       (`steer.methods.correction`); absent: 1.
@@ -48,6 +49,7 @@ class Tokens:
     proxy_logprob: Tensor | None = None
     nucleus_entropy: Tensor | None = None
     clamped_entropy: Tensor | None = None
+    base_logprob: Tensor | None = None
     token: Tensor | None = None
     correction: Tensor | None = None
     unclipped: Tensor | None = None

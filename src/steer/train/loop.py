@@ -23,6 +23,7 @@ from steer.methods.correction import check_mismatch, truncated_importance
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
 from steer.train import checkpoint
+from steer.train.base import Base
 from steer.train.checkpoint import Checkpoints
 from steer.train.dynamic import collect, together
 from steer.train.metrics import rollout_metrics, skipped_in_a_row, update_metrics
@@ -61,11 +62,14 @@ class Trainer:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
     token_rows: list[dict[str, Any]] = field(default_factory=list)
+    base: Base | None = None
 
     def run(self) -> list[dict[str, Any]]:
         """Train to the last step, from the newest checkpoint where there is one; returns the metrics of all steps."""
         training = self.training
         optimizer = optimizer_of(self.model, training)
+        # Before a checkpoint takes the model elsewhere.
+        self.base = Base(self.model) if "base_logprob" in self.method.needs else None
         first = self._resume(optimizer) + 1
         with (
             closing(self.engine(self.model, self.tokenizer)) as engine,
@@ -133,6 +137,8 @@ class Trainer:
             generator = step_generator(self.seed, step, "teacher")
             given = self.model, self.tokenizer, rollouts, old, (advantage > 0) & enter
             batch = replace(batch, teacher=teacher_logprob(*given, training, generator))
+        if self.base is not None:
+            batch = replace(batch, base=self.base.logprob(rollouts.sequences, training))
         everything = penalised(together(rounds), self.reward, training.max_response_tokens)
         metrics = {"step": step, **rollout_metrics(rollouts, batch, everything), "rollout_weights": checksum}
         clock.lap("logprob")

@@ -18,8 +18,8 @@ from steer.train.scoring import MicroBatch, micro_batches, passed, placed, place
 class Batch:
     """What the updates of a step work on. `advantage`, `group` (S,); `old`: statistics of the policy that sampled;
     `judged` (S,) bool: false for a response that enters no loss, since it has no verdict or is masked as over-long;
-    `teacher` (S, T): log-probability under RLRT's teacher, where the method needs it; `correction` (S, T): factors on
-    the token losses, where training asks for them."""
+    `teacher`, `base` (S, T): log-probability under RLRT's teacher and under the model that training started from, where
+    the method needs it; `correction` (S, T): factors on the token losses, where training asks for them."""
 
     sequences: Sequences
     old: TokenStatistics
@@ -28,6 +28,7 @@ class Batch:
     judged: Tensor
     teacher: Tensor | None = None
     correction: Tensor | None = None
+    base: Tensor | None = None
 
     @property
     def valid(self) -> Tensor:
@@ -39,7 +40,7 @@ class Batch:
         width = sequences.mask.shape[1]
         found = {name: getattr(self.old, name) for name in ("logprob", "entropy", *OPTIONAL)}
         old = TokenStatistics(**{k: None if v is None else v[index, :width] for k, v in found.items()})
-        extra = {name: getattr(self, name) for name in ("teacher", "correction")}
+        extra = {name: getattr(self, name) for name in ("teacher", "correction", "base")}
         extra = {k: None if v is None else v[index, :width] for k, v in extra.items()}
         return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index], **extra)
 
@@ -64,6 +65,7 @@ class Batch:
             proxy_logprob=self.old.proxy_logprob,
             nucleus_entropy=current.nucleus_entropy,
             clamped_entropy=current.clamped_entropy,
+            base_logprob=self.base,
             token=self.sequences.responses,
             correction=self.correction,
         )

@@ -76,7 +76,7 @@ def _measure_step(
     folder = model_folder(config, args.model, Path(args.run), step)
     entry, training = config.methods[chosen.run], config.training_for(chosen.run)
     method = load_method(entry.method or chosen.run, entry.set)
-    if method.needs & {"teacher_logprob", "proxy_logprob"}:
+    if method.needs & {"teacher_logprob", "proxy_logprob", "base_logprob"}:
         raise UserError(f"{args.config}: measurement.run: method {method.name} needs {', '.join(method.needs)}, which "
                         "is not measured; name a run of another method")  # fmt: skip
     method.progress = step / training.steps

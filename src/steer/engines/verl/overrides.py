@@ -140,7 +140,9 @@ def run_node(config: Config, run: str, seed: int, method: Method) -> dict[str, A
 def _shown(method: Method, actor: str) -> dict[str, Any]:
     """The method where verl has names for it. Our loss replaces verl's; these keep its own record of the run true."""
     clip, reduction = method.settings["clip"], method.settings["reduction"]
-    shown = {f"{actor}.loss_agg_mode": REDUCTIONS[reduction["name"]]}
+    shown = {}
+    if reduction["name"] in REDUCTIONS:
+        shown[f"{actor}.loss_agg_mode"] = REDUCTIONS[reduction["name"]]
     if "length" in reduction:
         shown[f"{actor}.loss_scale_factor"] = reduction["length"]
     if clip["name"] == "ppo":

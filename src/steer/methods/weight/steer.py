@@ -26,7 +26,7 @@ def steer(
     context: Context,
     *,
     estimator: Literal["theorem", "released", "tabular", "covariance", "opefo"] = "theorem",
-    mapping: Literal["exponential", "linear", "binary", "signed", "target"] = "exponential",
+    mapping: Literal["exponential", "linear", "binary", "signed", "asymmetric", "target"] = "exponential",
     minimum: Annotated[float, Field(gt=0, le=1)] = 0.7,
     maximum: Annotated[float, Field(ge=1)] | None = None,
     floor: NonNegative | None = None,
@@ -48,8 +48,12 @@ def steer(
     - `binary`: λ_min where |ω| exceeds its `quantile`, else 1. The paper's own rule is not known.
     - `signed`: λ = clamp(exp(α·ω/m), λ_min, λ_max), unbounded above if `maximum` is null: only tokens that lower the
       entropy are damped. The authors' later asymmetric mode.
+    - `asymmetric`: λ = λ_min + (ω - min ω)·(λ_max - λ_min)/(max ω - min ω), λ_max 1 if null; the mean of both where all
+      ω are the same. The authors' later linear form, with [0.9, 1].
     - `target`: this project's addition. λ = clamp(exp(k·α·ω/mean|ω|), λ_min, λ_max), λ_max = 1/λ_min if null; a
       controller sets k after each step so that the entropy H settles at `target` nats (`_control`); k < 0 lowers it.
+      A controller on a target entropy is prior work (EntroPIC, arXiv 2511.15248; AEPO, arXiv 2510.08141); this one acts
+      through signed weights.
 
     m is at least `floor`; null means 0, but 0.02 with the `released` estimator under the `exponential` and `signed`
     mappings, as in the authors' code. `scope`: m over the update batch, or, as in that code, over each micro-batch,
@@ -71,6 +75,11 @@ def steer(
     elif mapping == "binary":
         above = size > lower_quantile(size[valid], quantile)
         weight = torch.ones_like(size).masked_fill(above, minimum)
+    elif mapping == "asymmetric":
+        maximum = 1.0 if maximum is None else maximum
+        smallest, span = omega[valid].min(), omega[valid].max() - omega[valid].min()
+        rising = minimum + (omega - smallest) * (maximum - minimum) / span
+        weight = torch.where(span > torch.finfo(size.dtype).tiny, rising, (minimum + maximum) / 2)
     elif mapping == "signed":
         weight = (minimum ** (-omega / largest)).clamp(minimum, maximum)
     else:

@@ -1,0 +1,65 @@
+"""Controls for STEER's weights: what of their effect would other weights have had? This project's own."""
+
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from steer.methods.reading import Reads
+from steer.methods.tokens import Context, Tokens
+from steer.methods.weight.steer import steer
+
+Estimator = Literal["theorem", "released", "tabular", "covariance", "opefo"]
+Mapping = Literal["exponential", "linear", "binary", "signed", "asymmetric"]
+Minimum = Annotated[float, Field(gt=0, le=1)]
+
+
+def uniform(tokens: Tokens, context: Context, *, factor: Annotated[float, Field(gt=0)] = 0.7) -> Tensor:
+    """λ = `factor` on every token: a smaller learning rate, which AdamW undoes and SGD does not."""
+    return torch.ones_like(tokens.logprob).masked_fill(tokens.valid, factor)
+
+
+uniform.reads = "nothing"
+
+
+def permuted(
+    tokens: Tokens,
+    context: Context,
+    *,
+    estimator: Estimator = "theorem",
+    mapping: Mapping = "exponential",
+    minimum: Minimum = 0.7,
+) -> Tensor:
+    """STEER's weights, dealt out at random among the valid tokens: the same weights at the wrong places."""
+    weight = steer(tokens, context, estimator=estimator, mapping=mapping, minimum=minimum)
+    own = weight[tokens.valid]
+    return weight.masked_scatter(tokens.valid, own[context.permutation(len(own)).to(own.device)])
+
+
+def norm_matched(
+    tokens: Tokens,
+    context: Context,
+    *,
+    estimator: Estimator = "theorem",
+    mapping: Mapping = "exponential",
+    minimum: Minimum = 0.7,
+) -> Tensor:
+    """STEER's weights times one factor, so that the gradient at the sampled logits is as large as without weights.
+
+    Σ (λ·r·A·(1 - π))² over the tokens that are not clipped is what it is with λ = 1: what is left of STEER's effect is
+    not that of a smaller step.
+    """
+    weight = steer(tokens, context, estimator=estimator, mapping=mapping, minimum=minimum)
+    size = tokens.ratio * tokens.advantage * (1 - tokens.logprob.exp()) * tokens.valid
+    size = size if tokens.unclipped is None else size * tokens.unclipped
+    weighted = (weight * size).norm()
+    factor = torch.where(weighted > 0, size.norm() / weighted, 1.0)
+    return torch.where(tokens.valid, weight * factor, 1.0)
+
+
+def _reads(*, estimator: str, **_: Any) -> Reads:
+    return "everything" if estimator == "covariance" else "advantage"
+
+
+permuted.reads = norm_matched.reads = _reads
