@@ -50,7 +50,7 @@ def results(tmp_path):
 def test_a_gain_is_the_mean_difference_of_its_questions(results):
     config, folder = results
     collected = collect(config, folder)
-    table = perplexity_table(collected, cells(collected))
+    table = perplexity_table(collected, cells(collected.questions))
     assert table["group"].tolist() == [1, 2, 3, 4, 5]
     assert table["questions"].tolist() == [2 * len(config.data.benchmarks)] * 5
 
@@ -77,7 +77,7 @@ def test_responses_of_an_older_format_give_no_groups(results):
                 del response["logprob"]
         write_jsonl(path, rows)
     collected = collect(config, folder)
-    assert perplexity_table(collected, cells(collected)).empty
+    assert perplexity_table(collected, cells(collected.questions)).empty
 
 
 def test_a_generated_response_carries_the_mean_log_probability_of_its_tokens_where_there_is_one():

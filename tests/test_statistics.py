@@ -82,13 +82,14 @@ def test_questions_that_one_side_lacks_are_left_out():
     assert s.paired_difference([1, 0.5, math.nan], [0, 0.5, 1]).questions == 2
 
 
-def test_welch_against_its_closed_form():
-    first, second = [0.2, 0.25], [0.1, 0.12]
-    found = s.welch_difference(first, second)
-    variances = np.var(first, ddof=1) / 2, np.var(second, ddof=1) / 2
-    assert found.value == pytest.approx(0.115)
-    assert found.variance == pytest.approx(sum(variances))
-    assert found.df == pytest.approx(sum(variances) ** 2 / sum(v**2 for v in variances))
+def test_a_mean_over_runs_is_students():
+    """By hand: 1, 2 and 6 have mean 3 and variance 7; the quantile of t with two degrees of freedom is 4.3027."""
+    found = s.run_mean([1, 2, 6, math.nan])
+    half = 4.30265 * math.sqrt(7 / 3)
+    assert found.value == 3
+    assert found.interval() == pytest.approx((3 - half, 3 + half), abs=1e-4)
+    assert all(math.isnan(end) for end in s.run_mean([0.5]).interval())
+    assert math.isnan(s.run_mean([]).value)
 
 
 def test_t_quantiles_are_those_of_the_table():

@@ -10,7 +10,12 @@ from fake_results import METHODS, write_fake_results
 from pictures import GENERAL, LOW_DPI, drawn
 
 from steer import cli
+from steer.analyse.accuracy import cells
+from steer.analyse.claims import claims_table
+from steer.analyse.collect import collect
+from steer.analyse.statements import is_default, statements
 from steer.analyse.statistics import average_at_k
+from steer.configs.load import load_config
 from steer.figures import page
 from steer.io import read_jsonl, write_jsonl
 
@@ -81,15 +86,29 @@ def test_claims_state_gain_entropy_and_weights(whole):
     assert float(claims["grpo"]["entropy_change"]) == pytest.approx(change, abs=0.01)
     assert float(claims["grpo"]["gain_low"]) < float(claims["grpo"]["gain"]) < float(claims["grpo"]["gain_high"])
     assert float(claims["steer"]["weight_min"]) < 1 == float(claims["grpo"]["weight_min"])
-    statements = rows_of(whole, "T0_statements.csv")
-    assert len(statements) == 4
+    assert float(claims["steer"]["entropy_difference"]) == pytest.approx(
+        float(claims["steer"]["entropy_last"]) - float(claims["grpo"]["entropy_last"]), abs=1e-5
+    )
 
 
-def test_one_seed_a_run_has_no_interval_over_seeds(tmp_path):
-    write_fake_results(tmp_path, {name: METHODS[name] for name in ("grpo", "entropy_regularisation")}, seeds=(0,))
-    assert tabulate(tmp_path) == 0
-    text = (tmp_path / "tables" / "T0_statements.md").read_text()
-    assert "one seed each, so no interval" in text and "nan" not in text.lower()
+def test_the_claims_of_the_default_experiment_are_judged_on_it_alone(whole):
+    assert not (whole / "tables" / "T0_statements.csv").exists()
+    assert is_default(load_config("configs/tiny.yaml"))
+    assert is_default(load_config("configs/tiny.yaml", {"name": "again", "hardware.memory_gb": 8}))
+    assert not is_default(load_config("configs/tiny.yaml", {"training.steps": 5}))
+    assert not is_default(load_config("configs/experiments/dial.yaml"))
+
+
+def test_statements_name_their_unit_and_agree_with_their_numbers(tmp_path):
+    write_fake_results(tmp_path, {name: METHODS[name] for name in ("grpo", "entropy_regularisation")}, seeds=(0, 1))
+    collected = collect(load_config(str(tmp_path / "config.yaml")), tmp_path)
+    table = claims_table(collected, cells(collected.questions))
+    gain, loss, kept, weights = statements(collected, table)
+    assert "interval over questions" in gain["claim"] and "interval over questions" in gain["measured"]
+    assert loss["measured"].count("%") == 2 and loss["holds"] == "yes"
+    assert "interval" not in kept["measured"], "two runs have no interval that could contradict the verdict"
+    assert weights["holds"] == "not measured"
+    assert "nan" not in str([gain, loss, kept, weights])
 
 
 def test_what_the_oracle_did_not_get_right_is_named(whole):

@@ -1,9 +1,8 @@
-"""Accuracies of every run on every benchmark and on the averages, and the paired comparisons between runs."""
+"""Accuracy and pass@k of every run on every benchmark and on the averages."""
 
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -14,17 +13,16 @@ from steer.analyse.statistics import (
     Estimate,
     average_at_k,
     combine,
-    holm,
     paired_difference,
     pass_at_k,
     powers_of_two,
     question_scores,
+    run_mean,
     seed_spread,
     shares,
 )
 
 AVERAGES = {"math": "math average", "code": "code average", "overall": "average"}
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,10 @@ class Cells:
         return pd.Series(question_scores(self.share), self.correct.columns)
 
 
-def cells(collected: Collected) -> dict[tuple[str, str], Cells]:
+def cells(questions: pd.DataFrame) -> dict[tuple[str, str], Cells]:
     """(run, benchmark) → counts, for what was evaluated."""
     found = {}
-    for key, rows in collected.questions.groupby(["run", "benchmark"], sort=False):
+    for key, rows in questions.groupby(["run", "benchmark"], sort=False):
         rows = rows.assign(verified=rows["correct"] + rows["wrong"])
         correct, verified = (
             rows.pivot(index="seed", columns="id", values=name).astype(float).fillna(0)
@@ -66,10 +64,10 @@ def columns(collected: Collected) -> dict[str, list[str]]:
 
 
 def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.DataFrame:
-    """One row per run and column: mean, 95 % interval, both parts of the standard error, counts, seed spread.
+    """One row per run and column: mean, 95 % intervals, both parts of the standard error, counts, seed spread.
 
-    Shares in [0, 1]. An average is given only where the run has every benchmark in it: an average over fewer would
-    not compare with its neighbours.
+    `low` and `high` are over questions, `run_low` and `run_high` over runs (seeds), empty with one. Shares in [0, 1].
+    An average is given only where the run has every benchmark in it: one over fewer would not compare with the others.
     """
     rows, comparable = [], paper.comparable(columns(collected))
     for run, label in collected.labels.items():
@@ -83,6 +81,7 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
                 (collected.questions["run"] == run) & collected.questions["benchmark"].isin(members)
             ]
             low, high = estimate.interval()
+            run_low, run_high = run_mean(by_seed.tolist(), (0.0, 1.0)).interval()
             rows.append(
                 {
                     "run": run,
@@ -91,6 +90,8 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
                     "mean": estimate.value,
                     "low": low,
                     "high": high,
+                    "run_low": run_low,
+                    "run_high": run_high,
                     "se": estimate.se,
                     "se_question": estimate.se_question,
                     "se_sampling": estimate.se_sampling,
@@ -119,6 +120,8 @@ ACCURACY_COLUMNS = [
     "mean",
     "low",
     "high",
+    "run_low",
+    "run_high",
     "se",
     "se_question",
     "se_sampling",
@@ -131,94 +134,11 @@ ACCURACY_COLUMNS = [
 ]
 
 
-def difference(
-    found: dict[tuple[str, str], Cells], first: str, second: str, members: list[str]
-) -> tuple[Estimate, int] | None:
-    """first - second, averaged over benchmarks, with the number of questions that one of them lacks; None if either
-    was not evaluated on all of `members`."""
-    estimates, lost = [], 0
-    for benchmark in members:
-        if (first, benchmark) not in found or (second, benchmark) not in found:
-            return None
-        ours, theirs = found[first, benchmark].scores.align(found[second, benchmark].scores)
-        estimates.append(paired_difference(ours, theirs))
-        lost += len(ours) - estimates[-1].questions
-    return combine(estimates), lost
-
-
-def comparison_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.DataFrame:
-    """Every pair of runs in every column: difference with interval, p and Holm's p over the pairs of the column.
-
-    The oracle knows the answers and is left out.
-    """
-    runs = [run for run in collected.labels if run != "oracle"]
-    tables = []
-    for column, members in columns(collected).items():
-        rows = []
-        for second, first in combinations(runs, 2):
-            result = difference(found, first, second, members)
-            if result is None:
-                continue
-            estimate, lost = result
-            low, high = estimate.interval()
-            rows.append(
-                {
-                    "column": column,
-                    "run": first,
-                    "against": second,
-                    "difference": estimate.value,
-                    "low": low,
-                    "high": high,
-                    "p": estimate.p_value(),
-                    "questions": estimate.questions,
-                    "questions_left_out": lost,
-                }
-            )
-        table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
-        table["p_holm"] = holm(table["p"].tolist())
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
-
-
-COMPARISON_COLUMNS = [
-    "column",
-    "run",
-    "against",
-    "difference",
-    "low",
-    "high",
-    "p",
-    "p_holm",
-    "questions",
-    "questions_left_out",
-]
-
-
-def supported_best(accuracy: pd.DataFrame, comparison: pd.DataFrame) -> set[tuple[str, str]]:
-    """(run, column) of each column's best run that beats every other run with Holm's p under 0.05."""
-    best = set()
-    for column, rows in accuracy[accuracy["run"] != "oracle"].groupby("column", sort=False):
-        scored = rows.dropna(subset="mean")
-        if scored.empty:  # no sample of this benchmark could be verified
-            continue
-        run = scored.loc[scored["mean"].idxmax(), "run"]
-        others = set(rows["run"]) - {run}
-        tests = comparison[comparison["column"] == column]
-        wins = {
-            (set(pair) - {run}).pop()
-            for *pair, gain, p in tests[["run", "against", "difference", "p_holm"]].itertuples(index=False)
-            if run in pair and p < ALPHA and (gain > 0) == (pair[0] == run) and gain != 0
-        }
-        if others and wins == others:
-            best.add((run, column))
-    return best
-
-
 def pass_table(collected: Collected) -> pd.DataFrame:
     """pass@k per run and column for k in powers of two up to the samples drawn; questions with fewer than k verified
     samples are left out of that k, and `questions` says how many remain. Averages as in `accuracy_table`."""
     rows = []
-    frame = collected.questions.assign(verified=lambda f: f["correct"] + f["wrong"])
+    frame = verified(collected.questions)
     for run, of_run in frame.groupby("run", sort=False):
         largest = int(of_run["samples"].max())
         for k in powers_of_two(largest):
@@ -234,12 +154,25 @@ def pass_table(collected: Collected) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+def pass_frames(of_run: pd.DataFrame, k: int) -> dict[str, pd.DataFrame]:
+    """Benchmark → pass@k of one run, (seeds, questions), NaN with fewer than k verified samples; where any has it."""
+    values = [pass_at_k(n, c, k) for n, c in zip(of_run["verified"], of_run["correct"], strict=True)]
+    scored = of_run.assign(value=values)
+    frames = {
+        name: rows.pivot(index="seed", columns="id", values="value")
+        for name, rows in scored.groupby("benchmark", sort=False)
+    }
+    return {name: frame for name, frame in frames.items() if frame.notna().any(axis=None)}
+
+
 def pass_scores(of_run: pd.DataFrame, k: int) -> dict[str, pd.Series]:
     """Benchmark → pass@k per question (averaged over the seeds that have k verified samples), where any has."""
-    values = [pass_at_k(n, c, k) for n, c in zip(of_run["verified"], of_run["correct"], strict=True)]
-    scored = of_run.assign(value=values).dropna(subset="value")
-    means = scored.groupby(["benchmark", "id"], sort=False)["value"].mean()
-    return {benchmark: means.xs(benchmark) for benchmark in means.index.unique("benchmark")}
+    return {name: frame.mean().dropna() for name, frame in pass_frames(of_run, k).items()}
+
+
+def verified(questions: pd.DataFrame) -> pd.DataFrame:
+    """`questions` with the number of verified samples."""
+    return questions.assign(verified=questions["correct"] + questions["wrong"])
 
 
 def question_estimate(scores: pd.Series) -> Estimate:

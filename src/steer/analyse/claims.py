@@ -1,13 +1,14 @@
-"""What became of each run, and of the claims that the default experiment is made to show: stated, not tuned."""
+"""What became of each run: gain over the base model, entropy, pass@k, weights."""
 
 import math
 from typing import Any
 
 import pandas as pd
 
-from steer.analyse.accuracy import Cells, columns, difference, pass_scores
+from steer.analyse.accuracy import Cells, columns, pass_frames, verified
 from steer.analyse.collect import Collected
-from steer.analyse.statistics import combine, paired_difference, seed_spread, welch_difference
+from steer.analyse.comparison import Paired, paired
+from steer.analyse.statistics import run_mean, seed_spread
 
 LAST_SHARE = 0.1
 QUANTILES = ["min", "p05", "p25", "p50", "p75", "p95", "max"]
@@ -59,20 +60,27 @@ def _summary(name: str, values: pd.Series) -> float:
 
 
 def claims_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.DataFrame:
-    """One row per trained run; accuracies and differences as shares, entropies in nats, times in seconds."""
+    """One row per trained run; accuracies and differences as shares, entropies in nats, times in seconds.
+
+    `<x>_low`, `<x>_high`: 95 % over runs; `<x>_question_low`, `<x>_question_high`: over questions.
+    """
     entropy = entropy_by_seed(collected)
     weights = weight_summary(collected)
+    accuracies = {key: cells.share for key, cells in found.items()}
     rows = []
     for run in collected.trained:
-        row: dict[str, Any] = {"run": run, "label": collected.labels[run], **_gain(collected, found, run)}
+        gain = paired(accuracies, run, "base", columns(collected)["overall"])
+        row: dict[str, Any] = {"run": run, "label": collected.labels[run], **_intervals("gain", gain)}
         mine = entropy[entropy["run"] == run]
         row |= {
+            "gain_p": gain.p if gain else math.nan,
             "seeds_trained": len(mine),
             "entropy_first": mine["first"].mean(),
             "entropy_last": mine["last"].mean(),
             "entropy_last_seed_sd": seed_spread(mine["last"].tolist()),
             "entropy_change": mine["change"].mean(),
             "entropy_change_by_seed": " ".join(f"{change:.3f}" for change in mine["change"]),
+            **_entropy_difference(entropy, run, collected.trained[0]),
             **_pass_gain(collected, run),
         }
         final = weights[(weights["run"] == run) & (weights["phase"] == "last tenth")]
@@ -85,12 +93,11 @@ def claims_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> p
     return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
 
 
+BOTH = ("", "_low", "_high", "_question_low", "_question_high")
 CLAIM_COLUMNS = [
     "run",
     "label",
-    "gain",
-    "gain_low",
-    "gain_high",
+    *(f"gain{end}" for end in BOTH),
     "gain_p",
     "seeds_trained",
     "entropy_first",
@@ -98,12 +105,13 @@ CLAIM_COLUMNS = [
     "entropy_last_seed_sd",
     "entropy_change",
     "entropy_change_by_seed",
+    "entropy_difference",
+    "entropy_difference_low",
+    "entropy_difference_high",
     "pass_k",
     "pass",
     "pass_base",
-    "pass_gain",
-    "pass_gain_low",
-    "pass_gain_high",
+    *(f"pass_gain{end}" for end in BOTH),
     "weight_min",
     "weight_p05",
     "weight_p50",
@@ -113,97 +121,38 @@ CLAIM_COLUMNS = [
 ]
 
 
-def _gain(collected: Collected, found: dict[tuple[str, str], Cells], run: str) -> dict[str, float]:
-    result = difference(found, run, "base", columns(collected)["overall"])
+def _intervals(name: str, result: Paired | None) -> dict[str, float]:
     if result is None:
         return {}
-    estimate, _ = result
+    values = (result.over_runs.value, *result.over_runs.interval(), *result.over_questions.interval())
+    return dict(zip((f"{name}{end}" for end in BOTH), values, strict=True))
+
+
+def _entropy_difference(entropy: pd.DataFrame, run: str, first: str) -> dict[str, float]:
+    """Final entropy less that of the first trained run, paired by seed, with the interval over runs."""
+    last = {name: rows.set_index("seed")["last"] for name, rows in entropy.groupby("run")}
+    if run == first or not {run, first} <= set(last):
+        return {}
+    estimate = run_mean((last[run] - last[first]).dropna().tolist())
     low, high = estimate.interval()
-    return {"gain": estimate.value, "gain_low": low, "gain_high": high, "gain_p": estimate.p_value()}
+    return {"entropy_difference": estimate.value, "entropy_difference_low": low, "entropy_difference_high": high}
 
 
 def _pass_gain(collected: Collected, run: str) -> dict[str, float]:
     """pass@k at the largest k that every benchmark has, against the base on the same questions."""
-    frame = collected.questions.assign(verified=lambda f: f["correct"] + f["wrong"])
+    frame = verified(collected.questions)
     mine, base = (frame[frame["run"] == name] for name in (run, "base"))
     if mine.empty or base.empty:
         return {}
     k = int(min(part.groupby("benchmark")["samples"].max().min() for part in (mine, base)))
-    scores, base_scores = pass_scores(mine, k), pass_scores(base, k)
     benchmarks = columns(collected)["overall"]
-    if not set(benchmarks) <= set(scores) & set(base_scores):
-        return {"pass_k": k}
-    pairs = [pd.concat([scores[b], base_scores[b]], axis=1, keys=["run", "base"]).dropna() for b in benchmarks]
-    estimate = combine([paired_difference(pair["run"], pair["base"]) for pair in pairs])
-    low, high = estimate.interval()
-    return {
-        "pass_k": k,
-        "pass": sum(pair["run"].mean() for pair in pairs) / len(pairs),
-        "pass_base": sum(pair["base"].mean() for pair in pairs) / len(pairs),
-        "pass_gain": estimate.value,
-        "pass_gain_low": low,
-        "pass_gain_high": high,
+    scores = {
+        (name, benchmark): values
+        for name, part in ((run, mine), ("base", base))
+        for benchmark, values in pass_frames(part, k).items()
     }
-
-
-def statements(collected: Collected, claims: pd.DataFrame) -> list[dict[str, str]]:
-    """The claims with what was measured: `holds` is yes, no or not measured."""
-    by_run = {row["run"]: row for row in claims.to_dict("records")}
-    entropy = entropy_by_seed(collected)
-    grpo, steer = by_run.get("grpo", {}), by_run.get("steer", {})
-    rows = []
-    gain = grpo.get("gain", math.nan)
-    rows.append(
-        _statement(
-            "GRPO improves the average accuracy over the base by at least 8 points, interval without 0",
-            f"{100 * gain:+.1f} points, 95 % interval {_range(grpo, 'gain', 100, '+.1f')}",
-            gain,
-            gain >= 0.08 and grpo.get("gain_low", math.nan) > 0,
-        )
-    )
-    change = grpo.get("entropy_change", math.nan)
-    rows.append(
-        _statement(
-            "GRPO's policy entropy falls by at least 40 %",
-            f"{100 * change:+.0f} % (by seed: {grpo.get('entropy_change_by_seed')})",
-            change,
-            change <= -0.4,
-        )
-    )
-    last = {run: frame["last"].tolist() for run, frame in entropy.groupby("run")}
-    low = high = value = math.nan
-    seeds, above = "", False
-    if {"grpo", "entropy_regularisation"} <= set(last):
-        kept, lost = last["entropy_regularisation"], last["grpo"]
-        estimate = welch_difference(kept, lost)
-        value, (low, high) = estimate.value, estimate.interval()
-        seeds = " against ".join(" ".join(f"{end:.3f}" for end in ends) for ends in (kept, lost))
-        above = min(kept) > max(lost)
-    # One seed has no spread, so two runs of one seed each have no interval, and nothing that could overlap.
-    interval = (
-        "one seed each, so no interval" if math.isnan(low) else f"95 % interval over seeds [{low:+.3f}, {high:+.3f}]"
-    )
-    rows.append(
-        _statement(
-            "entropy regularisation ends with more entropy than GRPO: every seed above every seed of GRPO",
-            f"{value:+.3f} nats (by seed: {seeds}); {interval}",
-            value,
-            above,
-        )
-    )
-    floor = steer.get("weight_min", math.nan)
-    measured = _range(steer, "weight", 1, ".3f", "min", "max")
-    measured += f", 5 to 95 % of tokens {_range(steer, 'weight', 1, '.3f', 'p05', 'p95')}"
-    rows.append(_statement("the range STEER's weights covered in the last tenth of the steps", measured, floor, None))
-    return rows
-
-
-def _range(row: dict, name: str, scale: float, style: str, low: str = "low", high: str = "high") -> str:
-    ends = (scale * row.get(f"{name}_{end}", math.nan) for end in (low, high))
-    return "[" + ", ".join(format(end, style) for end in ends) + "]"
-
-
-def _statement(claim: str, measured: str, value: float, holds: bool | None) -> dict[str, str]:
-    if math.isnan(value):
-        return {"claim": claim, "measured": "not measured", "holds": "not measured"}
-    return {"claim": claim, "measured": measured, "holds": "–" if holds is None else "yes" if holds else "no"}
+    result = paired(scores, run, "base", benchmarks)
+    if result is None:
+        return {"pass_k": k}
+    means = (sum(scores[name, b].mean().mean() for b in benchmarks) / len(benchmarks) for name in (run, "base"))
+    return {"pass_k": k, **dict(zip(("pass", "pass_base"), means, strict=True)), **_intervals("pass_gain", result)}

@@ -33,6 +33,9 @@ QUESTION_COLUMNS = [
     "tokens",
     "logprob",
     "guessed",
+    "logprob_first",
+    "correct_second",
+    "wrong_second",
     "present_not_extracted",
     "majority",
 ]
@@ -43,7 +46,9 @@ class Collected:
     """Frames of one results folder.
 
     `questions` has QUESTION_COLUMNS: counts of samples, `tokens` their mean length,
-    `logprob` the mean of their log-probabilities per token, `majority` maj@k over all verified
+    `logprob` the mean of their log-probabilities per token; `logprob_first` is that of the first half of the samples,
+    `correct_second` and `wrong_second` are counts of the second half, for what groups questions by some samples and
+    scores them by others. `majority` maj@k over all verified
     samples (math). `curves` has run, seed, step and every metric found. `runs` holds what each run folder says about
     itself, by (run, seed). `labels` follows the order of the tables: base, trained runs, external runs, oracle.
     """
@@ -179,6 +184,9 @@ def _question(verdicts: list[dict], responses: list[dict] | None, kind: str, gol
     if unknown := set(counts) - set(VERDICTS):
         raise UserError(f"verdict {unknown.pop()!r} is none of {', '.join(VERDICTS)}; grade again")
     row: dict[str, Any] = {"samples": len(verdicts), **{name: counts[name] for name in VERDICTS}}
+    half = len(verdicts) // 2
+    second = Counter(verdict["verdict"] for verdict in verdicts[half:])
+    row |= {"correct_second": second["correct"], "wrong_second": second["wrong"], "logprob_first": None}
     row["truncated"] = row["tokens"] = row["logprob"] = row["present_not_extracted"] = row["majority"] = None
     row["guessed"] = None
     if kind == "math":
@@ -191,7 +199,9 @@ def _question(verdicts: list[dict], responses: list[dict] | None, kind: str, gol
         row["truncated"] = sum(response["finish_reason"] == "length" for response in responses)
         row["tokens"] = sum(response["tokens"] for response in responses) / max(len(responses), 1)
         if responses and all("logprob" in response for response in responses):
-            row["logprob"] = sum(response["logprob"] for response in responses) / len(responses)
+            logprobs = [response["logprob"] for response in responses]
+            row["logprob"] = sum(logprobs) / len(logprobs)
+            row["logprob_first"] = sum(logprobs[:half]) / half if half else None
         if kind == "math" and gold:
             row["present_not_extracted"] = sum(
                 verdict["verdict"] == "wrong" and not _text(verdict.get("extracted")) and stands_in(gold, said["text"])

@@ -24,10 +24,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from steer.analyse import accuracy, claims, render, tables
+    from steer.analyse import accuracy, claims, comparison, render, tables
     from steer.analyse import study_tables as small
     from steer.analyse.collect import collect
     from steer.analyse.perplexity import perplexity_table
+    from steer.analyse.spread import power_frame, power_table
+    from steer.analyse.statements import is_default, statements
     from steer.analyse.studies import studies
     from steer.analyse.theory import tables as theory
     from steer.analyse.timing import step_time_table, step_times
@@ -41,26 +43,32 @@ def run(args: argparse.Namespace) -> None:
     for line in collected.missing:
         print(f"steer tabulate: missing: {line}", file=sys.stderr)
 
-    found = accuracy.cells(collected)
+    found = accuracy.cells(collected.questions)
     accuracies = accuracy.accuracy_table(collected, found)
-    comparison = accuracy.comparison_table(collected, found)
+    shares = {key: cell.share for key, cell in found.items()}
+    compared = comparison.comparison_table(shares, list(collected.labels), accuracy.columns(collected))
+    alike = comparison.seeds_as_methods(shares, collected.trained, accuracy.columns(collected))
+    print(tables.alike_note(alike) or "A/A check: no method has two seeds to compare.")
     claim_rows = claims.claims_table(collected, found)
     made = [
-        tables.main_results(collected, accuracies, comparison),
-        tables.comparisons(collected, comparison),
+        tables.main_results(collected, accuracies, compared),
+        tables.comparisons(collected, compared, alike),
         tables.rates(collected, accuracy.rates_table(collected)),
         tables.claims(collected, claim_rows),
-        tables.statements(collected, claims.statements(collected, claim_rows)),
         tables.weights(everything, claims.weight_summary(everything)),
     ]
+    if is_default(config):
+        made.append(tables.statements(collected, statements(collected, claim_rows)))
     main = made[0].name.partition("_")[0]
     beside = [small.against_paper(collected, f"{main}_against_paper", "Main results", accuracies)]
     for study, members in studies(config):
-        made.append(small.study_table(collected, study, members, accuracies, comparison))
+        made.append(small.study_table(collected, study, members, accuracies, compared))
         mine = small.with_paper(collected, study, members, accuracies)
         name = f"{study.name.partition('_')[0]}_against_paper"
         beside.append(small.against_paper(collected, name, study.title, mine))
     made += [table for table in beside if table is not None]
+    power = power_table(power_frame(collected.questions, collected.curves), tables.scale_note(collected))
+    made += [power] if power is not None else []
     touched = small.factor_table(collected)
     if len(touched.frame):
         made.append(touched)
@@ -76,6 +84,7 @@ def run(args: argparse.Namespace) -> None:
         render.write(table, out, about)
     frames = {
         "accuracy.csv": accuracies,
+        "A_seeds_as_methods.csv": alike,
         "F6_pass_at_k.csv": accuracy.pass_table(collected),
         "training_curves.csv": labelled_curves(everything),
         "F1_entropy_change.csv": theory.binned(measurements),

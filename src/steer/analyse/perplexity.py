@@ -1,8 +1,10 @@
 """Learning by perplexity group: do runs gain more on questions that the base model answers with confidence?
 
-A question's log-perplexity is the mean over the base model's responses of -(mean log-probability per token). Questions
-are divided within each benchmark, so that all groups hold the same mixture of benchmarks (arXiv 2508.02260 groups
-responses; here the groups are fixed before training and alike for all runs).
+A question's log-perplexity is the mean over the first half of the base model's responses of -(mean log-probability per
+token); the base model's accuracy comes from the second half alone. Taken from the same responses, an unlucky draw would
+put a question into a high group and lower its base accuracy at once, and every gain would seem to grow with perplexity.
+Questions are divided within each benchmark, so that all groups hold the same mixture of benchmarks (arXiv 2508.02260
+groups responses; here the groups are fixed before training and alike for all runs).
 """
 
 import numpy as np
@@ -10,46 +12,53 @@ import pandas as pd
 
 from steer.analyse.accuracy import Cells
 from steer.analyse.collect import Collected
-from steer.analyse.statistics import paired_difference
+from steer.analyse.comparison import compare
+from steer.analyse.statistics import shares
 
 GROUPS = 5
-COLUMNS = ["run", "label", "group", "questions", "perplexity_low", "perplexity_high", "base", "gain", "low", "high"]
+COLUMNS = ["run", "label", "group", "questions", "perplexity_low", "perplexity_high", "base", "runs", "gain"]
+COLUMNS += ["low", "high", "question_low", "question_high"]
 
 
 def perplexity_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.DataFrame:
     """COLUMNS: gain in accuracy over the base model per run and perplexity group, 1 the most confident; shares.
 
-    Empty where there is no base model or its responses carry no log-probabilities. Perplexities are the group's 5 %
-    and 95 % quantiles over its questions. The interval is over questions.
+    Empty where there is no base model, or it has one response a question, or its responses carry no log-probabilities.
+    Perplexities are the group's 5 % and 95 % quantiles over its questions. `low` and `high` are over runs, the others
+    over questions.
     """
     questions = grouped_questions(collected.questions)
     rows = []
     for run in collected.trained if len(questions) else []:
-        scores = {name: _scores(found, name, collected.config.data.benchmarks) for name in ("base", run)}
+        scores = _scores(found, run, collected.config.data.benchmarks)
         for group, members in questions.groupby("group"):
             keys = pd.MultiIndex.from_frame(members[["benchmark", "id"]])
-            base, mine = (scores[name].reindex(keys).to_numpy() for name in ("base", run))
-            if np.isnan(mine).all():
+            mine = scores.reindex(columns=keys)
+            if mine.isna().all(axis=None):
                 continue
-            gain = paired_difference(mine, base)
-            low, high = gain.interval()
+            base = pd.DataFrame([members["base"].to_numpy()] * len(mine), mine.index, keys)
+            result = compare([(mine, base)])
             ends = np.exp(members["log_perplexity"].quantile([0.05, 0.95]))
-            known = base[~np.isnan(base)]
-            values = [gain.questions, *ends, known.mean() if known.size else np.nan, gain.value, low, high]
+            values = [result.over_questions.questions, *ends, members["base"].mean(), len(result.by_run)]
+            values += [result.over_runs.value, *result.over_runs.interval(), *result.over_questions.interval()]
             rows.append(dict(zip(COLUMNS, [run, collected.labels[run], group, *values], strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def grouped_questions(questions: pd.DataFrame) -> pd.DataFrame:
-    """benchmark, id, log_perplexity and group (1 to GROUPS, from the lowest) of the questions the base answered."""
-    base = questions[(questions["run"] == "base") & questions["logprob"].notna()]
-    base = base.assign(log_perplexity=-base["logprob"].astype(float))
+    """benchmark, id, log_perplexity, group (1 to GROUPS, from the lowest) and base (the base model's accuracy in the
+    responses that did not decide about the group) of the questions the base answered."""
+    base = questions[(questions["run"] == "base") & questions["logprob_first"].notna()]
+    base = base.assign(
+        log_perplexity=-base["logprob_first"].astype(float),
+        base=shares(base["correct_second"], base["correct_second"] + base["wrong_second"]),
+    )
     rank = base.groupby("benchmark")["log_perplexity"].rank(method="first", pct=True)
     group = np.ceil(GROUPS * rank - 1e-9).clip(lower=1)
-    return base.assign(group=group.astype(int))[["benchmark", "id", "log_perplexity", "group"]]
+    return base.assign(group=group.astype(int))[["benchmark", "id", "log_perplexity", "group", "base"]]
 
 
-def _scores(found: dict[tuple[str, str], Cells], run: str, benchmarks: list[str]) -> pd.Series:
-    """(benchmark, id) → mean score over seeds."""
-    parts = {name: found[run, name].scores for name in benchmarks if (run, name) in found}
-    return pd.concat(parts) if parts else pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []]))
+def _scores(found: dict[tuple[str, str], Cells], run: str, benchmarks: list[str]) -> pd.DataFrame:
+    """(seeds, questions), columns (benchmark, id): the share of correct samples."""
+    parts = {name: found[run, name].share for name in benchmarks if (run, name) in found}
+    return pd.concat(parts, axis=1) if parts else pd.DataFrame()

@@ -155,3 +155,12 @@ def with_interval(value: float, low: float, high: float, style: str = ".1f", sca
 
 def p_value(value: float) -> str:
     return "<0.001" if value < 0.001 else number(value, ".3f")
+
+
+def with_intervals(
+    value: float, runs: tuple[float, float], questions: tuple[float, float], style: str = ".1f", scale: float = 100.0
+) -> str:
+    """`57.3 [50.0, 64.6] {55.1, 59.4}`: in square brackets over runs, in curly ones over questions; without an interval
+    that does not exist."""
+    over_questions = with_interval(value, *questions, style, scale).removeprefix(number(value, style, scale))
+    return with_interval(value, *runs, style, scale) + over_questions.replace("[", "{").replace("]", "}")

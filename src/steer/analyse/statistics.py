@@ -2,16 +2,14 @@
 
 Scores are matrices of shape (seeds, questions): the share of a question's verified samples that are correct, NaN where
 a seed has no verified sample of it. Questions are the clusters: samples and seeds of one question are averaged before
-any spread is taken, so an interval speaks of new questions of the same kind for the models that were trained.
-How far retraining moves the number is a different question and is answered apart, by `seed_spread`.
+any spread is taken, so an interval over questions speaks of new questions for the models that were trained. It says
+nothing about another run of the same method: for that the unit is the run, and `run_mean` has the interval.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -157,14 +155,15 @@ def seed_spread(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
-def welch_difference(first: Sequence[float], second: Sequence[float]) -> Estimate:
-    """mean(first) - mean(second) of two independent samples (seeds) with unequal variances; NaN with one seed."""
-    parts = []
-    for values, sign in ((first, 1), (second, -1)):
-        spread = seed_spread(values)
-        parts.append(Estimate(sign * float(np.mean(values)), spread**2 / len(values), len(values) - 1, len(values)))
-    mean = combine(parts)
-    return Estimate(2 * mean.value, 4 * mean.variance, mean.df, mean.questions, bounds=(-math.inf, math.inf))
+def run_mean(values: Sequence[float], bounds: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
+    """Mean over independent runs (seeds, base models): variance s²/n with n - 1 degrees of freedom.
+
+    Give it one number a run. For two methods, give it their differences, paired by seed or base model: the interval
+    then speaks of new runs of these methods, which one over questions does not. NaN variance with one run.
+    """
+    values = [value for value in values if not math.isnan(value)]
+    mean = float(np.mean(values)) if values else math.nan
+    return Estimate(mean, seed_spread(values) ** 2 / max(len(values), 1), len(values) - 1, 0, bounds=bounds)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -228,31 +227,13 @@ def _vote(votes: list[tuple[str, str] | None]) -> float:
 
 def t_p_value(t: float, df: float) -> float:
     """Two-sided tail probability of Student's t; the normal's where df is infinite."""
-    import mpmath
+    from scipy.special import stdtr
 
-    if math.isinf(df):
-        return math.erfc(abs(t) / math.sqrt(2))
-    return float(mpmath.betainc(df / 2, 0.5, 0, df / (df + t * t), regularized=True))
+    return float(2 * stdtr(df, -abs(t)))
 
 
 def t_quantile(probability: float, df: float) -> float:
-    """Quantile of Student's t for probability > 1/2. `df` is rounded to four digits, which moves it by under 1e-3."""
-    return _t_quantile(probability, float(f"{df:.4g}"))
+    """Quantile of Student's t; the normal's where df is infinite."""
+    from scipy.special import stdtrit
 
-
-@lru_cache(maxsize=4096)
-def _t_quantile(probability: float, df: float) -> float:
-    # The tail is convex and the normal's quantile is on its near side: Newton's steps only go up, and end.
-    quantile, step = NormalDist().inv_cdf(probability), math.inf
-    while step > 1e-10 * quantile:
-        step = (t_p_value(quantile, df) - 2 * (1 - probability)) / (2 * t_density(quantile, df))
-        quantile += step
-    return quantile
-
-
-def t_density(t: float, df: float) -> float:
-    """Density of Student's t; the normal's where df is infinite."""
-    if math.isinf(df):
-        return NormalDist().pdf(t)
-    norm = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - math.log(df * math.pi) / 2
-    return math.exp(norm - (df + 1) / 2 * math.log1p(t * t / df))
+    return float(stdtrit(df, probability))

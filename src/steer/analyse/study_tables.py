@@ -5,17 +5,18 @@ import math
 import pandas as pd
 
 from steer.analyse import paper
-from steer.analyse.accuracy import AVERAGES, COMPARISON_COLUMNS, columns, supported_best
+from steer.analyse.accuracy import AVERAGES, columns
 from steer.analyse.claims import entropy_by_seed
 from steer.analyse.collect import Collected
-from steer.analyse.render import Cell, Table, number, p_value, with_interval
+from steer.analyse.comparison import COMPARISON_COLUMNS, LEAST_RUNS, supported_best
+from steer.analyse.render import Cell, Table, number, p_value, with_interval, with_intervals
 from steer.analyse.statistics import holm
 from steer.analyse.studies import Member, Study
-from steer.analyse.tables import accuracy_cell, missing_notes, scale_note, sized
+from steer.analyse.tables import CALLED, INTERVALS, accuracy_cell, missing_notes, scale_note, sized
 from steer.methods.catalogue import FACTORS, factors
 from steer.methods.load import method_names, method_settings
 
-NUMBERS = ["mean", "low", "high", "questions", "samples", "seeds"]
+NUMBERS = ["mean", "low", "high", "run_low", "run_high", "questions", "samples", "seeds"]
 
 
 def study_table(
@@ -35,7 +36,7 @@ def study_table(
     entropy = _entropy(collected)
     compared = [member for member in members if member.against]
     header = ["method", *study.headers.values(), "seeds", *(sized(at, column) for column in shown)]
-    header += ["against", "difference, points", "p (Holm)"] if compared else []
+    header += ["against", "difference, points", "p (Holm)", "shown with 80 % power, points"] if compared else []
     header += ["final entropy, nats"] + (["second half, nats"] if "target" in study.headers else [])
     cells, rows = [], []
     for member in members:
@@ -54,8 +55,10 @@ def study_table(
         line += [accuracy_cell(at.get((member.run, column)), best) for column in shown]
         if compared:
             against = collected.labels.get(member.against, "–") if member.against else "–"
-            difference = with_interval(*(found[f"difference{end}"] for end in ("", "_low", "_high")), "+.1f")
-            line += [Cell(against), Cell(difference), Cell(p_value(found["p_holm"]))]
+            runs_, questions_ = ((found[f"difference{u}_low"], found[f"difference{u}_high"]) for u in ("", "_question"))
+            difference = with_intervals(found["difference"], runs_, questions_, "+.1f")
+            p = p_value(found["p_holm"]) if found["runs"] >= LEAST_RUNS else "not called" if member.against else "–"
+            line += [Cell(against), Cell(difference), Cell(p), Cell(number(found["detectable"], ".1f", 100))]
         line += [Cell(_over_seeds(row, "entropy_last"))]
         line += [Cell(_over_seeds(row, "entropy_second_half"))] if "target" in study.headers else []
         cells.append(line)
@@ -90,15 +93,20 @@ def among(comparison: pd.DataFrame, runs: list[str]) -> pd.DataFrame:
 
 def _difference(tests: pd.DataFrame, run: str, against: str | None) -> dict[str, float]:
     """run - against on the average, whichever way round the pair was compared."""
-    names = ("difference", "difference_low", "difference_high", "p_holm")
     tests = tests[tests["column"] == "overall"]
     for first, second, sign in ((run, against, 1), (against, run, -1)):
         rows = tests[(tests["run"] == first) & (tests["against"] == second)]
         if len(rows):
             row = rows.iloc[0]
             ends = sorted((sign * row["low"], sign * row["high"]))
-            return dict(zip(names, (sign * row["difference"], *ends, row["p_holm"]), strict=True))
-    return dict.fromkeys(names, math.nan)
+            questions = sorted((sign * row["question_low"], sign * row["question_high"]))
+            values = (sign * row["difference"], *ends, *questions, row["p_holm"], row["runs"], row["detectable"])
+            return dict(zip(DIFFERENCES, values, strict=True))
+    return dict.fromkeys(DIFFERENCES, math.nan)
+
+
+DIFFERENCES = ["difference", "difference_low", "difference_high", "difference_question_low", "difference_question_high"]
+DIFFERENCES += ["p_holm", "runs", "detectable"]
 
 
 def _entropy(collected: Collected) -> dict[str, dict[str, float]]:
@@ -138,9 +146,9 @@ def _beside(model: str | None, study: Study) -> str:
 
 def _notes(collected: Collected, study: Study, members: list[Member]) -> list[str]:
     notes = [
-        "Mean accuracy in percent over n questions × k samples × seeds, average over benchmarks, with the 95 % "
-        "interval clustered by question; differences are paired by question.",
-        f"p and bold: Holm-corrected over the pairs of these {len(members)} rows. Final entropy: mean of the last "
+        f"Mean accuracy in percent over n questions × k samples × seeds, average over benchmarks. {INTERVALS}",
+        f"p and bold: over runs, Holm-corrected over the pairs of these {len(members)} rows. {CALLED}. Shown with 80 % "
+        "power: the smallest true difference that so many runs would show. Final entropy: mean of the last "
         "tenth of the steps; in brackets the lowest and the highest seed.",
     ]
     if any(member.values.get("steer") is True for member in members):

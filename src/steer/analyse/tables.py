@@ -3,11 +3,17 @@
 import pandas as pd
 
 from steer.analyse import paper
-from steer.analyse.accuracy import AVERAGES, supported_best
+from steer.analyse.accuracy import AVERAGES
 from steer.analyse.collect import Collected
-from steer.analyse.render import Cell, Table, number, p_value, with_interval
+from steer.analyse.comparison import ALPHA, LEAST_RUNS, supported_best
+from steer.analyse.render import Cell, Table, number, p_value, with_interval, with_intervals
 
 SHOWN_NOTES = 12
+INTERVALS = (
+    "95 % intervals: in square brackets over runs (Student's t, paired by seed where two methods are compared), "
+)
+INTERVALS += "in curly ones over questions, for the models that were trained."
+CALLED = f"A comparison of methods is called from {LEAST_RUNS} runs up"
 
 
 def scale_note(collected: Collected) -> str:
@@ -29,9 +35,12 @@ def missing_notes(collected: Collected) -> list[str]:
 
 
 def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.DataFrame) -> Table:
-    """Run × benchmark and averages: mean accuracy in percent with its 95 % interval."""
+    """Run × averages and benchmarks: mean accuracy in percent with its 95 % intervals."""
     best = supported_best(accuracy, comparison)
-    columns = list(accuracy["column"].unique())
+    columns = sorted(
+        accuracy["column"].unique(),
+        key=lambda column: [*reversed(AVERAGES)].index(column) if column in AVERAGES else len(AVERAGES),
+    )
     at = {(row["run"], row["column"]): row for row in accuracy.to_dict("records")}
     header = ["method", "seeds", *(sized(at, column) for column in columns)]
     rows, wide = [], []
@@ -41,15 +50,15 @@ def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.Da
         rows.append([Cell(label), Cell(str(seeds)), *(accuracy_cell(row, best) for row in mine)])
         flat = {"run": run, "label": label, "seeds": seeds}
         for column, row in zip(columns, mine, strict=True):
-            for name, key in (("", "mean"), (" low", "low"), (" high", "high"), (" n", "questions"), (" k", "samples")):
+            for name, key in FLAT.items():
                 flat[f"{AVERAGES.get(column, column)}{name}"] = row[key] if row else None
         wide.append(flat)
     table = paper.table_of(collected.config.model.path)
     beside = f" In brackets the paper's value (its table {table})." if table else ""
     notes = [
-        "Mean accuracy in percent over n questions × k samples × seeds, with the 95 % interval clustered by question; "
-        "averages weigh benchmarks equally. Unverifiable samples are in no mean.",
-        "Bold: better than every other row, paired by question, Holm-corrected p < 0.05.",
+        "Mean accuracy in percent over n questions × k samples × seeds; averages weigh benchmarks equally. "
+        f"Unverifiable samples are in no mean. {INTERVALS}",
+        f"Bold: better than every other row over runs, Holm-corrected p < {ALPHA}. {CALLED}; below, nothing is bold.",
     ]
     if seed_notes := _seed_spread(collected, accuracy):
         notes.append(seed_notes)
@@ -61,6 +70,10 @@ def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.Da
     )
 
 
+FLAT = {"": "mean", " low": "low", " high": "high", " run low": "run_low", " run high": "run_high"}
+FLAT |= {" n": "questions", " k": "samples"}
+
+
 def sized(at: dict[tuple[str, str], dict], column: str) -> str:
     """The column's heading with its numbers of questions and samples."""
     size = next(row for (_, name), row in at.items() if name == column)
@@ -70,7 +83,7 @@ def sized(at: dict[tuple[str, str], dict], column: str) -> str:
 def accuracy_cell(row: dict | None, best: set[tuple[str, str]]) -> Cell:
     if row is None:
         return Cell("–")
-    text = with_interval(row["mean"], row["low"], row["high"])
+    text = with_intervals(row["mean"], (row["run_low"], row["run_high"]), (row["low"], row["high"]))
     if pd.notna(row["paper"]):
         text += f" (paper {number(float(row['paper']), '.1f', 100)})"
     return Cell(text, (row["run"], row["column"]) in best)
@@ -91,6 +104,7 @@ def claims(collected: Collected, frame: pd.DataFrame) -> Table:
         "gain over base, points",
         "entropy first → last, nats",
         "change",
+        "against the first method, nats",
         "change by seed",
         "pass@k (base)",
         "pass@k gain, points",
@@ -105,22 +119,30 @@ def claims(collected: Collected, frame: pd.DataFrame) -> Table:
         k = number(r["pass_k"], ".0f")
         texts = [
             r["label"],
-            with_interval(r["gain"], r["gain_low"], r["gain_high"], "+.1f"),
+            _both(r, "gain"),
             f"{number(r['entropy_first'], '.3f')} → {number(r['entropy_last'], '.3f')}",
             number(r["entropy_change"], "+.0f", 100) + " %",
+            with_interval(*(r[f"entropy_difference{end}"] for end in ("", "_low", "_high")), "+.3f", 1),
             ", ".join(f"{100 * float(change):+.0f} %" for change in changes) or "–",
             f"k={k}: {number(r['pass'], '.1f', 100)} ({number(r['pass_base'], '.1f', 100)})",
-            with_interval(r["pass_gain"], r["pass_gain_low"], r["pass_gain_high"], "+.1f"),
+            _both(r, "pass_gain"),
             ", ".join(weights) if set(weights) != {"–"} else "–",
             number(r["seconds"], ".1f", 1 / 60),
         ]
         rows.append([Cell(text) for text in texts])
     notes = [
-        "Gains: average over benchmarks, paired by question, 95 % interval. Entropy: at step 1 and mean of the last "
-        "tenth of the steps. Weights: of the last tenth of the steps.",
+        f"Gains: average over benchmarks. {INTERVALS} The base model is one model: its own sampling is in the second "
+        "interval alone.",
+        "Entropy: at step 1 and mean of the last tenth of the steps; against the first method paired by seed, interval "
+        "over runs. Weights: of the last tenth of the steps.",
         *missing_notes(collected),
     ]
     return Table("T0_claims", f"What became of each run. {scale_note(collected)}", frame, header, rows, notes)
+
+
+def _both(row: dict, name: str) -> str:
+    runs, questions = ((row[f"{name}{unit}_low"], row[f"{name}{unit}_high"]) for unit in ("", "_question"))
+    return with_intervals(row[name], runs, questions, "+.1f")
 
 
 def statements(collected: Collected, rows: list[dict[str, str]]) -> Table:
@@ -131,29 +153,52 @@ def statements(collected: Collected, rows: list[dict[str, str]]) -> Table:
     return Table("T0_statements", caption, frame, list(frame.columns), cells, missing_notes(collected))
 
 
-def comparisons(collected: Collected, frame: pd.DataFrame) -> Table:
-    """Paired differences; people see those against the base and against the first trained run."""
+def comparisons(collected: Collected, frame: pd.DataFrame, alike: pd.DataFrame) -> Table:
+    """Paired differences; people see those against the base and against the first trained run.
+
+    `alike`: seeds of one method compared as if they were methods (`comparison.seeds_as_methods`).
+    """
     table = paper.table_of(collected.config.model.path) or 3
     references = [run for run in ["base", *collected.trained[:1]] if run in collected.labels]
     shown = frame[frame["against"].isin(references) & frame["column"].isin(AVERAGES)]
-    header = ["method", "against", "average", "difference, points", "p", "p (Holm)"]
+    header = ["method", "against", "average", "runs", "over runs, points", "over questions", "p (Holm)"]
+    header.append("shown with 80 % power, points")
     rows = [
         [
             Cell(collected.labels[r.run]),
             Cell(collected.labels[r.against]),
             Cell(AVERAGES[r.column]),
+            Cell(str(r.runs)),
             Cell(with_interval(r.difference, r.low, r.high, "+.1f")),
-            Cell(p_value(r.p)),
-            Cell(p_value(r.p_holm)),
+            Cell(with_interval(r.difference, r.question_low, r.question_high, "+.1f")),
+            Cell(p_value(r.p_holm) if r.runs >= LEAST_RUNS else "not called"),
+            Cell(number(r.detectable, ".1f", 100)),
         ]
         for r in shown.itertuples()
     ]
     notes = [
-        "Paired by question, seeds averaged first, 95 % interval; Holm's correction runs over all pairs of methods "
-        "in a column. The CSV file has every pair and benchmark.",
+        f"{INTERVALS} The first decides: p is of it, with Holm's correction over all pairs of methods in a column. "
+        f"{CALLED}. The CSV file has every pair and benchmark.",
+        "Shown with 80 % power: the smallest true difference of two methods that so many runs would show, from the "
+        "spread over runs pooled over the pairs of methods; `steer power` says how many runs a difference takes.",
+        alike_note(alike),
         *missing_notes(collected),
     ]
+    notes = [note for note in notes if note]
     return Table(f"T{table}_differences", f"Paired differences. {scale_note(collected)}", frame, header, rows, notes)
+
+
+def alike_note(alike: pd.DataFrame) -> str:
+    """What the A/A check found, in a sentence; empty where no method has two seeds."""
+    tests = alike.dropna(subset="question_p")
+    if tests.empty:
+        return ""
+    found, largest = (tests["question_p"] < ALPHA).sum(), 100 * tests["difference"].abs().max()
+    return (
+        f"A/A check: two seeds of one method compared over questions as if they were two methods: {found} of "
+        f"{len(tests)} comparisons have p < {ALPHA} ({100 * found / len(tests):.0f} %; {100 * ALPHA:.0f} % if "
+        f"questions were the right unit), the largest difference is {largest:.1f} points."
+    )
 
 
 def rates(collected: Collected, frame: pd.DataFrame) -> Table:

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from steer.figures import page
+from steer.figures import intervals, page
 from steer.figures.looks import look
 from steer.figures.sources import Sources
 
@@ -15,11 +15,14 @@ def draw(sources: Sources) -> Figure:
     runs = [run for run in sources.labels if run in set(table["run"])]
     if not runs:
         return page.nothing(sources, "No run beside a base model whose responses carry log-probabilities.")
+    by_run = intervals.over_runs(table, "runs")
+    unit = "" if by_run else "question_"
     figure, (gain, base) = page.panels(2, 2, 3.6, 2.9)
     for place, run in enumerate(runs):
         rows = table[table["run"] == run].sort_values("group")
         shift = 0.5 * ((place + 0.5) / len(runs) - 0.5)
-        error = [100 * (rows["gain"] - rows["low"]), 100 * (rows["high"] - rows["gain"])]
+        low, high = (rows[f"{unit}{end}"] for end in ("low", "high"))
+        error = [100 * (rows["gain"] - low), 100 * (high - rows["gain"])]
         gain.errorbar(
             rows["group"] + shift,
             100 * rows["gain"],
@@ -43,8 +46,8 @@ def draw(sources: Sources) -> Figure:
     page.notes(
         figure,
         sources,
-        "Questions in groups of equal size within each benchmark, by the mean log-perplexity of the base model's "
-        f"responses. Perplexities (5 to 95 %) {ranges}.",
-        "Bars: 95 % interval over questions." if len(runs) <= BARS_UP_TO else "Intervals are in the table.",
+        "Questions in groups of equal size within each benchmark, by the mean log-perplexity of the first half of the "
+        f"base model's responses; its accuracy is that of the second half. Perplexities (5 to 95 %) {ranges}.",
+        intervals.note(by_run) if len(runs) <= BARS_UP_TO else "Intervals are in the table.",
     )
     return figure

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from steer.figures import page
 from steer.figures.looks import look
-from steer.figures.points import NOTE, QUANTITIES, bars, study
+from steer.figures.points import QUANTITIES, bars, note, study
 from steer.figures.sources import Sources
 
 CATEGORY = "Studies"
@@ -37,5 +37,5 @@ def draw(sources: Sources) -> Figure:
         ax.set_ylabel(QUANTITIES[quantity][2])
         ax.grid(axis="x", visible=False)
     page.legend(figure, axes[0])
-    page.notes(figure, sources, NOTE)
+    page.notes(figure, sources, note(table))
     return figure

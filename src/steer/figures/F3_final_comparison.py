@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from steer.figures import page
+from steer.figures import intervals, page
 from steer.figures.looks import look
 from steer.figures.sources import Sources
 
@@ -13,7 +13,7 @@ TITLES = {"math": "math", "code": "code", "overall": "all benchmarks"}
 
 
 def draw(sources: Sources) -> Figure:
-    table = sources.frame("accuracy.csv")
+    table = intervals.chosen(sources.frame("accuracy.csv"))
     columns = [column for column in TITLES if column in set(table["column"])]
     runs = [run for run in sources.labels if run != "base"]
     height = 1.2 + 0.24 * len(runs)
@@ -56,8 +56,9 @@ def _explanations(table: pd.DataFrame, columns: list[str]) -> list[str]:
     if not columns:
         return []
     lines = [
-        "Mean over n questions, their samples and seeds; bars: 95 % interval clustered by question. Dotted line and "
-        "grey band: base model. Runs share their questions; their paired differences are in the table of differences."
+        "Mean over n questions, their samples and seeds. Dotted line and grey band: base model. Runs share their "
+        "questions and seeds; their paired differences are in the table of differences.",
+        intervals.note(intervals.over_runs(table)),
     ]
     if table["paper"].notna().any():
         lines.append("Upright strokes: the paper's values.")

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.points import NOTE, QUANTITIES, draw_sweep, study
+from steer.figures.points import QUANTITIES, draw_sweep, note, study
 from steer.figures.sources import Sources
 
 CATEGORY = "Studies"
@@ -20,5 +20,5 @@ def draw(sources: Sources) -> Figure:
         ax.set(xlabel="upper end of the clip, ε_high", ylabel=QUANTITIES[quantity][2])
         ax.set_xticks(sorted(table["clip_high"].unique()))
     page.legend(figure, axes[0])
-    page.notes(figure, sources, NOTE)
+    page.notes(figure, sources, note(table))
     return figure

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.points import NOTE, QUANTITIES, draw_list, study
+from steer.figures.points import QUANTITIES, draw_list, note, study
 from steer.figures.sources import Sources
 
 CATEGORY = "Studies"
@@ -14,5 +14,5 @@ def draw(sources: Sources) -> Figure:
     figure, axes = page.panels(2, 2, 3.2, max(2.2, 1.1 + 0.26 * len(table)), sharey=True)
     for quantity, ax in zip(QUANTITIES, axes, strict=True):
         draw_list(ax, table, quantity)
-    page.notes(figure, sources, NOTE)
+    page.notes(figure, sources, note(table))
     return figure

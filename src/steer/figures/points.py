@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from steer.figures import intervals
 from steer.figures.looks import look
 from steer.figures.sources import Sources
 
@@ -13,15 +14,17 @@ QUANTITIES = {
     "accuracy": (("mean", "low", "high"), 100.0, "accuracy (%)"),
     "entropy": (("entropy_last", "entropy_last_low", "entropy_last_high"), 1.0, "final entropy (nats per token)"),
 }
-NOTE = (
-    "Accuracy: average over benchmarks, bars: 95 % interval over questions. Final entropy: mean of the last tenth of "
-)
-NOTE += "the steps, mean over seeds, bars: their range."
+ENTROPY = "Final entropy: mean of the last tenth of the steps, mean over seeds, bars: their range."
+
+
+def note(table: pd.DataFrame) -> str:
+    """What the points and bars of a study are."""
+    return f"Accuracy: average over benchmarks. {intervals.note(intervals.over_runs(table))} {ENTROPY}"
 
 
 def study(sources: Sources, name: str) -> pd.DataFrame:
     """The table of a study; members that were not evaluated or did not log their entropy go to `missing`."""
-    table = sources.frame(f"{name}.csv")
+    table = intervals.chosen(sources.frame(f"{name}.csv"))
     table = table.reindex(columns=list(dict.fromkeys([*table.columns, *QUANTITIES["entropy"][0]])))
     for row in table.to_dict("records"):
         if pd.isna(row["mean"]):

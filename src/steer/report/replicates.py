@@ -6,12 +6,10 @@ one observation, so that these speak of new folders: mean and 95 % interval of S
 
 import csv
 import io
-import math
-import statistics
 from pathlib import Path
 from typing import Any
 
-from steer.analyse.statistics import LEVEL, t_quantile
+from steer.analyse.statistics import run_mean
 from steer.errors import UserError
 from steer.io import atomic_write, read_runs
 
@@ -50,12 +48,9 @@ def over_folders(folders: list[str]) -> list[dict[str, Any]]:
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:
-    """Mean and interval of Student's t."""
-    mean = statistics.fmean(values)
-    if len(values) < 2:
-        return mean, math.nan, math.nan
-    half = t_quantile((1 + LEVEL) / 2, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-    return mean, mean - half, mean + half
+    """Mean and interval over folders, each folder one run."""
+    estimate = run_mean(values)
+    return estimate.value, *estimate.interval()
 
 
 def shown(rows: list[dict[str, Any]], folders: list[str]) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from steer.report.figures import Figure
 from steer.report.tables import Table
 
-MAIN, STATEMENTS = ("main_results", "against_paper"), "T0_statements.csv"
+MAIN = ("main_results", "differences", "power", "against_paper")
+STATEMENTS = "T0_statements.csv"
 ESTIMATES = ("T1", "T8")
 # In this order; figures that the project does not know stand last.
 CATEGORIES = ("Results", "Training", "Tokens and weights", "Estimates", "Studies", "Other")
@@ -41,6 +42,7 @@ def arrange(tables: list[Table], figures: list[Figure]) -> Sections:
     drawn = {figure.stem for study in studies for figure in study.figures}
     said = [tuple(cell.full for cell in row) for t in tables if t.file == STATEMENTS for row in t.rows]
     main = [table for table in tables if table.name in MAIN and table.file not in placed]
+    main.sort(key=lambda table: MAIN.index(table.name))
     estimates = [table for table in tables if table.id in ESTIMATES]
     placed |= {table.file for table in [*main, *estimates]} | {STATEMENTS}
     left = [figure for figure in figures if figure.stem not in drawn]

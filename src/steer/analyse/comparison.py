@@ -1,0 +1,184 @@
+"""Methods compared: over runs, which a sentence about methods needs, and over questions, which is about these models.
+
+Two runs of one method differ, so an interval over questions is too narrow for "method A beats method B": the unit of
+that sentence is the run, paired by seed. Intervals over questions stand beside it. With fewer than `LEAST_RUNS` runs
+no comparison is called: it has no p-value, and nothing is printed in bold.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import pandas as pd
+
+from steer.analyse.collect import BESIDE
+from steer.analyse.power import smallest_difference, spread_of_differences
+from steer.analyse.statistics import Estimate, cluster_mean, combine, holm, question_scores, run_mean
+
+LEAST_RUNS = 3
+ALPHA = 0.05
+DIFFERENCE = (-1.0, 1.0)
+
+# (run, benchmark) → any score in [0, 1], shape (seeds, questions), NaN where there is none.
+Scores = dict[tuple[str, str], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """first - second, averaged over benchmarks, in [-1, 1]; `by_run` has the difference of each pair of runs.
+
+    `left_out`: questions that one of the two has no verified sample for.
+    """
+
+    by_run: pd.Series
+    over_runs: Estimate
+    over_questions: Estimate
+    left_out: int
+
+    @property
+    def called(self) -> bool:
+        """Whether there are enough runs to say which method is better."""
+        return len(self.by_run) >= LEAST_RUNS
+
+    @property
+    def p(self) -> float:
+        """Over runs; NaN where the comparison is not called."""
+        return self.over_runs.p_value() if self.called else float("nan")
+
+
+def compare(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Paired:
+    """The difference of two methods: for each benchmark both scores, rows paired by position (seed by seed)."""
+    questions, runs, lost = [], [], 0
+    for ours, theirs in pairs:
+        ours, theirs = ours.align(theirs, axis=1)
+        difference = ours.reset_index(drop=True) - theirs.reset_index(drop=True)
+        difference.index = ours.index
+        questions.append(cluster_mean(question_scores(difference), bounds=DIFFERENCE))
+        lost += difference.shape[1] - questions[-1].questions
+        runs.append(difference.mean(axis=1))
+    by_run = pd.concat(runs, axis=1).mean(axis=1, skipna=False).dropna()
+    return Paired(by_run, run_mean(by_run.tolist(), DIFFERENCE), combine(questions), lost)
+
+
+def paired(scores: Scores, first: str, second: str, members: list[str]) -> Paired | None:
+    """first - second over the benchmarks `members`, paired by seed; None where one lacks a benchmark or they share no
+    seed. The base model and the oracle have one evaluation, which stands beside every seed."""
+    pairs = []
+    for benchmark in members:
+        if (first, benchmark) not in scores or (second, benchmark) not in scores:
+            return None
+        ours, theirs = scores[first, benchmark], scores[second, benchmark]
+        seeds = ours.index.intersection(theirs.index)
+        if second in BESIDE and first not in BESIDE:
+            seeds, theirs = ours.index, theirs.iloc[[0] * len(ours)]
+        elif first in BESIDE and second not in BESIDE:
+            seeds, ours = theirs.index, ours.iloc[[0] * len(theirs)]
+        else:
+            ours, theirs = ours.loc[seeds], theirs.loc[seeds]
+        if seeds.empty:
+            return None
+        pairs.append((ours.set_axis(seeds), theirs.set_axis(seeds)))
+    return compare(pairs)
+
+
+COMPARISON_COLUMNS = [
+    "column",
+    "run",
+    "against",
+    "runs",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "detectable",
+    "question_low",
+    "question_high",
+    "question_p",
+    "questions",
+    "questions_left_out",
+]
+
+
+def comparison_table(scores: Scores, runs: list[str], columns: dict[str, list[str]]) -> pd.DataFrame:
+    """Every pair of `runs` in every column (name → benchmarks): difference, both intervals, p and Holm's p over runs.
+
+    `detectable`: the smallest true difference that so many runs show with 80 % power, from the spread pooled over the
+    pairs of trained methods. The oracle knows the answers and is left out.
+    """
+    tables = []
+    for column, members in columns.items():
+        found = {
+            (first, second): result
+            for second, first in combinations([run for run in runs if run != "oracle"], 2)
+            if (result := paired(scores, first, second, members)) is not None
+        }
+        trained = [result.by_run for pair, result in found.items() if not set(pair) & set(BESIDE)]
+        spread = spread_of_differences(trained)
+        rows = [_row(column, pair, result, spread) for pair, result in found.items()]
+        table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
+        table["p_holm"] = holm(table["p"].tolist())
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _row(column: str, pair: tuple[str, str], result: Paired, spread: float) -> dict[str, object]:
+    low, high = result.over_runs.interval()
+    question_low, question_high = result.over_questions.interval()
+    return {
+        "column": column,
+        "run": pair[0],
+        "against": pair[1],
+        "runs": len(result.by_run),
+        "difference": result.over_runs.value,
+        "low": low,
+        "high": high,
+        "p": result.p,
+        "detectable": smallest_difference(spread, len(result.by_run)),
+        "question_low": question_low,
+        "question_high": question_high,
+        "question_p": result.over_questions.p_value(),
+        "questions": result.over_questions.questions,
+        "questions_left_out": result.left_out,
+    }
+
+
+def supported_best(accuracy: pd.DataFrame, comparison: pd.DataFrame) -> set[tuple[str, str]]:
+    """(run, column) of each column's best run that beats every other run over runs, with Holm's p under 0.05."""
+    best = set()
+    for column, rows in accuracy[accuracy["run"] != "oracle"].groupby("column", sort=False):
+        scored = rows.dropna(subset="mean")
+        if scored.empty:  # no sample of this benchmark could be verified
+            continue
+        run = scored.loc[scored["mean"].idxmax(), "run"]
+        others = set(rows["run"]) - {run}
+        tests = comparison[comparison["column"] == column]
+        wins = {
+            (set(pair) - {run}).pop()
+            for *pair, gain, p in tests[["run", "against", "difference", "p_holm"]].itertuples(index=False)
+            if run in pair and p < ALPHA and (gain > 0) == (pair[0] == run) and gain != 0
+        }
+        if others and wins == others:
+            best.add((run, column))
+    return best
+
+
+def seeds_as_methods(scores: Scores, runs: list[str], columns: dict[str, list[str]]) -> pd.DataFrame:
+    """The A/A check: each pair of seeds of one method compared over questions, as if they were two methods.
+
+    run, seed, against_seed, column, difference, question_p. One method's seeds differ by nothing but chance, so that a
+    test of methods ought to find p < 0.05 in one pair of twenty.
+    """
+    rows = []
+    for run in runs:
+        for column, members in columns.items():
+            if any((run, member) not in scores for member in members):
+                continue
+            seeds = scores[run, members[0]].index
+            for first, second in combinations(seeds, 2):
+                have = all({first, second} <= set(scores[run, member].index) for member in members)
+                if not have:
+                    continue
+                result = compare([(scores[run, m].loc[[first]], scores[run, m].loc[[second]]) for m in members])
+                p = result.over_questions.p_value()
+                rows.append([run, first, second, column, result.over_questions.value, p])
+    return pd.DataFrame(rows, columns=["run", "seed", "against_seed", "column", "difference", "question_p"])

@@ -1,0 +1,52 @@
+"""How small a difference of two methods a number of runs can show, and how many runs a given difference takes.
+
+Of a paired t test over n runs: with true difference δ and standard deviation σ of the paired differences its statistic
+has a noncentral t distribution with n - 1 degrees of freedom and noncentrality δ√n/σ.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from steer.analyse.statistics import LEVEL, t_quantile
+
+POWER = 0.8
+MOST_RUNS = 10_000
+
+
+def spread_of_differences(differences: Iterable[Sequence[float]]) -> float:
+    """σ: standard deviation over runs of the paired difference of two methods, pooled over pairs of methods.
+
+    Each of `differences` has one value a run. NaN where no pair has two runs.
+    """
+    known = [np.asarray(values, dtype=float) for values in differences]
+    known = [values for values in known if len(values) > 1]
+    if not known:
+        return math.nan
+    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in known)
+    return math.sqrt(squares / sum(len(values) - 1 for values in known))
+
+
+def smallest_difference(spread: float, runs: int, power: float = POWER) -> float:
+    """The true difference that `runs` pairs of runs show (two-sided p < 0.05) with probability `power`; in the unit of
+    `spread`, NaN with fewer than two runs."""
+    from scipy.special import nctdtrinc
+
+    if runs < 2 or math.isnan(spread):
+        return math.nan
+    beyond = t_quantile(0.5 + LEVEL / 2, runs - 1)
+    return float(nctdtrinc(runs - 1, 1 - power, beyond)) * spread / math.sqrt(runs)
+
+
+def runs_needed(spread: float, difference: float, least: int, power: float = POWER) -> int | None:
+    """How many pairs of runs (`least` or more) show `difference` with probability `power`; None beyond 10,000."""
+    if math.isnan(spread) or not difference > 0:
+        return None
+    low, high = least, MOST_RUNS
+    if smallest_difference(spread, high, power) > difference:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if smallest_difference(spread, middle, power) <= difference else (middle + 1, high)
+    return low
