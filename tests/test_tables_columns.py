@@ -10,7 +10,7 @@ from fake_results import write_fake_results
 from steer import cli
 
 REPOSITORY = Path(__file__).parents[1]
-SPELLED = re.compile(r"(_low|_high| low| high| n| k)$")
+SPELLED = re.compile(r"((?<=.)_question_low|(?<=.)_question_high|_low|_high| run low| run high| low| high| n| k)$")
 
 
 def columns(path):
