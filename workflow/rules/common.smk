@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from steer.configs.references import split_reference
 from steer.configs.load import dump, flatten, load_config
@@ -22,6 +23,11 @@ from steer.methods.load import SLOTS, method_settings, slot_files
 
 # The environment this Snakemake runs in also holds `steer`, activated or not.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
+
+# A failed job's own line is in its log: show it under a plain `snakemake`, too, as the profiles do.
+for handler in logger.handlers:
+    if hasattr(handler.formatter, "show_failed_logs"):
+        handler.formatter.show_failed_logs = True
 
 CONFIG_FILE = os.path.relpath(workflow.configfiles[-1]) if workflow.configfiles else "configs/tiny.yaml"
 OVERRIDES = flatten(dict(workflow.config_settings.config or {}))
