@@ -14,7 +14,9 @@ from steer.figures.sources import Sources
 from steer.figures.wanted import figure_ids
 
 OF_STUDIES = sorted(study.figure for study in STUDIES)
-GENERAL = [name for name in figure_ids() if name not in OF_STUDIES]
+GENERAL = [
+    name for name in figure_ids() if name not in {*OF_STUDIES, "V_validation"}
+]  # validations come from imported logs
 LOW_DPI = 50
 
 

@@ -15,10 +15,12 @@ from steer.generate.sample import model_rows
 from steer.io import read_jsonl, write_jsonl
 from steer.models.tokenizer import character_tokenizer
 
+SECOND = {"correct_second": 1, "wrong_second": 1}
+
 
 def questions(logprobs, run="base"):
     rows = [
-        {"run": run, "benchmark": name, "id": f"{name}/{i}", "logprob": value}
+        {"run": run, "benchmark": name, "id": f"{name}/{i}", "logprob_first": value, **SECOND}
         for name, values in logprobs.items()
         for i, value in enumerate(values)
     ]
@@ -54,15 +56,16 @@ def test_a_gain_is_the_mean_difference_of_its_questions(results):
     assert table["group"].tolist() == [1, 2, 3, 4, 5]
     assert table["questions"].tolist() == [2 * len(config.data.benchmarks)] * 5
 
-    def score(run, seed, benchmark, index):
-        row = read_jsonl(folder / "verdicts" / run / f"seed{seed}" / f"{benchmark}.jsonl.gz")[index]["verdicts"]
+    def score(run, seed, benchmark, index, first=0):
+        row = read_jsonl(folder / "verdicts" / run / f"seed{seed}" / f"{benchmark}.jsonl.gz")[index]["verdicts"][first:]
         judged = [verdict["verdict"] for verdict in row if verdict["verdict"] != "unverifiable"]
         return judged.count("correct") / len(judged)
 
     # Of the ten questions of a benchmark the perplexities go with (1 + 7i) mod 12.
     lowest = sorted(range(10), key=lambda i: 1 + 7 * i % 12)[:2]
     members = [(benchmark, i) for benchmark in config.data.benchmarks for i in lowest]
-    gains = [np.mean([score("grpo", s, *m) for s in (0, 1)]) - score("base", 0, *m) for m in members]
+    # The groups are made from the first half of the base's four responses, and its accuracy from the others.
+    gains = [np.mean([score("grpo", s, *m) for s in (0, 1)]) - score("base", 0, *m, first=2) for m in members]
     assert table["gain"][0] == pytest.approx(np.mean(gains))
     assert table["low"][0] < table["gain"][0] < table["high"][0]
     assert table["perplexity_high"].is_monotonic_increasing

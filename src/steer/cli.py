@@ -35,7 +35,7 @@ COMMANDS = {
     "report": ("steer.report.command", "write the self-contained HTML report"),
     "reference": ("steer.report.reference", "keep of a results folder what a later analysis needs"),
     "watch": ("steer.report.watch", "show the runs of a results folder as they train"),
-    "compare": ("steer.report.compare", "differences of two results folders, with intervals and a verdict"),
+    "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),
     "power": ("steer.analyse.spread", "what the runs of a results folder can show, and how many a difference takes"),
     "plan": ("steer.plan.command", "jobs, GPU-hours, memory and disk of a configuration, before anything runs"),
     "dry": ("steer.plan.dry", "two training steps of configurations, with small random models on the CPU"),
