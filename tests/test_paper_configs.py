@@ -61,8 +61,9 @@ def test_every_model_is_pinned_to_one_commit():
         model = load_config(path).model
         assert re.fullmatch("[0-9a-f]{40}", model.revision), path
         assert pinned.setdefault(model.path, model.revision) == model.revision
-    assert set(pinned) == set(KNOWN)
-    assert len(set(pinned.values())) == len(KNOWN)
+    # Known beside the papers' models: the small one of configs/smollm2.yaml, as a file and on the hub.
+    papers = {name for name in KNOWN if "SmolLM2" not in name}
+    assert set(pinned) == papers and len(set(pinned.values())) == len(papers)
 
 
 def test_everything_on_one_model_holds_each_experiments_runs_once():
