@@ -127,7 +127,7 @@ def test_a_process_of_several_stays_on_a_device_that_it_sees(monkeypatch, tmp_pa
     monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: bool(chosen))
-    monkeypatch.setattr(parallel.dist, "init_process_group", lambda backend: join("gloo"))
+    monkeypatch.setattr(parallel.dist, "init_process_group", lambda backend, **_: join("gloo"))
 
     def work():
         parallel.start(torch.device("cuda"))

@@ -7,8 +7,8 @@ Row = Mapping[str, float | None]
 
 FAMILIES = ("accuracy/", "quadrant_share/", "quadrant_change/")
 NAMES = """
-reward reward_errors guessed accuracy unverifiable entropy entropy_correct entropy_wrong logprob clip_fraction
-clip_fraction_low
+reward reward_errors updates_skipped updates_skipped_in_a_row guessed accuracy unverifiable entropy entropy_correct
+entropy_wrong logprob clip_fraction clip_fraction_low
 clip_fraction_high weight_min weight_p05 weight_p25 weight_p50 weight_p75 weight_p95 weight_max weight_ess
 advantage_std zero_spread response_length truncated gradient_norm ratio_p01 ratio_p50 ratio_p99 ratio_max loss
 lr seconds_sync seconds_rollout seconds_verify seconds_logprob seconds_update seconds rollout_mismatch_mean
