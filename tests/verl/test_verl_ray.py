@@ -35,12 +35,13 @@ def test_the_plugin_is_loaded_in_a_worker(on_ray):
 
 
 MATH = Problem("m", "sums", "math", "1 + 1?", gold="2")
+UNREADABLE = Problem("u", "sums", "math", "Why?", gold="since every prime above two is odd")
 DOUBLES = {"kind": "function", "entry_point": "f", "cases": [{"args": [2], "expected": 4}]}
 CODE = Problem("c", "lists", "code", "Write f.", tests=DOUBLES)
 RESPONSES = [
     (MATH, r"\boxed{2}", 1.0, "correct"),
     (MATH, r"\boxed{3}", -1.0, "wrong"),
-    (MATH, r"\boxed{" + "(" * 60 + "1" + ")" * 60 + "}", 0.0, "unverifiable"),
+    (UNREADABLE, r"\boxed{7}", 0.0, "unverifiable"),
     (CODE, "```python\ndef f(x):\n    return x + x\n```", 1.0, "correct"),
     (CODE, "```python\ndef f(x):\n    return 5\n```", -1.0, "wrong"),
 ]
