@@ -153,7 +153,8 @@ def test_the_token_view_shows_each_token_with_its_values(page):
 
 def test_the_findings_come_first_and_their_table_sorts(page):
     first = page.locator("main section").first
-    expect(first.locator(".statements li").first).to_contain_text("GRPO improves the average accuracy")
+    # The default experiment's statements are judged on it alone, and this is another one.
+    assert first.locator(".statements li").count() == 0
     names = first.locator(".scores tbody th")
     assert names.count() == 7, "six methods and the base model"
     first.get_by_role("button", name="accuracy, %").click()
