@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from steer.methods.estimators import token_covariance
-from steer.methods.tokens import Context, Tokens, bounded_exp, largest, masked_mean
+from steer.methods.tokens import LARGEST_LOG_RATIO, Context, Tokens, bounded_exp, largest, masked_mean
 
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -208,7 +208,7 @@ def base_kl(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1e-3
     """
 
     def divergence(batch: Tokens) -> Tensor:
-        difference = batch.base_logprob - batch.logprob
+        difference = (batch.base_logprob - batch.logprob).clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
         return difference.exp() - difference - 1
 
     return Penalty(torch.full_like(tokens.logprob, coefficient), divergence)
