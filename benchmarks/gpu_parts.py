@@ -77,7 +77,7 @@ def head(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> Non
     result["largest_relative_difference"] = {name: round(value, 9) for name, value in apart.items()}
     result["passed"] = all(value < 1e-4 for value in apart.values())
     del exact, fused
-    # As training in bf16 has it (`steer.train.sharding.prepared`).
+    # As training in bf16 has it (`steer.models.products`).
     torch.set_float32_matmul_precision("high")
     for kind in ("plain", "fused"):
         for _ in range(2):  # the first one compiles

@@ -243,3 +243,38 @@ def test_keys_that_only_guard_a_run_change_nothing(model, tokenizer, problems, t
         made = trainer(model, tokenizer, problems, tmp_path / str(n), verifier=ParityVerifier, training=training)
         lines.append(json.dumps(comparable(made.run())))
     assert lines[0] == lines[1]
+
+
+class SetsProducts(LocalEngine):
+    """As vLLM does where it shares the trainer's process: it sets how the process multiplies."""
+
+    to = "highest"
+
+    def generate(self, *given):
+        torch.set_float32_matmul_precision(self.to)
+        return super().generate(*given)
+
+
+@pytest.mark.parametrize(("precision", "to", "wanted"), [("bf16", "highest", "high"), ("fp32", "high", "highest")])
+def test_products_are_as_the_precision_wants_whatever_the_engine_sets(
+    model, tokenizer, problems, tmp_path, precision, to, wanted
+):
+    seen, before = [], torch.get_float32_matmul_precision()
+
+    def engine(own, tokenizer):
+        own = copy.deepcopy(own)
+        own.lm_head._forward_hooks.clear()
+        SetsProducts.to = to
+        return SetsProducts(own, tokenizer, exact=False)
+
+    training = TRAINING.model_copy(update={"precision": precision, "steps": 2, "head": "plain"})
+    changes = {"training": training, "engine": engine, "verifier": ParityVerifier.of}
+    run = trainer(model, tokenizer, problems, tmp_path, **changes)
+    run.model.lm_head.register_forward_hook(lambda *_: seen.append(torch.get_float32_matmul_precision()))
+    try:
+        run.run()
+        assert torch.get_float32_matmul_precision() == to, "the engine's own is left as it was"
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert seen
+    assert set(seen) == {wanted}

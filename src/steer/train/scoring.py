@@ -12,6 +12,7 @@ from torch.distributed.fsdp import FSDPModule
 from steer.configs.schema import Training
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
+from steer.models.products import products_for
 from steer.models.statistics import BUCKET, policy_statistics, update_chunks
 from steer.train.parallel import rank, summed, world
 
@@ -58,10 +59,11 @@ def passed(
 @torch.no_grad()
 def scored(model, sequences: Sequences, training: Training, needs: frozenset[str] = frozenset()) -> TokenStatistics:
     """Statistics (S, T) of the whole batch on every process, without gradient; 0 outside the mask."""
-    if not isinstance(model, FSDPModule):
-        return passed(model, sequences, training, needs, training.micro_batch)
-    parts = [(part, passed(model, sequences.rows(part.index), training, needs))
-             for part in micro_batches(sequences, training, model)]  # fmt: skip
+    with products_for(training.precision):
+        if not isinstance(model, FSDPModule):
+            return passed(model, sequences, training, needs, training.micro_batch)
+        parts = [(part, passed(model, sequences.rows(part.index), training, needs))
+                 for part in micro_batches(sequences, training, model)]  # fmt: skip
     # No backward pass follows that would give back what the model itself, embeddings and head, has gathered: a step
     # without an update would leave whole bf16 parameters where the optimizer and checkpoints look for shares.
     model.reshard()

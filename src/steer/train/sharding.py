@@ -46,8 +46,6 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
                 module.attention_dropout = 0.0
     if training.precision == "fp32" and not launched():
         return model.to(device), False
-    # The head's product is the only one in fp32: its factors are bf16 numbers, which TF32 holds exactly.
-    torch.set_float32_matmul_precision("high" if training.precision == "bf16" else "highest")
     start(device, training.collective_minutes)
     return shard(model, training.precision, device), True
 

@@ -10,6 +10,7 @@ from steer.configs.schema import Training
 from steer.methods import Method, Tokens
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
+from steer.models.products import products_for
 from steer.train.parallel import summed
 from steer.train.scoring import MicroBatch, micro_batches, passed, placed, placed_over, scored, together
 
@@ -102,7 +103,8 @@ def run_updates(
         index = torch.isin(batch.group, groups).nonzero().squeeze(1)
         part = batch.rows(index)
         if part.judged.any():
-            records.append(_update(model, optimizer, method, part, training, generator))
+            with products_for(training.precision):
+                records.append(_update(model, optimizer, method, part, training, generator))
     return records
 
 
