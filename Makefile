@@ -162,6 +162,7 @@ bench-verify: setup  ## measure the verifiers
 
 docs: setup  ## write the generated pages
 	python -m steer.methods.catalogue
+	python -m steer.configs.page
 
 lock: setup  ## write requirements.lock
 	{ echo '# Every package of the environment, pinned. Made from requirements.in and requirements-dev.in by `make lock`.'; \

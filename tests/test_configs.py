@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from steer.configs.load import flatten, load_config, merge, parse_overrides
+from steer.configs import page
+from steer.configs.load import flatten, load_config, merge, parse_overrides, read_yaml, workflow_overrides
+from steer.configs.schema import Config
 from steer.errors import UserError
 
 CONFIGS = [p for p in Path("configs").rglob("*.yaml") if p.parent.name not in ("methods", "datasets")]
@@ -162,3 +164,56 @@ def test_the_environment_file_and_the_lock_agree():
 def test_what_would_spoil_paths_or_numbers_is_refused(tmp_path, key, value, said):
     with pytest.raises(UserError, match=said):
         load_config(write(tmp_path, SMALL), {key: value})
+
+
+def test_the_page_of_keys_is_in_step_and_explains_every_key():
+    assert page.OUTPUT.read_text(encoding="utf-8") == page.render(), "run `make docs`"
+    schema = Config.model_json_schema()
+    for name, section in {"Config": schema, **schema["$defs"]}.items():
+        assert name == "Copy" or section.get("description"), name
+        for key, field in section["properties"].items():
+            assert field.get("description") or page._sections(field), f"{name}.{key} has no description"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: 2\na: 3\n", r"line 3: key `a` is given twice \(first in line 1\); remove one"),
+        ("x:\n  - {lr: 1, lr: 2}\n", r"line 2: key `lr` is given twice"),
+        ("1: a\n1: b\n", "line 2: key `1`"),
+    ],
+)
+def test_a_key_given_twice_is_refused(tmp_path, text, said):
+    path = write(tmp_path, text)
+    with pytest.raises(UserError, match=said) as error:
+        read_yaml(path)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+def test_merged_mappings_may_be_given_anew_and_equal_keys_may_stand_apart(tmp_path):
+    text = "a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: {x: 4}\n"
+    assert read_yaml(write(tmp_path, text))["b"] == {"x": 3, "y": 2}
+
+
+@pytest.mark.parametrize("given", ["set=aa.b=0.5", "set=[aa.b=0.5]", "set={aa.b: 0.5}", "aa={b: 0.5}"])
+def test_snakemake_and_the_commands_take_the_same_forms(given):
+    from snakemake.cli import parse_config
+
+    overrides = workflow_overrides(parse_config([given]))
+    assert overrides == {"aa.b": 0.5}
+    # As a command gets it: what stands under `set` alone, or the section.
+    if given in ("set=aa.b=0.5", "aa={b: 0.5}"):
+        assert parse_overrides([given.removeprefix("set=")]) == overrides
+
+
+def test_values_in_sections_of_snakemake_are_yaml_as_everywhere():
+    """Snakemake hands on text: `null` must not become the word."""
+    from snakemake.cli import parse_config
+
+    given = parse_config(["data={rows: null, clean: false}", "seeds=[3, 4]", "name=mine"])
+    assert workflow_overrides(given) == {"data.rows": None, "data.clean": False, "seeds": [3, 4], "name": "mine"}
+
+
+def test_true_is_no_number(tmp_path):
+    with pytest.raises(UserError, match=r"`training\.steps`"):
+        load_config(write(tmp_path, SMALL.replace("steps: 2", "steps: true")))

@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from steer.configs.references import split_reference
-from steer.configs.load import dump, flatten, load_config
+from steer.configs.load import dump, load_config, workflow_overrides
 from steer.data.known import check_names, used_sets
 from steer.data.sets import data_set, files_of
 from steer.errors import UserError
@@ -30,9 +30,9 @@ for handler in logger.handlers:
         handler.formatter.show_failed_logs = True
 
 CONFIG_FILE = os.path.relpath(workflow.configfiles[-1]) if workflow.configfiles else "configs/tiny.yaml"
-OVERRIDES = flatten(dict(workflow.config_settings.config or {}))
 
 try:
+    OVERRIDES = workflow_overrides(dict(workflow.config_settings.config or {}))
     CONFIG = load_config(CONFIG_FILE, OVERRIDES)
     check_names(CONFIG, CONFIG_FILE)
     SETTINGS = {name: method_settings(run.method or name, run.set) for name, run in CONFIG.methods.items()}

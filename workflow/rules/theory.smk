@@ -27,7 +27,7 @@ rule measured_base:
         settings=lambda wildcards: json.dumps(SECTIONS["measurement"]["models"][wildcards.model]),
         benchmarks=BENCHMARKS,
     shell:
-        "steer base-model --config {params.config} --set model={params.settings:q} --data {input.data}"
+        "steer base-model --config {params.config} --set model=null --set model={params.settings:q} --data {input.data}"
         " --out {output} --threads {threads} > {log} 2>&1"
 
 

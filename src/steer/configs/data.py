@@ -9,6 +9,8 @@ from steer.configs.model import Name, Positive, Section
 
 
 class Data(Section):
+    """What is trained and evaluated on. docs/data.md."""
+
     source: Literal["synthetic", "benchmarks"] = Field("synthetic", description="generated from a seed, or real rows")
     benchmarks: list[str] = Field(min_length=1, description="what is evaluated, in the order of the tables")
     data_dir: str | None = Field(None, description="folder with the benchmarks' files; absent: the hub")
@@ -25,7 +27,7 @@ class Data(Section):
     rows: Positive | None = Field(None, description="evaluation problems per benchmark; absent: all there are")
     template: str | None = Field(None, description="prompt template for every benchmark; absent: its own")
     window: tuple[str, str] | None = Field(None, description="LiveCodeBench: first and last day of the contests, ISO")
-    seed: int = 0
+    seed: int = Field(0, description="of the synthetic problems and of the selection of rows")
 
     @property
     def train_sets(self) -> list[str]:

@@ -11,8 +11,8 @@ from steer.configs.references import split_reference
 class Copy(Section):
     """A copy whose content was read and hashed once."""
 
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    rows: Positive | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="hash of its content")]
+    rows: Positive | None = Field(None, description="its number of rows")
     note: str = Field("", description="whose copy it is")
 
 
@@ -20,8 +20,8 @@ class DataSet(Section):
     """Where rows lie, and which of their columns hold what. Columns are named with dots into nested rows,
     `prompt.0.content`. docs/data.md."""
 
-    title: str | None = None
-    kind: Literal["math", "code"]
+    title: str | None = Field(None, description="name in tables and figures; absent: the entry's own")
+    kind: Literal["math", "code"] = Field(description="which verifier judges")
     file: str | None = Field(
         None,
         description=".jsonl, .jsonl.gz, .json, .csv or .parquet; one file or a glob, from the working directory or the "
@@ -34,10 +34,10 @@ class DataSet(Section):
     revision: str | None = Field(None, description="hub: the commit; absent: the newest")
     data_files: list[str] = Field(default_factory=list, description="hub: JSON-lines files of it to read directly")
     parser: str | None = Field(None, description="reader of rows that need more than columns (steer.data.parsers)")
-    question: str = "question"
-    answer: str = "answer"
+    question: str = Field("question", description="column of the question")
+    answer: str = Field("answer", description="column of the reference answer")
     answer_after: str | None = Field(None, description="the answer is what follows the last occurrence of this text")
-    tests: str = "tests"
+    tests: str = Field("tests", description="code: column of the tests")
     entry_point: str | None = Field(None, description="column of the name of the function that assert tests call")
     id: str | None = Field(None, description="column of ids; absent: `<set>-<row>`, from 1")
     solution: str | None = Field(None, description="column of worked solutions, for the oracle and for cold starts")
@@ -55,7 +55,7 @@ class DataSet(Section):
     time_limit_s: Annotated[float, Field(gt=0)] | None = Field(None, description="code, in evaluation: CPU seconds")
     memory_limit_mb: Positive | None = Field(None, description="code, in evaluation")
     verifier: str = Field("", description="your own function that judges, `FILE.py:FUNCTION` (docs/rewards.md)")
-    licence: str | None = None
+    licence: str | None = Field(None, description="licence of the rows")
     note: str = Field("", description="what a user should know, such as a revision that was not checked")
 
     @field_validator("copies", mode="before")

@@ -1,21 +1,23 @@
 """The `evaluation` section: what models are asked, and by what the best of a run is chosen."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from steer.configs.model import Positive, Section, Temperature
+from steer.configs.model import Positive, Section, Temperature, TopP
 
 
 class Evaluation(Section):
+    """How trained models are evaluated. docs/tables.md."""
+
     samples: dict[str, Positive] = Field(
         default_factory=dict, description="k of avg@k per benchmark; `default` for those not named"
     )
     temperature: Temperature = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    max_response_tokens: Positive = 3072
-    batch: Positive = 256
-    seed: int = 0
+    top_p: TopP = 1.0
+    max_response_tokens: Positive = Field(3072, description="length at which a response is cut off")
+    batch: Positive = Field(256, description="responses sampled side by side")
+    seed: int = Field(0, description="of the samples")
     also: list[Literal["base", "oracle"]] = Field(["base"], description="evaluated beside the trained runs")
     select_by: str | None = Field(
         None, description="benchmark on which the best kept model of a run is chosen; absent: the last model"

@@ -12,17 +12,20 @@ from pydantic import BaseModel, ValidationError
 from steer.configs.dataset import DataSet
 from steer.configs.references import split_reference
 from steer.configs.schema import Config
+from steer.configs.text import DuplicateKey, parse
 from steer.errors import UserError
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file; a missing file, a syntax error or another kind of value is a `UserError`."""
     try:
-        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        value = parse(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         folder = Path(path).parent
         near = nearest(Path(path).name, [p.name for p in folder.glob("*.yaml")]) if folder.is_dir() else ""
         raise UserError(f"{path}: no such file{near}") from None
+    except DuplicateKey as error:
+        raise UserError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(value, dict):
@@ -181,10 +184,14 @@ def dump(config: Config) -> str:
 
 
 def add_config_argument(parser: Any) -> None:
-    """The arguments by which every command takes its configuration."""
+    """Add the arguments by which every command takes its configuration."""
     parser.add_argument("--config", required=True, metavar="FILE", help="configuration file (configs/*.yaml)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one dotted key, YAML value"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one key: a.b=1, or a section's keys: a='{b: 1}'; values are YAML",
     )
 
 
@@ -194,14 +201,41 @@ def config_from(args: Any) -> Config:
 
 
 def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
-    """`["a.b=1"]` to `{"a.b": 1}`; values are YAML."""
+    """`["a.b=1", "c={d: 2}"]` to `{"a.b": 1, "c.d": 2}`; values are YAML."""
     overrides = {}
     for pair in pairs:
-        key, equals, value = pair.partition("=")
+        key, equals, value = str(pair).partition("=")
         if not equals or not key:
             raise UserError(f"--set {pair}: write KEY=VALUE")
         try:
-            overrides[key] = yaml.safe_load(value)
+            overrides |= flatten({key: parse(value)})
+        except DuplicateKey as error:
+            raise UserError(f"--set {pair}: {error}") from None
         except yaml.YAMLError:
             raise UserError(f"--set {pair}: the value is not valid YAML") from None
     return overrides
+
+
+def workflow_overrides(config: dict[str, Any]) -> dict[str, Any]:
+    """What `snakemake --config` was given, as `parse_overrides` gives what `--set` was.
+
+    Snakemake takes no dotted names, so those stand under `set`: `set=a.b=1`, `set='[a.b=1, c.d=2]'` or
+    `set='{a.b: 1}'`. It leaves every value in a mapping or list as text, which is read as YAML here.
+    """
+    sections = {key: value for key, value in config.items() if key != "set"}
+    given = config.get("set") or []
+    if isinstance(given, dict):
+        return flatten(_values(sections)) | flatten(_values(given))
+    return flatten(_values(sections)) | parse_overrides([given] if isinstance(given, str) else given)
+
+
+def _values(given: Any) -> Any:
+    """The same mappings and lists with each text in them read as YAML; text that is no YAML stays."""
+    if isinstance(given, dict):
+        return {key: _values(value) for key, value in given.items()}
+    if isinstance(given, list):
+        return [_values(value) for value in given]
+    try:
+        return parse(given) if isinstance(given, str) else given
+    except yaml.YAMLError:
+        return given

@@ -15,7 +15,9 @@ class Measurement(Section):
         [0.0, 0.5, 1.0], min_length=1, description="when to measure, as shares of the run: 0 is the base model"
     )
     prompts: Positive = Field(32, description="prompts whose rollouts are the contexts")
-    updates: list[Literal["sgd", "adamw", "adamw_warm"]] = Field(["sgd", "adamw"], min_length=1)
+    updates: list[Literal["sgd", "adamw", "adamw_warm"]] = Field(
+        ["sgd", "adamw"], min_length=1, description="optimizers whose update is measured"
+    )
     warm: Positive = Field(8, description="batches that fill the moments of `adamw_warm`")
     own_tokens: Annotated[int, Field(ge=0)] = Field(
         256, description="tokens a model of which the part of SGD's step that is their own is computed"

@@ -1,9 +1,9 @@
 """The sections of a configuration that say what model there is, and what all sections have in common."""
 
 import datetime
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 # What chat templates take for today, or prompts would change at midnight: the date that Llama 3's own name where they
 # are not told any.
@@ -12,20 +12,34 @@ Positive = Annotated[int, Field(gt=0)]
 # A run's or a model's: part of paths and of shell lines.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+TopP = Annotated[
+    float, Field(gt=0, le=1, description="sample from the likeliest tokens that together have this probability")
+]
 Temperature = Annotated[float, Field(gt=0, description="divides the logits before probabilities and entropies")]
 
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
+        """`true` where a number belongs is a mistake, not 1."""
+        annotation = cls.model_fields[info.field_name].annotation
+        if isinstance(value, bool) and bool not in (annotation, *get_args(annotation)):
+            raise ValueError("true and false are no values of this key")
+        return value
+
 
 class Architecture(Section):
-    hidden_size: Positive = 96
-    layers: Positive = 2
-    heads: Positive = 4
-    kv_heads: Positive = 4
-    intermediate_size: Positive = 256
-    max_positions: Positive = 4096
+    """Shape of the transformer that a warm start trains (Qwen2)."""
+
+    hidden_size: Positive = Field(96, description="width of the residual stream")
+    layers: Positive = Field(2, description="transformer blocks")
+    heads: Positive = Field(4, description="attention heads")
+    kv_heads: Positive = Field(4, description="heads of keys and values; fewer than `heads`: grouped")
+    intermediate_size: Positive = Field(256, description="width of the feed-forward layer")
+    max_positions: Positive = Field(4096, description="longest prompt and response together, in tokens")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "Architecture":
@@ -35,14 +49,16 @@ class Architecture(Section):
 
 
 class WarmStart(Section):
+    """Training of a base model from scratch on noisy worked solutions."""
+
     architecture: Architecture = Architecture()
-    steps: Positive = 1000
-    batch: Positive = 128
-    lr: Annotated[float, Field(gt=0)] = 4e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    steps: Positive = Field(1000, description="optimizer steps")
+    batch: Positive = Field(128, description="solutions per step")
+    lr: Annotated[float, Field(gt=0, description="learning rate")] = 4e-3
+    weight_decay: Annotated[float, Field(ge=0, description="of AdamW")] = 0.01
     noise: Share = Field(0.4, description="share of the worked solutions with one symbol corrupted")
     direct: Share = Field(0.3, description="share of the solutions that give the answer without working")
-    seed: int = 0
+    seed: int = Field(0, description="of weights, solutions and noise")
 
 
 class ColdStart(Section):
@@ -51,18 +67,18 @@ class ColdStart(Section):
     data: str | None = Field(
         None, description="JSON lines of problems with solutions; absent: the training problems that have one"
     )
-    steps: Positive = 40
-    batch: Positive = 16
-    lr: Annotated[float, Field(gt=0)] = 1e-5
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    seed: int = 0
+    steps: Positive = Field(40, description="optimizer steps")
+    batch: Positive = Field(16, description="solutions per step")
+    lr: Annotated[float, Field(gt=0, description="learning rate")] = 1e-5
+    weight_decay: Annotated[float, Field(ge=0, description="of AdamW")] = 0.01
+    seed: int = Field(0, description="of the order of the solutions")
 
 
 class Lora(Section):
     """Low-rank adapters: W + alpha/rank·B·A is trained, W stands still."""
 
-    rank: Positive = 16
-    alpha: Annotated[float, Field(gt=0)] = 32
+    rank: Positive = Field(16, description="of A and B")
+    alpha: Annotated[float, Field(gt=0, description="scale: alpha/rank multiplies B·A")] = 32
     targets: Annotated[list[str], Field(min_length=1)] = Field(
         ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
         description="names of the linear layers that get an adapter",
@@ -70,10 +86,12 @@ class Lora(Section):
 
 
 class Model(Section):
+    """The base model that runs start from. docs/real-model.md."""
+
     path: str | None = Field(
         None, description="hub id, folder or .gguf file of the base model; absent: warm start from scratch"
     )
-    revision: str | None = None
+    revision: str | None = Field(None, description="commit of a model from the hub; absent: the newest")
     warm_start: WarmStart = WarmStart()
     cold_start: ColdStart | None = Field(
         None, description="fine-tune `path` on worked solutions first; absent: runs start from `path` itself"

@@ -21,6 +21,8 @@ class RewardFunction(Section):
 
 
 class Reward(Section):
+    """What a response is rewarded for. docs/rewards.md."""
+
     kind: Literal["verified", "python", "random", "format", "wrong-label"] = Field(
         "verified",
         description="`verified`; `python`: your own `functions`; or a control: a coin, the asked format alone, other "
@@ -29,8 +31,8 @@ class Reward(Section):
     accept: Literal["stated", "guessed"] = Field(
         "stated", description="which answers earn the reward: those that are stated, or also the last number of a text"
     )
-    correct: float = 1.0
-    wrong: float = -1.0
+    correct: float = Field(1.0, description="reward of a correct response")
+    wrong: float = Field(-1.0, description="reward of a wrong one")
     functions: tuple[RewardFunction, ...] = Field(
         (), description="`python`: the reward is the weighted sum of their values"
     )
@@ -47,8 +49,8 @@ class Reward(Section):
         description="`mask`: responses cut off at the length limit enter no loss; their rewards count in their groups",
     )
     verifier_workers: Positive = Field(1, description="verifiers of each training process")
-    code_time_limit_s: Annotated[float, Field(gt=0)] = 2.0
-    code_memory_limit_mb: Positive = 512
+    code_time_limit_s: Annotated[float, Field(gt=0, description="CPU seconds of a program on one test")] = 2.0
+    code_memory_limit_mb: Positive = Field(512, description="memory of a program, MiB")
     code_batch_limit_s: Annotated[float, Field(gt=0)] | None = Field(
         600, description="wall seconds for the programs of one round of rollouts; those not reached are masked"
     )

@@ -11,13 +11,15 @@ from steer.configs.data import Data as Data
 from steer.configs.evaluation import Evaluation as Evaluation
 from steer.configs.measurement import Measurement
 from steer.configs.model import Architecture as Architecture
-from steer.configs.model import Model, Name, Positive, Section, Temperature
+from steer.configs.model import Model, Name, Positive, Section, Temperature, TopP
 from steer.configs.model import WarmStart as WarmStart
 from steer.configs.reward import Reward as Reward
 
 
 class Training(Section):
-    steps: Positive
+    """How runs are trained. docs/training.md."""
+
+    steps: Positive = Field(description="training steps: rollouts, rewards, updates")
     prompts: Positive = Field(description="prompts per step (512 in the papers)")
     rollouts: Annotated[int, Field(ge=2)] = Field(8, description="G, responses per prompt: one group")
     updates: Positive = Field(description="optimizer updates per step, each on an equal share of the groups")
@@ -25,14 +27,14 @@ class Training(Section):
     optimizer: Literal["adamw", "sgd"] = Field(
         "adamw", description="sgd: plain gradient descent, without momentum and weight decay; it takes a larger lr"
     )
-    lr: Annotated[float, Field(gt=0)] = 1e-6
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    lr: Annotated[float, Field(gt=0, description="learning rate after the warm-up")] = 1e-6
+    warmup_steps: Annotated[int, Field(ge=0, description="steps over which the learning rate rises")] = 0
     weight_decay: Annotated[float, Field(ge=0, description="of adamw alone")] = 0.01
-    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    gradient_clip: Annotated[float, Field(gt=0, description="largest norm of the gradient")] = 1.0
     temperature: Temperature = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_p: TopP = 1.0
     max_prompt_tokens: Positive = Field(1024, description="training problems of longer prompts are dropped")
-    max_response_tokens: Positive = 3072
+    max_response_tokens: Positive = Field(3072, description="length at which a response is cut off")
     head: Literal["plain", "fused", "auto"] = Field(
         "auto", description="fused: never the logits of the whole vocabulary; auto: from 16,384 tokens on"
     )
@@ -90,11 +92,13 @@ class Run(Section):
 class External(Section):
     """A run of another trainer: its logs, or a rule in workflow/rules/baselines/ that writes the run folder."""
 
-    label: str
+    label: str = Field(description="name in figures and tables")
     logs: dict[Annotated[int, Field(ge=0)], str] = Field(
         default_factory=dict, description="seed → log file or TensorBoard folder; no rule, no model, no verdicts"
     )
-    format: Literal["auto", "verl", "trl", "openrlhf", "prime-rl", "wandb", "tensorboard", "jsonl"] = "auto"
+    format: Literal["auto", "verl", "trl", "openrlhf", "prime-rl", "wandb", "tensorboard", "jsonl"] = Field(
+        "auto", description="of the logs; auto: recognised by their content"
+    )
     map: dict[str, str] = Field(default_factory=dict, description="key of the log → our metric")
 
 
@@ -114,7 +118,7 @@ class Rollout(Section):
     devices: list[Annotated[int, Field(ge=0)]] | None = Field(
         None, description="`own`: GPUs for vLLM, `tensor_parallel` of them per training process; absent: those visible"
     )
-    tensor_parallel: Positive = 1
+    tensor_parallel: Positive = Field(1, description="GPUs that one vLLM spreads the model over")
     dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="of vLLM's weights and cache")
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="share of the device for vLLM")
     kv_cache_gib: Annotated[float, Field(gt=0)] | None = Field(
@@ -135,11 +139,11 @@ class Rollout(Section):
 class Verl(Section):
     """verl on Ray, with `engine: verl`. docs/verl.md. What `rollout` says of dtype and memory holds there too."""
 
-    nodes: Positive = 1
-    gpus_per_node: Positive = 1
+    nodes: Positive = Field(1, description="machines")
+    gpus_per_node: Positive = Field(1, description="GPUs that a run takes on each of them")
     ray_address: str | None = Field(None, description="`host:port` of a running Ray; absent: Ray on this machine alone")
-    strategy: Literal["fsdp", "fsdp2"] = "fsdp2"
-    rollout: Literal["vllm", "sglang"] = "vllm"
+    strategy: Literal["fsdp", "fsdp2"] = Field("fsdp2", description="how the model is sharded")
+    rollout: Literal["vllm", "sglang"] = Field("vllm", description="what samples the responses")
     tensor_parallel: Positive = Field(1, description="GPUs per rollout engine")
     tokens_per_gpu: Positive | None = Field(
         None, description="of a micro-batch; at least a sequence of full length; absent: two"
@@ -153,10 +157,10 @@ class Verl(Section):
 class Threads(Section):
     """Threads per job; independent jobs run side by side until the cores are used."""
 
-    warm_start: Positive = 2
-    train: Positive = 1
-    generate: Positive = 1
-    grade: Positive = 1
+    warm_start: Positive = Field(2, description="making the base model")
+    train: Positive = Field(1, description="a training run")
+    generate: Positive = Field(1, description="sampling the responses of one model")
+    grade: Positive = Field(1, description="judging them: so many verifiers")
 
 
 class Hardware(Section):
@@ -168,8 +172,10 @@ class Hardware(Section):
 
 
 class Config(Section):
-    name: Name = Field(description="results/<name>/ holds the results")
-    description: str = ""
+    """The top level: the experiment's name, what it trains, and its sections."""
+
+    name: Name = Field(description="`results/<name>/` holds the results")
+    description: str = Field("", description="what the experiment asks; shown in the report")
     data: Data
     model: Model = Model()
     training: Training | None = None
@@ -179,8 +185,8 @@ class Config(Section):
     reward: Reward = Reward()
     evaluation: Evaluation
     methods: dict[Name, Run] = Field(default_factory=dict, description="runs to train, in the order of the tables")
-    external: dict[Name, External] = Field(default_factory=dict)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0, 1])
+    external: dict[Name, External] = Field(default_factory=dict, description="runs of other trainers")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0, 1], description="each run is trained once with each")
     measurement: Measurement | None = None
     threads: Threads = Threads()
     hardware: Hardware = Hardware()

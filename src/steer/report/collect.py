@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from steer.configs.schema import Config
+from steer.configs.text import parse
 from steer.errors import UserError
 from steer.io import read_jsonl
 from steer.report.figures import Figure, find_figures
@@ -107,7 +108,7 @@ def _run(config: Config, root: Path, name: str, tabulated: dict[str, str], missi
 def seed_of(number: int, folder: Path, missing: list[str]) -> Seed:
     info: Any = None
     try:
-        info = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        info = parse((folder / "config.yaml").read_text(encoding="utf-8"))
     except FileNotFoundError:
         missing.append(f"{folder.parent.name}/{folder.name}: no config.yaml, so its provenance is unknown")
     except (yaml.YAMLError, UnicodeDecodeError):

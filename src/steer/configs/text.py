@@ -1,0 +1,32 @@
+"""YAML text to plain values, as `yaml.safe_load`, but a key that is given twice in one mapping is an error."""
+
+from typing import Any
+
+import yaml
+
+
+class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        lines: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            # `<<` merges another mapping, whose keys may be given anew.
+            if key_node.tag == "tag:yaml.org,2002:merge" or not isinstance(key_node, yaml.ScalarNode):
+                continue
+            key, line = self.construct_object(key_node), key_node.start_mark.line + 1
+            if key in lines:
+                raise DuplicateKey(key, line, lines[key])
+            lines[key] = line
+        return super().construct_mapping(node, deep)
+
+
+class DuplicateKey(yaml.YAMLError):
+    """`key` stands in `line` and in an earlier one, `first`, of the same mapping."""
+
+    def __init__(self, key: Any, line: int, first: int) -> None:
+        super().__init__(f"line {line}: key `{key}` is given twice (first in line {first}); remove one")
+
+
+def parse(text: str) -> Any:
+    """The value of a YAML document; `yaml.YAMLError` where it is none."""
+    # A subclass of the safe loader.
+    return yaml.load(text, Loader=_Loader)
