@@ -105,7 +105,7 @@ class EasyVerifier(ParityVerifier):
 
     judged: ClassVar[list[bool]] = []
 
-    def verify(self, problems, texts, spent_s=0.0):
+    def verify(self, problems, texts):
         found = super().verify(problems, texts)
         found = [v if int(p.id.split("-")[-1]) % 4 == 0 else CORRECT for p, v in zip(problems, found, strict=True)]
         self.judged += [verdict.verdict == "correct" for verdict in found]

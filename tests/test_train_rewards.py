@@ -66,7 +66,7 @@ def test_a_group_whose_lengths_alone_differ_is_not_chosen_by_dynamic_sampling(tm
     rounds = []
 
     class AllWrong(ParityVerifier):
-        def verify(self, problems, texts, spent_s=0.0):
+        def verify(self, problems, texts):
             rounds.extend(texts)
             return [WRONG] * len(texts)
 
@@ -155,15 +155,14 @@ def completions(texts, tokenizer):
 
 
 class Listed:
-    """In the verifier's place: what it was asked, and how much of the time limit was said to be gone."""
+    """In the verifier's place: what it was asked."""
 
     def __init__(self, seconds=0.0):
-        self.asked, self.spent, self.seconds = [], [], seconds
+        self.asked, self.seconds = [], seconds
 
-    def verify(self, problems, texts, spent_s=0.0):
+    def verify(self, problems, texts):
         time.sleep(self.seconds)
         self.asked.append([(p.id, text) for p, text in zip(problems, texts, strict=True)])
-        self.spent.append(spent_s)
         return [Verdict("correct" if text == "b" else "wrong", text, "", 0.0) for text in texts]
 
 
@@ -212,14 +211,17 @@ def test_the_verifier_works_while_others_are_still_sampled_and_its_failure_is_no
             judging.result()
 
 
-def test_the_limit_on_a_rounds_programs_counts_all_that_was_asked_of_it():
+@pytest.mark.parametrize(("limit", "said"), [(0.01, True), (600, False), (None, False)])
+def test_a_round_whose_verdicts_take_long_has_all_of_them_and_a_line_says_so(capsys, limit, said):
     tokenizer, problems, verifier = character_tokenizer(), distinct_problems("sums", "train", 0, 1), Listed(0.02)
     flat = completions(["a", "b"], tokenizer)
     with Judging(problems, 2, tokenizer, verifier) as judging:
         judging.ended([0], flat[:1])
         judging.ended([1], flat[1:])
-        judging.result()
-    assert verifier.spent[0] == 0 and verifier.spent[1] >= 0.02
+        sampled = assemble([[5]], [flat], 0)
+        rollouts = judged(sampled, judging, 2, Reward(code_batch_limit_s=limit), torch.Generator())
+    assert rollouts.rewards.tolist() == [-1.0, 1.0]
+    assert ("reward.verifier_workers" in capsys.readouterr().err) == said
 
 
 def test_an_engine_that_tells_no_entropies_leaves_none():

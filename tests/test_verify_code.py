@@ -223,13 +223,12 @@ def test_repeated_programs_are_judged_once():
         assert sandbox.judge([other])[0].reason == "wrong_answer"
 
 
-def test_a_batch_has_a_bound_on_its_time(sandbox):
-    slow = [Program(f"x = {n}\nwhile True: pass", SQUARES, 0.25) for n in range(160)]
-    started = time.monotonic()
-    verdicts = sandbox.judge(slow, time_s=0.5)
-    assert time.monotonic() - started < 20
-    assert {v.reason for v in verdicts} == {"cpu_timeout", "not judged in time"}
-    assert all(v.verdict == "sandbox_error" for v in verdicts if v.reason == "not judged in time")
+def test_slow_programs_get_nobody_masked(sandbox):
+    """However many a policy writes, each has its own verdict, and so has the one that was asked last."""
+    slow = [Program(f"x = {n}\nwhile True: pass", SQUARES, 0.05) for n in range(12)]
+    *verdicts, last = sandbox.judge([*slow, Program("def f(x): return x * x", SQUARES)])
+    assert {v.reason for v in verdicts} == {"cpu_timeout"}
+    assert last.verdict == "pass"
 
 
 def test_several_threads_may_judge_at_once(sandbox):

@@ -63,7 +63,8 @@ def test_what_may_differ_the_next_time_is_not_kept(tmp_path):
     endless = Program("while True: pass", SQUARES, time_limit_s=0.2)
     with Sandbox(1, keep=tmp_path) as sandbox:
         assert sandbox.judge([endless])[0].reason == "cpu_timeout"
-        assert sandbox.judge([Program(WRONG, SQUARES)], time_s=0.0)[0].verdict == "sandbox_error"
+        nothing = {"kind": "assert", "code": "x = 1", "entry_point": "f"}
+        assert sandbox.judge([Program(WRONG, nothing)])[0].verdict == "sandbox_error"
     assert lines(tmp_path) == []
 
 

@@ -142,5 +142,5 @@ class ParityVerifier:
     def __exit__(self, *error):
         pass
 
-    def verify(self, problems, texts, spent_s=0.0):
+    def verify(self, problems, texts):
         return [Verdict("wrong" if len(text) % 2 else "correct", None, "", 0.0) for text in texts]

@@ -52,7 +52,7 @@ class Reward(Section):
     code_time_limit_s: Annotated[float, Field(gt=0, description="CPU seconds of a program on one test")] = 2.0
     code_memory_limit_mb: Positive = Field(512, description="memory of a program, MiB")
     code_batch_limit_s: Annotated[float, Field(gt=0)] | None = Field(
-        600, description="wall seconds for the programs of one round of rollouts; those not reached are masked"
+        600, description="wall seconds for the verdicts of one round, beyond which a line says so; every one is made"
     )
     require: tuple[str, ...] = Field(
         (), description="kernel layers of the code sandbox without which nothing is judged (docs/verifiers-code.md)"

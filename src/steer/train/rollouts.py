@@ -1,5 +1,6 @@
 """One step's rollouts: which prompts, what was sampled, how it was judged."""
 
+import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
@@ -88,7 +89,7 @@ class Judging:
         self.thought = opened_thought(render_prompt(tokenizer, ""))
         self.spent_s = 0.0
         self.asked: list[Future] = []
-        # One at a time: the verifier has workers of its own, and what it may spend is counted over the round.
+        # One at a time: the verifier has workers of its own.
         self.background = ThreadPoolExecutor(1, thread_name_prefix="judging")
 
     def __enter__(self) -> "Judging":
@@ -104,7 +105,7 @@ class Judging:
         started = time.monotonic()
         texts = [self.tokenizer.decode(c.tokens, skip_special_tokens=True) for c in completions]
         whole = [self.thought + text for text in texts]
-        verdicts = self.verifier.verify([self.problems[place] for place in places], whole, self.spent_s)
+        verdicts = self.verifier.verify([self.problems[place] for place in places], whole)
         self.spent_s += time.monotonic() - started
         return list(zip(places, texts, verdicts, strict=True))
 
@@ -153,6 +154,12 @@ def judged(sampled: Sampled, judging: Judging, samples: int, reward: Reward, gen
     """The responses with their verdicts, once all are there, and rewards before `penalised`. `samples` responses belong
     to a prompt."""
     texts, verdicts = judging.result()
+    if reward.code_batch_limit_s is not None and judging.spent_s > reward.code_batch_limit_s:
+        print(
+            f"verdicts of one round took {judging.spent_s:.0f} s, more than reward.code_batch_limit_s "
+            f"({reward.code_batch_limit_s:g}); more reward.verifier_workers judge more programs at once",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
     return Rollouts(
         **{field.name: getattr(sampled, field.name) for field in fields(Sampled)},
         problems=judging.problems,

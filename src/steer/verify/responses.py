@@ -25,10 +25,9 @@ OURS = FunctionRules()
 class Verifier:
     """Both verifiers with their worker processes, which start when first needed and end with the `with` block.
 
-    Limits of one program: CPU seconds and MiB. `batch_limit_s`: wall seconds for all programs of one `verify`; those
-    not reached by then are unverifiable. `require`: kernel layers without which the sandbox is not started. `keep`: a
-    folder in which verdicts on programs are kept from one run to the next. `functions`: what judges in place of both,
-    and of problems with a `verifier` of their own the limits and the threshold. `accept`: which mathematical
+    Limits of one program: CPU seconds and MiB. `require`: kernel layers without which the sandbox is not started.
+    `keep`: a folder in which verdicts on programs are kept from one run to the next. `functions`: what judges in place
+    of both, and of problems with a `verifier` of their own the limits and the threshold. `accept`: which mathematical
     answers count, those that the response states or also those that were guessed (docs/verifiers-math.md).
     `own_limits`: a benchmark's own limits of a program come before these.
     """
@@ -38,7 +37,6 @@ class Verifier:
         workers: int = 1,
         time_limit_s: float = 2.0,
         memory_limit_mb: int = 512,
-        batch_limit_s: float | None = None,
         require: tuple[str, ...] = (),
         keep: str | Path | None = None,
         functions: FunctionRules = OURS,
@@ -47,22 +45,21 @@ class Verifier:
     ):
         self.functions, self.workers, self.accept = functions, workers, accept
         self.own_limits = own_limits
-        self.batch_limit_s = batch_limit_s
         self.limits = {"time_limit_s": time_limit_s, "memory_limit_mb": memory_limit_mb}
         self.math = MathVerifier(workers=workers)
         self.code = Sandbox(workers=workers, require=require, keep=keep)
 
     @classmethod
     def of(cls, reward: Reward, workers: int, keep: str | Path | None = None, training: bool = False) -> "Verifier":
-        """The verifier of a configuration's `reward`. In `training` its functions judge, its time limit on a batch of
-        programs holds, and answers count as its `accept` says; in evaluation guessed ones count, too."""
+        """The verifier of a configuration's `reward`. In `training` its functions judge, and answers count as its
+        `accept` says; in evaluation guessed ones count, too."""
         functions = FunctionRules(
             tuple((f.function, f.weight) for f in reward.functions) if training else (),
             reward.correct_from,
             reward.function_time_limit_s,
             reward.on_error == "mask",
         )
-        limits = reward.code_time_limit_s, reward.code_memory_limit_mb, reward.code_batch_limit_s if training else None
+        limits = reward.code_time_limit_s, reward.code_memory_limit_mb
         accept = reward.accept if training else "guessed"
         return cls(workers, *limits, reward.require, keep, functions, accept, own_limits=not training)
 
@@ -76,8 +73,8 @@ class Verifier:
     def __exit__(self, *exception) -> None:
         self._stack.close()
 
-    def verify(self, problems: Sequence[Problem], responses: Sequence[str], spent_s: float = 0.0) -> list[Verdict]:
-        """One verdict per (problem, response), in order. `spent_s`: how much of `batch_limit_s` is gone already."""
+    def verify(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
+        """One verdict per (problem, response), in order."""
         pairs = list(zip(problems, responses, strict=True))
         judges = [self._judge_of(p) for p in problems]
         builtin = [pair for pair, judge in zip(pairs, judges, strict=True) if judge is None]
@@ -88,8 +85,7 @@ class Verifier:
         }
         math = iter(self.math.verify([(p.gold, r, p.answer_type) for p, r in builtin if p.kind == "math"]))
         programs = [self._program(p, r) for p, r in builtin if p.kind == "code"]
-        left = None if self.batch_limit_s is None else self.batch_limit_s - spent_s
-        code = iter(zip(programs, self.code.judge(programs, time_s=left), strict=True))
+        code = iter(zip(programs, self.code.judge(programs), strict=True))
 
         def verdict(problem: Problem, judge: FunctionJudge | None) -> Verdict:
             if judge is not None:

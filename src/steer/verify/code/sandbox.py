@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import os
 import queue
 import select
@@ -146,10 +145,9 @@ class Sandbox:
         for _ in range(self.workers):
             self._free.get().close()
 
-    def judge(self, programs: Sequence[Program], time_s: float | None = None) -> list[CodeVerdict]:
-        """One verdict a program, in order. A program that is malformed gets a sandbox error of its own, and so does
-        one whose turn has not come within `time_s` seconds."""
-        deadline = math.inf if time_s is None else time.monotonic() + time_s
+    def judge(self, programs: Sequence[Program]) -> list[CodeVerdict]:
+        """One verdict a program, in order. A program that is malformed gets a sandbox error of its own. There is no
+        limit on a batch: slow programs would get others masked, and the policy itself."""
         keys, jobs, verdicts = [], {}, {}
         for program in programs:
             key, job = self._job(program)
@@ -157,9 +155,7 @@ class Sandbox:
             (verdicts if isinstance(job, CodeVerdict) else jobs)[key] = job
         if self._kept is not None and jobs:
             verdicts |= self._kept.find(jobs)
-        pending = {
-            key: self._threads.submit(self._run, job, deadline) for key, job in jobs.items() if key not in verdicts
-        }
+        pending = {key: self._threads.submit(self._attempt, job) for key, job in jobs.items() if key not in verdicts}
         found = {key: future.result() for key, future in pending.items()}
         lasting = {k: v for k, v in found.items() if v.verdict != "sandbox_error" and v.reason not in TIMEOUTS}
         if self._kept is not None and lasting:
@@ -183,11 +179,6 @@ class Sandbox:
             if known := self._cache.get(key):
                 self._cache.move_to_end(key)
         return key, known or {"program": program.program, **job}
-
-    def _run(self, job: dict[str, Any], deadline: float) -> CodeVerdict:
-        if time.monotonic() >= deadline:
-            return CodeVerdict("sandbox_error", "not judged in time")
-        return self._attempt(job)
 
     def _remember(self, verdicts: dict[str, CodeVerdict]) -> None:
         with self._lock:
