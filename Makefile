@@ -28,7 +28,7 @@ VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
 .DEFAULT_GOAL := setup
-.PHONY: help smollm2 verl-setup verl-lock test-verl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
+.PHONY: help smollm2 verl-setup verl-lock test-verl test-trl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -147,6 +147,10 @@ bench-setup: .venv-bench/.installed  ## make the environment of the benchmarks
 	.venv-bench/bin/python $(PIP) --no-deps --no-compile --requirement benchmarks/requirements.txt
 	env -u PYTHONDONTWRITEBYTECODE .venv-bench/bin/python $(COMPILE) trl.trainer.grpo_trainer
 	touch $@
+
+# A real run of TRL, and what `steer import` makes of its logs; a minute on a quiet machine.
+test-trl: bench-setup  ## test TRL for real: its logs imported
+	.venv-bench/bin/python -m pytest tests/trl
 
 # Speed beside peers, tables for people and JSON below benchmarks/; alone on the machine, or the numbers mean little.
 bench: bench-setup  ## measure speed beside peers

@@ -11,8 +11,8 @@ import pytest
 # as the tests' gain nothing from a second.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Those of the environment that has verl: `make test-verl`.
-collect_ignore = [] if any(found.name == "verl" for found in distributions()) else ["verl"]
+# Those of the environments that have verl and TRL: `make test-verl`, `make test-trl`.
+collect_ignore = sorted({"verl", "trl"} - {found.name for found in distributions()})
 
 
 @pytest.fixture(scope="session")

@@ -103,3 +103,25 @@ def test_our_names_are_those_of_the_documentation():
         for name in re.findall(r"`([a-z0-9_]+)`", line.split("|")[1])
     }
     assert named - {"step"} == OURS
+
+
+def test_a_folder_of_trl_is_read_from_its_state_not_from_float32(imported, tmp_path):
+    event_files(rows(1, 2), tmp_path / "out/runs")
+    history = [{"loss": 0.1, "reward_std": 0.3, "step": 1}, {"train_runtime": 3.0, "train_loss": 0.1, "step": 2}]
+    (tmp_path / "out/trainer_state.json").write_text(json.dumps({"log_history": history}))
+    metrics, _, about = imported(None, name="out")
+    assert about["format"] == "trl" and metrics == [{"step": 1, "loss": 0.1, "other/reward_std": 0.3}]
+
+
+def test_the_console_of_trl_resumes_where_its_epoch_falls(imported, refused):
+    def entry(loss, epoch):
+        return f"{{'loss': '{loss}', 'reward_std': '0.5', 'epoch': '{epoch}'}}\n"
+
+    first = "".join(entry(place, place / 4) for place in range(1, 5))
+    assert "two runs in one file" in refused(first + entry(5, 0.25))
+    metrics, _, about = imported(first + entry(7, 0.75) + entry(8, 1.0))
+    assert [row["loss"] for row in metrics] == [1, 2, 7, 8] and about["steps_replaced"] == 2
+    ended = "{'train_runtime': '3.1', 'train_loss': '0.5', 'epoch': '1'}\n"
+    metrics, _, about = imported(first + ended + entry(7, 1.0) + entry(8, 1.25))
+    assert [row["loss"] for row in metrics] == [1, 2, 3, 7, 8] and about["steps_replaced"] == 1
+    assert len(imported(first + entry(9, 1.0))[0]) == 5, "an epoch in few digits stands still within a session"

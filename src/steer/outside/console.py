@@ -186,12 +186,23 @@ def _entry(text: str) -> dict | None:
 
 
 def _trl(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner: Joiner) -> None:
-    step = 0
+    """Entries are counted. Where the epoch falls, or does not rise after a run's last words, a session begins: it goes
+    on at the first entry of that epoch."""
+    epochs: list[float] = []
+    closed = False
     for _, text in lines:
         entry = _entry(text)
-        if entry is not None:
-            step += "loss" in entry
-            joiner.add([Record(step, numbers(entry))], name)
+        if entry is None:
+            closed = closed or text.startswith("{'train_runtime'")
+            continue
+        values = numbers(entry)
+        if "loss" in entry:
+            epoch = values.get("epoch")
+            if epoch is not None and epochs and (epoch < epochs[-1] or (closed and epoch == epochs[-1])):
+                del epochs[next(place for place, earlier in enumerate(epochs) if earlier >= epoch) :]
+            epochs.append(epoch if epoch is not None else epochs[-1] if epochs else 0.0)
+            closed = False
+        joiner.add([Record(len(epochs), values)], name)
     log.step_counts = "log entries; the console does not print the step, trainer_state.json has it"
     if not ended and lines[-1][1].startswith("{") and _entry(lines[-1][1]) is None:
         log.notes.append(f"{name}: cut inside its last line; the steps before it are whole")

@@ -138,7 +138,8 @@ def direct(trainer: str, keys: set[str]) -> dict[str, str]:
     for key, ours in table.items():
         if ours not in chosen.values():
             chosen[key] = ours
-    return chosen
+    parts = {"clip_fraction_low", "clip_fraction_high"} <= set(chosen.values())
+    return {key: ours for key, ours in chosen.items() if not (parts and ours == "clip_fraction" and trainer != "steer")}
 
 
 def computed(trainer: str, keys: set[str]) -> dict[str, tuple[list[str], Callable[[Row], float | None]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from steer.errors import UserError
 from steer.outside import console, events, objects, tables
 from steer.outside.names import TABLES, producer
-from steer.outside.records import Joiner, Log
+from steer.outside.records import CLOSING, Joiner, Log
 
 FORMATS = ("auto", "verl", "trl", "openrlhf", "prime-rl", "wandb", "tensorboard", "jsonl")
 WHOLE = {"trl": "trainer_state.json", "wandb": "a CSV export or wandb-summary.json", "tensorboard": "event files"}
@@ -22,16 +22,18 @@ def read(paths: Iterable[str], wanted: str = "auto") -> tuple[Log, str, list[Pat
             kinds.append(_read(path, wanted, log, joiner))
             read_files.append(path)
     joiner.finish()
-    rows = {step: row for step, row in log.rows.items() if row}
+    bared = {step: {bare(key): value for key, value in row.items()} for step, row in sorted(log.rows.items())}
+    rows = {step: {key: row[key] for key in row if key not in CLOSING} for step, row in bared.items()}
+    rows = {step: row for step, row in rows.items() if row}
     keys = {key for row in rows.values() for key in row}
     named = [kind for kind in kinds if kind in TABLES]
-    trainer = wanted if wanted in TABLES else named[0] if named else producer({bare(key) for key in keys}) or "other"
+    trainer = wanted if wanted in TABLES else named[0] if named else producer(keys) or "other"
     if not keys:
         raise UserError(f"{read_files[0]}: no metrics in it; give a log with steps, or name its --format")
     if trainer == "trl" and log.step_counts == "rollout batches":
         log.step_counts = "optimizer updates"
     log.format = kinds[0] if wanted == "auto" else wanted
-    log.rows = {step: {bare(key): value for key, value in row.items()} for step, row in sorted(rows.items())}
+    log.rows = rows
     return log, trainer, read_files
 
 
@@ -42,11 +44,9 @@ def bare(key: str) -> str:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = events.files(path)
-        if not found and (path / "metrics.jsonl").is_file():
-            found = [path / "metrics.jsonl"]
-        if not found and (path / "trainer_state.json").is_file():
-            found = [path / "trainer_state.json"]
+        # The state has all digits, event files have float32; a folder of TRL's has both.
+        whole = [path / name for name in ("trainer_state.json", "metrics.jsonl") if (path / name).is_file()]
+        found = whole[:1] or events.files(path)
         if not found:
             raise UserError(f"{path}: no event files, metrics.jsonl or trainer_state.json there; name the log itself")
         return found

@@ -8,6 +8,8 @@ from steer.errors import UserError
 # Keys that say when a line was written; a step's several lines may share them.
 CLOCKS = {"step", "time", "epoch", "_step", "_timestamp", "_runtime", "elapsed_seconds", "training/global_step"}
 CLOCKS |= {"train/global_step", "train/epoch", "training/epoch", "training_step", "global_step"}
+# What `transformers` logs once, as a run ends.
+CLOSING = {"train_runtime", "train_loss", "train_samples_per_second", "train_steps_per_second", "total_flos"}
 
 
 @dataclass(frozen=True)
