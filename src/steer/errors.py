@@ -1,4 +1,4 @@
-"""The one exception that means "the user can mend this": printed as a single line, without a traceback."""
+"""The exception for errors that the user can fix: printed as a single line, without a traceback."""
 
 
 class UserError(Exception):

@@ -1,6 +1,6 @@
-"""The hub: does it hold what a configuration names, asked before anything is downloaded.
+"""Checks on the Hugging Face hub: does it have what a configuration names? Asked before anything is downloaded.
 
-A download retries for long where one question fails within seconds, and says less. Nothing here imports torch.
+A download retries for minutes and explains little; one request fails within seconds. Nothing here imports torch.
 """
 
 from pathlib import Path
@@ -11,10 +11,10 @@ _NAMES = {"model": "model", "dataset": "data set"}
 
 
 def require(kind: str, name: str, revision: str | None, *, key: str = "", hint: str = "", remedy: str = "") -> None:
-    """`UserError` in one line where the hub has no such `kind` ("model" or "dataset") or revision, or is out of reach.
+    """Raise a one-line `UserError` if the hub has no such `kind` ("model" or "dataset") or revision, or is unreachable.
 
-    `key`: of the configuration, that names the revision. `hint`: added where there is no such name; `remedy`: where the
-    hub cannot be reached.
+    `key`: the configuration key that names the revision. `hint`: added if the name does not exist; `remedy`: added if
+    the hub cannot be reached.
     """
     from huggingface_hub import HfApi
     from huggingface_hub import errors as hub_errors
@@ -41,7 +41,7 @@ def require(kind: str, name: str, revision: str | None, *, key: str = "", hint: 
 
 
 def model_file(name: str, file: str, revision: str | None, hint: str = "") -> Path:
-    """A small file of a model on the hub, from the cache or from there."""
+    """Fetch a small file of a model from the cache or the hub."""
     from huggingface_hub import errors as hub_errors
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
@@ -60,7 +60,7 @@ def model_file(name: str, file: str, revision: str | None, hint: str = "") -> Pa
 
 
 def model_folder(name: str, revision: str) -> Path:
-    """The folder of the hub's cache that holds, or is going to hold, that commit of a model."""
+    """Return the folder of the hub's cache for that commit of a model, downloaded or not."""
     from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.file_download import repo_folder_name
 
@@ -68,7 +68,7 @@ def model_folder(name: str, revision: str) -> Path:
 
 
 def whole_model(name: str, revision: str) -> Path:
-    """`model_folder`, with all of the model in it. `UserError` where that cannot be had."""
+    """Return `model_folder` after downloading the whole model into it. Raises `UserError` if that fails."""
     from huggingface_hub import errors as hub_errors
     from huggingface_hub import snapshot_download
 
@@ -85,5 +85,5 @@ def _download(name: str, revision: str | None) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, without what libraries add below; its kind where it says nothing."""
+    """First line of an error's message, or its class name if the message is empty."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

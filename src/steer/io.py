@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: every writer goes through a temporary sibling and a rename."""
+"""Atomic file writing and reading: every writer writes a temporary sibling and renames it."""
 
 import ast
 import csv
@@ -24,7 +24,7 @@ def _sibling(path: Path) -> Path:
 
 
 def atomic_write(path: str | os.PathLike, data: str | bytes) -> None:
-    """Write `data` so that `path` holds either its old content or all of the new, also after a crash."""
+    """Write `data` to `path` atomically: after a crash `path` holds either the old content or all of the new."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _sibling(path)
@@ -42,8 +42,8 @@ def atomic_write(path: str | os.PathLike, data: str | bytes) -> None:
 def atomic_directory(path: str | os.PathLike) -> Iterator[Path]:
     """Yield an empty temporary folder that takes the name `path` (replacing it) when the block succeeds.
 
-    What is in it is on the disk by then: a name never stands for less than the whole, also after a power failure. One
-    writer at a time: what a killed one left behind, of the size of a model perhaps, goes when the next one begins.
+    Its content is synced to disk before the rename, so `path` is complete even after a power failure. Only one writer at
+    a time: the next writer removes what a killed one left behind (perhaps as large as a model).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[Path]:
             synchronise(inner)
         old = _sibling(path)
         if path.exists():
-            # Never removed under its name: a writer killed meanwhile would leave some of its files there.
+            # Rename before removing: a writer killed meanwhile would otherwise leave a partial folder under the name.
             os.replace(path, old)
         os.replace(temporary, path)
         synchronise(path.parent)
@@ -73,7 +73,7 @@ def synchronise(path: str | os.PathLike) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # File systems that cannot for folders say so in this way.
+        # The error of file systems that cannot sync folders.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -85,14 +85,14 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
 
 
 def write_jsonl(path: str | os.PathLike, rows: Iterable[dict]) -> None:
-    """One JSON object a line; gzip when the name ends in `.gz` (without a time stamp: equal rows, equal bytes)."""
+    """Write one JSON object per line; gzipped if the name ends in `.gz` (no time stamp: equal rows give equal bytes)."""
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     data = text.encode("utf-8", errors="surrogatepass")
     atomic_write(path, gzip.compress(data, mtime=0) if str(path).endswith(".gz") else data)
 
 
 def read_jsonl(path: str | os.PathLike) -> list[dict]:
-    """Rows of a JSON-lines file, gzipped or not. A missing file or a bad line is a `UserError` naming it."""
+    """Read the rows of a JSON-lines file, gzipped or not. A missing file or a bad line raises a `UserError` naming it."""
     return list(_read_jsonl(Path(path)))
 
 
@@ -121,8 +121,7 @@ def _read_jsonl(path: Path) -> Iterator[dict]:
 
 
 def link_folder(source: str | os.PathLike, target: str | os.PathLike) -> None:
-    """`target` as a copy of the folder `source`, whole or not at all; by hard links, which take no space, where the
-    file system has them."""
+    """Copy the folder `source` to `target` atomically, with hard links (no extra space) if the file system has them."""
     with atomic_directory(target) as folder:
         shutil.copytree(source, folder, copy_function=_link, dirs_exist_ok=True)
 
@@ -135,7 +134,7 @@ def _link(source: str, target: str) -> None:
 
 
 def read_runs(path: str | os.PathLike, columns: Iterable[str] = ()) -> dict[str, dict[str, str]]:
-    """The rows of a table with a row a run, as text, by run; a `UserError` where it has no such rows or columns."""
+    """Read a table with one row per run, as text, keyed by run; `UserError` if rows or columns are missing."""
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such table; run the experiment or `steer tabulate` first")
@@ -153,7 +152,7 @@ def read_runs(path: str | os.PathLike, columns: Iterable[str] = ()) -> dict[str,
 
 
 def fingerprint(settings: Any, files: Iterable[Path]) -> str:
-    """A hash of plain settings and of the content of `files`; of Python's, of what they do (`meaning`)."""
+    """Hash plain settings and the content of `files` (for Python files, their `meaning`)."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in sorted(files):
         digest.update(path.name.encode() + meaning(path).encode())
@@ -166,7 +165,7 @@ def sha256(path: Path) -> str:
 
 
 def meaning(path: Path) -> str:
-    """A hash of a file's content; of a Python file without comments, blank lines and docstrings: no result needs those.
+    """Hash a file's content, for a Python file without comments, blank lines and docstrings: no result depends on them.
 
     A file that reads docstrings keeps its own in the hash.
     """

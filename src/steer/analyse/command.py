@@ -19,7 +19,7 @@ VALIDATED = re.compile(r"(mean(@\d+)?|(best|maj|pass)@\d+)$")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
-    parser.add_argument("--results", required=True, metavar="FOLDER", help="results/<name>, where the runs are")
+    parser.add_argument("--results", required=True, metavar="FOLDER", help="results/<name>, the folder with the runs")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write the tables")
 
 

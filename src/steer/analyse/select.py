@@ -15,9 +15,9 @@ from steer.io import link_folder, read_jsonl, write_json
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", required=True, metavar="FOLDER", help="step<n> folders of the run")
-    parser.add_argument("--verdicts", required=True, nargs="+", metavar="FILE", help="step<n>.jsonl.gz of each")
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="where the best model goes")
-    parser.add_argument("--summary", required=True, metavar="FILE", help="what each model scored (JSON)")
+    parser.add_argument("--verdicts", required=True, nargs="+", metavar="FILE", help="step<n>.jsonl.gz of each model")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where to put the best model")
+    parser.add_argument("--summary", required=True, metavar="FILE", help="each model's score (JSON)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs="+",
         metavar="POINTS",
-        help="differences of accuracy and pass@k to price, in points (default: 2 1 0.5)",
+        help="differences in accuracy and pass@k to plan for, in points (default: 2 1 0.5)",
     )
 
 

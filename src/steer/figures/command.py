@@ -13,15 +13,15 @@ OF_MODELS = "F20_other_models"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", nargs="?", help="figure to draw, see --list")
-    parser.add_argument("--list", action="store_true", help="name the figures and stop")
+    parser.add_argument("id", nargs="?", help="figure to draw (see --list)")
+    parser.add_argument("--list", action="store_true", help="list the figures and exit")
     add_config_argument(parser)
     next(a for a in parser._actions if a.dest == "config").required = False
     parser.add_argument(
         "--tables",
         nargs="+",
         metavar="FOLDER",
-        help=f"results/<name>/tables, written by `steer tabulate`; {OF_MODELS} takes one of each model",
+        help=f"results/<name>/tables, written by `steer tabulate`; {OF_MODELS} takes one per model",
     )
     parser.add_argument("--out", metavar="FOLDER", help="where to write <id>.pdf and <id>.png")
 

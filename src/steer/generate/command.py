@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--oracle", action="store_true", help="answer with the reference solutions")
     parser.add_argument("--data", required=True, metavar="FOLDER", help="folder of <benchmark>.jsonl files")
     parser.add_argument("--out", required=True, metavar="FOLDER")
-    parser.add_argument("--cache", metavar="FOLDER", help="keep responses here and take them from here")
+    parser.add_argument("--cache", metavar="FOLDER", help="cache of responses")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
 
 

@@ -18,9 +18,9 @@ from steer.verify.thought import opened_thought
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     parser.add_argument("--data", required=True, metavar="FOLDER", help="folder of <benchmark>.jsonl files")
-    parser.add_argument("--generations", required=True, metavar="FOLDER", help="what `steer generate` wrote")
+    parser.add_argument("--generations", required=True, metavar="FOLDER", help="folder written by `steer generate`")
     parser.add_argument("--out", required=True, metavar="FOLDER")
-    parser.add_argument("--verdicts", metavar="FOLDER", help="keep verdicts on programs here and take them from here")
+    parser.add_argument("--verdicts", metavar="FOLDER", help="cache of verdicts on programs")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="verifier processes (default 1)")
 
 

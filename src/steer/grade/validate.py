@@ -22,10 +22,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     parser.add_argument("--model", required=True, metavar="FOLDER", help="a model kept during training")
     parser.add_argument("--data", required=True, metavar="FILE", help="problems of the `select_by` benchmark")
-    parser.add_argument("--out", required=True, metavar="FILE", help="verdicts, one line a problem (.jsonl.gz)")
-    parser.add_argument("--cache", metavar="FOLDER", help="keep responses here and take them from here")
-    parser.add_argument("--verdicts", metavar="FOLDER", help="keep verdicts on programs here and take them from here")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads, verifiers (default 1)")
+    parser.add_argument("--out", required=True, metavar="FILE", help="verdicts, one line per problem (.jsonl.gz)")
+    parser.add_argument("--cache", metavar="FOLDER", help="cache of responses")
+    parser.add_argument("--verdicts", metavar="FOLDER", help="cache of verdicts on programs")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads and verifier processes (default 1)")
 
 
 def run(args: argparse.Namespace) -> None:

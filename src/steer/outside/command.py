@@ -22,9 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "logs", nargs="+", metavar="LOG", help="file or TensorBoard folder; several are parts of one run"
     )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="the run folder to write")
-    parser.add_argument("--format", choices=FORMATS, default="auto", help="what the log is (default: found out)")
+    parser.add_argument("--format", choices=FORMATS, default="auto", help="format of the log (default: detected)")
     parser.add_argument(
-        "--map", action="append", nargs="+", default=[], metavar="THEIRS=OURS", help="take their key as our metric"
+        "--map", action="append", nargs="+", default=[], metavar="THEIRS=OURS", help="read their key as our metric"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="the run's seed (default: the log's, else 0)")
 

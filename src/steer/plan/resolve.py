@@ -9,7 +9,7 @@ from steer.io import atomic_write
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
-    parser.add_argument("--out", metavar="FILE", help="where to write it; absent: standard output")
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", help="results/<name>")
     parser.add_argument("reference", help="another folder of the same form, e.g. results/reference/tiny")
     parser.add_argument("more", nargs="*", help="with more folders: means and intervals over all of them")
-    parser.add_argument("--csv", metavar="FILE", help="with more folders: write them here, too")
+    parser.add_argument("--csv", metavar="FILE", help="with more folders: also write them to this file")
 
 
 def run(args: argparse.Namespace) -> None:

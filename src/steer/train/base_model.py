@@ -32,7 +32,7 @@ QUESTIONS, SAMPLES = 32, 8
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     parser.add_argument("--data", required=True, metavar="FILE", help="training problems, data/train.jsonl")
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="where the model and its tokenizer go")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write the model and its tokenizer")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
 
 

@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="FILE", help="training problems, data/train.jsonl")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="the run folder to write")
     parser.add_argument("--checkpoints", metavar="FOLDER", help="default: <out>.checkpoints")
-    parser.add_argument("--verdicts", metavar="FOLDER", help="keep verdicts on programs here and take them from here")
+    parser.add_argument("--verdicts", metavar="FOLDER", help="cache of verdicts on programs")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
 
 

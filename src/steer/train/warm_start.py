@@ -36,9 +36,9 @@ from steer.train.starting import course, encode, measure, tail_mean
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="where the model and its tokenizer go")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write the model and its tokenizer")
     parser.add_argument(
-        "--threads", type=int, default=2, metavar="N", help="processes, a share of each batch each (default 2)"
+        "--threads", type=int, default=2, metavar="N", help="processes that share each batch (default 2)"
     )
 
 

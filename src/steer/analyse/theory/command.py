@@ -16,9 +16,9 @@ from steer.io import read_jsonl, write_json
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     parser.add_argument("--model", required=True, metavar="FOLDER", help="base model: folder or hub id")
-    parser.add_argument("--run", required=True, metavar="FOLDER", help="run folder of `measurement.run`, as trained")
+    parser.add_argument("--run", required=True, metavar="FOLDER", help="run folder of `measurement.run`")
     parser.add_argument("--data", required=True, metavar="FILE", help="training problems, data/train.jsonl")
-    parser.add_argument("--out", required=True, metavar="FILE", help="<name>.csv.gz; facts go to <name>.json beside it")
+    parser.add_argument("--out", required=True, metavar="FILE", help="<name>.csv.gz; details of the updates go to <name>.json")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
 
 

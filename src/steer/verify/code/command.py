@@ -20,9 +20,9 @@ AHEAD = 256  # lines read before their verdicts are due
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workers", type=int, default=None, help="judges at once (default: all cores)")
+    parser.add_argument("--workers", type=int, default=None, help="parallel judges (default: all cores)")
     parser.add_argument(
-        "--probe", action="store_true", help="print which isolation layers this machine allows, and stop"
+        "--probe", action="store_true", help="print which isolation layers this machine supports and exit"
     )
     parser.add_argument(
         "--require", action="append", default=[], metavar="LAYER", help="refuse to run without this layer"

@@ -22,12 +22,12 @@ BOM = b"\xef\xbb\xbf"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     default = len(os.sched_getaffinity(0))
-    parser.add_argument("--workers", type=int, default=default, help="comparing processes (default: one a core)")
+    parser.add_argument("--workers", type=int, default=default, help="comparison processes (default: one per core)")
     parser.add_argument(
         "--accept",
         choices=("stated", "guessed"),
         default="guessed",
-        help="stated: an answer counts only where the response states it; guessed: also its last number or formula",
+        help="stated: count only answers that the response states; guessed: also its last number or formula",
     )
 
 
