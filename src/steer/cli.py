@@ -37,7 +37,7 @@ COMMANDS = {
     "reference": ("steer.report.reference", "copy the parts of a results folder that later analyses need"),
     "watch": ("steer.report.watch", "show the runs of a results folder as they train"),
     "compare": ("steer.report.compare", "print the main tables of two results folders side by side"),
-    "power": ("steer.analyse.spread", "estimate which differences the runs can detect, and how many runs a difference needs"),
+    "power": ("steer.analyse.spread", "which differences the runs can detect, and how many runs a difference needs"),
     "plan": ("steer.plan.command", "estimate jobs, GPU-hours, memory and disk before running"),
     "dry": ("steer.plan.dry", "take two training steps with small random models on the CPU"),
     "verify": ("steer.verify.command", "verify answers or programs given on standard input"),

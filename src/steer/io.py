@@ -42,8 +42,8 @@ def atomic_write(path: str | os.PathLike, data: str | bytes) -> None:
 def atomic_directory(path: str | os.PathLike) -> Iterator[Path]:
     """Yield an empty temporary folder that takes the name `path` (replacing it) when the block succeeds.
 
-    Its content is synced to disk before the rename, so `path` is complete even after a power failure. Only one writer at
-    a time: the next writer removes what a killed one left behind (perhaps as large as a model).
+    Its content is synced to disk before the rename, so `path` is complete even after a power failure. Only one writer
+    at a time: the next writer removes what a killed one left behind (perhaps as large as a model).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,14 +85,14 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
 
 
 def write_jsonl(path: str | os.PathLike, rows: Iterable[dict]) -> None:
-    """Write one JSON object per line; gzipped if the name ends in `.gz` (no time stamp: equal rows give equal bytes)."""
+    """Write one JSON object per line; gzipped if the name ends in `.gz` (no time stamp: equal rows, equal bytes)."""
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     data = text.encode("utf-8", errors="surrogatepass")
     atomic_write(path, gzip.compress(data, mtime=0) if str(path).endswith(".gz") else data)
 
 
 def read_jsonl(path: str | os.PathLike) -> list[dict]:
-    """Read the rows of a JSON-lines file, gzipped or not. A missing file or a bad line raises a `UserError` naming it."""
+    """Read a JSON-lines file, gzipped or not. A missing file or a bad line raises a `UserError` that names it."""
     return list(_read_jsonl(Path(path)))
 
 

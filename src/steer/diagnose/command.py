@@ -11,7 +11,7 @@ from steer.diagnose.health import health
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="run folders, ours or imported, one per seed")
-    parser.add_argument("--reference", nargs="+", default=[], metavar="FOLDER", help="run folders of the plain method, one per seed")
+    parser.add_argument("--reference", nargs="+", default=[], metavar="FOLDER", help="run folders of the plain method")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
 
 

@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="FILE", help="verdicts, one line per problem (.jsonl.gz)")
     parser.add_argument("--cache", metavar="FOLDER", help="cache of responses")
     parser.add_argument("--verdicts", metavar="FOLDER", help="cache of verdicts on programs")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads and verifier processes (default 1)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads and verifiers (default 1)")
 
 
 def run(args: argparse.Namespace) -> None:
