@@ -22,7 +22,9 @@ from steer.plan.jobs import jobs
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--configfile", "--config", dest="config", required=True, metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one dotted key")
-    parser.add_argument("--run", metavar="NAME", help="with `engine: verl`: show this run's command instead of the first's")
+    parser.add_argument(
+        "--run", metavar="NAME", help="with `engine: verl`: show this run's command instead of the first's"
+    )
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON, sizes in 10^9 bytes")
     for field in fields(Assumptions):
         option = "--" + field.name.replace("_", "-")

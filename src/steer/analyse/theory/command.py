@@ -18,7 +18,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, metavar="FOLDER", help="base model: folder or hub id")
     parser.add_argument("--run", required=True, metavar="FOLDER", help="run folder of `measurement.run`")
     parser.add_argument("--data", required=True, metavar="FILE", help="training problems, data/train.jsonl")
-    parser.add_argument("--out", required=True, metavar="FILE", help="<name>.csv.gz; the updates' details go to <name>.json")
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="<name>.csv.gz; the updates' details go to <name>.json"
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (default 1)")
 
 
