@@ -19,6 +19,7 @@ SECTIONS = {
     "step": ["speed.py", "step"],
     "start": ["speed.py", "start"],
     "growth": ["growth.py"],
+    "balance": ["balance.py"],
     "verify_code": ["verify_code.py"],
     "verify_math": ["verify_math.py"],
 }
@@ -33,6 +34,7 @@ SHOWN = [
     ("step: share of the arithmetic ceiling", ("step", "of_ceiling"), ""),
     ("step: waits for the verifier, first run", ("start", "verify_share", "first"), "<= 0.05"),
     ("step: waits for the verifier, later runs", ("start", "verify_share", "later"), "<= 0.05"),
+    ("eight processes: least share of useful tokens", ("balance", "least"), ">= 0.95"),
     ("steer --help: seconds", ("start", "help_s"), "<= 0.3"),
     ("planning the paper-scale DAG: seconds", ("start", "dry_paper_s"), "<= 10"),
     ("programs: small ones judged per second", ("verify_code", "trivial_per_second"), ""),

@@ -26,6 +26,7 @@ from steer.data.tasks import distinct_problems
 from steer.engines.weights import trainer_weights
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import load_method
+from steer.models.forward import Sequences
 from steer.models.head import logits_of
 from steer.models.load import empty_model, load_model, new_model
 from steer.models.tokenizer import character_tokenizer
@@ -39,11 +40,14 @@ from steer.train.update import run_updates
 TWO_LAYERS = SMALL.model_copy(update={"layers": 2})
 # Method and micro-batch. One of 3 leaves an odd number of them: one process has a stand-in.
 CASES = [("steer", None), *((method, 3) for method in ("steer", "clip_cov", "kl_cov", "gspo", "rlrt"))]
+# Micro-batches by tokens, which processes share out evenly.
+CASES += [("clip_cov", "10 tokens")]
 
 
 def three_updates(model, batch, method, micro_batch):
     """(metrics, λ and ratios of each update, weights after them, statistics of the policy then)."""
-    training = TRAINING.model_copy(update={"micro_batch": micro_batch, "updates": 1, "lr": 1e-3})
+    limit = {"micro_batch_tokens": 10} if micro_batch == "10 tokens" else {"micro_batch": micro_batch}
+    training = TRAINING.model_copy(update={"updates": 1, "lr": 1e-3, **limit})
     # With Adam's usual 1e-8 a gradient that is 0 but for rounding becomes a step of some size.
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, eps=1e-6, fused=True)
     records = [
@@ -177,6 +181,14 @@ def test_micro_batches_keep_to_their_budget_of_tokens(model, batch, budget):
         assert len(chunk) == 1 or len(chunk) * int(total[chunk].max()) <= budget
     for first, second in itertools.pairwise(chunks):
         assert (len(first) + 1) * int(total[second].min()) > budget, "none is smaller than it must be"
+
+
+def test_a_shared_prompt_counts_once_in_the_budget(model):
+    """Four responses of 3 tokens to a prompt of 10: 10 + 4·2 enter, and not 4·13."""
+    sequences = Sequences.from_lists([list(range(9, 19))] * 4, [[9, 10, 11]] * 4, 0)
+    for budget, count in ((18, 1), (17, 2), (14, 2), (13, 4)):
+        training = TRAINING.model_copy(update={"micro_batch_tokens": budget})
+        assert len(micro_batches(sequences, training, model)) == count
 
 
 def test_in_bf16_the_weights_and_the_optimizer_stay_in_fp32(model, batch, tmp_path):

@@ -40,7 +40,7 @@ class Training(Section):
     )
     shared_prompts: bool = Field(True, description="a prompt enters a forward pass once for all its responses")
     micro_batch: Positive | None = Field(None, description="sequences per forward pass; absent: the update batch")
-    micro_batch_tokens: Positive | None = Field(None, description="tokens per forward pass at most, padding included")
+    micro_batch_tokens: Positive | None = Field(None, description="tokens that enter a forward pass at most")
     skip_idle: bool = Field(
         True, description="responses that can change no gradient (advantage 0, no penalty) do not enter the update"
     )

@@ -59,6 +59,12 @@ class Sequences:
         prompt_lengths, lengths = self.prompt_lengths[index], self.lengths[index]
         return Sequences(self.tokens[index, : int((prompt_lengths + lengths).max())], prompt_lengths, lengths)
 
+    def distinct_prompts(self) -> tuple[Tensor, Tensor]:
+        """(P, width) the prompts that differ, -1 behind their ends; (S,) which of them each sequence has."""
+        offset = torch.arange(int(self.prompt_lengths.max()), device=self.tokens.device)
+        outside = offset >= self.prompt_lengths[:, None]
+        return torch.unique(self.tokens[:, : len(offset)].masked_fill(outside, -1), dim=0, return_inverse=True)
+
     def by_length(self, size: int, tokens: int | None = None) -> list[Tensor]:
         """Row indices in chunks of at most `size`, sequences of like length together: little padding in each."""
         return self.chunks(torch.argsort(self.prompt_lengths + self.lengths, stable=True), size, tokens)

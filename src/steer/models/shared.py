@@ -72,12 +72,9 @@ def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
 def layout_of(sequences: Sequences) -> Layout:
     """The layout in which equal prompts are one."""
     device, lengths = sequences.tokens.device, sequences.lengths
-    offset = torch.arange(int(sequences.prompt_lengths.max()), device=device)
-    inside = offset < sequences.prompt_lengths[:, None]
-    prompts, owner = torch.unique(
-        sequences.tokens[:, : len(offset)].masked_fill(~inside, -1), dim=0, return_inverse=True
-    )
+    prompts, owner = sequences.distinct_prompts()
     inside = prompts >= 0
+    offset = torch.arange(prompts.shape[1], device=device)
     ends = inside.sum(1) - 1
     count = int(inside.sum())
     responses, mask = sequences.responses, sequences.mask

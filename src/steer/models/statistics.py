@@ -8,6 +8,7 @@ from steer.configs.schema import Training
 from steer.models import lean, shared
 from steer.models.forward import Sequences, bucketed_statistics, together
 from steer.models.head import TokenStatistics, head_statistics
+from steer.models.packing import Entering, as_index, in_order
 
 # Sequences in one forward pass without gradient, and in one padded pass: few enough to be of like length.
 BUCKET = 32
@@ -19,14 +20,14 @@ def policy_statistics(
 ) -> TokenStatistics:
     """Statistics (S, T) of every response token, 0 outside the mask; with gradient where autograd is on.
 
-    At most `rows` sequences and `training.micro_batch_tokens` tokens enter one forward pass. With
-    `training.shared_prompts` those to one prompt should stand side by side.
+    At most `rows` sequences and `training.micro_batch_tokens` tokens enter one forward pass. Where a prompt enters
+    once for its responses, those should stand side by side.
     """
     temperature, tokens = training.temperature, training.micro_batch_tokens
-    if not training.shared_prompts or not shared.fits(model):
+    if not shares_prompts(model, training):
         bucket = min(rows or BUCKET, BUCKET)
         return bucketed_statistics(model, sequences, temperature, bucket, needs, tokens, training.head)
-    index = sequences.chunks(sequences.index, rows or WHOLE, tokens)
+    index = passes_in_order(sequences, rows or WHOLE, tokens)
     parts = [shared_statistics(model, sequences.rows(part), temperature, needs, training.head) for part in index]
     return together(parts, index, sequences.mask)
 
@@ -43,8 +44,20 @@ def shared_statistics(
     return found.map(lambda values: values.new_zeros(mask.shape).masked_scatter(mask, values))
 
 
-def update_chunks(sequences: Sequences, training: Training, size: int) -> list[Tensor]:
+def shares_prompts(model: Any, training: Training) -> bool:
+    """Whether a prompt enters a forward pass once for all its responses: asked for, and the model can."""
+    return training.shared_prompts and shared.fits(model)
+
+
+def passes_in_order(sequences: Sequences, size: int, tokens: int | None) -> list[Tensor]:
+    """Row indices of passes in which prompts are shared, of at most `size` sequences and `tokens` tokens."""
+    if tokens is None:
+        return list(sequences.index.split(size))
+    return [as_index(rows, sequences.lengths) for rows in in_order(Entering.of(sequences), size, tokens)]
+
+
+def update_chunks(sequences: Sequences, training: Training, size: int, model: Any) -> list[Tensor]:
     """Row indices of micro-batches of at most `size`: sequences of like length, or those to one prompt, together."""
-    if training.shared_prompts:
-        return sequences.chunks(sequences.index, size, training.micro_batch_tokens)
+    if shares_prompts(model, training):
+        return passes_in_order(sequences, size, training.micro_batch_tokens)
     return sequences.by_length(size, training.micro_batch_tokens)

@@ -12,8 +12,9 @@ from torch.distributed.fsdp import FSDPModule
 from steer.configs.schema import Training
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
+from steer.models.packing import Entering, as_index, in_rounds
 from steer.models.products import products_for
-from steer.models.statistics import BUCKET, policy_statistics, update_chunks
+from steer.models.statistics import BUCKET, policy_statistics, shares_prompts, update_chunks
 from steer.train.parallel import rank, summed, world
 
 
@@ -29,19 +30,29 @@ class MicroBatch:
 def micro_batches(sequences: Sequences, training: Training, model) -> list[MicroBatch]:
     """This process' part of the batch; the same number of micro-batches on every process.
 
-    At most `micro_batch` sequences and `micro_batch_tokens` tokens each, padding included. A model that is not sharded
-    takes the whole batch as one where neither is set.
+    At most `micro_batch` sequences and `micro_batch_tokens` tokens each: those that enter, a prompt once for all its
+    responses where it is shared, else padding included. A model that is not sharded takes the whole batch as one where
+    neither is set. Processes wait for each other in every pass: those that they are in together are of like size.
     """
-    count = len(sequences.lengths)
+    count, tokens = len(sequences.lengths), training.micro_batch_tokens
     if not isinstance(model, FSDPModule):
-        chunks = update_chunks(sequences, training, training.micro_batch or count)
+        chunks = update_chunks(sequences, training, training.micro_batch or count, model)
         return [MicroBatch(chunk) for chunk in chunks] if len(chunks) > 1 else [MicroBatch(sequences.index)]
     # One forward pass each, and something to do for every process.
     size = min(training.micro_batch or BUCKET, BUCKET, -(-count // world()))
-    chunks = update_chunks(sequences, training, size)
-    mine = [MicroBatch(chunk) for chunk in chunks[rank() :: world()]]
-    rounds = -(-len(chunks) // world())
-    return mine + [MicroBatch(chunks[0][:1], counts=False)] * (rounds - len(mine))
+    whole = sequences.prompt_lengths + sequences.lengths
+    if shares_prompts(model, training) and (training.micro_batch is None or tokens is not None):
+        size = training.micro_batch or (size if tokens is None else count)
+        rounds = in_rounds(Entering.of(sequences), size, tokens, world())
+        mine = [as_index(together[rank()], whole) for together in rounds]
+    else:
+        # What a method does by micro-batches needs them as they are configured.
+        chunks = update_chunks(sequences, training, size, model)
+        chunks.sort(key=lambda chunk: int(whole[chunk].sum()), reverse=True)
+        mine = chunks[rank() :: world()]
+        mine += [whole.new_empty(0, dtype=torch.long)] * (-(-len(chunks) // world()) - len(mine))
+    stand_in = MicroBatch(sequences.index[:1], counts=False)
+    return [MicroBatch(chunk) if len(chunk) else stand_in for chunk in mine]
 
 
 def passed(
