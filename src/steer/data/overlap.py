@@ -6,7 +6,7 @@ Words are read in two ways, with LaTeX commands and without: copies of one quest
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 WORDS_PER_GRAM = 10
 MIN_SHARE = 0.5
@@ -37,12 +37,14 @@ def exact_key(text: str) -> str:
     return re.sub(r"[^\w+*/^<>=-]+|_" if short else r"[\W_]+", "", text.lower())
 
 
-def overlaps(training: dict[str, str], evaluation: Sequence[tuple[str, str]]) -> dict[str, dict[str, float]]:
+def overlaps(
+    training: dict[str, str], evaluation: Sequence[tuple[str, str]], exact: Collection[str] = ()
+) -> dict[str, dict[str, float]]:
     """{training id: {evaluation id: share}} for every pair that overlaps.
 
     `training` maps ids to questions, `evaluation` holds (id, question). `share` is the part of the evaluation
     question's distinct 10-grams that the training question contains, by the reading that finds more, at least
-    `MIN_SHARE`; 1.0 for an exact match.
+    `MIN_SHARE`; 1.0 for an exact match. For the training ids in `exact` only an exact match counts.
     """
     by_text: dict[str, list[str]] = defaultdict(list)
     for evaluation_id, question in evaluation:
@@ -50,7 +52,7 @@ def overlaps(training: dict[str, str], evaluation: Sequence[tuple[str, str]]) ->
             by_text[key].append(evaluation_id)
     found: dict[str, dict[str, float]] = defaultdict(dict)
     for read in (words, bare_words):
-        _shared(training, evaluation, read, found)
+        _shared({key: text for key, text in training.items() if key not in exact}, evaluation, read, found)
     for identity, question in training.items():
         if same := by_text.get(exact_key(question)):
             found[identity] |= dict.fromkeys(same, 1.0)

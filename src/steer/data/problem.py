@@ -12,11 +12,12 @@ class Problem:
 
     `prompt` is the user turn, after the benchmark's own template and before any chat template; `system` the turn before
     it, or empty. Mathematics has a `gold` answer (and an optional `answer_type`, a hint to the verifier); code has
-    `tests` in the form that `steer verify code` takes. `solution` is a whole reference response, which the oracle
-    generator answers with; empty where the benchmark publishes none. `prefix` is source text that the program continues
-    (HumanEval's prompt); empty for programs that stand alone. `verifier` names the user's own function that judges the
-    answer, `FILE.py:FUNCTION` (`steer.verify.functions`); empty: ours. `time_limit_s` and `memory_limit_mb` are the
-    benchmark's own limits of a program; None: the configuration's. `meta` keeps fields that tables use.
+    `tests` in the form that `steer verify code` takes; a task of reasoning-gym has a gold, and in `tests` what its own
+    judge needs. `solution` is a whole reference response, which the oracle generator answers with; empty where the
+    benchmark publishes none. `prefix` is source text that the program continues (HumanEval's prompt); empty for
+    programs that stand alone. `verifier` names the user's own function that judges the answer, `FILE.py:FUNCTION`
+    (`steer.verify.functions`); empty: ours. `time_limit_s` and `memory_limit_mb` are the benchmark's own limits of a
+    program; None: the configuration's. `meta` keeps fields that tables use.
     """
 
     id: str
@@ -33,6 +34,11 @@ class Problem:
     time_limit_s: float | None = None
     memory_limit_mb: int | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def judged_by_task(self) -> bool:
+        """A task of reasoning-gym, which judges answers itself (`steer.verify.gym`)."""
+        return self.tests is not None and self.tests.get("kind") == "reasoning_gym"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -61,6 +61,6 @@ def files_of(spec: DataSet, data_dir: str | Path | None) -> list[Path]:
 
 def rows_of(spec: DataSet) -> int:
     """The number of its rows: as written, or counted in its files; `UNKNOWN` for a hub's that says nothing."""
-    if spec.rows is not None:
-        return spec.rows
+    if spec.rows is not None or spec.reasoning_gym is not None:
+        return spec.rows or spec.size
     return sum(len(read_rows(path)) for path in files_of(spec, None)) or UNKNOWN

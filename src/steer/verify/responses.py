@@ -10,6 +10,7 @@ from steer.configs.schema import Reward
 from steer.data.problem import Problem
 from steer.verify.code import Program, Sandbox, extract_program
 from steer.verify.functions import FunctionJudge, FunctionRules
+from steer.verify.gym import judge_tasks
 from steer.verify.math import Accept, MathVerdict, MathVerifier
 from steer.verify.verdict import Verdict
 
@@ -83,13 +84,17 @@ class Verifier:
             for judge in dict.fromkeys(judges)
             if judge is not None
         }
-        math = iter(self.math.verify([(p.gold, r, p.answer_type) for p, r in builtin if p.kind == "math"]))
+        tasks = iter(judge_tasks([(p, r) for p, r in builtin if p.judged_by_task], self.code))
+        plain = [(p.gold, r, p.answer_type) for p, r in builtin if p.kind == "math" and not p.judged_by_task]
+        math = iter(self.math.verify(plain))
         programs = [self._program(p, r) for p, r in builtin if p.kind == "code"]
         code = iter(zip(programs, self.code.judge(programs), strict=True))
 
         def verdict(problem: Problem, judge: FunctionJudge | None) -> Verdict:
             if judge is not None:
                 return next(own[judge])
+            if problem.judged_by_task:
+                return next(tasks)
             return self._from_math(next(math)) if problem.kind == "math" else self._from_code(*next(code))
 
         return [verdict(problem, judge) for problem, judge in zip(problems, judges, strict=True)]

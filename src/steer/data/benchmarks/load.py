@@ -12,6 +12,7 @@ from steer.configs.load import nearest
 from steer.data.benchmarks import livecodebench, prompts
 from steer.data.benchmarks.source import Item, content_hash
 from steer.data.columns import item_of
+from steer.data.gym import gym_items
 from steer.data.hub import hub_rows
 from steer.data.parsers import PARSERS
 from steer.data.problem import Problem
@@ -61,7 +62,8 @@ def load_set(
     if window is not None:
         _check_window(name, dated, window)
     paths = files_of(spec, data_dir)
-    items = _parsed(spec, _rows(name, spec, paths, data_dir, window), name)
+    made = spec.reasoning_gym is not None
+    items = gym_items(name, spec) if made else _parsed(spec, _rows(name, spec, paths, data_dir, window), name)
     if not items:
         where = ", ".join(map(str, paths)) or spec.hub
         raise UserError(f"{where}: no rows for data set {name!r}; replace the file or widen the window")

