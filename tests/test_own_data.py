@@ -158,7 +158,7 @@ def test_code_rows(tmp_path):
         (ROWS, {"prompt": "no_such_template"}, "no prompt template 'no_such_template'"),
         (ROWS, {"prompt": "Answer!"}, "has no {question}"),
         (ROWS, {"colour": "red"}, "unknown key `data.sets.mine.colour`"),
-        (ROWS, {"hub": "a/b"}, "give one of `file` and `hub`"),
+        (ROWS, {"hub": "a/b"}, "give one of `file`, `hub` and `reasoning_gym`"),
     ],
 )
 def test_a_wrong_set_is_one_line_with_the_place(tmp_path, capsys, rows, changes, said):
