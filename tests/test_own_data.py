@@ -8,6 +8,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import yaml
+from fake_results import write_fake_results
 
 from steer.cli import main
 from steer.configs.dataset import DataSet
@@ -266,3 +267,15 @@ def test_short_questions_that_differ_in_a_sign_do_not_overlap():
     evaluation = [("e", "What is 3 + 4?")]
     found = overlaps({"same": "what is  $3+4$?", "other": "What is 3 - 4?"}, evaluation)
     assert set(found) == {"same"}
+
+
+def test_tables_call_a_set_by_its_title(tmp_path):
+    """The CSV keeps the set's name, by which programs find it."""
+    titled = {"file": "rows.jsonl", "kind": "math", "title": "Mine, of 2026"}
+    data = {"source": "benchmarks", "benchmarks": ["mine", "aime24"], "train": "dapo", "sets": {"mine": titled}}
+    write_fake_results(tmp_path, seeds=(0,), data=data)
+    arguments = ["--config", f"{tmp_path}/config.yaml", "--results", str(tmp_path), "--out", f"{tmp_path}/tables"]
+    assert main(["tabulate", *arguments]) == 0
+    shown = (tmp_path / "tables/T3_main_results.md").read_text(encoding="utf-8")
+    assert "Mine, of 2026 (n=" in shown and "AIME24 (n=" in shown and "aime24" not in shown
+    assert "mine n" in (tmp_path / "tables/T3_main_results.csv").read_text(encoding="utf-8").splitlines()[0]

@@ -35,7 +35,7 @@ def study_table(
     shown = [name for name in mine["column"].unique() if study.wide or name == "overall"]
     entropy = _entropy(collected)
     compared = [member for member in members if member.against]
-    header = ["method", *study.headers.values(), "seeds", *(sized(at, column) for column in shown)]
+    header = ["method", *study.headers.values(), "seeds", *(sized(at, column, collected) for column in shown)]
     header += ["against", "difference, points", "p (Holm)", "shown with 80 % power, points"] if compared else []
     header += ["final entropy, nats"] + (["second half, nats"] if "target" in study.headers else [])
     cells, rows = [], []

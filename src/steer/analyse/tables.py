@@ -7,6 +7,7 @@ from steer.analyse.accuracy import AVERAGES
 from steer.analyse.collect import Collected
 from steer.analyse.comparison import ALPHA, LEAST_RUNS, supported_best
 from steer.analyse.render import Cell, Table, number, p_value, with_interval, with_intervals
+from steer.data.sets import title_of
 
 SHOWN_NOTES = 12
 INTERVALS = (
@@ -42,7 +43,7 @@ def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.Da
         key=lambda column: [*reversed(AVERAGES)].index(column) if column in AVERAGES else len(AVERAGES),
     )
     at = {(row["run"], row["column"]): row for row in accuracy.to_dict("records")}
-    header = ["method", "seeds", *(sized(at, column) for column in columns)]
+    header = ["method", "seeds", *(sized(at, column, collected) for column in columns)]
     rows, wide = [], []
     for run, label in collected.labels.items():
         mine = [at.get((run, column)) for column in columns]
@@ -74,10 +75,10 @@ FLAT = {"": "mean", " low": "low", " high": "high", " run low": "run_low", " run
 FLAT |= {" n": "questions", " k": "samples"}
 
 
-def sized(at: dict[tuple[str, str], dict], column: str) -> str:
+def sized(at: dict[tuple[str, str], dict], column: str, collected: Collected) -> str:
     """The column's heading with its numbers of questions and samples."""
     size = next(row for (_, name), row in at.items() if name == column)
-    return f"{AVERAGES.get(column, column)} (n={size['questions']} × k={size['samples']})"
+    return f"{AVERAGES.get(column) or title_of(column, collected.config.data)} (n={size['questions']} × k={size['samples']})"
 
 
 def accuracy_cell(row: dict | None, best: set[tuple[str, str]]) -> Cell:

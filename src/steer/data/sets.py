@@ -50,6 +50,12 @@ def data_set(name: str, data: Data | None = None) -> DataSet:
     raise UserError(f"no data set {name!r}{nearest(name, [*own, *known_sets()])}")
 
 
+def title_of(name: str, data: Data) -> str:
+    """What tables call the benchmark: the title of its data set, else its name."""
+    spec = data.sets.get(name) or known_sets().get(name)
+    return spec.title if spec is not None and spec.title else name
+
+
 def files_of(spec: DataSet, data_dir: str | Path | None) -> list[Path]:
     """The files that the set is read from, sorted; none where it comes from the hub."""
     if spec.file is not None:
