@@ -78,7 +78,8 @@ FLAT |= {" n": "questions", " k": "samples"}
 def sized(at: dict[tuple[str, str], dict], column: str, collected: Collected) -> str:
     """The column's heading with its numbers of questions and samples."""
     size = next(row for (_, name), row in at.items() if name == column)
-    return f"{AVERAGES.get(column) or title_of(column, collected.config.data)} (n={size['questions']} × k={size['samples']})"
+    name = AVERAGES.get(column) or title_of(column, collected.config.data)
+    return f"{name} (n={size['questions']} × k={size['samples']})"
 
 
 def accuracy_cell(row: dict | None, best: set[tuple[str, str]]) -> Cell:

@@ -90,9 +90,11 @@ class DataSet(Section):
         return self
 
     def _check_task(self) -> None:
-        task_keys = {"size", "start", "settings"} & self.model_fields_set
-        if self.reasoning_gym is None and task_keys:
-            raise ValueError(f"`{min(task_keys)}` belongs to `reasoning_gym`; take it out")
+        # A dumped configuration holds the defaults.
+        defaults = {"size": 512, "start": 0, "settings": {}}
+        unused = [key for key, default in defaults.items() if getattr(self, key) != default]
+        if self.reasoning_gym is None and unused:
+            raise ValueError(f"`{unused[0]}` belongs to `reasoning_gym`; take it out")
         if self.reasoning_gym is None:
             return
         if self.kind != "math" or self.verifier:
