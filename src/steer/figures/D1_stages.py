@@ -27,7 +27,7 @@ def draw(sources: Sources) -> Figure:
     columns = min(len(runs), COLUMNS)
     rows = 2 * math.ceil(len(runs) / columns)
     figure, grid = plt.subplots(rows, columns, figsize=(2.9 * columns, 1.6 * rows), squeeze=False, layout="none")
-    # Constrained layout takes a quarter of a minute over forty panels; these are all alike.
+    # Constrained layout would take fifteen seconds for forty panels; these are all equal.
     top = 1 - 0.35 / figure.get_figheight()
     figure.subplots_adjust(
         left=0.08, right=0.99, bottom=0.45 / figure.get_figheight(), top=top, wspace=0.08, hspace=0.7
@@ -62,14 +62,14 @@ def draw(sources: Sources) -> Figure:
     page.notes(
         figure,
         sources,
-        "Vertical line: knot of the continuous two-piece line that fits both curves best, drawn if both lose at least "
+        "Vertical line: best-fitting knot of a continuous two-piece line, drawn if both curves lose at least "
         f"half of their slope there. {seeds_note(curves)} Faint: unsmoothed; line: moving average over {window} steps.",
     )
     return figure
 
 
 def _transition_step(rows: pd.DataFrame) -> int | None:
-    """First step of the plateau of the mean over seeds, None where there is none."""
+    """First step of the plateau in the mean over seeds, or None."""
     means = {metric: over_seeds(rows, metric)["mean"] for metric in METRICS}
     table = pd.concat(means, axis=1).dropna()
     index = transition(table["entropy"].tolist(), table["accuracy"].tolist())

@@ -1,4 +1,4 @@
-"""Entropy of the tokens of correct and of wrong responses over training, one panel per run."""
+"""Token entropy of correct and wrong responses over training, one panel per run."""
 
 from matplotlib.figure import Figure
 

@@ -14,7 +14,7 @@ def draw(sources: Sources) -> Figure:
     table = sources.frame("D3_perplexity_groups.csv")
     runs = [run for run in sources.labels if run in set(table["run"])]
     if not runs:
-        return page.nothing(sources, "No run beside a base model whose responses carry log-probabilities.")
+        return page.nothing(sources, "No base model with log-probabilities of its responses to compare runs with.")
     by_run = intervals.over_runs(table, "runs")
     unit = "" if by_run else "question_"
     figure, (gain, base) = page.panels(2, 2, 3.6, 2.9)

@@ -42,6 +42,6 @@ def draw(sources: Sources) -> Figure:
         figure,
         sources,
         "Gradient: norm of each token's loss gradient at the logits, |λA/N|·‖1[a] - π‖, summed over the tenth, "
-        "as a share of all tokens'. Bands: 95 % interval over prompts.",
+        "as a share of the sum over all tokens. Bands: 95 % interval over prompts.",
     )
     return figure

@@ -1,4 +1,4 @@
-"""Accuracy over training under perplexity and position shaping, beside GRPO, band over seeds."""
+"""Accuracy over training under perplexity shaping, position shaping and GRPO, band over seeds."""
 
 from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Under a control reward: final accuracy beside the base model, and entropy and accuracy over training."""
+"""Under a control reward: final accuracy and the base model's, and entropy and reward over training."""
 
 from matplotlib.figure import Figure
 
@@ -30,7 +30,7 @@ def draw(sources: Sources) -> Figure:
     page.notes(
         figure,
         sources,
-        f"The reward is `{sources.config.reward.kind}`. Accuracy: final, average over benchmarks, judged by the right "
+        f"The reward is `{sources.config.reward.kind}`. Final accuracy: average over benchmarks, by the correct "
         "answers; bars: 95 % interval over questions.",
         seeds_note(curves),
         f"Curves: moving average over {window} steps." if window > 1 else "",

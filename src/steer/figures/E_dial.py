@@ -1,4 +1,4 @@
-"""Entropy as a dial: achieved against target entropy, and accuracy against achieved entropy."""
+"""Setting the entropy: achieved against target entropy, and accuracy against achieved entropy."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ def draw(sources: Sources) -> Figure:
         accuracy.errorbar(value, mean, xerr=across, yerr=error, label=row["label"], **style(row["run"]))
     held = table.dropna(subset=["target", "entropy_second_half"])
     if held.empty:
-        page.say(achieved, "No run that is held at a target entropy.")
+        page.say(achieved, "No run with a target entropy.")
     else:
         both = pd.concat([held["target"], *(held[name] for name in ACHIEVED)])
         room = 0.08 * (both.max() - both.min()) or 0.05
@@ -43,14 +43,14 @@ def draw(sources: Sources) -> Figure:
     page.notes(
         figure,
         sources,
-        "Achieved: mean over the second half of the steps, bars: range of the seeds; grey line: as targeted. Accuracy: "
+        "Achieved: mean over the second half of the steps, bars: range of the seeds; grey line: target. Accuracy: "
         "average over benchmarks, bars: 95 % interval over questions.",
     )
     return figure
 
 
 def _spread_out(ax: Axes, entropy: pd.DataFrame) -> None:
-    """A logarithmic x axis where one run that ran away would press the others into a corner."""
+    """Use a logarithmic x axis if a diverged run would squeeze the others into a corner."""
     low, high = entropy.min(axis=None), entropy.max(axis=None)
     if not low > 0 or not high > WIDE * low:
         return

@@ -1,4 +1,4 @@
-"""Accuracy and final entropy of STEER against its least weight λ_min, beside no weights."""
+"""Accuracy and final entropy of STEER against its smallest weight λ_min, and without weights."""
 
 from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Measured change of each token's entropy in one update against the token's probability, by training step."""
+"""Measured entropy change of each token in one update against the token's probability, by training step."""
 
 from matplotlib.figure import Figure
 
@@ -28,7 +28,7 @@ def draw(sources: Sources) -> Figure:
             draw_bands(ax, of_update[of_update["step"] == step])
             if row == 0:
                 ax.set_title("base model" if step == 0 else f"after step {step}")
-            ax.set(xlabel="probability of the token", ylabel=f"{UPDATES[update]}\nchange of H (mnat)")
+            ax.set(xlabel="probability of the token", ylabel=f"{UPDATES[update]}\nchange of H (10⁻³ nats)")
         scale_axes(mine, of_update)
         for ax in mine:
             ax.label_outer()

@@ -1,4 +1,4 @@
-"""Final accuracy of every method on other models as bars with 95 % intervals, and the paper's values there are."""
+"""Final accuracy of every method on other models as bars with 95 % intervals, and the paper's values if known."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ COLUMNS = {"math": "math benchmarks", "code": "code benchmarks", "overall": "all
 
 
 def draw(sources: Sources) -> Figure:
-    """A row of panels for each model: the results folder's own, then those of `sources.beside`."""
+    """Draw a row of panels for each model: the results folder's own, then those of `sources.beside`."""
     models = [sources, *(Sources(folder, sources.config) for folder in sources.beside)]
     names = _names(models)
     tables = [model.frame("accuracy.csv") for model in models]
@@ -48,8 +48,7 @@ def draw(sources: Sources) -> Figure:
 
 
 def _names(models: list[Sources]) -> list[str]:
-    """The models as the tables name them (those of older versions name the profile alone), with the profile where that
-    does not tell them apart."""
+    """Model names from the tables (older tables have only the profile), with the profile added to equal names."""
     names = [Path(model.about.get("model", model.about["profile"])).name for model in models]
     if len(set(names)) == len(names):
         return names
@@ -57,7 +56,7 @@ def _names(models: list[Sources]) -> list[str]:
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], model: Sources) -> list[str]:
-    """Draws the bars and returns what is missing."""
+    """Draw the bars and return what is missing."""
     lacking = []
     for place, run in enumerate(runs):
         if run not in rows.index:

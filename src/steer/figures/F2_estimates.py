@@ -1,4 +1,4 @@
-"""Measured and estimated change of each token's entropy against the token's probability, one panel per estimate."""
+"""Measured and estimated entropy change of each token against the token's probability, one panel per estimate."""
 
 from matplotlib.figure import Figure
 
@@ -38,7 +38,7 @@ def draw(sources: Sources) -> Figure:
             found = agreement.loc[name]
             label += f"\nr = {found['pearson']:+.2f}, ρ = {found['spearman']:+.2f}"
         ax.set_title(label)
-        ax.set(xlabel="probability of the token", ylabel="change of H (mnat)")
+        ax.set(xlabel="probability of the token", ylabel="change of H (10⁻³ nats)")
     scale_axes(axes, here)
     for ax in axes:
         ax.label_outer()
@@ -47,7 +47,7 @@ def draw(sources: Sources) -> Figure:
     page.notes(
         figure,
         sources,
-        f"One step of {UPDATES[update]} on {when}; each estimate times the factor that fits the measured change best. "
+        f"One step of {UPDATES[update]} on {when}; each estimate is scaled to fit the measured change best. "
         "Medians and middle halves as in F1. r: Pearson's, ρ: Spearman's correlation with the measured "
         "change, token by token.",
     )

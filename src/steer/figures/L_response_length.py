@@ -1,4 +1,4 @@
-"""Mean length of the training responses and share of them cut off, over training, one line per run."""
+"""Mean length of training responses and share cut off over training, one line per run."""
 
 from matplotlib.figure import Figure
 

@@ -46,7 +46,7 @@ def draw(sources: Sources) -> Figure:
 
 
 def _why(sources: Sources) -> str:
-    """Why no weight is drawn: none is logged, no group of a run had a signal, or λ is 1."""
+    """Explain why no weight is drawn: none is logged, no group of a run had a signal, or λ is 1."""
     curves = sources.curves("weight_min", "zero_spread")
     if curves["weight_min"].isna().all():
         return "No run logged token weights."
@@ -60,7 +60,7 @@ def _why(sources: Sources) -> str:
 
 
 def _ranges(axes: dict[str, Axes], curves: pd.DataFrame) -> None:
-    """One range for all panels of λ, and for the others one that does not blow up what is next to nothing."""
+    """Give all panels of λ one range, and the others a range that does not magnify near-zero values."""
     weight_axes([axes[metric] for metric in WEIGHTS], curves["weight_min"].min(), curves["weight_max"].max())
     sizes, removed = (100 * curves[metric].dropna() for metric in SHARES)
     if len(sizes):

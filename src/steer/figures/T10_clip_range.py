@@ -1,4 +1,4 @@
-"""Accuracy and final entropy against the upper end of the clip, with and without STEER."""
+"""Accuracy and final entropy against the clip's upper bound ε_high, with and without STEER."""
 
 from matplotlib.figure import Figure
 
@@ -17,7 +17,7 @@ def draw(sources: Sources) -> Figure:
     for quantity, ax in zip(QUANTITIES, axes, strict=True):
         draw_sweep(ax, table[~steered], "clip_high", quantity, "clip_higher", "without STEER", -SHIFT)
         draw_sweep(ax, table[steered], "clip_high", quantity, "steer", "with STEER", SHIFT)
-        ax.set(xlabel="upper end of the clip, ε_high", ylabel=QUANTITIES[quantity][2])
+        ax.set(xlabel="upper bound of the clip, ε_high", ylabel=QUANTITIES[quantity][2])
         ax.set_xticks(sorted(table["clip_high"].unique()))
     page.legend(figure, axes[0])
     page.notes(figure, sources, note(table))

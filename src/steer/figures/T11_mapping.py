@@ -1,4 +1,4 @@
-"""Accuracy and final entropy under each mapping from the estimate to the weight, beside no weights."""
+"""Accuracy and final entropy under each mapping from estimate to weight, and without weights."""
 
 from matplotlib.figure import Figure
 

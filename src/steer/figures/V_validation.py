@@ -1,4 +1,4 @@
-"""Validations in the logs of imported runs: mean, best and majority over samples, a panel each, over training."""
+"""Validations in imported logs over training: mean, best and majority over samples, one panel each."""
 
 from matplotlib.figure import Figure
 
@@ -15,9 +15,9 @@ def draw(sources: Sources) -> Figure:
     table = sources.frame("validation_curves.csv")
     table["kind"] = table["statistic"].str.partition("@")[0]
     table["samples"] = table["statistic"].str.partition("@")[2].replace("", "0").astype(int)
-    # Of every kind the one with most samples: mean@32, best@32, maj@32.
+    # For each kind, the one with the most samples: mean@32, best@32, maj@32.
     table = table[table["samples"] == table.groupby(["run", "benchmark", "kind"])["samples"].transform("max")]
-    # And of a benchmark's variables the one that most steps have.
+    # For each benchmark, the variable logged at the most steps.
     table = table[table["variable"] == table.groupby("benchmark")["variable"].transform(lambda v: v.mode().iloc[0])]
     shown = list(dict.fromkeys(zip(table["benchmark"], table["kind"], strict=True)))
     shown.sort(key=lambda pair: (pair[0], list(NAMES).index(pair[1])))
@@ -32,7 +32,7 @@ def draw(sources: Sources) -> Figure:
         ax.title.set_size(8)
         headroom([ax], zero=bool((mine["value"] >= 0).all()))
     page.legend(figure, axes[0])
-    more = f"{len(shown) - MOST} more panels are left out." if len(shown) > MOST else ""
+    more = f"{len(shown) - MOST} more panels are not shown." if len(shown) > MOST else ""
     note = "As the trainers logged them. In verl best and majority are bootstraps, below the unbiased pass@N."
     page.notes(figure, sources, seeds_note(table), note, more)
     return figure

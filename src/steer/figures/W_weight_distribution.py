@@ -21,7 +21,7 @@ def draw(sources: Sources) -> Figure:
     figure, axes = page.panels(
         max(len(weighted), 1), COLUMNS, 3.6 if len(weighted) < 4 else 2.8, 2.8, sharex=True, sharey=True
     )
-    # Runs that log no weights are not missing from this figure if they set none; say so only where nothing is drawn.
+    # A run that sets no weights is not missing here; mention it only if nothing is drawn.
     if not weighted:
         page.say(axes[0], "No run sets token weights: λ is 1 throughout.")
     for run, ax in zip(weighted, axes, strict=False):
@@ -34,7 +34,7 @@ def draw(sources: Sources) -> Figure:
         weight_axes(axes[:1], chosen["weight_min"].min(), chosen["weight_max"].max())
         page.outer(axes, COLUMNS)
         page.legend(figure, axes[0])
-    page.notes(figure, sources, "Quantiles over the tokens of a step; mean over seeds, extremes for the thin lines.")
+    page.notes(figure, sources, "Quantiles over the tokens of a step; mean over seeds; thin lines: extremes.")
     return figure
 
 

@@ -1,7 +1,7 @@
 """Entropy change against the token's probability: the median as a line, the middle half as a band, by sign of A.
 
-Both axes are made for what is drawn: most tokens are almost certain, so probabilities lie on a logit scale; changes
-span many orders of magnitude on both sides of 0, so they lie on a symmetric logarithmic one.
+Most tokens are almost certain, so probabilities have a logit scale. Changes span many orders of magnitude on both
+sides of 0, so they have a symmetric logarithmic scale.
 """
 
 import pandas as pd

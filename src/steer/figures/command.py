@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"no figure {args.id!r}{nearest(args.id, figure_ids())}")
     folder, *beside = map(Path, args.tables)
     if beside and args.id != OF_MODELS:
-        raise UserError(f"--tables {beside[0]}: {args.id} is drawn from one folder; several are for {OF_MODELS}")
+        raise UserError(f"--tables {beside[0]}: {args.id} is drawn from one folder; only {OF_MODELS} takes several")
     from matplotlib import pyplot as plt
 
     from steer.figures import page

@@ -1,4 +1,4 @@
-"""What the figures of the smaller studies share: accuracy and final entropy of a row of a study's table, with bars."""
+"""Shared drawing of the studies' figures: accuracy and final entropy of each row of a study's table, with bars."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ ENTROPY = "Final entropy: mean of the last tenth of the steps, mean over seeds, 
 
 
 def note(table: pd.DataFrame) -> str:
-    """What the points and bars of a study are."""
+    """Describe the points and bars of a study."""
     return f"Accuracy: average over benchmarks. {intervals.note(intervals.over_runs(table))} {ENTROPY}"
 
 
 def study(sources: Sources, name: str) -> pd.DataFrame:
-    """The table of a study; members that were not evaluated or did not log their entropy go to `missing`."""
+    """Read the table of a study; runs that were not evaluated or did not log their entropy are added to `missing`."""
     table = intervals.chosen(sources.frame(f"{name}.csv"))
     table = table.reindex(columns=list(dict.fromkeys([*table.columns, *QUANTITIES["entropy"][0]])))
     for row in table.to_dict("records"):
@@ -35,7 +35,7 @@ def study(sources: Sources, name: str) -> pd.DataFrame:
 
 
 def bars(row: pd.Series, quantity: str) -> tuple[float, list[list[float]] | None]:
-    """The value as drawn, and the lengths of its error bar down and up; None where there is no interval."""
+    """Return the scaled value and the lengths of its error bar down and up, None without an interval."""
     names, scale, _ = QUANTITIES[quantity]
     mean, low, high = (scale * float(row[name]) for name in names)
     return mean, None if pd.isna(low) or pd.isna(high) else [[mean - low], [high - mean]]
@@ -47,7 +47,7 @@ def style(run: str, **changes: Any) -> dict[str, Any]:
 
 
 def draw_sweep(ax: Axes, rows: pd.DataFrame, value: str, quantity: str, run: str, label: str, shift: float = 0) -> None:
-    """A line through the rows over `value` with error bars, in the look of `run`; rows without a number left out."""
+    """Draw a line through the rows over `value` with error bars, in the look of `run`; skip rows without a number."""
     rows = rows.dropna(subset=QUANTITIES[quantity][0][0]).sort_values(value)
     points = [bars(row, quantity) for _, row in rows.iterrows()]
     if not points:
@@ -58,7 +58,7 @@ def draw_sweep(ax: Axes, rows: pd.DataFrame, value: str, quantity: str, run: str
 
 
 def draw_reference(ax: Axes, row: pd.Series, quantity: str) -> None:
-    """A run that has no value on the x axis: a line across, with its bar as a band."""
+    """Draw a run that has no value on the x axis as a horizontal line, with its bar as a band."""
     mean, error = bars(row, quantity)
     if pd.isna(mean):
         return
@@ -69,7 +69,7 @@ def draw_reference(ax: Axes, row: pd.Series, quantity: str) -> None:
 
 
 def draw_list(ax: Axes, rows: pd.DataFrame, quantity: str) -> None:
-    """One point a row with its bar, from top to bottom; the rows' labels are written by the first panel."""
+    """Draw one point with its bar per row, from top to bottom; the first panel writes the row labels."""
     for place, (_, row) in enumerate(rows.iterrows()):
         mean, error = bars(row, quantity)
         if not pd.isna(mean):

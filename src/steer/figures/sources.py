@@ -1,4 +1,4 @@
-"""What a figure draws from: the tables of one results folder and the configuration's order of runs."""
+"""Data of a figure: the tables of one results folder and the configuration's order of runs."""
 
 import json
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from steer.errors import UserError
 
 @dataclass
 class Sources:
-    """Tables by file name. What a figure wants and does not find it adds to `missing`, which is printed under it.
+    """Tables by file name. A figure adds data that it does not find to `missing`, which is printed under it.
 
-    `beside` are the table folders of other models' results, for the one figure that compares models.
+    `beside`: table folders of other models' results, for the figure that compares models.
     """
 
     folder: Path
@@ -24,21 +24,21 @@ class Sources:
     missing: list[str] = field(default_factory=list)
 
     def frame(self, name: str) -> pd.DataFrame:
-        """A table as written by `steer tabulate`; a `UserError` names a file that is not there."""
+        """Read a table written by `steer tabulate`; a `UserError` names a missing file."""
         path = self.folder / name
         if not path.is_file():
             raise UserError(
-                f"{path}: no such table; run `steer tabulate` first, correct --tables, or take a configuration with "
+                f"{path}: no such table; run `steer tabulate` first, correct --tables, or use a configuration with "
                 "runs for it (docs/tables.md)"
             )
         try:
             return pd.read_csv(path, dtype={"run": str, "label": str, "column": str})
-        except (ValueError, UnicodeDecodeError) as error:  # pandas' errors of an empty or damaged file are the first
+        except (ValueError, UnicodeDecodeError) as error:  # ValueError: an empty or damaged file
             raise UserError(f"{path}: no readable table ({error}); make it again with `steer tabulate`") from None
 
     @property
     def about(self) -> dict[str, Any]:
-        """The provenance of the tables (tables.json)."""
+        """Read the provenance of the tables (tables.json)."""
         path = self.folder / "tables.json"
         if not path.is_file():
             raise UserError(f"{path}: no such file; run `steer tabulate` first or correct --tables")
@@ -49,14 +49,13 @@ class Sources:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Run → name in legends, in the order of the tables."""
+        """Map each run to its name in legends, in the order of the tables."""
         return self.about["labels"]
 
     def curves(self, *metrics: str, runs: list[str] | None = None) -> pd.DataFrame:
-        """run, seed, step and the metrics (NaN where a run did not log one), rows without any of them left out;
-        of `runs`, or of all.
+        """Return run, seed, step and the metrics of `runs` (default: all), NaN where a run did not log one.
 
-        Notes the runs and seeds that lack them, and those that ended before the planned steps.
+        Drops rows without any of the metrics. Notes runs and seeds that lack them, and those that ended early.
         """
         table = self.frame("training_curves.csv")
         table = table.reindex(columns=["run", "seed", "step", *metrics])

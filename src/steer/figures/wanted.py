@@ -1,4 +1,4 @@
-"""Which figures a configuration has something to show in: no other is made."""
+"""Decide which figures to make: those for which a configuration has data."""
 
 import ast
 from pathlib import Path
@@ -15,19 +15,19 @@ SHAPED = ("perplexity_shaping", "position_shaping", "position_shaping_plateau")
 
 
 class About(NamedTuple):
-    """What a figure's module says of itself: the first line of its docstring, and its `CATEGORY`."""
+    """Summary (first line of the module's docstring) and `CATEGORY` of a figure."""
 
     summary: str
     category: str
 
 
 def figure_ids() -> list[str]:
-    """The figures there are: modules of this package named after their id."""
+    """List all figures: modules of this package named after their id."""
     return sorted(path.stem for path in HERE.glob("[A-Z]*.py"))
 
 
 def about_figures() -> dict[str, About]:
-    """Figure → what it is, read from the source without importing what draws it."""
+    """Describe each figure, read from its source without importing the drawing code."""
     return {name: _about(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) for name in figure_ids()}
 
 
@@ -38,7 +38,7 @@ def _about(tree: ast.Module) -> About:
 
 
 def wanted(config: Config) -> list[str]:
-    """The figures that the configuration has runs, a measurement, samples or a model for."""
+    """List the figures for which the configuration has runs, a measurement, samples or a model."""
     from steer.analyse.studies import STUDIES, settings_of, studies  # imports torch
 
     absent = {study.figure for study in STUDIES} - {study.figure for study, _ in studies(config)}
@@ -46,7 +46,7 @@ def wanted(config: Config) -> list[str]:
         absent |= MEASURED
     if config.model.path is None or Path(config.model.path).name == MAIN_MODEL:
         absent.add("F20_other_models")
-    # What an external run logs is not known before it has run.
+    # The metrics of an external run are unknown before it has run.
     if not config.external and all(slots["weight"]["name"] == "none" for _, slots in settings_of(config).values()):
         absent |= WEIGHTS
     if not any((run.method or name) in SHAPED for name, run in config.methods.items()):

@@ -1,4 +1,4 @@
-"""Data inside the page: each piece gzipped on its own and unpacked by the browser when it is first looked at."""
+"""Data inside the page: each piece is gzipped separately and unpacked by the browser when first viewed."""
 
 import base64
 import gzip

@@ -1,6 +1,6 @@
-"""What a results folder holds for the page, and in words what it lacks.
+"""Read a results folder for the page and describe what is missing.
 
-Nothing here stops the page: a file that is missing or unreadable becomes a line of `Contents.missing`.
+Nothing here stops the page: a missing or unreadable file becomes a line of `Contents.missing`.
 """
 
 import json
@@ -64,7 +64,7 @@ def collect(config: Config, root: Path) -> Contents:
 
 
 def _labels(path: Path) -> dict[str, str]:
-    """What the tables call the runs; nothing where there are none."""
+    """Read the runs' labels from the tables; empty if there are none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["labels"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -73,7 +73,7 @@ def _labels(path: Path) -> dict[str, str]:
 
 
 def rows_or_note(path: Path, missing: list[str]) -> list[dict[str, Any]]:
-    """Rows of a JSON-lines file; what keeps it from being read goes to `missing`."""
+    """Read the rows of a JSON-lines file; a problem is added to `missing`."""
     try:
         rows = read_jsonl(path)
     except (UserError, UnicodeDecodeError, OSError) as error:
@@ -89,7 +89,7 @@ def seed_folders(folder: Path) -> list[tuple[int, Path]]:
 
 
 def _run_names(config: Config, root: Path) -> list[str]:
-    """Extra runs first (they are what the others are compared with), then the configuration's, then strays."""
+    """Order run names: extra runs (the others are compared with them), the configuration's, then unknown ones."""
     stored = {p.name for kind in ("runs", "generations") for p in (root / kind).glob("*") if p.is_dir()}
     extra = [name for name in EXTRA_RUNS if name in stored]
     return [*extra, *config.runs, *sorted(stored - set(extra) - set(config.runs))]

@@ -5,7 +5,7 @@ import colorsys
 from steer.figures.looks import look
 
 LIGHT_GROUND, DARK_GROUND = "#ffffff", "#1c2024"
-LEAST_CONTRAST = 3.0  # of a line against the ground, WCAG 2.2, success criterion 1.4.11
+LEAST_CONTRAST = 3.0  # contrast of a line with the background, WCAG 2.2, success criterion 1.4.11
 DOTS = 1.8  # figures count dashes in line widths, SVG in pixels
 
 
@@ -16,7 +16,7 @@ def contrast(first: str, second: str) -> float:
 
 
 def on_dark(colour: str) -> str:
-    """The colour, lightened until it stands out on the dark ground; black and dark grey turn light."""
+    """Lighten the colour until it has enough contrast with the dark background; black and dark grey turn light."""
     hue, light, saturation = colorsys.rgb_to_hls(*_channels(colour))
     if saturation == 0 and light < 0.25:
         light = 1 - light
@@ -24,12 +24,12 @@ def on_dark(colour: str) -> str:
 
 
 def on_light(colour: str) -> str:
-    """The colour, darkened until it stands out on white."""
+    """Darken the colour until it has enough contrast with white."""
     return _moved(*colorsys.rgb_to_hls(*_channels(colour)), LIGHT_GROUND, -0.01)
 
 
 def _moved(hue: float, light: float, saturation: float, ground: str, step: float) -> str:
-    """The colour, in steps of lightness away from the ground until the contrast will do."""
+    """Change the colour's lightness in steps away from the background until the contrast suffices."""
     while contrast(_hex(hue, light, saturation), ground) < LEAST_CONTRAST:
         light += step
     return _hex(hue, light, saturation)

@@ -1,5 +1,4 @@
-"""`steer compare`: the main table of one results folder beside another's, say the committed reference run's; of more
-folders, what repeats from one to the next."""
+"""`steer compare`: the main tables of two results folders side by side; with more folders, intervals over them."""
 
 import argparse
 from pathlib import Path
@@ -39,7 +38,7 @@ def read(folder: str) -> dict[str, dict[str, str]]:
 
 
 def side_by_side(ours: dict, reference: dict, our_name: str, reference_name: str) -> str:
-    """Both tables' averages as text: percent with their 95 % intervals; a row for every run of either."""
+    """Format both tables' averages: percent with 95 % intervals, one row for every run of either."""
     names = list(dict.fromkeys([*ours, *reference]))
     labels = {name: (ours.get(name) or reference[name])["label"] for name in names}
     width = max(len("run"), *(len(label) for label in labels.values())) if names else 3

@@ -1,4 +1,4 @@
-"""Training metrics as columns, one packed piece each: a page with many runs unpacks only what is drawn."""
+"""Training metrics as columns, packed separately: a page with many runs unpacks only what is drawn."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ FIRST = ("entropy", "accuracy", "reward", "response_length", "gradient_norm")
 
 
 def metric_names(runs: list[Run]) -> list[str]:
-    """Fields of `metrics.jsonl` that hold a number in some step: a few important ones first, then as written."""
+    """List fields of `metrics.jsonl` with a number in some step: a few important ones first, then in file order."""
     seen: dict[str, None] = {}
     for row in (row for run in runs for seed in run.seeds for row in seed.steps):
         for name, value in row.items():
@@ -29,7 +29,7 @@ def metric_chunks(runs: list[Run], names: list[str]) -> dict[str, str]:
 
 
 def not_finite(runs: list[Run]) -> list[str]:
-    """A sentence for each run with NaN or infinite values, which the curves show as gaps."""
+    """Return a sentence for each run with NaN or infinite values, which the curves show as gaps."""
     notes = []
     for run in runs:
         for seed in run.seeds:

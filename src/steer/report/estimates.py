@@ -1,4 +1,4 @@
-"""Estimated against measured entropy change, for the page's comparison: the rows of T1_estimators.csv."""
+"""Estimated and measured entropy change for the page's comparison: the rows of T1_estimators.csv."""
 
 import csv
 from pathlib import Path

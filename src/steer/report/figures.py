@@ -1,8 +1,8 @@
-"""The drawn figures, small enough to live inside the page.
+"""Figures, compressed to fit inside the page.
 
-A PNG becomes lossless WebP with a palette: charts have few colours, and without the blends of their edges take half the
-bytes. Where all of them together exceed the budget they are stored with loss and ever smaller, and the page says how
-wide they are: charts scaled down without loss are larger than whole ones, for between two flat colours lie many.
+A PNG becomes lossless WebP with a palette: charts have few colours, and dropping the blended edge colours halves the
+size. If all figures together exceed the budget, they are stored lossily and smaller until they fit, and the page states
+their width. (Lossless scaling would make charts larger: it creates many new colours between two flat ones.)
 """
 
 import base64
@@ -13,7 +13,7 @@ from pathlib import Path
 from steer.figures.wanted import About, about_figures
 from steer.report.tables import natural, title_of
 
-# Width in pixels and way of storing, tried in turn.
+# Width in pixels and encoding, tried in turn.
 FEW_COLOURS, LOSSY = "few colours", "lossy"
 TRIED = ((1800, FEW_COLOURS), (1400, LOSSY), (1100, LOSSY), (900, LOSSY), (700, LOSSY))
 COLOURS, QUALITY = 128, 80
@@ -65,7 +65,7 @@ def find_figures(folder: Path, missing: list[str]) -> list[Figure]:
 
 
 def _place(stem: str) -> tuple[bool, bool, list[tuple[int, str]]]:
-    """Figures with a letter for an id, such as the entropy's FE, first; those of arXiv 2508.02260, D1 to D5, last."""
+    """Sort key: figures with letters as id, such as FE, first; those of arXiv 2508.02260, D1 to D5, last."""
     name = stem.partition("_")[0]
     return name.startswith("D"), not name.isalpha(), natural(stem)
 
@@ -105,7 +105,7 @@ def _image(figure: Figure, width: int, way: str, notes: list[str]) -> Image | No
 
 
 def _on_white(picture):
-    """The picture without transparency, as it is shown."""
+    """Return the picture on white, without transparency."""
     from PIL import Image as Pillow
 
     whole = picture.convert("RGBA")

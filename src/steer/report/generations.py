@@ -1,7 +1,7 @@
-"""Which responses the page keeps, so that a reader can look behind a verdict.
+"""Select the responses that the page keeps, so that a reader can check verdicts.
 
-The same first problems and first samples for every run, so that runs can be compared on one problem, and besides
-them the first responses that the verifier could not judge. All of it is cut down until it fits the budget.
+The selection has the same first problems and samples for every run, so that runs can be compared on one problem, and
+the first responses that the verifier could not judge. It shrinks until it fits the budget.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from typing import Any
 from steer.report.chunks import clip, pack
 from steer.report.collect import Contents, rows_or_note, seed_folders
 
-# Responses read in all before the budget is looked at; it bounds memory, not the page.
+# Responses read before the budget is applied; this bounds memory, not the page.
 READ_LIMIT = 40_000
 SMALLEST = 2
 UNVERIFIABLE_KEPT = 4
@@ -42,7 +42,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Selection:
-    """Packed pieces by benchmark name, with the numbers of responses shown and there."""
+    """Packed pieces by benchmark name, with the numbers of responses shown and available."""
 
     chunks: dict[str, str]
     shown: dict[str, int]
@@ -50,7 +50,7 @@ class Selection:
 
 
 def select(contents: Contents, budget: int) -> Selection:
-    """Responses of every run and benchmark in at most `budget` bytes (the smallest choice may exceed it)."""
+    """Select responses of every run and benchmark in at most `budget` bytes (the smallest choice may exceed it)."""
     benchmarks = _read(contents)
     quota = max((len(b.responses) for b in benchmarks), default=0)
     files = max(1, len({(r.run, r.seed) for b in benchmarks for r in b.responses}))
@@ -66,7 +66,7 @@ def select(contents: Contents, budget: int) -> Selection:
 
 
 def shape(quota: int) -> tuple[int, int]:
-    """Problems and samples of each to show, for about `quota` responses per run, seed and benchmark."""
+    """Choose how many problems and samples to show, for about `quota` responses per run, seed and benchmark."""
     samples = 4 if quota >= 32 else 2 if quota >= 4 else 1
     return max(1, quota // samples), samples
 
@@ -85,7 +85,7 @@ def _read(contents: Contents) -> list[Benchmark]:
         for seed, folder in seed_folders(contents.root / "generations" / run.name)
     ]
     if not sources:
-        contents.missing.append("generations/: no response, so there is nothing to read behind the verdicts")
+        contents.missing.append("generations/: no response to show for the verdicts")
         return []
     quota = max(SMALLEST, READ_LIMIT // (len(sources) * max(1, len(names))))
     benchmarks = []
@@ -131,13 +131,13 @@ def _cut(values: Any) -> dict[str, Any]:
 
 
 def _gold(path: Path) -> dict[str, str]:
-    """Reference answers by problem id; none for a benchmark whose file is absent or of code."""
+    """Read reference answers by problem id; none for code, or if the benchmark's file is missing."""
     rows = rows_or_note(path, []) if path.is_file() else []
     return {str(row.get("id")): clip(row.get("gold"), FIELD_LIMIT) for row in rows if row.get("gold")}
 
 
 def _columns(benchmark: Benchmark, responses: list[Response]) -> dict[str, Any]:
-    """Columns compress better than rows, and prompts that runs share are stored once."""
+    """Turn rows into columns, which compress better; prompts shared by runs are stored once."""
     prompts: dict[tuple[str, str], int] = {}
     for response in responses:
         prompts.setdefault((response.id, response.prompt), len(prompts))

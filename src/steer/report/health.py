@@ -1,4 +1,4 @@
-"""What the page says of the runs' health: `steer diagnose`'s checks that warn."""
+"""The page's health section: warnings of `steer diagnose`."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from steer.report.collect import Run
 
 
 def warnings(runs: list[Run]) -> list[tuple[str, int, str, str, str]]:
-    """(label, seed, check, what was seen, threshold) of every check that warns."""
+    """List (label, seed, check, observed value, threshold) of every check that warns."""
     found = []
     for run in runs:
         for seed in run.seeds:

@@ -1,4 +1,4 @@
-"""The page: a template, one style sheet, one script, and the data in packed pieces. Nothing is fetched."""
+"""Build the page: a template, one style sheet, one script, and packed data. The page fetches nothing."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ SCRIPTS = ("dom", "data", "scale", "thin", "chart", "curves", "estimates", "gene
 
 
 def render(contents: Contents) -> str:
-    """The whole HTML document, valid UTF-8, below `PAGE_LIMIT` bytes unless curves and tables alone exceed it."""
+    """Render the HTML document in valid UTF-8, below `PAGE_LIMIT` bytes unless curves and tables alone exceed it."""
     names = curves.metric_names(contents.runs)
     chunks = curves.metric_chunks(contents.runs, names)
     contents.missing.extend(curves.not_finite(contents.runs))
@@ -72,7 +72,7 @@ def render(contents: Contents) -> str:
 
 
 def _index(contents: Contents, names: list[str], selection: Any, view: Any) -> dict[str, Any]:
-    """What the script must know at once; `answers` tells whether a run has responses in the page."""
+    """Data that the script needs at start; `answers` tells whether a run has responses in the page."""
     answered = _answered(contents)
     runs = [
         {
@@ -109,7 +109,7 @@ def _environment() -> Environment:
 
 
 def _joined(contents: Contents) -> tuple[str, str]:
-    """The style sheet with the runs' colours, and the script."""
+    """Join the style sheet with the runs' colours, and the script files."""
     folder = files("steer.report").joinpath("page")
     parts = [folder.joinpath(f"js/{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     script = '(() => {\n"use strict";\n' + "\n".join(parts) + "\n})();"
@@ -118,5 +118,5 @@ def _joined(contents: Contents) -> tuple[str, str]:
 
 
 def _hash(text: str) -> str:
-    """What a Content-Security-Policy calls an inline element by."""
+    """Hash by which a Content-Security-Policy allows an inline element."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

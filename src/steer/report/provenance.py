@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run folder says about itself; `seconds` is wall time, empty strings are unknown."""
+    """Provenance of a run folder; `seconds` is wall time, empty strings are unknown."""
 
     label: str
     seed: int
@@ -40,7 +40,7 @@ def provenance(contents: Contents) -> Provenance:
 
 
 def commit(repository: Path = REPOSITORY) -> str:
-    """The commit of the code that wrote the page, with `+ changes` for an edited tree; "" outside a repository."""
+    """Commit of the code that wrote the page, with `+ changes` for an edited tree; "" outside a repository."""
     git = ["git", "-C", str(repository)]
     try:
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=20)
@@ -52,7 +52,7 @@ def commit(repository: Path = REPOSITORY) -> str:
 
 
 def glossary(path: Path = REPOSITORY / "docs" / "metrics.md") -> list[tuple[list[str], str]]:
-    """Rows of the table in docs/metrics.md: names and definition. Empty where the package is without its docs."""
+    """Read names and definitions from docs/metrics.md. Empty if the package is installed without its docs."""
     if not path.is_file():
         return []
     rows = []

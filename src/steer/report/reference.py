@@ -1,7 +1,8 @@
-"""`steer reference`: what of a results folder is kept under version control, so that a corrected analysis needs no
-training: of every finished run its metrics, configuration and verdicts; the questions; the base model's checksums.
+"""`steer reference`: copy the parts of a results folder that are kept under version control.
 
-`steer tabulate`, `plot` and `report` read such a folder as they read a results folder.
+These are metrics, configuration and verdicts of every finished run, the questions, and the base model's checksums: a
+corrected analysis then needs no training. `steer tabulate`, `plot` and `report` read such a folder like a results
+folder.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 from steer.errors import UserError
 from steer.io import write_json
 
-# Of a results folder. Models, checkpoints, token views and logs stay behind.
+# Copied from a results folder. Models, checkpoints, token views and logs are not.
 KEPT = (
     "config.yaml",
     "tables/*",
@@ -25,7 +26,7 @@ KEPT = (
     "generations/*/seed*/*.jsonl.gz",
     "measurements/*",
 )
-# Made again by `steer data`, and the largest of the files.
+# The largest of the files; `steer data` can make it again.
 LEFT = ("data/train.jsonl",)
 LIMIT_MB = 10
 
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     if size > LIMIT_MB:
         raise UserError(f"{results}: {size:.0f} MB would be kept, more than {LIMIT_MB}; keep fewer samples or runs")
     for name in {pattern.partition("/")[0] for pattern in KEPT}:
-        # What a run of another configuration left there is no part of this one.
+        # Files of an earlier configuration do not belong to this one.
         shutil.rmtree(out / name, ignore_errors=True)
     for path in files:
         place = out / path.relative_to(results)
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _about(folder: Path) -> dict:
-    """SHA-256 of the model's files, and what was measured when it was made."""
+    """Return SHA-256 of the model's files and the measurements from its making."""
     told, sums = {}, {}
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         if path.name in ("base_model.json", "warm_start.json"):

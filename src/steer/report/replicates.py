@@ -1,7 +1,7 @@
-"""Several results folders of one experiment, on other base models say: what repeats from one to the next.
+"""Compare several results folders of one experiment, for example on different base models.
 
-The intervals of a folder's own tables speak of new questions for the models that were trained there. Here a folder is
-one observation, so that these speak of new folders: mean and 95 % interval of Student's t over folders.
+The intervals in a folder's tables cover new questions for the models trained there. Here each folder is one
+observation, so the intervals cover new folders: mean and 95 % interval of Student's t over folders.
 """
 
 import csv
@@ -14,7 +14,7 @@ from steer.errors import UserError
 from steer.io import atomic_write, read_runs
 
 TABLE = "T0_claims.csv"
-# Column of the claims, how it is called here, and the factor to the unit shown.
+# Column of the claims table, its name here, and the factor to the unit shown.
 SHOWN = {
     "gain": ("accuracy, points over the base model", 100.0),
     "entropy_last": ("final entropy, nats", 1.0),
@@ -24,8 +24,11 @@ SHOWN = {
 
 
 def over_folders(folders: list[str]) -> list[dict[str, Any]]:
-    """A row for every run that all folders have, and for what it does beyond the first of them: `run`, `label`,
-    `against`, `what`, `mean`, `low`, `high` (NaN from one folder) and `values`, one a folder."""
+    """Return a row for every run that all folders have, and for its difference from the first run.
+
+    Columns: `run`, `label`, `against`, `what`, `mean`, `low`, `high` (NaN with one folder) and `values`, one per
+    folder.
+    """
     tables = [read_runs(Path(folder, "tables", TABLE), SHOWN) for folder in folders]
     runs = [run for run in tables[0] if all(run in table for table in tables)]
     if not runs:
@@ -48,13 +51,13 @@ def over_folders(folders: list[str]) -> list[dict[str, Any]]:
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:
-    """Mean and interval over folders, each folder one run."""
+    """Compute mean and interval over folders, with each folder as one run."""
     estimate = run_mean(values)
     return estimate.value, *estimate.interval()
 
 
 def shown(rows: list[dict[str, Any]], folders: list[str]) -> str:
-    """The rows as text, by quantity."""
+    """Format the rows as text, by quantity."""
     lines = [f"{len(folders)} folders: {', '.join(folders)}", "mean [95 % interval over folders]; each folder's value"]
     names = [row["label"] + (f" - {row['against']}" if row["against"] else "") for row in rows]
     width = max(map(len, names))
@@ -69,7 +72,7 @@ def shown(rows: list[dict[str, Any]], folders: list[str]) -> str:
 
 
 def write(rows: list[dict[str, Any]], folders: list[str], path: str) -> None:
-    """The rows as CSV, a column for each folder."""
+    """Write the rows as CSV, with a column for each folder."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["run", "label", "against", "what", "mean", "low", "high", *(Path(f).name for f in folders)])

@@ -1,4 +1,4 @@
-"""The page of run folders alone: no configuration, no tables, no figures."""
+"""The page for run folders without a configuration, tables or figures."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ from steer.configs.schema import Config
 from steer.diagnose.folders import read_runs
 from steer.report.collect import Contents, Run, seed_of
 
-# A configuration that says nothing: the page's template reads one.
+# An empty configuration, because the page's template reads one.
 NOTHING = {"data": {"source": "benchmarks", "benchmarks": ["none"], "train": None}, "evaluation": {"also": []}}
 
 
 def contents_of(folders: list[str], out: Path) -> Contents:
-    """What the page shows of run folders, ours or imported."""
-    missing = ["tables and figures: the page is of run folders alone, so it has training curves and provenance"]
+    """Return the page's contents for run folders, ours or imported."""
+    missing = ["tables and figures: a page of run folders has only training curves and provenance"]
     runs = []
     for run in read_runs(folders):
         seeds = [seed_of(seed, run.folders[seed], missing) for seed in sorted(run.folders)]

@@ -1,4 +1,4 @@
-"""One line a run, for the top of the page: accuracy, gain over the base model, the course of the entropy, pass@k."""
+"""The top of the page, one line per run: accuracy, gain over the base model, entropy curve, pass@k."""
 
 import csv
 import math
@@ -13,7 +13,7 @@ WIDTH = 100.0
 
 @dataclass(frozen=True)
 class Interval:
-    """In percent or points; `low` and `high` are the ends of the 95 % interval, NaN where there is none."""
+    """A value in percent or points; `low` and `high` are the ends of the 95 % interval, NaN without one."""
 
     value: float
     low: float
@@ -22,7 +22,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Score:
-    """`index` is the run's place among `Contents.runs`; what was not measured is None, `curve` then empty."""
+    """One run's line. `index` is its place in `Contents.runs`; missing values are None, a missing `curve` is empty."""
 
     index: int
     label: str
@@ -51,7 +51,7 @@ class Scoreboard:
 
 
 def scoreboard(contents: Contents) -> Scoreboard:
-    """From `accuracy.csv` and `T0_claims.csv`; without scores where neither is there."""
+    """Build it from `accuracy.csv` and `T0_claims.csv`; it has no scores if neither exists."""
     accuracies = {
         row["run"]: row for row in _rows(contents.root / "tables" / "accuracy.csv") if row.get("column") == "overall"
     }

@@ -1,4 +1,4 @@
-"""Which table and which figure stands where on the page."""
+"""Arrange tables and figures on the page."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from steer.report.tables import Table
 MAIN = ("main_results", "differences", "power", "against_paper")
 STATEMENTS = "T0_statements.csv"
 ESTIMATES = ("T1", "T8")
-# In this order; figures that the project does not know stand last.
+# In this order; unknown figures come last.
 CATEGORIES = ("Results", "Training", "Tokens and weights", "Estimates", "Studies", "Other")
 
 
@@ -36,7 +36,7 @@ class Sections:
 
 
 def arrange(tables: list[Table], figures: list[Figure]) -> Sections:
-    """Every table and figure has one place; nothing is left out."""
+    """Give every table and figure one place; nothing is left out."""
     studies = _studies(tables, figures)
     placed = {table.file for study in studies for table in study.tables}
     drawn = {figure.stem for study in studies for figure in study.figures}

@@ -1,4 +1,4 @@
-"""The tables as people read them, from the Markdown rendering beside each CSV; CSV files without one are data."""
+"""Tables for the page, from the Markdown rendering beside each CSV; CSV files without one are data."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ BAR = re.compile(r"(?<!\\)\|")
 
 @dataclass(frozen=True)
 class Cell:
-    """`full` is the value as stored, `text` what is shown of it."""
+    """`full` is the stored value, `text` the displayed one."""
 
     text: str
     full: str
@@ -49,20 +49,20 @@ class Table:
 
 @dataclass(frozen=True)
 class DataFile:
-    """A CSV that figures are drawn from and nobody reads row by row; `size` in bytes."""
+    """A CSV file with the data of figures; `size` in bytes."""
 
     file: str
     size: int
 
 
 def data_files(folder: Path) -> list[DataFile]:
-    """CSV files in `folder` without a rendering for people."""
+    """List CSV files in `folder` without a Markdown rendering."""
     paths = sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")], key=lambda path: natural(path.name))
     return [DataFile(path.name, path.stat().st_size) for path in paths if not path.with_suffix(".md").is_file()]
 
 
 def read_tables(folder: Path, missing: list[str]) -> list[Table]:
-    """Every table in `folder` that has a Markdown rendering, by name; an empty one becomes a line of `missing`."""
+    """Read every table in `folder` with a Markdown rendering, by name; an empty one becomes a line of `missing`."""
     paths = sorted(folder.glob("*.md"), key=lambda path: natural(path.name))
     if not paths:
         missing.append("tables/: no table, so there is no summary")
@@ -77,7 +77,7 @@ def read_tables(folder: Path, missing: list[str]) -> list[Table]:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """A sort key by which T2 comes before T10."""
+    """Sort key that puts T2 before T10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name) if part]
 
 
@@ -96,7 +96,7 @@ def markdown_rows(text: str) -> list[list[str]]:
 
 
 def cell(text: str) -> Cell:
-    """Plain fractions with more than four significant digits are shown with four."""
+    """Format a cell: plain fractions with more than four significant digits are shown with four."""
     text = text.strip()
     bold = len(text) > 4 and text.startswith("**") and text.endswith("**")
     text = text[2:-2] if bold else text
@@ -132,8 +132,10 @@ def _table(path: Path, lines: list[list[str]], missing: list[str]) -> Table:
 
 
 def _runs(path: Path, missing: list[str]) -> list[str]:
-    """The column `run` of a CSV; empty where it has none. CSV and rendering have the same rows in the same order,
-    except where the rendering is a choice among them."""
+    """Return the column `run` of a CSV, empty without one.
+
+    CSV and rendering have the same rows in the same order, unless the rendering shows only some of them.
+    """
     if not path.is_file():
         missing.append(f"tables/{path.name} is not beside its Markdown rendering")
         return []

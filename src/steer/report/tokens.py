@@ -1,4 +1,4 @@
-"""The token view: some training responses token by token, as `runs/<run>/seed<k>/tokens.jsonl.gz` holds them."""
+"""The token view: training responses token by token, from `runs/<run>/seed<k>/tokens.jsonl.gz`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ READ_LIMIT = 64
 
 @dataclass(frozen=True)
 class TokenView:
-    """Packed pieces by `<run>/<seed>`, with the numbers of responses shown and there."""
+    """Packed pieces by `<run>/<seed>`, with the numbers of responses shown and stored."""
 
     chunks: dict[str, str]
     shown: int
@@ -21,7 +21,7 @@ class TokenView:
 
 
 def token_view(contents: Contents, budget: int) -> TokenView:
-    """The first responses of every run, as many of each as `budget` bytes allow (one at least)."""
+    """Select responses of every run, as many as `budget` bytes allow (at least one each)."""
     stored: dict[str, list[dict[str, Any]]] = {}
     total = 0
     for run in contents.runs:
@@ -45,7 +45,7 @@ def token_view(contents: Contents, budget: int) -> TokenView:
 
 
 def _spread(rows: list[Any], count: int) -> list[Any]:
-    """`count` rows at even distances, the first among them: early and late steps are both seen."""
+    """Pick `count` evenly spaced rows, starting with the first, so that early and late steps are both shown."""
     if len(rows) <= count:
         return rows
     return [rows[i * len(rows) // count] for i in range(count)]

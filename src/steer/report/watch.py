@@ -1,7 +1,7 @@
-"""`steer watch`: the runs of a results folder as they train, in the terminal.
+"""`steer watch`: show the runs of a results folder in the terminal as they train.
 
-It only reads: `config.yaml` says which runs there will be, a finished run has its `metrics.jsonl`, and one under way
-adds a line a step to the `metrics.jsonl` beside its checkpoints.
+It only reads. `config.yaml` lists the runs, a finished run has its `metrics.jsonl`, and a run in progress appends one
+line per step to the `metrics.jsonl` beside its checkpoints.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from steer.configs.load import load_config
 from steer.configs.schema import Config
 from steer.errors import UserError
 
-# A run that was silent for so many of its steps (and at least so many seconds) is under way no more.
+# A run that writes nothing for so many of its steps (and at least so many seconds) counts as stopped.
 SILENT_STEPS, SILENT_SECONDS = 20, 60.0
 
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def progress(config: Config, results: Path, now: float) -> list[Progress]:
-    """Every trained run and seed of the configuration, in its order; `now` in seconds since the epoch."""
+    """Return the progress of every run and seed of the configuration, in order; `now` in seconds since the epoch."""
     return [
         _progress(config, results, run, seed, now)
         for run in config.runs
@@ -83,7 +83,7 @@ def _progress(config: Config, results: Path, run: str, seed: int, now: float) ->
         lines = _lines(finished)
         graded = any((results / "verdicts" / place).glob("*"))
         return Progress(run, seed, "evaluated" if graded else "trained", len(lines), total, _last(lines), None)
-    # A changed configuration or code has a folder of checkpoints of its own: the newest is the one under way.
+    # Changed configuration or code gets another checkpoint folder: the newest is the current one.
     live = max((results / "checkpoints" / place).glob("*/metrics.jsonl"), key=_modified, default=None)
     lines = _lines(live) if live else []
     if not lines:
@@ -103,7 +103,7 @@ def _modified(path: Path) -> float:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file that may be written to, or taken away, at this moment."""
+    """Read the complete lines of a file that may be written or removed meanwhile."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -131,7 +131,7 @@ def _table(config: Config, found: list[Progress]):
     done = sum(p.state in ("trained", "evaluated") for p in found)
     left = [p.seconds_left for p in found if p.seconds_left is not None]
     title = f"{config.name}: {done} of {len(found)} runs trained"
-    title += f", those under way done in {_duration(max(left))}" if left else ""
+    title += f", the running ones done in {_duration(max(left))}" if left else ""
     table = Table(title=title, box=box.SIMPLE_HEAD, caption="entropy in nats; time left in h:mm:ss", pad_edge=False)
     table.add_column("run", overflow="fold")
     for name in ("seed", "state"):

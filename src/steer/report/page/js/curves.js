@@ -57,7 +57,7 @@ function curvesApp(root) {
     const several = lines.some((line) => line.points.some((p) => p.count > 1));
     const bands = lines.length <= BANDS_UP_TO ? "Band: lowest to highest seed." : `Bands, the lowest to the highest seed, are drawn for up to ${BANDS_UP_TO} runs.`;
     if (!state.apart) parts.push(several ? `Line: mean over seeds. ${bands}` : "One seed, so no band.");
-    if (state.log) parts.push("Steps with values that are not positive are left out.");
+    if (state.log) parts.push("Steps without a positive value are not shown.");
     return parts.join(" ");
   }
 

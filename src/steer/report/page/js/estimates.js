@@ -3,13 +3,13 @@
 const STATISTICS = {
   pearson: ["Pearson's correlation", "1: the measured change is a multiple of the estimate; 0: no linear relation.", 1],
   spearman: ["Spearman's rank correlation", "1: the estimate puts the tokens in the order of the measured change; 0: no relation.", 1],
-  unexplained: ["Mean square left, %", "What the best multiple of the estimate leaves of the mean square of the change; 100: nothing explained.", 100],
+  unexplained: ["Mean square left, %", "Share of the change's mean square that the best multiple of the estimate does not explain; 100: nothing explained.", 100],
 };
 const UPDATE_WORDS = {
   sgd: ["SGD", "One step of plain gradient descent on the whole batch, small enough to stay near first order."],
-  adamw: ["AdamW", "One step of AdamW at training's rate with empty moments: each parameter moves by about the rate, whatever the size of its gradient."],
-  adamw_warm: ["AdamW, warm", "One step of AdamW whose moments have been filled at these parameters: the measured batch is a small part of it."],
-  own: ["a token's own part", "Not the whole change but what a token's own term of the loss does to its own entropy under SGD, on a sample of tokens."],
+  adamw: ["AdamW", "One step of AdamW at training's learning rate with empty moments: each parameter moves by about the learning rate, regardless of its gradient's size."],
+  adamw_warm: ["AdamW, warm", "One step of AdamW with moments filled at these parameters: the measured batch is a small part of the step."],
+  own: ["a token's own part", "Not the whole change, but the effect of a token's own loss term on its own entropy under SGD, on a sample of tokens."],
 };
 
 function estimatesApp(root) {

@@ -39,7 +39,7 @@ function responsesApp(root) {
     const from = state.page * PAGE_SIZE;
     status.textContent = rows.length
       ? `${from + 1} to ${Math.min(rows.length, from + PAGE_SIZE)} of the ${rows.length} that match here`
-      : "None of the responses kept in this page matches.";
+      : "No response in this page matches.";
     list.replaceChildren(...rows.slice(from, from + PAGE_SIZE).map((i) => response(data, i)));
   }
 
