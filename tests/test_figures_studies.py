@@ -131,7 +131,7 @@ def test_nothing_overlaps_and_each_picture_is_saved(folder, tmp_path, name):
     "name, x, y, legend",
     [
         ("F18_F19_lambda_min", {"least weight λ_min"}, {ACCURACY, ENTROPY}, {"STEER", "clip-higher"}),
-        ("T10_clip_range", {"upper end of the clip, ε_high"}, {ACCURACY, ENTROPY}, {"without STEER", "with STEER"}),
+        ("T10_clip_range", {"upper bound of the clip, ε_high"}, {ACCURACY, ENTROPY}, {"without STEER", "with STEER"}),
         ("F22_algorithms", {""}, {ACCURACY, ENTROPY}, {"without STEER", "with STEER"}),
         (
             "F8_extreme_clipping",
