@@ -112,14 +112,14 @@ nano: setup  ## run the smallest experiment
 	snakemake --profile workflow/profiles/nano
 
 lint: setup  ## check style and workflow
-	ruff check src tests benchmarks
-	ruff format --check src tests benchmarks
+	ruff check src tests benchmarks examples
+	ruff format --check src tests benchmarks examples
 	snakefmt --check $(SNAKEFILES)
 	snakemake --lint
 
 format: setup  ## format the code
-	ruff check --fix src tests benchmarks
-	ruff format src tests benchmarks
+	ruff check --fix src tests benchmarks examples
+	ruff format src tests benchmarks examples
 	snakefmt $(SNAKEFILES)
 
 dry-run: setup  ## plan every configuration

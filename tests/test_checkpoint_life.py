@@ -16,8 +16,8 @@ from steer.models.load import new_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train import checkpoint, parallel
 from steer.train.checkpoint import Checkpoints
-from steer.train.command import _fingerprint
 from steer.train.parallel import is_main
+from steer.train.settings import run_fingerprint
 from steer.train.sharding import shard
 
 
@@ -79,7 +79,7 @@ def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):
 
     def mark(model, revision):
         args = argparse.Namespace(threads=1, data=str(tmp_path / "train.jsonl"), model=model)
-        return _fingerprint(settings, args, revision)
+        return run_fingerprint(settings, args, revision)
 
     assert len({mark("a/b", None), mark("a/b", "1"), mark("a/b", "2"), mark("a/c", "1")}) == 4
     (tmp_path / "one").mkdir()

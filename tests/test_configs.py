@@ -217,3 +217,10 @@ def test_values_in_sections_of_snakemake_are_yaml_as_everywhere():
 def test_true_is_no_number(tmp_path):
     with pytest.raises(UserError, match=r"`training\.steps`"):
         load_config(write(tmp_path, SMALL.replace("steps: 2", "steps: true")))
+
+
+def test_methods_given_on_the_command_line_replace_those_of_the_file(tmp_path):
+    path = write(tmp_path, SMALL + "measurement: {run: grpo}\n")
+    for overrides in (parse_overrides(["methods={rloo: }"]), workflow_overrides({"methods": {"rloo": ""}})):
+        config = load_config(path, overrides)
+        assert list(config.methods) == ["rloo"] and config.measurement is None

@@ -28,6 +28,21 @@ def test_no_stage_imports_from_a_later_one():
     assert wrong == []
 
 
+def test_our_trainer_and_verl_know_nothing_of_each_other_but_what_lies_below_both():
+    """`steer.trainers` chooses between them; verl stands on parts of our trainer, never the other way round."""
+    package, imports = REPOSITORY / "src/steer", r"^\s*(?:from|import) steer\.engines(?:\.| import )verl\b"
+    above = {"trainers.py", "plan/command.py"}
+    wrong = []
+    for path in package.rglob("*.py"):
+        place, text = path.relative_to(package).as_posix(), path.read_text()
+        of_verl = place.startswith("engines/verl/")
+        if not of_verl and place not in above and re.search(imports, text, re.M):
+            wrong.append(f"{place} imports engines.verl")
+        if of_verl and re.search(r"steer\.train(?:ers|\.run|\.loop)\b", text):
+            wrong.append(f"{place} imports our trainer")
+    assert wrong == []
+
+
 def test_no_file_is_over_300_lines():
     files = [p for folder in ("src", "tests", "benchmarks", "workflow") for p in (REPOSITORY / folder).rglob("*")]
     sources = [p for p in files if p.suffix in (".py", ".smk", ".js", ".css", ".html")]

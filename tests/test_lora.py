@@ -148,7 +148,7 @@ def test_an_adapted_model_is_merged_and_sampled_without_rounding(precision, base
 
 
 def test_vllm_that_would_round_adapters_away_is_refused(base, tokenizer, problems, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("steer.train.command.check_installed", lambda rollout: None)
+    monkeypatch.setattr("steer.train.run.check_installed", lambda rollout: None)
     save_model(base, tokenizer, tmp_path / "base")
     write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in problems])
     sets = ["--set", "model.lora={rank: 2}", "--set", "rollout.engine=vllm"]

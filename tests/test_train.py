@@ -16,7 +16,7 @@ from steer.io import read_jsonl, write_jsonl
 from steer.methods import Method, load_method, method_names
 from steer.models.load import load_model, save_model
 from steer.train.base import Base
-from steer.train.command import short_prompts
+from steer.train.problems import short_prompts
 from steer.train.prompts import choose_prompts, without_long_prompts
 from steer.train.scoring import scored
 from steer.train.seeds import step_seed

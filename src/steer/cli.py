@@ -23,7 +23,7 @@ COMMANDS = {
     "data": ("steer.data.command", "write the training and evaluation problems"),
     "warm-start": ("steer.train.warm_start", "train a small base model from scratch on noisy solutions"),
     "base-model": ("steer.train.base_model", "prepare the base model: dequantise it, fine-tune it"),
-    "train": ("steer.train.command", "train one method with one seed"),
+    "train": ("steer.trainers", "train one method with one seed"),
     "generate": ("steer.generate.command", "sample a model's responses to the benchmarks"),
     "grade": ("steer.grade.command", "verify stored responses"),
     "validate": ("steer.grade.validate", "evaluate a model kept during training, for model selection"),

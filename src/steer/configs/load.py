@@ -15,6 +15,9 @@ from steer.configs.schema import Config
 from steer.configs.text import DuplicateKey, parse
 from steer.errors import UserError
 
+# Sections that a file, or the command line, replaces as a whole.
+RUNS = ("methods", "external")
+
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file; a missing file, a syntax error or another kind of value is a `UserError`."""
@@ -88,7 +91,7 @@ def _with_base(tree: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) ->
     if parent is None:
         return tree
     base = read_tree(path.parent / str(parent), seen)
-    for replaced in ("methods", "external"):
+    for replaced in RUNS:
         if replaced in tree:
             base.pop(replaced, None)
     if "methods" in tree:
@@ -104,6 +107,8 @@ def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Co
     tree = read_tree(path)
     if "model.path" in (overrides or {}):
         tree = set_dotted(tree, "model.revision", None)
+    if "methods" in (overrides or {}):
+        tree.pop("measurement", None)
     for dotted, value in (overrides or {}).items():
         tree = set_dotted(tree, dotted, value)
     config = check(tree, str(path))
@@ -208,7 +213,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         if not equals or not key:
             raise UserError(f"--set {pair}: write KEY=VALUE")
         try:
-            overrides |= flatten({key: parse(value)})
+            overrides |= _by_key({key: parse(value)})
         except DuplicateKey as error:
             raise UserError(f"--set {pair}: {error}") from None
         except yaml.YAMLError:
@@ -225,8 +230,15 @@ def workflow_overrides(config: dict[str, Any]) -> dict[str, Any]:
     sections = {key: value for key, value in config.items() if key != "set"}
     given = config.get("set") or []
     if isinstance(given, dict):
-        return flatten(_values(sections)) | flatten(_values(given))
-    return flatten(_values(sections)) | parse_overrides([given] if isinstance(given, str) else given)
+        return _by_key(_values(sections)) | _by_key(_values(given))
+    return _by_key(_values(sections)) | parse_overrides([given] if isinstance(given, str) else given)
+
+
+def _by_key(tree: dict[str, Any]) -> dict[str, Any]:
+    """Sections as dotted keys, which change these alone; a list of runs is a choice, and replaces the one there was."""
+    return {key: value for key, value in tree.items() if key in RUNS} | flatten(
+        {key: value for key, value in tree.items() if key not in RUNS}
+    )
 
 
 def _values(given: Any) -> Any:

@@ -24,6 +24,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
+from steer import trainers
 from steer.analyse import select
 from steer.configs.load import check, dump, load_config
 from steer.configs.schema import Config
@@ -36,7 +37,7 @@ from steer.methods.load import method_settings
 from steer.models.load import load_model, save_model
 from steer.models.tokenizer import character_tokenizer
 from steer.plan.facts import Facts, facts_of
-from steer.train import command as train
+from steer.train.settings import run_settings
 from steer.verify.responses import Verifier
 
 HEAD_SIZE = 8
@@ -113,7 +114,7 @@ class Project:
 
     def essence(self, name: str) -> str:
         """What a run of two steps depends on, but for the model."""
-        settings = train.run_settings(self.config, name, 0)
+        settings = run_settings(self.config, name, 0)
         for told in ("run", "label", "method"):
             del settings[told]
         data = self.config.data.benchmarks, self.config.evaluation.select_by
@@ -126,10 +127,10 @@ class Project:
         data = str(self.folder / "train.jsonl")
         base = self.config.model.path
         given = _parsed(
-            train, *common, "--run", name, "--seed", "0", "--model", base, "--data", data, "--out", str(out)
+            trainers, *common, "--run", name, "--seed", "0", "--model", base, "--data", data, "--out", str(out)
         )
         with _silent():
-            train.run(given, lambda *_, **__: contextlib.nullcontext(self.verifier))
+            trainers.run(given, lambda *_, **__: contextlib.nullcontext(self.verifier))
         metrics = read_jsonl(out / "metrics.jsonl")[-1]
         load_model(str(out / "model"))
         norm = metrics["gradient_norm"]

@@ -27,7 +27,8 @@ from steer.errors import UserError
 from steer.hub import model_file, whole_model
 from steer.io import atomic_directory, atomic_write, fingerprint, read_jsonl, write_jsonl
 from steer.models.provenance import device, versions
-from steer.train.command import run_settings, training_data
+from steer.train.problems import training_data
+from steer.train.settings import run_settings
 
 # Where `make verl-setup` puts it.
 ENVIRONMENTS = (Path(".venv-verl"), Path(__file__).parents[4] / ".venv-verl")

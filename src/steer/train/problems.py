@@ -1,0 +1,37 @@
+"""The problems of a training run: read, relabelled for the control, without over-long prompts."""
+
+import argparse
+import sys
+
+from steer.configs.schema import Config
+from steer.data.problem import Problem
+from steer.errors import UserError
+from steer.io import read_jsonl
+from steer.train import parallel
+from steer.train.controls import with_wrong_labels
+from steer.train.prompts import without_long_prompts
+
+
+def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
+    """The training problems, with other problems' answers where the control asks for that."""
+    problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
+    if not problems:
+        raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
+    for name in config.data.train_shares or ():
+        if all(problem.benchmark != name for problem in problems):
+            raise UserError(
+                f"{args.data}: no problem of the training set {name!r} is left; take it out of `data.train`"
+            )
+    return with_wrong_labels(problems, args.seed) if config.reward.kind == "wrong-label" else problems
+
+
+def short_prompts(source: str, problems: list[Problem], tokenizer, limit: int) -> list[Problem]:
+    """The problems without those of over-long prompts, as in the papers; what is dropped is said once."""
+    kept = without_long_prompts(tokenizer, problems, limit)
+    if not kept:
+        said = f"no prompt has at most {limit} tokens; raise training.max_prompt_tokens"
+        raise UserError(f"{source}: {said}")
+    if len(kept) < len(problems) and parallel.is_main():
+        dropped = f"{len(problems) - len(kept)} of {len(problems)} prompts have more than {limit} tokens: dropped"
+        print(f"{source}: {dropped}", file=sys.stderr)
+    return kept

@@ -1,0 +1,66 @@
+"""What a run is: its resolved settings, and a hash of all that its result depends on."""
+
+import argparse
+from pathlib import Path
+
+from steer.configs.references import split_reference
+from steer.configs.schema import Config
+from steer.io import fingerprint, meaning
+from steer.methods import load_method
+from steer.train.trackers import TRACKERS
+
+# What a result of training depends on; a checkpoint made by other code is not continued.
+SOURCES = ("methods", "models", "engines", "verify", "train")
+# Training keys with other values of which a run that stopped may go on: what is kept of it, and on what it computes.
+BOOKKEEPING = (
+    "processes",
+    "collective_minutes",
+    "mismatch_limit",
+    "checkpoint_every",
+    "checkpoint_minutes",
+    "checkpoints_kept",
+    "checkpoint_metric",
+    "final_model",
+    *TRACKERS,
+)
+
+
+def run_settings(config: Config, name: str, seed: int) -> dict:
+    """The resolved configuration of one run, as its folder keeps it."""
+    entry = config.methods[name]
+    method = load_method(entry.method or name, entry.set)
+    functions = {f.function: meaning(Path(split_reference(f.function)[0])) for f in config.reward.functions}
+    return {
+        "run": name,
+        "method": method.name,
+        "label": entry.label or method.label,
+        "seed": seed,
+        "slots": method.settings,
+        "training": config.training_for(name).model_dump(),
+        "reward": config.reward.model_dump(exclude={"require"}),  # of the machine, not of the run
+        **({"functions_sha256": functions} if functions else {}),
+        "rollout": config.rollout.model_dump(),
+        **({"shares": config.data.train_shares} if config.data.train_shares else {}),
+        "lora": config.model.lora and config.model.lora.model_dump(),
+        "chat_template": config.model.chat_template,
+    }
+
+
+def run_fingerprint(settings: dict, args: argparse.Namespace, revision: str | None) -> str:
+    """A hash of what a result of training depends on: settings, code, data and base model."""
+    training = {key: value for key, value in settings["training"].items() if key not in BOOKKEEPING}
+    reward = {key: value for key, value in settings["reward"].items() if key != "verifier_workers"}
+    # Of a folder its files themselves count (`_inputs`).
+    base = {} if Path(args.model).is_dir() else {"base": [args.model, revision]}
+    return fingerprint(
+        {**settings, **base, "training": training, "reward": reward, "threads": args.threads}, _inputs(args)
+    )
+
+
+def _inputs(args: argparse.Namespace) -> list[Path]:
+    package = Path(__file__).parents[1]
+    sources = [path for name in SOURCES for path in (package / name).rglob("*.py")]
+    # Weights, tokenizer with its chat template, end tokens; not how long it took to make them.
+    told = ("warm_start.json", "base_model.json")
+    model = [path for path in Path(args.model).glob("*") if path.is_file() and path.name not in told]
+    return [*sources, Path(args.data), *model]
