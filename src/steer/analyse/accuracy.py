@@ -38,12 +38,12 @@ class Cells:
 
     @cached_property
     def scores(self) -> pd.Series:
-        """Per question, averaged over seeds."""
+        """Accuracy per question, averaged over seeds."""
         return pd.Series(question_scores(self.share), self.correct.columns)
 
 
 def cells(questions: pd.DataFrame) -> dict[tuple[str, str], Cells]:
-    """(run, benchmark) → counts, for what was evaluated."""
+    """Map (run, benchmark) to counts, for everything evaluated."""
     found = {}
     for key, rows in questions.groupby(["run", "benchmark"], sort=False):
         rows = rows.assign(verified=rows["correct"] + rows["wrong"])
@@ -56,7 +56,7 @@ def cells(questions: pd.DataFrame) -> dict[tuple[str, str], Cells]:
 
 
 def columns(collected: Collected) -> dict[str, list[str]]:
-    """Column of the main table → the benchmarks it averages: each benchmark, then math, code and all of them."""
+    """Map each column of the main table to the benchmarks it averages: each benchmark, then math, code and all."""
     benchmarks = collected.config.data.benchmarks
     of_kind = {kind: [b for b in benchmarks if collected.kinds.get(b) == kind] for kind in ("math", "code")}
     groups = {name: members for name, members in of_kind.items() if members} | {"overall": benchmarks}
@@ -67,7 +67,7 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
     """One row per run and column: mean, 95 % intervals, both parts of the standard error, counts, seed spread.
 
     `low` and `high` are over questions, `run_low` and `run_high` over runs (seeds), empty with one. Shares in [0, 1].
-    An average is given only where the run has every benchmark in it: one over fewer would not compare with the others.
+    An average exists only if the run has every benchmark in it; an average over fewer would not be comparable.
     """
     rows, comparable = [], paper.comparable(columns(collected))
     for run, label in collected.labels.items():
@@ -135,8 +135,11 @@ ACCURACY_COLUMNS = [
 
 
 def pass_table(collected: Collected) -> pd.DataFrame:
-    """pass@k per run and column for k in powers of two up to the samples drawn; questions with fewer than k verified
-    samples are left out of that k, and `questions` says how many remain. Averages as in `accuracy_table`."""
+    """Compute pass@k per run and column for k in powers of two up to the number of samples.
+
+    Questions with fewer than k verified samples are excluded from that k; `questions` says how many remain. Averages
+    are as in `accuracy_table`.
+    """
     rows = []
     frame = verified(collected.questions)
     for run, of_run in frame.groupby("run", sort=False):
@@ -155,7 +158,7 @@ def pass_table(collected: Collected) -> pd.DataFrame:
 
 
 def pass_frames(of_run: pd.DataFrame, k: int) -> dict[str, pd.DataFrame]:
-    """Benchmark → pass@k of one run, (seeds, questions), NaN with fewer than k verified samples; where any has it."""
+    """Map each benchmark to pass@k of one run, (seeds, questions), NaN with fewer than k verified samples."""
     values = [pass_at_k(n, c, k) for n, c in zip(of_run["verified"], of_run["correct"], strict=True)]
     scored = of_run.assign(value=values)
     frames = {
@@ -166,24 +169,26 @@ def pass_frames(of_run: pd.DataFrame, k: int) -> dict[str, pd.DataFrame]:
 
 
 def pass_scores(of_run: pd.DataFrame, k: int) -> dict[str, pd.Series]:
-    """Benchmark → pass@k per question (averaged over the seeds that have k verified samples), where any has."""
+    """Map each benchmark to pass@k per question, averaged over the seeds that have k verified samples."""
     return {name: frame.mean().dropna() for name, frame in pass_frames(of_run, k).items()}
 
 
 def verified(questions: pd.DataFrame) -> pd.DataFrame:
-    """`questions` with the number of verified samples."""
+    """Add the number of verified samples to `questions`."""
     return questions.assign(verified=questions["correct"] + questions["wrong"])
 
 
 def question_estimate(scores: pd.Series) -> Estimate:
-    """Mean over questions of any per-question quantity in [0, 1]."""
+    """Estimate the mean over questions of a per-question quantity in [0, 1]."""
     estimate = paired_difference(scores, np.zeros(len(scores)))
     return replace(estimate, bounds=(0.0, 1.0))
 
 
 def rates_table(collected: Collected) -> pd.DataFrame:
-    """Per run and benchmark, over all samples: truncated, unverifiable, answer guessed, right answer present but not
-    extracted, maj@k (k: the verified samples of a question), mean response length. NaN where not recorded or undefined.
+    """Compute rates per run and benchmark over all samples; NaN where not recorded or undefined.
+
+    Columns: truncated, unverifiable, answer guessed, correct answer present but not extracted, maj@k (k: a question's
+    verified samples), mean response length in tokens.
     """
     rows = []
     for (run, benchmark), mine in collected.questions.groupby(["run", "benchmark"], sort=False):

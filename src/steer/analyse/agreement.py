@@ -1,9 +1,9 @@
-"""How well an estimate predicts a measurement, token by token, with intervals that respect clusters of tokens.
+"""Agreement of an estimate with a measurement over tokens, with intervals that respect clusters of tokens.
 
-Tokens of one response share an advantage and a context, and responses to one prompt their baseline, their first
-contexts and often every token: whole prompts are resampled (with replacement), not responses or tokens. A resampled set
-is its original with an integer weight on each cluster; every statistic here takes such weights, so that all draws are
-computed at once and the ranks of each draw are exact.
+Tokens of one response share an advantage and a context; responses to one prompt share their baseline, their first
+contexts and often every token. The bootstrap therefore resamples whole prompts, not responses or tokens. A resampled
+set is the original with an integer weight on each cluster. Every statistic here takes such weights, so that all draws
+are computed at once with exact ranks.
 """
 
 import numpy as np
@@ -19,16 +19,16 @@ BLOCK = 2_000_000
 def agreement(
     estimate: ArrayLike, measured: ArrayLike, cluster: ArrayLike, draws: int = 1000, seed: int = 0
 ) -> dict[str, float]:
-    """Agreement of two (tokens,) arrays; `cluster` (tokens,) names the prompt each token answers.
+    """Compute the agreement of two (tokens,) arrays; `cluster` (tokens,) is the prompt of each token.
 
     - `scale`: the factor c of the best fit measured ≈ c·estimate (least squares, no intercept);
     - `mse`: mean of (measured - c·estimate)²; `unexplained`: the same over the mean of measured²;
     - `pearson`, `spearman`: correlations, ties sharing their mean rank;
     - `<name>_low`, `<name>_high`: the 95 % percentile interval of each over `draws` resamples of the clusters, NaN with
-      one cluster: every draw is then the original, which says nothing about another prompt;
-    - `tokens`, `clusters`: how many there are.
+      one cluster, because every draw is then the original;
+    - `tokens`, `clusters`: their numbers.
 
-    NaN where a statistic does not exist: an estimate that is constant has no correlation, one that is 0 no fit.
+    NaN where a statistic does not exist: a constant estimate has no correlation, a zero estimate no fit.
     """
     estimate, measured = (np.asarray(values, dtype=float) for values in (estimate, measured))
     names, index = np.unique(np.asarray(cluster), return_inverse=True)
@@ -51,7 +51,7 @@ def agreement(
 
 
 def _linear(x: NDArray, y: NDArray, index: NDArray, weights: NDArray) -> dict[str, NDArray]:
-    """The statistics that are functions of sums over clusters, (draws,) each."""
+    """Compute the statistics that are functions of sums over clusters, (draws,) each."""
     a, b = x - x.mean(), y - y.mean()
     parts = [np.ones_like(x), x * x, y * y, x * y, a, b, a * a, b * b, a * b]
     sums = np.stack([np.bincount(index, part, minlength=weights.shape[1]) for part in parts], axis=1)
@@ -68,14 +68,14 @@ def _linear(x: NDArray, y: NDArray, index: NDArray, weights: NDArray) -> dict[st
 
 
 def _spearman(x: NDArray, y: NDArray, index: NDArray, weights: NDArray) -> NDArray:
-    """Pearson's correlation of the ranks within each draw, (draws,)."""
+    """Compute Pearson's correlation of the ranks within each draw, (draws,)."""
     ranks = [_ranks_by_cluster(values, index, weights.shape[1]) for values in (x, y)]
     size = max(1, BLOCK // len(x))
     found = []
     for start in range(0, len(weights), size):
         drawn = weights[start : start + size]
         of_token, n = drawn[:, index], drawn @ np.bincount(index)
-        # Ranks are n/2 + 1/2 on average: centring them first keeps the sums exact enough.
+        # Ranks average n/2 + 1/2; centring them first keeps the sums accurate.
         a, b = (drawn @ part - n[:, None] / 2 for part in ranks)
         wa, wb = of_token * a, of_token * b
         sums = [wa.sum(1), wb.sum(1), *(np.einsum("dt,dt->d", *pair) for pair in ((wa, a), (wb, b), (wa, b)))]
@@ -84,8 +84,10 @@ def _spearman(x: NDArray, y: NDArray, index: NDArray, weights: NDArray) -> NDArr
 
 
 def _ranks_by_cluster(values: NDArray, index: NDArray, clusters: int) -> NDArray:
-    """(clusters, tokens): what one copy of a cluster adds to each token's mean rank among all, 1/2 left out of it: its
-    tokens with a lower value, and half of those with an equal one."""
+    """Contribution (clusters, tokens) of one copy of a cluster to each token's mean rank, without the constant 1/2.
+
+    It is the number of the cluster's tokens with a lower value plus half of those with an equal value.
+    """
     _, group = np.unique(values, return_inverse=True)
     equal = np.zeros((clusters, group.max() + 1))
     np.add.at(equal, (index, group), 1.0)
@@ -93,7 +95,7 @@ def _ranks_by_cluster(values: NDArray, index: NDArray, clusters: int) -> NDArray
 
 
 def _correlation(n: NDArray, a: NDArray, b: NDArray, aa: NDArray, bb: NDArray, ab: NDArray) -> NDArray:
-    """Pearson's correlation from weighted sums; NaN where either side does not vary."""
+    """Compute Pearson's correlation from weighted sums; NaN if either side is constant."""
     va, vb = n * aa - a * a, n * bb - b * b
     varies = (va > 1e-12 * n * aa) & (vb > 1e-12 * n * bb)
     with np.errstate(invalid="ignore", divide="ignore"):

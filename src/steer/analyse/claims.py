@@ -1,4 +1,4 @@
-"""What became of each run: gain over the base model, entropy, pass@k, weights."""
+"""Summary of each run: gain over the base model, entropy, pass@k, weights."""
 
 import math
 from typing import Any
@@ -15,13 +15,16 @@ QUANTILES = ["min", "p05", "p25", "p50", "p75", "p95", "max"]
 
 
 def last_steps(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the last tenth of the steps, at least one; `frame` is one run and seed, ordered by step."""
+    """Return the last tenth of the steps, at least one row; `frame` is one run and seed, ordered by step."""
     return frame.tail(max(1, round(LAST_SHARE * len(frame))))
 
 
 def entropy_by_seed(collected: Collected) -> pd.DataFrame:
-    """run, seed, first (at step 1, before any update), last (mean of the last tenth), change relative to first, and
-    second_half (mean over the second half of the steps)."""
+    """Summarise entropy by run and seed, in nats.
+
+    Columns: run, seed, first (step 1, before any update), last (mean of the last tenth), change relative to first,
+    second_half (mean over the second half of the steps).
+    """
     rows = []
     if "entropy" in collected.curves:
         for (run, seed), frame in collected.curves.dropna(subset="entropy").groupby(["run", "seed"], sort=False):
@@ -33,8 +36,10 @@ def entropy_by_seed(collected: Collected) -> pd.DataFrame:
 
 
 def weight_summary(collected: Collected) -> pd.DataFrame:
-    """Weight quantiles per run in three phases (first, middle and last tenth of the steps), means over steps and
-    seeds except for the extremes `min` and `max`, which are the extremes; `weight_ess` as logged."""
+    """Weight quantiles per run in three phases: first, middle and last tenth of the steps.
+
+    They are means over steps and seeds, but `min` and `max` are extremes; `weight_ess` as logged.
+    """
     names = [f"weight_{name}" for name in QUANTILES]
     have = [name for name in [*names, "weight_ess"] if name in collected.curves]
     rows = []
@@ -129,7 +134,7 @@ def _intervals(name: str, result: Paired | None) -> dict[str, float]:
 
 
 def _entropy_difference(entropy: pd.DataFrame, run: str, first: str) -> dict[str, float]:
-    """Final entropy less that of the first trained run, paired by seed, with the interval over runs."""
+    """Final entropy minus that of the first trained run, paired by seed, with the interval over runs."""
     last = {name: rows.set_index("seed")["last"] for name, rows in entropy.groupby("run")}
     if run == first or not {run, first} <= set(last):
         return {}

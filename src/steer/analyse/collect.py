@@ -1,6 +1,6 @@
-"""What a results folder holds, as frames: one row per question of an evaluation, one per step of a training run.
+"""Read a results folder into frames: one row per question of an evaluation, one per step of a training run.
 
-Anything that the configuration promises and the folder lacks goes to `missing`, in words; nothing is filled in.
+Whatever the configuration names and the folder lacks is described in `missing`; nothing is filled in.
 """
 
 import re
@@ -46,11 +46,11 @@ class Collected:
     """Frames of one results folder.
 
     `questions` has QUESTION_COLUMNS: counts of samples, `tokens` their mean length,
-    `logprob` the mean of their log-probabilities per token; `logprob_first` is that of the first half of the samples,
-    `correct_second` and `wrong_second` are counts of the second half, for what groups questions by some samples and
-    scores them by others. `majority` maj@k over all verified
-    samples (math). `curves` has run, seed, step and every metric found. `runs` holds what each run folder says about
-    itself, by (run, seed). `labels` follows the order of the tables: base, trained runs, external runs, oracle.
+    `logprob` the mean of their log-probabilities per token, `logprob_first` that of the first half of the samples.
+    `correct_second` and `wrong_second` count verdicts in the second half, for analyses that group questions by one half
+    and score them on the other. `majority` is maj@k over all verified samples (math). `curves` has run, seed, step and
+    every metric found. `runs` holds each run folder's config.yaml by (run, seed). `labels` follows the order of the
+    tables: base, trained runs, external runs, oracle.
     """
 
     config: Config
@@ -67,7 +67,7 @@ class Collected:
         return [run for run in self.labels if run not in BESIDE]
 
     def judged(self) -> "Collected":
-        """Without the imported runs, which have logs and no verdicts: what tables of verdicts are made from."""
+        """Return this without imported runs, which have no verdicts, for the tables of verdicts."""
         imported = self.config.imported
         labels = {run: label for run, label in self.labels.items() if run not in imported}
         curves = self.curves[~self.curves["run"].isin(imported)]
@@ -76,7 +76,7 @@ class Collected:
 
 
 def collect(config: Config, folder: str | Path) -> Collected:
-    """Read everything `config` names under `folder`. A damaged file is a `UserError`, an absent one is noted."""
+    """Read everything that `config` names under `folder`. A damaged file raises `UserError`; a missing one is noted."""
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such results folder; run the workflow first or correct --results")
@@ -95,7 +95,7 @@ def collect(config: Config, folder: str | Path) -> Collected:
 def _labels(config: Config, runs: dict[tuple[str, int], dict[str, Any]]) -> dict[str, str]:
     labels = {"base": "base"} if "base" in config.evaluation.also else {}
     for run in config.runs:
-        # A label that was mended in the method's file holds for runs that were trained before.
+        # A label corrected in the method's file also applies to runs trained before.
         entry = config.methods.get(run)
         if entry is not None:
             labels[run] = entry.label or method_settings(entry.method or run)[1].get("label", run)
@@ -123,7 +123,7 @@ def _training(
             frame = pd.DataFrame(rows)
             if "step" not in frame:
                 raise UserError(f"{place / 'metrics.jsonl'}: no field `step`; write one line a step as documented")
-            # A resumed run may have written a step twice: the later line is the one that training went on from.
+            # A resumed run may have written a step twice: training continued from the later line.
             frame = frame.drop_duplicates("step", keep="last").sort_values("step")
             frame.insert(0, "seed", seed)
             frame.insert(0, "run", run)
@@ -137,7 +137,7 @@ def _training(
 
 
 def _problems(config: Config, folder: Path, missing: list[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """(benchmark → id → gold answer, benchmark → kind) of the problems there are."""
+    """Read (benchmark → id → gold answer, benchmark → kind) of the available problems."""
     gold: dict[str, dict[str, str]] = {}
     kinds: dict[str, str] = {}
     for benchmark in config.data.benchmarks:
@@ -154,7 +154,7 @@ def _problems(config: Config, folder: Path, missing: list[str]) -> tuple[dict[st
 def _evaluation(
     folder: Path, run: str, seed: int, benchmark: str, kind: str, gold: dict[str, str] | None, missing: list[str]
 ) -> list[dict[str, Any]]:
-    """A row a problem; `gold` has the benchmark's problems, None where there is no file of them."""
+    """Read one row per problem; `gold` has the benchmark's problems, None if their file is missing."""
     place = Path(run) / f"seed{seed}" / f"{benchmark}.jsonl.gz"
     if not (folder / "verdicts" / place).is_file():
         missing.append(f"{run}, seed {seed}: no verdicts on {benchmark}")
@@ -167,7 +167,7 @@ def _evaluation(
     key = {"run": run, "seed": seed, "benchmark": benchmark, "kind": kind}
     rows = []
     verdicts = read_jsonl(folder / "verdicts" / place)
-    # An emptied or shortened file would give an accuracy over fewer questions, which nothing would show.
+    # A truncated file would otherwise silently give an accuracy over fewer questions.
     if gold is not None and [row.get("id") for row in verdicts] != list(gold):
         raise UserError(f"{folder / 'verdicts' / place}: verdicts on other problems than the data holds; grade again")
     for row in verdicts:
@@ -215,7 +215,7 @@ def _text(extracted: Any) -> str:
 
 
 def stands_in(gold: str, text: str) -> bool:
-    """Whether the gold answer occurs in the text as a whole: not inside a longer word or number; spaces ignored."""
+    """Check whether the text contains the gold answer as a whole word or number; spaces are ignored."""
     gold, text = re.sub(r"[\s$]+", "", gold), re.sub(r"[ \t$]+", " ", text)
     pattern = r"\s*".join(re.escape(symbol) for symbol in gold)
     return re.search(rf"(?<![\w.\-]){pattern}(?![\w/]|[.,]\d)", text) is not None

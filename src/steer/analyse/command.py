@@ -1,4 +1,4 @@
-"""`steer tabulate`: the tables of one results folder, from its runs and verdicts alone."""
+"""`steer tabulate`: make the tables of one results folder from its runs and verdicts."""
 
 import argparse
 import hashlib
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def provenance(collected: "Collected", args: argparse.Namespace) -> dict[str, Any]:
-    """What a table was made from: run folders (relative to the results folder), configuration hash, command."""
+    """Provenance of a table: run folders (relative to the results folder), configuration hash, command."""
     command = ["steer", "tabulate", "--config", args.config, "--results", args.results, "--out", args.out]
     for pair in args.set:
         command += ["--set", pair]
@@ -122,14 +122,14 @@ def provenance(collected: "Collected", args: argparse.Namespace) -> dict[str, An
 
 
 def labelled_curves(collected: "Collected") -> Any:
-    """The training metrics of all runs, one row per run, seed and step, in the order of the tables."""
+    """Training metrics of all runs, one row per run, seed and step, in the order of the tables."""
     curves = collected.curves.copy()
     curves.insert(1, "label", [collected.labels[name] for name in curves["run"]])
     return curves
 
 
 def validation_curves(collected: "Collected") -> Any:
-    """run, label, seed, step, benchmark, variable, statistic, value of the validations that imported logs hold."""
+    """Validations in imported logs: run, label, seed, step, benchmark, variable, statistic, value."""
     import pandas as pd
 
     rows = []
@@ -143,7 +143,7 @@ def validation_curves(collected: "Collected") -> Any:
 
 
 def oracle_rows(collected: "Collected") -> Any:
-    """benchmark, id, verdict, reason, extracted of every oracle response that is not `correct`."""
+    """List benchmark, id, verdict, reason and extracted answer of every oracle response that is not `correct`."""
     import pandas as pd
 
     rows = []

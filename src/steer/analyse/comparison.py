@@ -1,8 +1,8 @@
-"""Methods compared: over runs, which a sentence about methods needs, and over questions, which is about these models.
+"""Comparison of methods over runs (for claims about methods) and over questions (for claims about these models).
 
 Two runs of one method differ, so an interval over questions is too narrow for "method A beats method B": the unit of
-that sentence is the run, paired by seed. Intervals over questions stand beside it. With fewer than `LEAST_RUNS` runs
-no comparison is called: it has no p-value, and nothing is printed in bold.
+that claim is the run, paired by seed. Intervals over questions are reported as well. With fewer than `LEAST_RUNS` runs
+methods are not compared: there is no p-value and no bold type.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LEAST_RUNS = 3
 ALPHA = 0.05
 DIFFERENCE = (-1.0, 1.0)
 
-# (run, benchmark) → any score in [0, 1], shape (seeds, questions), NaN where there is none.
+# (run, benchmark) → any score in [0, 1], shape (seeds, questions), NaN if missing.
 Scores = dict[tuple[str, str], pd.DataFrame]
 
 
@@ -26,7 +26,7 @@ Scores = dict[tuple[str, str], pd.DataFrame]
 class Paired:
     """first - second, averaged over benchmarks, in [-1, 1]; `by_run` has the difference of each pair of runs.
 
-    `left_out`: questions that one of the two has no verified sample for.
+    `left_out`: questions for which one of the two has no verified sample.
     """
 
     by_run: pd.Series
@@ -36,17 +36,17 @@ class Paired:
 
     @property
     def called(self) -> bool:
-        """Whether there are enough runs to say which method is better."""
+        """Whether there are enough runs to compare the methods."""
         return len(self.by_run) >= LEAST_RUNS
 
     @property
     def p(self) -> float:
-        """Over runs; NaN where the comparison is not called."""
+        """p-value over runs; NaN with too few runs."""
         return self.over_runs.p_value() if self.called else float("nan")
 
 
 def compare(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Paired:
-    """The difference of two methods: for each benchmark both scores, rows paired by position (seed by seed)."""
+    """Compute the difference of two methods from both scores per benchmark, with rows paired by position (by seed)."""
     questions, runs, lost = [], [], 0
     for ours, theirs in pairs:
         ours, theirs = ours.align(theirs, axis=1)
@@ -60,8 +60,11 @@ def compare(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Paired:
 
 
 def paired(scores: Scores, first: str, second: str, members: list[str]) -> Paired | None:
-    """first - second over the benchmarks `members`, paired by seed; None where one lacks a benchmark or they share no
-    seed. The base model and the oracle have one evaluation, which stands beside every seed."""
+    """Compute first - second over the benchmarks `members`, paired by seed.
+
+    None if one lacks a benchmark or they share no seed. The base model and the oracle have one evaluation, which is
+    paired with every seed.
+    """
     pairs = []
     for benchmark in members:
         if (first, benchmark) not in scores or (second, benchmark) not in scores:
@@ -100,10 +103,10 @@ COMPARISON_COLUMNS = [
 
 
 def comparison_table(scores: Scores, runs: list[str], columns: dict[str, list[str]]) -> pd.DataFrame:
-    """Every pair of `runs` in every column (name → benchmarks): difference, both intervals, p and Holm's p over runs.
+    """Compare every pair of `runs` in every column (name → benchmarks): difference, both intervals, p and Holm's p.
 
-    `detectable`: the smallest true difference that so many runs show with 80 % power, from the spread pooled over the
-    pairs of trained methods. The oracle knows the answers and is left out.
+    `detectable`: the smallest true difference that this number of runs detects with 80 % power, from the spread pooled
+    over the pairs of trained methods. The oracle is excluded because it knows the answers.
     """
     tables = []
     for column, members in columns.items():
@@ -143,11 +146,11 @@ def _row(column: str, pair: tuple[str, str], result: Paired, spread: float) -> d
 
 
 def supported_best(accuracy: pd.DataFrame, comparison: pd.DataFrame) -> set[tuple[str, str]]:
-    """(run, column) of each column's best run that beats every other run over runs, with Holm's p under 0.05."""
+    """Find (run, column) of each column's run that beats every other run, with the unit run and Holm's p < 0.05."""
     best = set()
     for column, rows in accuracy[accuracy["run"] != "oracle"].groupby("column", sort=False):
         scored = rows.dropna(subset="mean")
-        if scored.empty:  # no sample of this benchmark could be verified
+        if scored.empty:  # no verified sample of this benchmark
             continue
         run = scored.loc[scored["mean"].idxmax(), "run"]
         others = set(rows["run"]) - {run}
@@ -163,10 +166,10 @@ def supported_best(accuracy: pd.DataFrame, comparison: pd.DataFrame) -> set[tupl
 
 
 def seeds_as_methods(scores: Scores, runs: list[str], columns: dict[str, list[str]]) -> pd.DataFrame:
-    """The A/A check: each pair of seeds of one method compared over questions, as if they were two methods.
+    """A/A check: compare each pair of seeds of one method over questions, as if they were two methods.
 
-    run, seed, against_seed, column, difference, question_p. One method's seeds differ by nothing but chance, so that a
-    test of methods ought to find p < 0.05 in one pair of twenty.
+    Columns: run, seed, against_seed, column, difference, question_p. Seeds of one method differ only by chance, so a
+    valid test of methods finds p < 0.05 in one pair of twenty.
     """
     rows = []
     for run in runs:

@@ -1,7 +1,7 @@
-"""Values that the STEER paper reports, for printing beside ours: claims of others, never mixed with measurements.
+"""Values reported by the STEER paper, printed next to ours and never mixed with our measurements.
 
-`paper_results.csv` and `paper_results_code.csv` hold them as readers of arXiv 2510.10150 v4 report them (tables 3, 4,
-5, 6, 12 and F.3 there; accuracies in percent).
+`paper_results.csv` and `paper_results_code.csv` hold the values of arXiv 2510.10150 v4 as reported by readers (its
+tables 3, 4, 5, 6, 12 and F.3; accuracies in percent).
 """
 
 import re
@@ -12,19 +12,19 @@ from typing import Any
 import pandas as pd
 
 COLUMNS = ["paper", "paper_difference", "paper_inside_interval"]
-MAIN = "main"  # results of a model; the stress test and the other algorithms are settings of their own
-MATH = {"aime24", "aime25", "amc23", "math500", "minerva", "olympiadbench"}  # what its averages are over
+MAIN = "main"  # results of a model; the stress test and the other algorithms are separate settings
+MATH = {"aime24", "aime25", "amc23", "math500", "minerva", "olympiadbench"}  # benchmarks in its averages
 CODE_COLUMNS = {"LiveCodeBench-v5 avg@4": "LiveCodeBench"}
 
 
 def _key(name: str) -> str:
-    """Names without case and punctuation: `entropy-aware advantage` and `Entropy aware advantage` are one."""
+    """Normalise a name's case and punctuation: `entropy-aware advantage` equals `Entropy aware advantage`."""
     return re.sub(r"[^a-z0-9+]", "", name.lower())
 
 
 @cache
 def reported() -> pd.DataFrame:
-    """Long frame: table, model, setting, method, column (benchmark or `math`), value in [0, 1]."""
+    """Read the paper's values: table, model, setting, method, column (benchmark or `math`), value in [0, 1]."""
     folder = Path(__file__).parent
     math = pd.read_csv(folder / "paper_results.csv", dtype={"table": str})
     math = math.rename(columns={"average": "math"})
@@ -38,7 +38,7 @@ def reported() -> pd.DataFrame:
 
 
 def table_of(model: str | None, setting: str = MAIN) -> str | None:
-    """The paper's table for a model path or hub id; None for a model that the paper does not have."""
+    """Return the paper's table for a model path or hub id, or None."""
     rows = _rows(model, setting)
     return rows["table"].iloc[0] if len(rows) else None
 
@@ -50,14 +50,14 @@ def _rows(model: str | None, setting: str) -> pd.DataFrame:
 
 
 def comparable(columns: dict[str, list[str]]) -> set[str]:
-    """Columns that mean the same in the paper: the average over mathematics only where it is over the paper's six."""
+    """List columns that mean the same in the paper; the mathematics average only if it is over the paper's six."""
     return {name for name, members in columns.items() if name != "math" or {_key(m) for m in members} == MATH}
 
 
 def beside(
     model: str | None, row: str, column: str, mean: float, low: float, high: float, setting: str = MAIN
 ) -> dict[str, Any]:
-    """The paper's value for a cell, how far ours is from it, and whether our interval covers it; None where none."""
+    """Return the paper's value for a cell, our difference from it, and whether our interval covers it; else None."""
     rows = _rows(model, setting)
     rows = rows[(rows["method"].map(_key) == _key(row)) & (rows["column"].map(_key) == _key(column))]
     if rows.empty:

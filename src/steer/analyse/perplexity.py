@@ -1,10 +1,10 @@
-"""Learning by perplexity group: do runs gain more on questions that the base model answers with confidence?
+"""Gain by perplexity group: do runs gain more on questions that the base model answers with confidence?
 
 A question's log-perplexity is the mean over the first half of the base model's responses of -(mean log-probability per
-token); the base model's accuracy comes from the second half alone. Taken from the same responses, an unlucky draw would
-put a question into a high group and lower its base accuracy at once, and every gain would seem to grow with perplexity.
-Questions are divided within each benchmark, so that all groups hold the same mixture of benchmarks (arXiv 2508.02260
-groups responses; here the groups are fixed before training and alike for all runs).
+token); the base model's accuracy comes from the second half. If both came from the same responses, an unlucky draw
+would put a question into a high group and also lower its base accuracy, so gains would appear to grow with perplexity.
+Questions are grouped within each benchmark, so that all groups have the same mixture of benchmarks. (arXiv 2508.02260
+groups responses; here the groups are fixed before training and equal for all runs.)
 """
 
 import numpy as np
@@ -21,11 +21,10 @@ COLUMNS += ["low", "high", "question_low", "question_high"]
 
 
 def perplexity_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.DataFrame:
-    """COLUMNS: gain in accuracy over the base model per run and perplexity group, 1 the most confident; shares.
+    """Compute the gain over the base model per run and perplexity group (1: most confident), as shares; see COLUMNS.
 
-    Empty where there is no base model, or it has one response a question, or its responses carry no log-probabilities.
-    Perplexities are the group's 5 % and 95 % quantiles over its questions. `low` and `high` are over runs, the others
-    over questions.
+    Empty without a base model, with one response per question, or without log-probabilities. Perplexities are the
+    group's 5 % and 95 % quantiles over its questions. `low` and `high` are over runs, the other bounds over questions.
     """
     questions = grouped_questions(collected.questions)
     rows = []
@@ -46,8 +45,11 @@ def perplexity_table(collected: Collected, found: dict[tuple[str, str], Cells]) 
 
 
 def grouped_questions(questions: pd.DataFrame) -> pd.DataFrame:
-    """benchmark, id, log_perplexity, group (1 to GROUPS, from the lowest) and base (the base model's accuracy in the
-    responses that did not decide about the group) of the questions the base answered."""
+    """Group the questions that the base model answered.
+
+    Columns: benchmark, id, log_perplexity, group (1 to GROUPS, from the lowest), base (the base model's accuracy in the
+    responses not used for grouping).
+    """
     base = questions[(questions["run"] == "base") & questions["logprob_first"].notna()]
     base = base.assign(
         log_perplexity=-base["logprob_first"].astype(float),
@@ -59,6 +61,6 @@ def grouped_questions(questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scores(found: dict[tuple[str, str], Cells], run: str, benchmarks: list[str]) -> pd.DataFrame:
-    """(seeds, questions), columns (benchmark, id): the share of correct samples."""
+    """Share of correct samples, (seeds, questions), with columns (benchmark, id)."""
     parts = {name: found[run, name].share for name in benchmarks if (run, name) in found}
     return pd.concat(parts, axis=1) if parts else pd.DataFrame()

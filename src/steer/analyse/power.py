@@ -1,6 +1,6 @@
-"""How small a difference of two methods a number of runs can show, and how many runs a given difference takes.
+"""Power analysis: the smallest difference that a number of runs can detect, and the runs that a difference needs.
 
-Of a paired t test over n runs: with true difference δ and standard deviation σ of the paired differences its statistic
+For a paired t test over n runs with true difference δ and standard deviation σ of the paired differences, the statistic
 has a noncentral t distribution with n - 1 degrees of freedom and noncentrality δ√n/σ.
 """
 
@@ -16,9 +16,9 @@ MOST_RUNS = 10_000
 
 
 def spread_of_differences(differences: Iterable[Sequence[float]]) -> float:
-    """σ: standard deviation over runs of the paired difference of two methods, pooled over pairs of methods.
+    """Compute σ, the standard deviation over runs of the paired difference of two methods, pooled over pairs.
 
-    Each of `differences` has one value a run. NaN where no pair has two runs.
+    Each of `differences` has one value per run. NaN if no pair has two runs.
     """
     known = [np.asarray(values, dtype=float) for values in differences]
     known = [values for values in known if len(values) > 1]
@@ -29,8 +29,10 @@ def spread_of_differences(differences: Iterable[Sequence[float]]) -> float:
 
 
 def smallest_difference(spread: float, runs: int, power: float = POWER) -> float:
-    """The true difference that `runs` pairs of runs show (two-sided p < 0.05) with probability `power`; in the unit of
-    `spread`, NaN with fewer than two runs."""
+    """Smallest true difference that `runs` pairs of runs detect (two-sided p < 0.05) with probability `power`.
+
+    In the unit of `spread`; NaN with fewer than two runs.
+    """
     from scipy.special import nctdtrinc
 
     if runs < 2 or math.isnan(spread):
@@ -40,7 +42,7 @@ def smallest_difference(spread: float, runs: int, power: float = POWER) -> float
 
 
 def runs_needed(spread: float, difference: float, least: int, power: float = POWER) -> int | None:
-    """How many pairs of runs (`least` or more) show `difference` with probability `power`; None beyond 10,000."""
+    """Number of run pairs (at least `least`) that detect `difference` with probability `power`; None above 10,000."""
     if math.isnan(spread) or not difference > 0:
         return None
     low, high = least, MOST_RUNS

@@ -1,4 +1,4 @@
-"""One table, three renderings: CSV for programs, Markdown and LaTeX (booktabs) for people, and where it came from."""
+"""Write a table as CSV for programs, Markdown and LaTeX (booktabs) for people, with its provenance."""
 
 import math
 import re
@@ -49,9 +49,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """`frame` is the CSV; `header` and `rows` the same numbers as people read them; `notes` go underneath.
+    """A table. `frame` is the CSV, `header` and `rows` the same numbers for people, `notes` the lines underneath.
 
-    `name` is the file's name without suffix and begins with the table's id. `runs`: those it is about; absent: all.
+    `name` is the file's name without suffix and begins with the table's id. `runs`: the runs in it (default: all).
     """
 
     name: str
@@ -64,7 +64,7 @@ class Table:
 
 
 def write(table: Table, folder: str | Path, provenance: dict[str, Any]) -> None:
-    """`<name>.csv`, `.md`, `.tex` and the sidecar `.json` with caption, notes and provenance."""
+    """Write `<name>.csv`, `.md`, `.tex` and the sidecar `.json` with caption, notes and provenance."""
     folder = Path(folder)
     write_frame(table.frame, folder / f"{table.name}.csv")
     atomic_write(folder / f"{table.name}.md", markdown(table))
@@ -80,7 +80,7 @@ def write(table: Table, folder: str | Path, provenance: dict[str, Any]) -> None:
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """CSV with six significant digits, gzip (equal frames, equal bytes) when the name ends in `.gz`."""
+    """Write a CSV with six significant digits, gzipped (equal frames, equal bytes) if the name ends in `.gz`."""
     import gzip
 
     data = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
@@ -114,7 +114,7 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def latex(table: Table) -> str:
-    """A `table` environment for documents that load booktabs."""
+    """Render a `table` environment for documents that load booktabs."""
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -135,20 +135,20 @@ def latex(table: Table) -> str:
 
 
 def latex_text(text: str) -> str:
-    """`text` in the characters of pdfTeX. A hyphen before a number that begins there is a minus."""
+    """Escape `text` for pdfTeX. A hyphen before a number becomes a minus."""
     escaped = "".join(LATEX_ESCAPES.get(symbol, symbol) for symbol in text)
     return re.sub(r"(?<![\w.)-])-(?=\d)", "$-$", escaped)
 
 
 def number(value: Any, style: str = ".1f", scale: float = 1.0) -> str:
-    """A number, or a dash for what was not measured."""
+    """Format a number, or a dash for a missing one."""
     if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
         return "–"
     return format(scale * value, style)
 
 
 def with_interval(value: float, low: float, high: float, style: str = ".1f", scale: float = 100.0) -> str:
-    """`57.3 [55.1, 59.4]`; only the value where there is no interval, a dash where there is no value."""
+    """Format `57.3 [55.1, 59.4]`, only the value without an interval, a dash without a value."""
     ends = [number(end, style, scale) for end in (low, high)]
     return number(value, style, scale) + ("" if "–" in ends else f" [{ends[0]}, {ends[1]}]")
 
@@ -160,7 +160,6 @@ def p_value(value: float) -> str:
 def with_intervals(
     value: float, runs: tuple[float, float], questions: tuple[float, float], style: str = ".1f", scale: float = 100.0
 ) -> str:
-    """`57.3 [50.0, 64.6] {55.1, 59.4}`: in square brackets over runs, in curly ones over questions; without an interval
-    that does not exist."""
+    """Format `57.3 [50.0, 64.6] {55.1, 59.4}`: [] over runs, {} over questions, if they exist."""
     over_questions = with_interval(value, *questions, style, scale).removeprefix(number(value, style, scale))
     return with_interval(value, *runs, style, scale) + over_questions.replace("[", "{").replace("]", "}")

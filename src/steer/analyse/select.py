@@ -1,6 +1,6 @@
-"""`steer select`: the best of a run's kept models by avg@k on one benchmark, as the paper does with AIME24.
+"""`steer select`: choose the best of a run's kept models by avg@k on one benchmark, as the paper does with AIME24.
 
-Of models that score alike the earliest is taken.
+Ties go to the earliest model.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
     if not model.is_dir():
         raise UserError(f"{model}: no such model; train the run again")
     link_folder(model, args.out)
-    # Last: a summary says that the model is there.
+    # Written last: the summary marks the model as complete.
     write_json(args.summary, {"step": best, "scores": {str(step): scores[step] for step in sorted(scores)}})
     print(json.dumps({"step": best, "score": scores[best]}))
 
@@ -40,7 +40,7 @@ def step_of(path: str) -> int:
 
 
 def score(path: str) -> float:
-    """avg@k of one model, in [0, 1]."""
+    """Compute avg@k of one model, in [0, 1]."""
     names = [[verdict["verdict"] for verdict in row["verdicts"]] for row in read_jsonl(path)]
     correct = [row.count("correct") for row in names]
     verified = [row.count("correct") + row.count("wrong") for row in names]

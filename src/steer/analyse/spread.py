@@ -1,4 +1,4 @@
-"""How far runs of one method differ, and what that lets a number of runs show: `steer power`, and the table of it."""
+"""`steer power` and its table: the spread between runs of one method, and which differences runs can detect."""
 
 import argparse
 import math
@@ -16,7 +16,7 @@ from steer.analyse.render import Cell, Table, number
 from steer.errors import UserError
 
 QUESTIONS, CURVES = "accuracy_by_question.csv.gz", "training_curves.csv"
-# Differences whose price in runs the table gives: points, and thousandths of a nat for the entropy.
+# Differences for which the table gives the number of runs: points, and thousandths of a nat for the entropy.
 PRICED = (2.0, 1.0, 0.5)
 PRICED_ENTROPY = (20.0, 10.0, 5.0)
 COLUMNS = ["quantity", "unit", "methods", "runs", "spread", "detectable", "difference", "runs_needed"]
@@ -47,18 +47,20 @@ def run(args: argparse.Namespace) -> None:
             f"{first['quantity']}: two runs of the same seed differ by {first['spread']:.2f} {first['unit']} (SD, "
             f"pooled over {first['methods']} methods)"
         )
-        print(f"  {first['runs']} runs a method show {first['detectable']:.2f} {first['unit']} with {POWER:.0%} power")
+        print(
+            f"  {first['runs']} runs per method detect {first['detectable']:.2f} {first['unit']} with {POWER:.0%} power"
+        )
         for row in rows.to_dict("records"):
-            print(f"  {row['difference']:g} {row['unit']}: {_priced(row['runs_needed'])} runs a method")
+            print(f"  {row['difference']:g} {row['unit']}: {_priced(row['runs_needed'])} runs per method")
 
 
 def read_questions(folder: str | Path) -> pd.DataFrame:
-    """Counts per run, seed and question, from the tables of a results folder."""
+    """Read counts per run, seed and question from the tables of a results folder."""
     return _read(Path(folder, "tables", QUESTIONS), ("run", "seed", "benchmark", "id", "samples", "correct", "wrong"))
 
 
 def read_curves(folder: str | Path) -> pd.DataFrame:
-    """Training metrics per run, seed and step, from the tables of a results folder."""
+    """Read training metrics per run, seed and step from the tables of a results folder."""
     return _read(Path(folder, "tables", CURVES), ("run", "seed", "step"))
 
 
@@ -85,7 +87,7 @@ def pass_scores(questions: pd.DataFrame, k: int) -> Scores:
 
 
 def entropy_scores(curves: pd.DataFrame) -> dict[str, pd.Series]:
-    """Run → final entropy by seed, nats: mean of the last tenth of the steps."""
+    """Map each run to its final entropy by seed, in nats: mean of the last tenth of the steps."""
     if "entropy" not in curves:
         return {}
     known = curves.dropna(subset="entropy").sort_values("step")
@@ -98,7 +100,7 @@ def entropy_scores(curves: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def power_frame(questions: pd.DataFrame, curves: pd.DataFrame, points: tuple[float, ...] = PRICED) -> pd.DataFrame:
-    """COLUMNS: per quantity the spread over runs, what the runs can show, and the price of each difference in runs.
+    """Per quantity: the spread over runs, the detectable difference, and the runs that each difference needs (COLUMNS).
 
     Accuracy and pass@k in points, averaged over benchmarks; final entropy in thousandths of a nat.
     """
@@ -134,7 +136,7 @@ def _priced(runs: float | None) -> str:
 
 
 def power_table(frame: pd.DataFrame, scale: str) -> Table | None:
-    """`power_frame` for people; None where no two methods have two runs."""
+    """Render `power_frame` for people; None if no two methods have two runs."""
     if frame["spread"].isna().all():
         return None
     rows = []

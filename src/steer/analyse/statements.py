@@ -1,7 +1,7 @@
-"""The claims that the default experiment is made to show, each with what was measured: stated, not tuned.
+"""The claims that the default experiment tests, each with its measurement.
 
-They are about the default experiment and judged on it alone: any other configuration was made to show something else.
-Each names its unit: the seeds that were trained, or the questions that they answered.
+They are judged only on the default experiment; other configurations test something else. Each claim names its unit:
+the trained seeds, or the questions.
 """
 
 import math
@@ -17,13 +17,13 @@ from steer.configs.load import load_config
 from steer.configs.schema import Config
 
 DEFAULT = Path(__file__).parents[3] / "configs" / "tiny.yaml"
-# What makes an experiment the default one; its name, its hardware and what it measures besides do not.
+# Keys that define the default experiment; name, hardware and additional measurements do not count.
 SAME = ("data", "model", "training", "rollout", "reward", "evaluation", "methods", "external", "seeds")
 LEAST_GAIN, LEAST_LOSS = 0.08, 0.40
 
 
 def is_default(config: Config) -> bool:
-    """Whether `config` is `configs/tiny.yaml` in everything that its runs depend on."""
+    """Check whether `config` equals `configs/tiny.yaml` in everything that its runs depend on."""
     if not DEFAULT.is_file():
         return False
     default = load_config(str(DEFAULT)).model_dump(mode="json")
@@ -34,7 +34,7 @@ def is_default(config: Config) -> bool:
 
 
 def statements(collected: Collected, claims: pd.DataFrame) -> list[dict[str, str]]:
-    """The claims with what was measured: `holds` is yes, no, – (nothing is claimed) or not measured."""
+    """List the claims with their measurements: `holds` is yes, no, – (nothing is claimed) or not measured."""
     by_run = {row["run"]: row for row in claims.to_dict("records")}
     entropy = entropy_by_seed(collected)
     last = {run: frame["last"].tolist() for run, frame in entropy.groupby("run")}

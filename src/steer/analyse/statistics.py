@@ -1,9 +1,9 @@
 """Every statistic of the tables and figures, defined once.
 
-Scores are matrices of shape (seeds, questions): the share of a question's verified samples that are correct, NaN where
-a seed has no verified sample of it. Questions are the clusters: samples and seeds of one question are averaged before
-any spread is taken, so an interval over questions speaks of new questions for the models that were trained. It says
-nothing about another run of the same method: for that the unit is the run, and `run_mean` has the interval.
+Scores are matrices of shape (seeds, questions): the share of a question's verified samples that are correct, NaN if a
+seed has no verified sample of it. Questions are the clusters: samples and seeds of one question are averaged before
+the spread is computed, so an interval over questions covers new questions for these trained models. It says nothing
+about another run of the same method; there the unit is the run, and `run_mean` gives the interval.
 """
 
 import math
@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.95
-# Scores nearer than this are one score, summed in another order: unequal shares of samples lie far further apart.
+# Scores closer than this are equal up to summation order: different shares of samples are much further apart.
 ALIKE = 1e-12
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with what its interval needs; shares in [0, 1] (differences in [-1, 1]), variances of the mean itself.
+    """A mean with its variance and degrees of freedom; shares in [0, 1] (differences in [-1, 1]).
 
-    `sampling_variance` is the part of `variance` that more samples per question would remove, NaN where it cannot be
-    told apart (one sample per question); the rest is variance between questions.
+    `sampling_variance` is the part of `variance` that more samples per question would remove, NaN with one sample per
+    question, where it cannot be separated; the rest is variance between questions.
     """
 
     value: float
@@ -47,26 +47,26 @@ class Estimate:
         return math.sqrt(max(self.variance - self.sampling_variance, 0.0))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Student's t interval, cut at the bounds of what is estimated; NaN where there is one question."""
+        """Student's t interval, clipped to the range of the estimate; NaN with one question."""
         if not self.variance >= 0 or not self.df > 0:
             return math.nan, math.nan
         half = t_quantile(0.5 + level / 2, self.df) * self.se
         return max(self.value - half, self.bounds[0]), min(self.value + half, self.bounds[1])
 
     def p_value(self) -> float:
-        """Two-sided probability under a true value of 0; for differences."""
+        """Two-sided p-value for a true value of 0; for differences."""
         if not self.variance >= 0 or not self.df > 0:
             return math.nan
         return t_p_value(self.value / self.se, self.df) if self.variance > 0 else float(self.value == 0)
 
 
 def average_at_k(correct: ArrayLike, verified: ArrayLike) -> Estimate:
-    """avg@k over questions, standard error clustered by question.
+    """Estimate avg@k over questions, with the standard error clustered by question.
 
     `correct` and `verified`: (seeds, questions) counts of samples; unverifiable samples are in neither. A question's
-    score is the mean over seeds of its share of correct samples; p(1-p)/(k-1), unbiased for a share's sampling
-    variance with k samples, gives the sampling part. A question with one verified sample in some seed shows none; it
-    counts there with the mean of the others.
+    score is the mean over seeds of its share of correct samples. p(1-p)/(k-1), an unbiased estimate of a share's
+    sampling variance with k samples, gives the sampling part; a question with one verified sample in some seed takes
+    the mean of the others there.
     """
     correct, verified = (np.atleast_2d(np.asarray(x, dtype=float)) for x in (correct, verified))
     share = shares(correct, verified)
@@ -86,7 +86,7 @@ def shares(correct: ArrayLike, verified: ArrayLike) -> NDArray:
 
 
 def question_scores(share: ArrayLike) -> NDArray:
-    """(seeds, questions) → (questions,): the mean over the seeds that have the question, NaN where none has."""
+    """Average (seeds, questions) over the seeds that have the question → (questions,); NaN if none has."""
     share = np.atleast_2d(np.asarray(share, dtype=float))
     present = ~np.isnan(share)
     number = present.sum(axis=0)
@@ -97,10 +97,10 @@ def question_scores(share: ArrayLike) -> NDArray:
 def cluster_mean(
     scores: ArrayLike, sampling: ArrayLike | None = None, bounds: tuple[float, float] = (0.0, 1.0)
 ) -> Estimate:
-    """Mean over independent questions: variance s²/Q with Q - 1 degrees of freedom.
+    """Estimate the mean over independent questions: variance s²/Q with Q - 1 degrees of freedom.
 
-    Where all questions score alike, s = 0 says nothing about the next question; the exact binomial bound takes its
-    place: after Q questions without an exception, the share of exceptions is at most 1 - 0.025^(1/Q).
+    If all questions have the same score, s = 0 is uninformative and the exact binomial bound replaces it: after Q
+    questions without an exception, the share of exceptions is at most 1 - 0.025^(1/Q).
     """
     scores = np.asarray(scores, dtype=float)
     kept = ~np.isnan(scores)
@@ -117,9 +117,9 @@ def cluster_mean(
 
 
 def combine(estimates: Sequence[Estimate]) -> Estimate:
-    """Unweighted mean of independent estimates (benchmarks); degrees of freedom after Welch and Satterthwaite.
+    """Average independent estimates (benchmarks) without weights, with Welch–Satterthwaite degrees of freedom.
 
-    One estimate is its own mean, as it is.
+    A single estimate is returned unchanged.
     """
     number = len(estimates)
     if not number:
@@ -140,10 +140,10 @@ def combine(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
-    """first - second on the same questions: two (questions,) scores, each already averaged over its seeds.
+    """Estimate first - second on the same questions: two (questions,) scores, each already averaged over its seeds.
 
-    The difference is taken question by question, so what makes a question hard for both drops out; questions that
-    either lacks are left out and `questions` says how many were compared.
+    The difference is taken per question, so a question's difficulty cancels. Questions missing in either are excluded;
+    `questions` says how many were compared.
     """
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     return cluster_mean(difference, bounds=(-1.0, 1.0))
@@ -156,10 +156,10 @@ def seed_spread(values: Sequence[float]) -> float:
 
 
 def run_mean(values: Sequence[float], bounds: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
-    """Mean over independent runs (seeds, base models): variance s²/n with n - 1 degrees of freedom.
+    """Estimate the mean over independent runs (seeds, base models): variance s²/n with n - 1 degrees of freedom.
 
-    Give it one number a run. For two methods, give it their differences, paired by seed or base model: the interval
-    then speaks of new runs of these methods, which one over questions does not. NaN variance with one run.
+    Takes one number per run. To compare two methods, pass their differences, paired by seed or base model: the interval
+    then covers new runs of these methods, which one over questions does not. NaN variance with one run.
     """
     values = [value for value in values if not math.isnan(value)]
     mean = float(np.mean(values)) if values else math.nan
@@ -167,7 +167,7 @@ def run_mean(values: Sequence[float], bounds: tuple[float, float] = (-math.inf, 
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment, in the order given; NaN (no test) stays NaN and does not count."""
+    """Apply Holm's step-down adjustment, in the order given; NaN (no test) stays NaN and does not count."""
     tested = sorted((p, index) for index, p in enumerate(p_values) if not math.isnan(p))
     adjusted = [math.nan] * len(p_values)
     largest = 0.0
@@ -196,7 +196,7 @@ def majority_at_k(
 
     Correct samples vote together whatever their spelling (the verifier found them equal to the gold), wrong ones by
     their text; a sample without an answer does not vote. Ties count by the share of tied answers that are correct.
-    All subsets of k samples are averaged where there are at most `draws`, else `draws` random ones.
+    Averages over all subsets of k samples if there are at most `draws`, else over `draws` random ones.
     """
     number = len(answers)
     if k > number or k < 1:

@@ -1,7 +1,7 @@
-"""The papers' smaller studies, found among the runs of a configuration by what their methods are set to.
+"""Find the papers' smaller studies among the runs of a configuration by the settings of their methods.
 
-A sweep over λ_min is there when two runs differ from STEER in `weight.minimum` alone, whatever they are called: no
-configuration has to say which tables it is for, and none is made of runs that are not there.
+For example, two runs that differ from STEER only in `weight.minimum` form a sweep over λ_min, whatever their names. A
+configuration therefore does not list its tables, and no table is made for missing runs.
 """
 
 from collections.abc import Callable
@@ -24,19 +24,19 @@ ALGORITHMS = {"rloo": ("RLOO", False), "rloo_steer": ("RLOO", True), "opo": ("OP
 
 @dataclass(frozen=True)
 class Member:
-    """A run of a study: the values it stands for, and the run it is compared with."""
+    """A run of a study: its values, and the run it is compared with."""
 
     run: str
     values: dict[str, Any] = field(default_factory=dict)
     against: str | None = None
-    paper: str | None = None  # the row of the paper's table that it stands for
+    paper: str | None = None  # its row in the paper's table
 
 
 @dataclass(frozen=True)
 class Study:
-    """`name` is the table's file and begins with its id; `headers` names the members' values for people.
+    """A study. `name` is the table's file and begins with its id; `headers` are display names of the members' values.
 
-    `members` is empty where the configuration has too few runs of this kind. `wide`: a column for every benchmark.
+    `members` is empty if the configuration has too few runs of this kind. `wide`: one column per benchmark.
     """
 
     name: str
@@ -52,7 +52,7 @@ Runs = dict[str, tuple[str, dict[str, Any]]]
 
 
 def settings_of(config: Config) -> Runs:
-    """Run → (its method, the slots with every value written out); without methods whose file is gone since."""
+    """Map each run to (its method, the slots with every value), without methods whose file no longer exists."""
     known = set(method_names())
     return {
         name: (run.method or name, method_settings(run.method or name, run.set)[0])
@@ -62,7 +62,7 @@ def settings_of(config: Config) -> Runs:
 
 
 def _like(runs: Runs, method: str, free: str | None = None) -> dict[str, Any]:
-    """Runs whose slots are those of `method`, but for the one value `free` (`clip.high`) → that value."""
+    """Map runs whose slots equal those of `method` except for one value `free` (`clip.high`) to that value."""
     wanted = method_settings(method)[0]
     slot, _, parameter = (free or ".").partition(".")
     found = {}
@@ -177,7 +177,7 @@ STUDIES = (
         setting="extreme clipping",
         wide=True,
     ),
-    Study("T10_clip_range", "T10_clip_range", "Upper end of the clip", _clip_range, {"clip_high": "ε_high", **WITH}),
+    Study("T10_clip_range", "T10_clip_range", "Upper bound of the clip", _clip_range, {"clip_high": "ε_high", **WITH}),
     Study("T11_mapping", "T11_mapping", "From the estimate to the weight", _mapping, {"mapping": "mapping"}),
     Study("F18_F19_lambda_min", "F18_F19_lambda_min", "Least weight", _lambda_min, {"weight_minimum": "λ_min"}),
     Study(
@@ -192,7 +192,7 @@ STUDIES = (
     Study(
         "E_dial",
         "E_dial",
-        "Entropy as a dial",
+        "Setting the entropy",
         _dial,
         {"kind": "weights", "weight_minimum": "λ_min", "target": "target, nats"},
     ),
@@ -201,7 +201,7 @@ STUDIES = (
 
 
 def studies(config: Config) -> list[tuple[Study, list[Member]]]:
-    """The studies that the configuration has runs for."""
+    """List the studies that the configuration has runs for."""
     runs = settings_of(config)
     found = [(study, study.members(runs, config)) for study in STUDIES]
     return [(study, members) for study, members in found if members]

@@ -1,4 +1,4 @@
-"""Tables of the papers' smaller studies, of the factors that each method touches, and of our values beside theirs."""
+"""Tables of the papers' smaller studies, of the factors each method depends on, and of our and the paper's values."""
 
 import math
 
@@ -22,9 +22,9 @@ NUMBERS = ["mean", "low", "high", "run_low", "run_high", "questions", "samples",
 def study_table(
     collected: Collected, study: Study, members: list[Member], accuracy: pd.DataFrame, comparison: pd.DataFrame
 ) -> Table:
-    """One row per member: its values, accuracy with interval, difference from the run it is compared with, entropy.
+    """Make one row per member: its values, accuracy with interval, difference from its reference run, entropy.
 
-    Shares in [0, 1], entropies in nats. Holm's correction runs over the pairs of the study's own members.
+    Shares in [0, 1], entropies in nats. Holm's correction is over the pairs of the study's members.
     """
     model = collected.config.model.path
     runs = [member.run for member in members]
@@ -71,7 +71,7 @@ ENDS = {"": "mean", " low": "low", " high": "high"}
 
 
 def with_paper(collected: Collected, study: Study, members: list[Member], accuracy: pd.DataFrame) -> pd.DataFrame:
-    """The members' accuracies with the paper's values of the study's own table; none where it reports none."""
+    """Add the paper's values from the study's table to the members' accuracies, if it reports any."""
     names = {member.run: member.paper for member in members if member.paper and study.setting}
     comparable, model = paper.comparable(columns(collected)), collected.config.model.path
     rows = []
@@ -85,14 +85,14 @@ def with_paper(collected: Collected, study: Study, members: list[Member], accura
 
 
 def among(comparison: pd.DataFrame, runs: list[str]) -> pd.DataFrame:
-    """The comparisons between `runs` alone, with Holm's correction over these."""
+    """Select the comparisons between `runs`, with Holm's correction over these."""
     mine = comparison[comparison["run"].isin(runs) & comparison["against"].isin(runs)]
     parts = [part.assign(p_holm=holm(part["p"].tolist())) for _, part in mine.groupby("column", sort=False)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COMPARISON_COLUMNS)
 
 
 def _difference(tests: pd.DataFrame, run: str, against: str | None) -> dict[str, float]:
-    """run - against on the average, whichever way round the pair was compared."""
+    """Return run - against on the average, whatever the order in which the pair was compared."""
     tests = tests[tests["column"] == "overall"]
     for first, second, sign in ((run, against, 1), (against, run, -1)):
         rows = tests[(tests["run"] == first) & (tests["against"] == second)]
@@ -110,7 +110,7 @@ DIFFERENCES += ["p_holm", "runs", "detectable"]
 
 
 def _entropy(collected: Collected) -> dict[str, dict[str, float]]:
-    """Run → final entropy and its mean over the second half of the steps: mean over seeds, lowest, highest."""
+    """Map each run to its final entropy and second-half entropy: mean over seeds, lowest, highest."""
     found: dict[str, dict[str, float]] = {}
     for run, rows in entropy_by_seed(collected).groupby("run"):
         found[run] = _spread("entropy_last", rows["last"]) | _spread("entropy_second_half", rows["second_half"])
@@ -122,7 +122,7 @@ def _spread(name: str, values: pd.Series) -> dict[str, float]:
 
 
 def _over_seeds(row: dict, name: str) -> str:
-    """Mean, and the lowest and highest seed where they differ."""
+    """Format the mean, and the lowest and highest seed if they differ."""
     if name not in row:
         return "–"
     ends = [number(row[f"{name}{end}"], ".3f") for end in ("_low", "_high")]
@@ -148,20 +148,22 @@ def _notes(collected: Collected, study: Study, members: list[Member]) -> list[st
     notes = [
         f"Mean accuracy in percent over n questions × k samples × seeds, average over benchmarks. {INTERVALS}",
         f"p and bold: over runs, Holm-corrected over the pairs of these {len(members)} rows. {CALLED}. Shown with 80 % "
-        "power: the smallest true difference that so many runs would show. Final entropy: mean of the last "
+        "power: the smallest true difference that this number of runs would detect. Final entropy: mean of the last "
         "tenth of the steps; in brackets the lowest and the highest seed.",
     ]
     if any(member.values.get("steer") is True for member in members):
-        notes.append("STEER: with its weights and without, at the same value of everything else.")
+        notes.append("STEER: with and without its weights, all other values equal.")
     if "target" in study.headers:
-        notes.append("Target: the entropy that the controller steers to; second half: the mean over it, as achieved.")
+        notes.append(
+            "Target: the controller's target entropy; second half: mean entropy over the second half of the steps."
+        )
     if len(collected.config.seeds) == 1:
-        notes.append("One seed per run: how far retraining moves a number is not measured.")
+        notes.append("One seed per run: the spread between seeds is not measured.")
     return notes
 
 
 def factor_table(collected: Collected) -> Table:
-    """Trained method × the four factors, found by changing each factor in a batch (`steer.methods.catalogue`)."""
+    """Make a table of trained methods × four factors, found by changing each factor in a batch."""
     rows, cells, seen, known = [], [], [], set(method_names())
     for run, entry in collected.config.methods.items():
         name = entry.method or run
@@ -177,16 +179,16 @@ def factor_table(collected: Collected) -> Table:
         cells.append([Cell(collected.labels[run]), *(Cell("•" if factor in touched else "–") for factor in FACTORS)])
     frame = pd.DataFrame(rows, columns=["run", "label", *FACTORS])
     notes = [
-        "Found by experiment: a method touches the clip or the advantage if its function there is not GRPO's, and any "
-        "factor on which its shaping, weight or penalty depends."
+        "Found by experiment: a method depends on the clip or the advantage if its function there is not GRPO's, and "
+        "on any factor that changes the result of its shaping, weight or penalty."
     ]
-    caption = "Which of the four factors of the entropy change each method touches."
+    caption = "The factors of the entropy change on which each method depends."
     notes += missing_notes(collected)
     return Table("T2_factors", caption, frame, ["method", *FACTORS], cells, notes, frozenset(frame["run"]))
 
 
 def against_paper(collected: Collected, name: str, title: str, accuracy: pd.DataFrame) -> Table | None:
-    """Ours beside the paper's value, cell by cell: difference, and whether our interval covers it; None without any."""
+    """Compare our values with the paper's: difference, and whether our interval covers it; None without any."""
     rows = accuracy.dropna(subset="paper")
     if rows.empty:
         return None
@@ -205,7 +207,7 @@ def against_paper(collected: Collected, name: str, title: str, accuracy: pd.Data
     ]
     header = ["method", "benchmark", "questions × samples × seeds", "ours, %", "paper, %", "difference, points"]
     header.append("our interval covers it")
-    caption = f"{title}: ours beside what arXiv 2510.10150 reports. {scale_note(collected)}"
-    notes = ["The paper's values carry no interval; ours speaks of new questions, for the models that were trained."]
+    caption = f"{title}: ours and the values of arXiv 2510.10150. {scale_note(collected)}"
+    notes = ["The paper's values have no interval; ours is over questions, for these trained models."]
     notes += missing_notes(collected)
     return Table(name, caption, frame, header, cells, notes, frozenset(frame["run"]))

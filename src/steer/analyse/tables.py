@@ -1,4 +1,4 @@
-"""The tables people read: from frames of numbers to captions, headings, cells and notes."""
+"""Tables for people: from frames of numbers to captions, headings, cells and notes."""
 
 import pandas as pd
 
@@ -13,12 +13,12 @@ SHOWN_NOTES = 12
 INTERVALS = (
     "95 % intervals: in square brackets over runs (Student's t, paired by seed where two methods are compared), "
 )
-INTERVALS += "in curly ones over questions, for the models that were trained."
+INTERVALS += "in curly braces over questions, for these trained models."
 CALLED = f"A comparison of methods is called from {LEAST_RUNS} runs up"
 
 
 def scale_note(collected: Collected) -> str:
-    """What kind of numbers these are, for captions."""
+    """Describe the scale of the numbers, for captions."""
     data = collected.config.data
     if collected.config.runs and collected.config.runs == collected.config.imported:
         return f"Profile {collected.config.name}: logs of runs made elsewhere."
@@ -29,7 +29,7 @@ def scale_note(collected: Collected) -> str:
 
 
 def missing_notes(collected: Collected) -> list[str]:
-    """What the configuration names and the folder lacks, a line each, cut where there is too much."""
+    """List what the configuration names and the folder lacks, one line each, truncated if long."""
     missing = [f"Missing: {line}." for line in collected.missing]
     more = len(missing) - SHOWN_NOTES
     return missing if more <= 0 else [*missing[:SHOWN_NOTES], f"Missing: {more} more; all of them in the .json file."]
@@ -76,7 +76,7 @@ FLAT |= {" n": "questions", " k": "samples"}
 
 
 def sized(at: dict[tuple[str, str], dict], column: str, collected: Collected) -> str:
-    """The column's heading with its numbers of questions and samples."""
+    """Format the column's heading with its numbers of questions and samples."""
     size = next(row for (_, name), row in at.items() if name == column)
     name = AVERAGES.get(column) or title_of(column, collected.config.data)
     return f"{name} (n={size['questions']} × k={size['samples']})"
@@ -133,13 +133,13 @@ def claims(collected: Collected, frame: pd.DataFrame) -> Table:
         ]
         rows.append([Cell(text) for text in texts])
     notes = [
-        f"Gains: average over benchmarks. {INTERVALS} The base model is one model: its own sampling is in the second "
-        "interval alone.",
+        f"Gains: average over benchmarks. {INTERVALS} The base model is one model: only the second interval "
+        "includes its sampling noise.",
         "Entropy: at step 1 and mean of the last tenth of the steps; against the first method paired by seed, interval "
         "over runs. Weights: of the last tenth of the steps.",
         *missing_notes(collected),
     ]
-    return Table("T0_claims", f"What became of each run. {scale_note(collected)}", frame, header, rows, notes)
+    return Table("T0_claims", f"Summary of each run. {scale_note(collected)}", frame, header, rows, notes)
 
 
 def _both(row: dict, name: str) -> str:
@@ -148,7 +148,7 @@ def _both(row: dict, name: str) -> str:
 
 
 def statements(collected: Collected, rows: list[dict[str, str]]) -> Table:
-    """The claims the experiment is made to show, and whether they held."""
+    """Tabulate the claims of the default experiment, and whether they held."""
     frame = pd.DataFrame(rows, columns=["claim", "measured", "holds"])
     cells = [[Cell(text) for text in row] for row in frame.itertuples(index=False)]
     caption = f"Claims and what was measured. {scale_note(collected)}"
@@ -156,7 +156,7 @@ def statements(collected: Collected, rows: list[dict[str, str]]) -> Table:
 
 
 def comparisons(collected: Collected, frame: pd.DataFrame, alike: pd.DataFrame) -> Table:
-    """Paired differences; people see those against the base and against the first trained run.
+    """Tabulate paired differences; people see those against the base and against the first trained run.
 
     `alike`: seeds of one method compared as if they were methods (`comparison.seeds_as_methods`).
     """
@@ -191,7 +191,7 @@ def comparisons(collected: Collected, frame: pd.DataFrame, alike: pd.DataFrame) 
 
 
 def alike_note(alike: pd.DataFrame) -> str:
-    """What the A/A check found, in a sentence; empty where no method has two seeds."""
+    """Summarise the A/A check in a sentence; empty if no method has two seeds."""
     tests = alike.dropna(subset="question_p")
     if tests.empty:
         return ""
@@ -253,7 +253,7 @@ def weights(collected: Collected, frame: pd.DataFrame) -> Table:
 
 
 def oracle_failures(collected: Collected, frame: pd.DataFrame) -> Table:
-    """Each row of the benchmarks to which the known answer was not judged correct."""
+    """List each benchmark row whose known answer was not judged correct."""
     total = int((collected.questions["run"] == "oracle").sum())
     rows = [[Cell(str(text)) for text in row] for row in frame.itertuples(index=False)]
     caption = f"Rows not judged correct when answered with the known answer: {len(frame)} of {total}."

@@ -1,4 +1,4 @@
-"""What a training step costs under each method: its wall time, and which phase it goes to."""
+"""Cost of a training step of each method: its wall time and the share of each phase."""
 
 import math
 
@@ -14,11 +14,11 @@ COLUMNS += [*(f"share_{phase}" for phase in PHASES), "memory_gb"]
 
 
 def step_times(collected: Collected) -> pd.DataFrame:
-    """One row per trained run that says its steps' times.
+    """Make one row per trained run that logs its step times.
 
-    `seconds`: mean over the steps of all seeds; `_low`, `_high`: the least and the largest mean of a seed;
-    `times_first`: beside the first run here. `share_<phase>`: seconds of the phase over seconds of the steps, NaN where
-    a trainer does not say it. `memory_gb`: the largest `memory_gb_<phase>` (10^9 bytes), NaN without a GPU.
+    `seconds`: mean over the steps of all seeds; `_low`, `_high`: smallest and largest mean of a seed; `times_first`:
+    relative to the first run. `share_<phase>`: seconds of the phase over seconds of the steps, NaN if a trainer does
+    not log it. `memory_gb`: the largest `memory_gb_<phase>` (10^9 bytes), NaN without a GPU.
     """
     rows: list[dict] = []
     curves = collected.curves
@@ -39,7 +39,7 @@ def step_times(collected: Collected) -> pd.DataFrame:
 
 
 def step_time_table(collected: Collected, frame: pd.DataFrame) -> Table:
-    """Seconds of a step by run, beside the first run, and the share of each phase."""
+    """Tabulate seconds per step by run, relative to the first run, and the share of each phase."""
     shown = [phase for phase in PHASES if (frame[f"share_{phase}"] > 5e-4).any()]
     memory = frame["memory_gb"].notna().any()
     header = ["method", "steps", "seconds a step", "times the first", *(f"{phase}, %" for phase in shown)]
@@ -53,11 +53,11 @@ def step_time_table(collected: Collected, frame: pd.DataFrame) -> Table:
         line += [number(row[f"share_{phase}"], ".1f", 100) for phase in shown]
         cells.append([Cell(text) for text in line + ([number(row["memory_gb"], ".1f")] if memory else [])])
     notes = [
-        "Wall time on the machine that the runs had, beside whatever ran there at the same time; in brackets the "
-        "fastest and the slowest seed. Phases: share of the steps' time; verify is what judging takes beyond sampling.",
+        "Wall time, including the effect of other work on the machine; in brackets the fastest and the slowest seed. "
+        "Phases: share of the steps' time; verify is the time that judging adds to sampling.",
     ]
     waited = (frame["share_verify"] * frame["seconds"] * frame["steps"]).sum()
     if total := (frame["seconds"] * frame["steps"])[frame["share_verify"].notna()].sum():
         notes.append(f"Over all these steps {100 * waited / total:.1f} % of the time waited for verdicts.")
     notes += missing_notes(collected)
-    return Table("E_time", f"What a training step takes. {scale_note(collected)}", frame, header, cells, notes)
+    return Table("E_time", f"Time per training step. {scale_note(collected)}", frame, header, cells, notes)

@@ -4,8 +4,8 @@
     metric = evaluate.load("src/steer/analyse/steer_accuracy")
     metric.compute(predictions=[["\\\\boxed{7}", "8"]], references=["7"], k=[1, 2])
 
-A prediction is the list of a question's responses (k of them for avg@k), a reference its gold answer. The verdicts
-are those of `steer verify math`, the statistics those of the tables; unverifiable samples are in no mean.
+A prediction is the list of a question's responses (k of them for avg@k), a reference its gold answer. Verdicts
+come from `steer verify math`, statistics are those of the tables; unverifiable samples enter no mean.
 """
 
 import datasets
@@ -54,6 +54,6 @@ class SteerAccuracy(evaluate.Metric):
 
 
 def _counts(groups: list[list[str]]) -> tuple[list[int], list[int]]:
-    """Per question: how many responses are correct, and how many were judged."""
+    """Count correct and judged responses per question."""
     correct = [group.count("correct") for group in groups]
     return correct, [len(group) - group.count("unverifiable") for group in groups]

@@ -1,4 +1,4 @@
-"""The entropy change of single updates, measured on real models and compared with its estimates (docs/theory.md)."""
+"""Measure the entropy change of single updates and compare it with its estimates (docs/theory.md)."""
 
-# Update measured → its name in tables and figures. Here, since figures need no torch.
+# Measured update → its name in tables and figures. Defined here because figures do not import torch.
 UPDATES = {"sgd": "SGD", "adamw": "AdamW", "adamw_warm": "AdamW, warm", "own": "own part of SGD"}

@@ -1,4 +1,4 @@
-"""`steer measure`: the entropy change of single updates on a model and its training stages, token by token."""
+"""`steer measure`: measure the entropy change of single updates at stages of a run, per token."""
 
 import argparse
 import json
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
             "steps": facts,
         },
     )
-    # Last, so that a table of tokens has its facts.
+    # Written last, so that a table of tokens always has its details.
     write_frame(pd.concat(frames, ignore_index=True), Path(args.out))
     tokens = {step: len(frame) for step, frame in zip(facts, frames, strict=True)}
     print(json.dumps({"tokens": tokens, "seconds": round(time.perf_counter() - started, 1)}))
@@ -101,7 +101,7 @@ def _measure_step(
 
 
 def model_folder(config: Config, base: str, run: Path, step: int) -> str:
-    """Where the model after `step` lies: the base model, the run's last or one that it kept."""
+    """Return the folder of the model after `step`: the base model, the run's last one, or a kept one."""
     if step == 0:
         return base
     last = config.training_for(config.measurement.run).steps

@@ -1,7 +1,7 @@
-"""One update on fixed contexts: the entropy of every response token before and after it, and its estimates.
+"""Make one update on fixed contexts: entropy of every response token before and after it, and the estimates.
 
-The contexts are a batch of the model's own rollouts, the update is the trainer's own, on the whole batch at once and
-on policy (importance ratio 1, nothing clipped). What each column holds: `COLUMNS` in docs/theory.md.
+The contexts are a batch of the model's own rollouts. The update uses the trainer's code, on the whole batch at once and
+on-policy (importance ratio 1, nothing clipped). docs/theory.md describes the columns; docs/notation.md the symbols.
 """
 
 import math
@@ -29,17 +29,17 @@ from steer.verify.responses import Verifier
 
 NEEDS = frozenset({"reduction"})
 PILOT = 1e-3  # length of SGD's first trial step, as a share of the parameters' norm
-# SGD's step is to change the entropy by this share of what AdamW's does: small enough to be of first order.
+# SGD's step should change the entropy by this share of AdamW's change: small enough to be first order.
 SMALL = 0.1
-NEAR = 0.1  # relative deviation from that which will do
+NEAR = 0.1  # accepted relative deviation
 LOGITS_AT_ONCE = 4  # sequences whose logits are held at once
 
 
 @dataclass
 class Measurer:
-    """Measures one model; `model` is the same before and after every call.
+    """Measure one model; every call leaves `model` unchanged.
 
-    `training` is the run's, with `prompts` the number of prompts wanted and one update on all of them.
+    `training` is the run's, with `prompts` set to the wanted number of prompts and one update on all of them.
     """
 
     model: Any
@@ -52,7 +52,7 @@ class Measurer:
     stop: tuple[int, ...] = ()
 
     def contexts(self, step: int, verifier: Verifier) -> tuple[Rollouts, Batch]:
-        """The model's rollouts on the prompts of that step (from 1), judged, with their advantages."""
+        """Sample rollouts on the prompts of that step (from 1), judge them and compute advantages."""
         training = self.training
         chosen = choose_prompts(self.problems, training, self.seed, step)
         prompts = encode_prompts(self.tokenizer, chosen, training.max_prompt_tokens)
@@ -70,13 +70,13 @@ class Measurer:
         return rollouts, Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
 
     def change(self, batch: Batch, optimizer: torch.optim.Optimizer) -> tuple[Tensor, float]:
-        """((S, T) entropy after one update of `optimizer` minus entropy before, norm of the gradient)."""
+        """Return (entropy change (S, T) by one update of `optimizer`, norm of the gradient)."""
         with self._restored():
             norm = self._update(batch, optimizer)
             return self._statistics(batch.sequences).entropy - batch.old.entropy, norm
 
     def adamw(self, rate: float, batches: list[Batch]) -> torch.optim.Optimizer:
-        """AdamW as training has it. Its moments come from updates at rate 0 on `batches`; without any it is fresh."""
+        """Return training's AdamW with moments from updates at rate 0 on `batches`; without any it is fresh."""
         optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.0, weight_decay=self.training.weight_decay)
         for batch in batches:
             self._update(batch, optimizer)
@@ -88,7 +88,7 @@ class Measurer:
         return torch.optim.SGD(self.model.parameters(), lr=rate)
 
     def sgd_rate(self, batch: Batch, wanted: float) -> float:
-        """The learning rate at which SGD's step changes the entropy by `wanted` (root mean square over tokens)."""
+        """Find the learning rate at which SGD's step changes the entropy by `wanted` (root mean square over tokens)."""
         _, norm = self.change(batch, self.sgd(0.0))
         length = math.sqrt(sum(float((p.detach() ** 2).sum()) for p in self.model.parameters()))
         if norm == 0:
@@ -98,12 +98,12 @@ class Measurer:
             found = rms(self.change(batch, self.sgd(rate))[0], batch.valid)
             if abs(found - wanted) <= NEAR * wanted or found == 0:
                 break
-            # A step too long is in no proportion to its effect: approach by a factor of ten at most.
+            # The effect of too long a step is not proportional to it: change by a factor of ten at most.
             rate *= min(max(wanted / found, 0.1), 10.0)
         return rate
 
     def own_change(self, batch: Batch, prepared: Prepared, rate: float, chosen: Tensor) -> Tensor:
-        """(K,) what the part of SGD's step that token t itself brings does to H_t, to first order, at `chosen` (K, 2).
+        """First-order effect (K,) of token t's own part of SGD's step on H_t, for the tokens `chosen` (K, 2).
 
         rate · c_t · <∇H_t, ∇log π_t> over all parameters; c_t = λ_t·A_t·share_t is its factor in the on-policy loss.
         """
@@ -124,14 +124,14 @@ class Measurer:
         return found
 
     def tokens(self, batch: Batch) -> tuple[Tokens, Prepared]:
-        """The batch as the estimators see it: advantages shaped by the method, I_clip set, no gradient."""
+        """Return the estimators' input: advantages shaped by the method, I_clip set, no gradient."""
         tokens = batch.tokens(batch.old).detach()
         prepared = self.method.prepare(tokens, torch.Generator().manual_seed(self.seed))
         shaped = tokens.with_(advantage=prepared.advantage)
         return shaped.with_(unclipped=self.method.clip(shaped).unclipped), prepared
 
     def gradient_norms(self, batch: Batch, prepared: Prepared) -> Tensor:
-        """(S, T) norm of each token's loss gradient at the logits (those divided by the temperature).
+        """Norm (S, T) of each token's loss gradient with respect to the logits (divided by the temperature).
 
         On policy ∂L/∂z_b = -c·(1[b = a] - π_b), so its norm is |c|·sqrt((1 - π_a)² + Σ_{b≠a} π_b²).
         """
@@ -140,7 +140,7 @@ class Measurer:
 
     @torch.no_grad()
     def _score_norms(self, sequences: Sequences) -> Tensor:
-        """(S, T) norm of ∂log π_a/∂z over the vocabulary; 0 outside the mask."""
+        """Norm (S, T) of ∂log π_a/∂z over the vocabulary; 0 outside the mask."""
         found = torch.zeros(sequences.mask.shape, device=sequences.tokens.device)
         for index in sequences.by_length(LOGITS_AT_ONCE):
             rows = sequences.rows(index)
@@ -164,7 +164,7 @@ class Measurer:
 
     @contextmanager
     def _restored(self) -> Iterator[None]:
-        """The parameters afterwards are those before."""
+        """Restore the parameters afterwards."""
         kept = [p.detach().clone() for p in self.model.parameters()]
         try:
             yield
@@ -177,9 +177,9 @@ class Measurer:
 def measure(
     measurer: Measurer, step: int, updates: list[str], warm: int, own_tokens: int, verifier: Verifier
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(columns by name, one value a response token; facts about the updates) of the model after `step`.
+    """Return (columns with one value per response token, details of the updates) for the model after `step`.
 
-    The prompts are those that training would take next, and the `warm` steps after it.
+    The prompts are those that training would use next, and those of the `warm` steps after it.
     """
     rollouts, batch = measurer.contexts(step + 1, verifier)
     if not batch.judged.any():
@@ -222,7 +222,7 @@ def measure(
 
 
 def _columns(rollouts: Rollouts, batch: Batch, tokens: Tokens, gradient: Tensor) -> dict[str, Any]:
-    """What is known of every judged response token before the update, flat."""
+    """Return the columns of every judged response token before the update, flattened."""
     valid = tokens.valid
     rows, places = valid.nonzero().T
     owners = [rollouts.problems[row] for row in rows.tolist()]

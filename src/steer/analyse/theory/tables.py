@@ -1,4 +1,4 @@
-"""From measured tokens to tables: agreement of each estimate, entropy change against probability, and position."""
+"""Tables of measured tokens: agreement of each estimate, entropy change by probability and by position."""
 
 import json
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from steer.methods.estimators import NAMES as ESTIMATORS
 
 OWN = "own part"  # as an estimate of the whole change
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
-BINS = 12  # of the probability, equally many tokens in each
-FEWEST = 8  # tokens in a bin at least
+BINS = 12  # of the probability, with equal numbers of tokens
+FEWEST = 8  # minimum tokens per bin
 SHOWN_TOKENS = 400  # per step and update in the scatter
 KEYS = ["model", "parameters", "step", "update"]
 AGREEMENT_COLUMNS = [*KEYS, "tasks", "estimator", "updated_share", "tokens", "clusters"]
@@ -32,7 +32,7 @@ POSITION_COLUMNS += [f"{name}{end}" for name in ("entropy", "gradient") for end 
 
 
 def read(collected: Collected) -> dict[str, tuple[pd.DataFrame, dict[str, Any]]]:
-    """Model → (tokens, facts) of the measurements there are; what is configured and absent goes to `missing`."""
+    """Map each model to (tokens, details) of its measurement; a configured but missing one is added to `missing`."""
     chosen, found = collected.config.measurement, {}
     for name in [] if chosen is None else ["main", *chosen.models]:
         path = collected.folder / "measurements" / f"{name}.csv.gz"
@@ -48,9 +48,9 @@ def read(collected: Collected) -> dict[str, tuple[pd.DataFrame, dict[str, Any]]]
 
 
 def _measured(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> Iterator[tuple[dict, pd.DataFrame]]:
-    """(what identifies it, updated tokens with `change`) of each model, step and update.
+    """Yield (identifying columns, updated tokens with `change`) for each model, step and update.
 
-    A token is updated if its advantage is not 0. Tokens of which the change is not known are left out.
+    A token is updated if its advantage is not 0. Tokens with unknown change are excluded.
     """
     for model, (tokens, facts) in measurements.items():
         names = [column.removeprefix("change_") for column in tokens.columns if column.startswith("change_")]
@@ -66,8 +66,8 @@ def _measured(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> I
 def agreements(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]], draws: int) -> pd.DataFrame:
     """AGREEMENT_COLUMNS: one row per model, step, update, tasks (`all`, and each kind) and estimator.
 
-    `own` is a part of SGD's step, so the facts of that step stand beside it. As an estimate of the whole change it
-    shows how far a perfect account of a token's own update goes.
+    `own` is a part of SGD's step, so it has that step's details. As an estimate of the whole change it bounds what
+    perfect knowledge of a token's own update could predict.
     """
     rows = []
     for key, tokens in _measured(measurements):
@@ -88,10 +88,10 @@ def agreements(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]], dra
 
 
 def binned(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
-    """BINNED_COLUMNS: quantiles of the measured change, and of each estimate times its best factor c, by probability.
+    """Quantiles of the measured change and of each scaled estimate by probability; see BINNED_COLUMNS.
 
-    `sign` is the sign of the advantage; the tokens of each sign, in the order of their probability, are cut into bins
-    of equally many; `probability` is the bin's median.
+    `sign` is the sign of the advantage. The tokens of each sign, sorted by probability, form bins of equal size;
+    `probability` is the bin's median.
     """
     rows = []
     for key, tokens in _measured(measurements):
@@ -109,14 +109,14 @@ def binned(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.D
 
 
 def _scaled(tokens: pd.DataFrame, estimator: str) -> pd.Series:
-    """An estimate times the factor by which it fits the measured change best."""
+    """Scale an estimate by the factor that fits the measured change best."""
     estimate = tokens[f"omega_{estimator}"]
     square = float((estimate**2).sum())
     return estimate * (float((estimate * tokens["change"]).sum()) / square if square else 0.0)
 
 
 def sampled(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
-    """A few tokens of each measurement for the scatter: probability, entropy, advantage and measured change."""
+    """Sample tokens of each measurement for the scatter: probability, entropy, advantage and measured change."""
     columns = ["probability", "entropy", "advantage", "change"]
     parts = [pd.DataFrame(columns=[*KEYS, *columns])]
     for key, tokens in _measured(measurements):
@@ -126,11 +126,11 @@ def sampled(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.
 
 
 def positions(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
-    """POSITION_COLUMNS by decile (1 to 10) of the relative position t/|o|, t from 0; intervals over prompts.
+    """Entropy and gradient by decile (1 to 10) of the relative position t/|o|, t from 0; see POSITION_COLUMNS.
 
-    `entropy`: mean over the prompts of the mean over their responses' means there (nats). `gradient`: share of the
-    summed norms of the tokens' loss gradients at the logits; its interval from the deciles' totals per prompt, the sum
-    held fixed.
+    `entropy` (nats): mean over prompts of the mean over their responses' means in the decile. `gradient`: share of the
+    summed norms of the tokens' loss gradients at the logits. Intervals are over prompts, the gradient's from the
+    deciles' totals per prompt with the sum held fixed.
     """
     rows = []
     for model, (tokens, facts) in measurements.items():
@@ -140,7 +140,7 @@ def positions(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> p
             for place, inside in part.groupby(decile):
                 by_response = inside.groupby(["prompt", "response"])["entropy"].mean()
                 entropy = cluster_mean(by_response.groupby("prompt").mean(), bounds=(0.0, np.inf))
-                # A prompt without a token in the decile adds none of the gradient.
+                # A prompt without a token in the decile adds 0.
                 sums = inside.groupby("prompt")["gradient"].sum().to_numpy()
                 sums = np.concatenate([sums, np.zeros(prompts - len(sums))]) * prompts / (total or np.nan)
                 share = cluster_mean(sums)
@@ -155,12 +155,12 @@ def positions(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> p
 
 
 def millions(parameters: int) -> str:
-    """`0.25 M`, for columns of model sizes."""
+    """Format a model size as `0.25 M`."""
     return f"{parameters / 1e6:.2g} M" if parameters < 1e9 else f"{parameters / 1e9:.2g} G"
 
 
 def estimator_table(collected: Collected, frame: pd.DataFrame) -> Table:
-    """T1: the configuration's own model; each estimate against the measured change, after every stage and update."""
+    """Make T1: each estimate against the measured change of the configuration's model, by stage and update."""
     shown = frame[(frame["model"] == "main") & (frame["tasks"] == "all")]
     header = ["step", "update", "tokens", "estimate", "MSE, % of the mean square", "Pearson", "Spearman"]
     rows = [
@@ -180,7 +180,7 @@ def estimator_table(collected: Collected, frame: pd.DataFrame) -> Table:
 
 
 def model_table(collected: Collected, frame: pd.DataFrame) -> Table:
-    """T8: every model, stage and kind of task; the correlation of each estimate with the measured change."""
+    """Make T8: the correlation of each estimate with the measured change, by model, stage and kind of task."""
     header = ["model", "tasks", "step", "update", "tokens", *ESTIMATORS]
     key = [*KEYS, "tasks"]
     rows = []
@@ -200,9 +200,9 @@ def _notes(collected: Collected) -> list[str]:
     notes = [
         "Tokens with an advantage other than 0, in one update on the whole batch, on policy; in brackets the 95 % "
         "bootstrap interval over prompts. The MSE is what the best multiple of the estimate leaves.",
-        "SGD's rate is such that the entropy changes by a tenth of what AdamW's step does (root mean square); AdamW "
-        "has the rate of training and empty moments. Own part: what a token's own part of SGD's step does to its "
-        "entropy, to first order, on a sample of tokens; as an estimate of the whole, how far a perfect account "
-        "of a token's own update goes.",
+        "SGD's learning rate changes the entropy by a tenth of AdamW's change (root mean square); AdamW has training's "
+        "learning rate and empty moments. Own part: the first-order effect of a token's own part of SGD's step on its "
+        "entropy, on a sample of tokens; as an estimate of the whole change it bounds what perfect knowledge of a "
+        "token's own update could predict.",
     ]
     return notes + [f"Missing: {line}." for line in collected.missing if "measurement" in line]
