@@ -1,4 +1,4 @@
-"""Methods as choices in five slots. `load_method` and `Tokens` are the interface other code uses."""
+"""Methods as choices in five slots. Other code uses `load_method` and `Tokens`. Symbols: docs/notation.md."""
 
 from steer.methods.load import load_method, method_names
 from steer.methods.method import Method, Output

@@ -1,8 +1,8 @@
 """Slot 1, `advantage`: rewards of the responses → one advantage per response.
 
-Each function takes `rewards` (S,), `group` (S,) ids of the prompts and `lengths` (S,) in tokens, and returns (S,).
-A sample whose verdict is `unverifiable` has a NaN reward: it gets advantage 0 and enters no group's statistic.
-A group whose rewards are all equal gets advantage 0 from every function that compares within groups.
+Each function takes `rewards` (S,), `group` (S,) prompt ids and `lengths` (S,) in tokens, and returns (S,).
+An `unverifiable` sample has a NaN reward: it gets advantage 0 and enters no group statistic. Functions that compare
+within groups give advantage 0 to a group whose rewards are all equal. Symbols: docs/notation.md.
 """
 
 from typing import Annotated
@@ -27,7 +27,7 @@ def dr_grpo(rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
 
 
 def rloo(rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
-    """A = G/(G - 1)·(R - mean_G R): R less the mean of the others. RLOO, arXiv 2402.14740."""
+    """A = G/(G - 1)·(R - mean_G R): R minus the mean of the others. RLOO, arXiv 2402.14740."""
     count = group_count(rewards, group)
     return _relative(rewards, group, group_mean(rewards, group)) * count / (count - 1).clamp(min=1)
 
@@ -58,8 +58,8 @@ def qae(
 ) -> Tensor:
     """A = (R - Q_K R)/(std_G R + ε), Q_K the group's K-quantile: the smallest reward with share K at or below it.
 
-    QAE, arXiv 2509.22611. With two reward values a prompt solved at most a share 1 - K of the time teaches by its
-    successes alone, an easier one by its failures alone. The spread in the denominator is GRPO's, kept as it is.
+    QAE, arXiv 2509.22611. With two reward values, a prompt solved at most a share 1 - K of the time has a gradient only
+    from its correct responses, an easier prompt only from its wrong ones. The denominator is GRPO's.
     """
     return _relative(rewards, group, group_quantile(rewards, group, quantile)) / _scale(rewards, group, epsilon)
 
@@ -72,9 +72,9 @@ def lite_ppo(rewards: Tensor, group: Tensor, lengths: Tensor, *, epsilon: NonNeg
 
 
 def maxrl(rewards: Tensor, group: Tensor, lengths: Tensor, *, epsilon: NonNegative = 1e-6) -> Tensor:
-    """A = (s - mean_G s)/(mean_G s + ε), s = 1 if R > 0, else 0; 0 where nothing is right. MaxRL, arXiv 2602.02710.
+    """A = (s - mean_G s)/(mean_G s + ε), s = 1 if R > 0, else 0; 0 if none is correct. MaxRL, arXiv 2602.02710.
 
-    The paper has rewards in {0, 1}. The rarer a prompt is solved, the larger its step.
+    The paper's rewards are in {0, 1}. The more rarely a prompt is solved, the larger its advantages.
     """
     solved = _solved(rewards)
     share = group_mean(solved, group)
@@ -82,10 +82,10 @@ def maxrl(rewards: Tensor, group: Tensor, lengths: Tensor, *, epsilon: NonNegati
 
 
 def pass_at_k(rewards: Tensor, group: Tensor, lengths: Tensor, *, k: Annotated[int, Field(ge=2)] = 4) -> Tensor:
-    """A right: (1 - ρ)/σ, wrong: (1 - ρ - C(n-c-1, k-1)/C(n-1, k-1))/σ. Pass@k training, arXiv 2508.10751.
+    """A correct: (1 - ρ)/σ, wrong: (1 - ρ - C(n-c-1, k-1)/C(n-1, k-1))/σ. Pass@k training, arXiv 2508.10751.
 
-    n judged responses to the prompt, c of them right (R > 0); ρ = 1 - C(n-c, k)/C(n, k), σ = √(ρ(1 - ρ)); 0 where σ is
-    0, so in every group of at most k responses: k must be less than the rollouts of a prompt.
+    n judged responses to the prompt, c of them correct (R > 0); ρ = 1 - C(n-c, k)/C(n, k), σ = √(ρ(1 - ρ)). A is 0 if
+    σ is 0, as in every group of at most k responses: k must be less than the rollouts per prompt.
     """
     solved = _solved(rewards)
     n, c = group_count(solved, group).double(), group_sum(solved, group).double()
@@ -98,17 +98,17 @@ def pass_at_k(rewards: Tensor, group: Tensor, lengths: Tensor, *, k: Annotated[i
 
 
 def _solved(rewards: Tensor) -> Tensor:
-    """1 if R > 0, else 0; NaN where R is."""
+    """1 if R > 0, else 0; NaN if R is NaN."""
     return (rewards > 0).to(rewards.dtype).masked_fill(rewards.isnan(), torch.nan)
 
 
 def _chosen(n: Tensor, k: int) -> Tensor:
-    """C(n, k), 0 where n < k; n holds whole numbers."""
+    """Binomial coefficient C(n, k), 0 if n < k; n holds integers."""
     return torch.stack([(n - i).clamp(min=0) / (i + 1) for i in range(k)]).prod(0).round()
 
 
 def _relative(rewards: Tensor, group: Tensor, baseline: Tensor) -> Tensor:
-    """R - baseline; 0 where R is NaN and in a group without spread, whatever the baseline was rounded to."""
+    """R - baseline; exactly 0 where R is NaN and in a group without spread, despite rounding of the baseline."""
     return (rewards - baseline).nan_to_num().masked_fill(~has_spread(rewards, group), 0.0)
 
 

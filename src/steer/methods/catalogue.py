@@ -1,7 +1,7 @@
-"""docs/methods.md from the configurations: `python -m steer.methods.catalogue` writes it.
+"""Write docs/methods.md from the configurations: `python -m steer.methods.catalogue`.
 
-Which of the four factors a method touches is found by experiment: change one factor in a batch and see whether what
-the method's slots give changes. Slots that are as in GRPO are left out.
+The factors that a method depends on are found by experiment: change one factor in a batch and check whether the results
+of the method's slots change. Slots equal to GRPO's are skipped.
 """
 
 import inspect
@@ -22,19 +22,21 @@ FACTORS = ("clip", "advantage", "token probability", "conditional entropy")
 HEAD = """# Methods
 
 Written by `python -m steer.methods.catalogue` from `configs/methods/*.yaml` and the functions of the five slots; edit
-those. A method is a choice in each slot, `advantage → shaping → clip → weight → penalty`, and a reduction:
+those instead. A method is a choice in each slot, `advantage → shaping → clip → weight → penalty`, and a reduction:
 
     loss = Σ m·(-λ·u + penalty) · share        share = 1/N with the reduction `token_mean`
 
-## Methods and where they are from
+[notation.md](notation.md) defines the symbols.
 
-Only what a file sets is shown; every other value is the function's default, in the last table.
+## Methods and their sources
+
+Only values that a file sets are shown; the last table has the defaults of the functions.
 """
 FACTOR_HEAD = """
-## Which of the four factors a method touches
+## The factors each method depends on
 
-Derived, not typed: a method touches the clip or the advantage if its function there is not GRPO's, and any factor on
-which its shaping, weight or penalty depends (change the factor in a batch, see whether the slot's result changes).
+Found by experiment: a method depends on the clip or the advantage if its function there is not GRPO's, and on any
+factor that changes the result of its shaping, weight or penalty when the factor changes in a batch.
 """
 FUNCTION_HEAD = """
 ## Functions of the slots
@@ -42,7 +44,7 @@ FUNCTION_HEAD = """
 
 
 def render() -> str:
-    """The whole page."""
+    """Render the page."""
     names = ["grpo", *(name for name in method_names() if name != "grpo")]
     lines = [HEAD.rstrip(), "", "| method | configuration | paper | equation | slots |", "|---|---|---|---|---|"]
     for name in names:
@@ -65,7 +67,7 @@ def render() -> str:
 
 
 def _choices(name: str) -> str:
-    """What the method's file and the files it extends say, slot by slot, each function linked to its source."""
+    """Format the slots of the method's file and the files it extends, each function linked to its source."""
     parts = []
     for slot, choice in written(name).items():
         parameters = ", ".join(f"{key} {_shown(value)}" for key, value in choice.items() if key != "name")
@@ -90,12 +92,12 @@ def _defaults(function: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """As it would be written in YAML, numbers to four digits."""
+    """Format a value as in YAML, numbers with four digits."""
     return "null" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def factors(name: str, overrides: dict[str, Any] | None = None) -> set[str]:
-    """Those of `FACTORS` that the method, with dotted overrides, touches."""
+    """Find the `FACTORS` that the method, with dotted overrides, depends on."""
     method, grpo = load_method(name, overrides), load_method("grpo")
     differs = {slot for slot in SLOTS if method.settings[slot] != grpo.settings[slot]}
     touched = {"clip"} & differs
@@ -109,7 +111,7 @@ def factors(name: str, overrides: dict[str, Any] | None = None) -> set[str]:
 
 
 def _results(method: Method, tokens: Tokens) -> list[Tensor]:
-    """What shaping changes in A, the weight, and the penalty's scale and value."""
+    """Compute the change of A by shaping, the weight, and the penalty's scale and value."""
     contexts = {slot: Context(memory=method.memory.get(slot, {})) for slot in ("shaping", "weight", "penalty")}
     penalty = method.penalty(tokens, contexts["penalty"])
     results = [
@@ -158,7 +160,7 @@ def _batch(seed: int) -> Tokens:
 
 
 def _changes(base: Tokens) -> Iterator[tuple[str, Tokens]]:
-    """The batch with one factor different."""
+    """Yield the batch with one factor changed."""
     other = _batch(seed=1)
     yield "clip", base.with_(unclipped=other.logprob > -0.5)
     yield "advantage", base.with_(advantage=other.advantage)

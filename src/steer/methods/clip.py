@@ -1,9 +1,9 @@
 """Slot 3, `clip`: the surrogate objective u (S, T), to be maximised, and where it cuts the gradient.
 
-Each function takes `Tokens` whose `advantage` is already shaped and returns a `Surrogate`. It works response by
-response, so that it gives the same on a micro-batch as on the update batch. One whose bounds depend on the whole update
-batch has an attribute `fitted`: given that batch, it returns the function for its micro-batches; and one `reads`, as in
-`steer.methods.reading`.
+Each function takes `Tokens` with shaped `advantage` and returns a `Surrogate`. It treats each response independently,
+so a micro-batch gives the same values as the update batch. A function whose bounds depend on the whole update batch
+has an attribute `fitted`, which takes that batch and returns the function for its micro-batches, and an attribute
+`reads` (`steer.methods.reading`). Symbols: docs/notation.md.
 """
 
 from collections.abc import Callable
@@ -62,8 +62,8 @@ def ppo(
 def gspo(tokens: Tokens, *, low: Low = 3e-4, high: High = 4e-4) -> Surrogate:
     """PPO's u with the response's ratio s = exp(mean_t(lp - olp)) in place of r. GSPO, arXiv 2507.18071.
 
-    In its token form, s_t = sg[s]·π/sg[π]: same value and, for a constant A, same gradient, and each token
-    can still be weighted. Meant for the `sequence_mean` reduction.
+    The token form s_t = sg[s]·π/sg[π] has the same value and, for a constant A, the same gradient, and still allows
+    token weights. Use with the `sequence_mean` reduction.
     """
     valid = tokens.valid
     difference = (tokens.logprob - tokens.old_logprob).masked_fill(~valid, 0.0)
@@ -74,7 +74,7 @@ def gspo(tokens: Tokens, *, low: Low = 3e-4, high: High = 4e-4) -> Surrogate:
 def cispo(tokens: Tokens, *, low: Low | None = None, high: High | None = 0.2) -> Surrogate:
     """u = sg[clip(r, 1 - ε_low, 1 + ε_high)]·A·lp: the clipped ratio weighs a gradient that is never cut.
 
-    CISPO, arXiv 2506.13585; without a lower bound, as there. Their ε_high is not stated.
+    CISPO, arXiv 2506.13585, without a lower bound as in the paper, which does not state ε_high.
     """
     bounded = _clipped(tokens, tokens.ratio.detach(), low, high, None)
     ratio = _bounded(tokens.ratio.detach(), low, high)
@@ -108,7 +108,7 @@ def sapo(
 ) -> Surrogate:
     """u = (4/τ)·sigmoid(τ(r - 1))·A, τ = `positive` where A > 0, else `negative`. SAPO, arXiv 2511.20347.
 
-    A soft gate in place of the clip: its slope is 1 at r = 1 and falls on both sides. Nothing is cut. Meant for the
+    A soft gate instead of the clip: its slope is 1 at r = 1 and falls on both sides; no gradient is cut. Use with the
     `sequence_mean` reduction.
     """
     temperature = torch.full_like(tokens.advantage, negative).masked_fill(tokens.advantage > 0, positive)
@@ -125,8 +125,8 @@ def dppo(
 ) -> Surrogate:
     """u = sg[min(r, 20)]·A·lp, but 0 where A > 0 and π - π_old > δ, or A < 0 and π - π_old < -δ.
 
-    DPPO with total variation, arXiv 2602.04879; δ (`distance`) 0.2. The trust region is in probabilities: a rare
-    token's ratio may be large.
+    DPPO with total variation, arXiv 2602.04879; δ (`distance`) 0.2. The trust region is in probabilities, so a rare
+    token's ratio can be large.
     """
     moved = (tokens.logprob.exp() - tokens.old_logprob.exp()).detach()
     low = tokens.valid & (tokens.advantage < 0) & (moved < -distance)
@@ -158,7 +158,7 @@ def bapo(
 def _balanced(
     tokens: Tokens, low_start: float, low_end: float, high_start: float, high_end: float, balance: float, steps: int
 ) -> tuple[float, float]:
-    """(c_low, c_high): the first on the way that balance; the last of both where none does."""
+    """Return the first (c_low, c_high) on the path that balances, else the last."""
     way = [i / steps for i in range(steps + 1)]
     bounds = [(low_start + t * (low_end - low_start), high_start) for t in way]
     bounds += [(low_end, high_start + t * (high_end - high_start)) for t in way[1:]]
@@ -173,7 +173,7 @@ def _balanced(
 
 
 def _fitted(tokens: Tokens, **given: float) -> Callable[[Tokens], Surrogate]:
-    """The clip of the update batch `tokens`, for its micro-batches."""
+    """Fit the clip to the update batch `tokens`, for its micro-batches."""
     low, high = _balanced(tokens, **given)
     return partial(ppo, low=1 - low, high=high - 1)
 
@@ -200,7 +200,7 @@ def _bounded(ratio: Tensor, low: float | None, high: float | None) -> Tensor:
 
 
 def _dual(objective: Tensor, advantage: Tensor, dual: float | None) -> Tensor:
-    """Where A < 0: max(u, c·A)."""
+    """Dual clip: max(u, c·A) where A < 0."""
     if dual is None:
         return objective
     return torch.where(advantage < 0, torch.maximum(objective, dual * advantage), objective)

@@ -1,6 +1,6 @@
-"""The rollout engine's policy is not quite the trainer's: how far apart they are, and the correction for it.
+"""Mismatch between the rollout engine's policy and the trainer's: measurement, limit and correction.
 
-Both hold the same weights, but other kernels and types give other log-probabilities for the same token.
+Both hold the same weights, but different kernels and types give different log-probabilities for the same token.
 """
 
 import torch
@@ -11,18 +11,20 @@ from steer.methods.tokens import bounded_exp, masked_mean
 
 
 def truncated_importance(trainer: Tensor, rollout: Tensor, mask: Tensor, cap: float) -> Tensor:
-    """(S, T) factors on the token losses: min(π_trainer/π_rollout, C), 1 outside the mask.
+    """Compute factors (S, T) on the token losses: min(π_trainer/π_rollout, C), 1 outside the mask.
 
-    `trainer`, `rollout` (S, T): log-probability of the sampled token under the policy before the updates, as the
-    trainer and as the engine that sampled it computes it. Truncated importance sampling (Yao et al. 2025, "Your
+    `trainer`, `rollout` (S, T): log-probability of the sampled token under the policy before the updates, computed by
+    the trainer and by the rollout engine. Truncated importance sampling (Yao et al. 2025, "Your
     efficient RL framework secretly brings you off-policy RL training"; Ionides 2008 for the truncation).
     """
     return bounded_exp((trainer - rollout).masked_fill(~mask, 0.0)).clamp(max=cap)
 
 
 def mismatch_metrics(trainer: Tensor, rollout: Tensor, mask: Tensor) -> dict[str, float]:
-    """With d = log π_trainer - log π_rollout on the tokens of `mask`: mean and max |d|, and two estimates of
-    KL(π_rollout || π_trainer): k1 = mean(-d), unbiased but of either sign, and k3 = mean(exp(d) - 1 - d) ≥ 0."""
+    """Compute mean and max |d|, d = log π_trainer - log π_rollout on the tokens of `mask`, and two KL estimates.
+
+    KL(π_rollout || π_trainer): k1 = mean(-d), unbiased but possibly negative, and k3 = mean(exp(d) - 1 - d) ≥ 0.
+    """
     difference = (trainer - rollout).masked_fill(~mask, 0.0)
     size = difference.abs()
     return {
@@ -34,8 +36,10 @@ def mismatch_metrics(trainer: Tensor, rollout: Tensor, mask: Tensor) -> dict[str
 
 
 def check_mismatch(trainer: Tensor, rollout: Tensor, mask: Tensor, step: int, limit: float | None) -> None:
-    """A `UserError` where the rollout engine gave a log-probability that is no number, or where the policies are more
-    than `limit` nats apart, mean of |d|: it then serves other weights, or computes wrongly with them."""
+    """Raise a `UserError` if a log-probability of the rollout engine is not finite or mean |d| exceeds `limit` nats.
+
+    In both cases the engine serves other weights or computes wrongly.
+    """
     wrong = mask & ~rollout.isfinite()
     if wrong.any():
         where = f"{int(wrong.sum())} of {int(mask.sum())} tokens"

@@ -1,7 +1,8 @@
-"""How much one update changes the policy's entropy: estimates ω per sampled token, (S, T) → (S, T).
+"""Estimates ω of the entropy change by one update, per sampled token, (S, T) → (S, T).
 
-ω > 0 means that the update on this token raises the entropy at its state. Learning rate and batch size are left
-out: they scale all tokens alike. Values outside the mask are 0. `Tokens.unclipped` (I_clip) None means 1.
+ω > 0 means that the update on this token raises the entropy at its state. Learning rate and batch size are
+omitted because they scale all tokens equally. Values outside the mask are 0. `Tokens.unclipped` (I_clip) None means 1.
+Symbols: docs/notation.md.
 """
 
 import torch
@@ -15,8 +16,8 @@ NAMES = ("theorem", "released", "tabular", "covariance", "opefo")
 def theorem(tokens: Tokens) -> Tensor:
     """ω = -I_clip·r·A·π(1 - π)(log π + H). Theorem 1 of arXiv 2510.10150, the importance-corrected reading (ours).
 
-    Assumes an independent softmax per state and a step that moves the sampled token's logit alone; the error is
-    O(η²). π and H are the current policy's.
+    Assumes an independent softmax per state and a step that moves only the sampled token's logit; the error is
+    O(η²). π and H are those of the current policy.
     """
     probability = tokens.logprob.exp()
     change = -tokens.ratio * tokens.advantage * probability * (1 - probability) * (tokens.logprob + tokens.entropy)
@@ -26,8 +27,8 @@ def theorem(tokens: Tokens) -> Tensor:
 def released(tokens: Tokens) -> Tensor:
     """ω = -(A/π_old)·π(1 - π)(log π + H): the authors' released code.
 
-    No I_clip; π clamped to [1e-8, 1 - 1e-8], also in its logarithm, and π_old to at least 1e-8; π is the current
-    policy's, H that of the policy that sampled.
+    No I_clip; π is clamped to [1e-8, 1 - 1e-8], also in its logarithm, and π_old to at least 1e-8. π is that of the
+    current policy, H that of the sampling policy.
     """
     probability = tokens.logprob.exp().clamp(1e-8, 1 - 1e-8)
     scale = tokens.advantage / tokens.old_logprob.exp().clamp(min=1e-8)
@@ -38,8 +39,8 @@ def released(tokens: Tokens) -> Tensor:
 def tabular(tokens: Tokens) -> Tensor:
     """ω = -I_clip·r·A·[π(log π + H) - Σ_b π_b²(log π_b + H)]: exact to first order for a tabular softmax.
 
-    There every logit moves, dz_b ∝ r·A·(1[b = a] - π_b), not the sampled one alone. Needs `tokens.reduction`. Theorem
-    3.3 of arXiv 2602.03392: ΔH = -α(S - E_π[S]) with S = π(log π + H).
+    There every logit moves, dz_b ∝ r·A·(1[b = a] - π_b), not only the sampled one. Needs `tokens.reduction`. This is
+    theorem 3.3 of arXiv 2602.03392: ΔH = -α(S - E_π[S]) with S = π(log π + H).
     """
     if tokens.reduction is None:
         raise ValueError("the `tabular` estimator needs Σ_b π_b²(log π_b + H): give `Tokens.reduction`")
@@ -53,7 +54,7 @@ def covariance(tokens: Tokens) -> Tensor:
 
 
 def opefo(tokens: Tokens) -> Tensor:
-    """ω = -A·(1 - π)²·(log π + H). OPEFO, arXiv 2605.11491; this form is our reading of it, not confirmed."""
+    """ω = -A·(1 - π)²·(log π + H). OPEFO, arXiv 2605.11491; this form is our unconfirmed reading."""
     change = -tokens.advantage * (1 - tokens.logprob.exp()) ** 2 * (tokens.logprob + tokens.entropy)
     return change.masked_fill(~tokens.valid, 0.0)
 
@@ -69,10 +70,10 @@ def token_covariance(tokens: Tokens) -> Tensor:
 
 
 def quadrants(tokens: Tokens) -> dict[str, Tensor]:
-    """Bool (S, T) masks by name, after sign A and sign(log π + H); tokens with either 0 are in none.
+    """Return bool masks (S, T) by name, from sign A and sign(log π + H); tokens where either is 0 are in none.
 
-    A > 0: `exploitation` (π high, entropy falls), `exploration` (π low, rises); A < 0: `release` (π high, frees
-    mass, rises), `pruning` (π low, falls). arXiv 2510.10150.
+    A > 0: `exploitation` (π high, entropy falls), `exploration` (π low, entropy rises); A < 0: `release` (π high, frees
+    mass, entropy rises), `pruning` (π low, entropy falls). arXiv 2510.10150.
     """
     surplus = tokens.logprob + tokens.entropy
     good, bad = tokens.valid & (tokens.advantage > 0), tokens.valid & (tokens.advantage < 0)

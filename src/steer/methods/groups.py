@@ -1,4 +1,4 @@
-"""Statistics over the responses to one prompt. Values (S,) and group ids (S,) in, (S,) out; NaN values are left out."""
+"""Statistics over the responses to one prompt: values (S,) and group ids (S,) → (S,). NaN values are ignored."""
 
 import math
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def group_index(group: Tensor) -> tuple[Tensor, int]:
-    """Group ids as 0 … n-1, and n."""
+    """Renumber group ids as 0 … n-1; return them and n."""
     ids, index = torch.unique(group, return_inverse=True)
     return index, len(ids)
 
@@ -18,7 +18,7 @@ def group_sum(values: Tensor, group: Tensor) -> Tensor:
 
 
 def group_count(values: Tensor, group: Tensor) -> Tensor:
-    """How many values of the group are not NaN."""
+    """Count the group's values that are not NaN."""
     return group_sum((~values.isnan()).to(values.dtype), group)
 
 
@@ -37,7 +37,7 @@ def group_std(values: Tensor, group: Tensor) -> Tensor:
 
 
 def group_quantile(values: Tensor, group: Tensor, q: float) -> Tensor:
-    """The smallest value that at least a share q of the group does not exceed; 0 for a group without any."""
+    """Smallest value that at least a share q of the group does not exceed; 0 for a group without values."""
     quantile = torch.zeros_like(values)
     for name in torch.unique(group):
         members = group == name
@@ -48,7 +48,7 @@ def group_quantile(values: Tensor, group: Tensor, q: float) -> Tensor:
 
 
 def has_spread(values: Tensor, group: Tensor) -> Tensor:
-    """Bool: does the group hold two different values? Compared exactly: a mean's rounding is no spread."""
+    """Bool: does the group hold two different values? Compared exactly, so rounding of a mean is not a spread."""
     index, n = group_index(group)
     low = values.new_full((n,), torch.inf).scatter_reduce_(0, index, values.nan_to_num(torch.inf), "amin")
     high = values.new_full((n,), -torch.inf).scatter_reduce_(0, index, values.nan_to_num(-torch.inf), "amax")
@@ -56,6 +56,6 @@ def has_spread(values: Tensor, group: Tensor) -> Tensor:
 
 
 def lower_quantile(values: Tensor, q: float) -> Tensor:
-    """Scalar: the smallest of the values (n,) that at least a share q of them does not exceed."""
+    """Scalar: smallest of the values (n,) that at least a share q of them does not exceed."""
     rank = min(max(math.ceil(q * len(values)), 1), len(values))
     return values.kthvalue(rank).values

@@ -1,6 +1,6 @@
-"""configs/methods/<name>.yaml → `Method`. The signature of a slot function is the schema of its parameters.
+"""Load configs/methods/<name>.yaml as a `Method`. The signature of a slot function is the schema of its parameters.
 
-A function's attribute `ordered` names pairs of them of which the first must be the smaller.
+A function's attribute `ordered` names pairs of parameters of which the first must be smaller.
 """
 
 import importlib
@@ -38,7 +38,7 @@ ABOUT = {"label", "paper", "equation", "description", "extends"}
 
 
 def methods_folder() -> Path:
-    """configs/methods of the working directory, or of the source checkout this package runs from."""
+    """Return configs/methods of the working directory, or of the source checkout of this package."""
     local = Path("configs/methods")
     return local if local.is_dir() else Path(__file__).parents[3] / "configs" / "methods"
 
@@ -48,7 +48,7 @@ def method_names() -> list[str]:
 
 
 def load_method(name: str, overrides: dict[str, Any] | None = None) -> Method:
-    """The method of configs/methods/<name>.yaml, with dotted overrides such as `{"weight.minimum": 0.5}`.
+    """Load the method of configs/methods/<name>.yaml, with dotted overrides such as `{"weight.minimum": 0.5}`.
 
     Raises `UserError` for a method, slot function or parameter that does not exist, or a value out of range; the
     message names the method, the slot and the value.
@@ -60,10 +60,10 @@ def load_method(name: str, overrides: dict[str, Any] | None = None) -> Method:
 
 
 def method_settings(name: str, overrides: dict[str, Any] | None = None) -> tuple[dict, dict]:
-    """(slot → {name, parameters}, every default written out; what the file says about itself)."""
+    """Return (slot → {name, parameters} with every default, label and other texts of the file)."""
     tree = _read(name)
     about = {key: tree.pop(key) for key in list(tree) if key in ABOUT}
-    # Functions are chosen before parameters are set, whatever the order in which the overrides are given.
+    # Choose functions before setting parameters, whatever the order of the overrides.
     for dotted, value in sorted((overrides or {}).items(), key=lambda item: "." in item[0].removesuffix(".name")):
         slot, _, parameter = dotted.partition(".")
         if slot not in SLOTS:
@@ -73,7 +73,7 @@ def method_settings(name: str, overrides: dict[str, Any] | None = None) -> tuple
 
 
 def _read(name: str, below: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The file's slots over those of the file it extends, or over the defaults; and what it says about itself."""
+    """Merge the file's slots over those of the file it extends or the defaults; return them and its texts."""
     path = methods_folder() / f"{name}.yaml"
     if not path.is_file():
         raise UserError(f"method {name!r} does not exist: no {path}{nearest(name, method_names())}")
@@ -91,16 +91,16 @@ def _read(name: str, below: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def written(name: str) -> dict[str, dict[str, Any]]:
-    """slot → {name, parameters} as the file and those it extends have them, without functions' defaults.
+    """Return slot → {name, parameters} as set in the file and those it extends, without functions' defaults.
 
-    Slots that hold a default function without parameters are left out.
+    Omits slots with a default function and no parameters.
     """
     tree = _read(name)
     return {slot: tree[slot] for slot in SLOTS if tree[slot] != {"name": DEFAULTS[slot]} or slot == "advantage"}
 
 
 def _over(base: dict[str, Any], choice: Any) -> dict[str, Any]:
-    """A slot's choice over another: parameters merge, but another function starts from its own defaults."""
+    """Merge a slot's choice over another: parameters merge, but a different function starts from its own defaults."""
     choice = choice if isinstance(choice, dict) else {"name": choice}
     other = choice.get("name", base["name"]) != base["name"]
     return dict(choice) if other else {**base, **choice}
@@ -140,8 +140,10 @@ def _bind(method: str, slot: str, choice: dict[str, Any]) -> Any:
 
 @cache
 def slot_functions(slot: str) -> dict[str, Any]:
-    """Public functions that the slot's module, or a module of its package, defines itself and whose first argument
-    is the slot's. A new file in the package is found without being named anywhere."""
+    """Find the slot's functions: public, defined in its module or package, with the slot's first argument.
+
+    A new file in the package is found without being registered.
+    """
     first = {"advantage": "rewards", "reduction": "valid"}.get(slot, "tokens")
     found: dict[str, Any] = {}
     for module in _slot_modules(slot):
@@ -162,7 +164,7 @@ def _slot_modules(slot: str) -> list[ModuleType]:
 
 
 def slot_files(slot: str, chosen: str | None = None) -> set[Path]:
-    """Source files that define functions of the slot; with `chosen`, the one file that defines that function."""
+    """List source files that define functions of the slot; with `chosen`, the file that defines that function."""
     if chosen is not None:
         return {Path(inspect.getfile(slot_functions(slot)[chosen]))}
     return {Path(inspect.getfile(function)) for function in slot_functions(slot).values()}
@@ -170,7 +172,7 @@ def slot_files(slot: str, chosen: str | None = None) -> set[Path]:
 
 @cache
 def _schema(function: Any) -> Any:
-    """A pydantic model of the function's keyword-only parameters. Their annotations may be text."""
+    """Build a pydantic model of the function's keyword-only parameters. Annotations may be strings."""
     fields, none = {}, inspect.Parameter.empty
     for parameter in inspect.signature(function, eval_str=True).parameters.values():
         where = f"{inspect.getfile(function)}: `{function.__name__}`: parameter `{parameter.name}`"

@@ -3,8 +3,9 @@
     advantage (rewards → A) → shaping (A → A′) → clip (u) → weight (λ) → penalty (added)
     loss = Σ m·c·(-λ·u + penalty) / N          with the `token_mean` reduction; c: `Tokens.correction`, mostly 1
 
-Statistics over the update batch (a maximum, a quantile, a group's mean) are taken once by `prepare`, without
-gradient, from the whole batch; `loss` can then run micro-batch by micro-batch, and the losses add up to the same.
+`prepare` computes statistics over the update batch (a maximum, a quantile, a group's mean) once, without gradient, from
+the whole batch. `loss` can then run per micro-batch, and the losses add up to that of the whole batch. Symbols:
+docs/notation.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from steer.methods.reduction import shares
 from steer.methods.tokens import Context, Tokens, masked_mean
 
 REQUIRED = ("logprob", "old_logprob", "entropy", "old_entropy", "advantage", "mask")
-# Choices that read a field of `Tokens` which others do without.
+# Choices that read an optional field of `Tokens`.
 NEEDS = {
     "tabular": "reduction",
     "rlrt": "teacher_logprob",
@@ -37,7 +38,7 @@ NEEDS = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` fixes for an update batch. (S, T) each: A′, λ, the share of the loss a token has, the penalty.
+    """Results of `prepare` for an update batch. (S, T) each: A′, λ, each token's share of the loss, the penalty.
 
     `metrics`: floats by name about the whole update batch. `clip`: the clip slot's function for this batch.
     """
@@ -66,10 +67,10 @@ class Output:
 
 @dataclass
 class Method:
-    """Five slot functions with their parameters bound; `settings` is what they were made from.
+    """Five slot functions with bound parameters; `settings` are the choices they were made from.
 
     `progress`, in [0, 1], is set by the trainer each step and read by stage-gated functions; None: not in a run.
-    `memory`: slot → what its function's `after_step` has kept.
+    `memory`: slot → state kept by its function's `after_step`.
     """
 
     name: str
@@ -86,26 +87,24 @@ class Method:
 
     @property
     def needs(self) -> frozenset[str]:
-        """Optional fields of `Tokens` that this method cannot do without."""
+        """Optional fields of `Tokens` that this method needs."""
         return frozenset(NEEDS[word] for choice in self.settings.values() for word in _words(choice) if word in NEEDS)
 
     @property
     def weighs_micro_batches(self) -> bool:
-        """Whether each micro-batch has weights of its own, so that those of `prepare` are not the ones used."""
+        """Whether each micro-batch computes its own weights instead of using those of `prepare`."""
         return self.settings["weight"].get("scope") == "micro_batch"
 
     @property
     def reads(self) -> Reads:
-        """What `prepare` reads of the current policy's statistics, by which all else follows from the policy that
-        sampled."""
+        """What `prepare` reads of the current policy's statistics; everything else comes from the sampling policy."""
         return most([self.shaping, self.weight, self.penalty, *([self.clip] if self._fitted else [])])
 
     def idle(self, tokens: Tokens) -> Tensor:
-        """(S,) bool: responses that change no gradient and no other token's loss. Whatever the current policy thinks of
-        them, the update does without.
+        """Find responses (S,) bool that the update can skip: they affect neither the gradient nor other tokens' losses.
 
-        All of a response's A′ are 0 and no penalty is added on it; or none of its tokens is valid. `tokens`: the update
-        batch at the policy that sampled, in place of the current one.
+        All of the response's A′ are 0 and it has no penalty, or none of its tokens is valid. `tokens`: the update batch
+        with the statistics of the sampling policy in place of the current one.
         """
         unjudged = ~tokens.valid.any(1)
         if self.weighs_micro_batches:
@@ -119,7 +118,7 @@ class Method:
         return ~(acts & tokens.valid).any(1)
 
     def advantages(self, rewards: Tensor, group: Tensor, lengths: Tensor) -> Tensor:
-        """(S,) rewards, group ids and lengths in tokens → (S,) advantages. A NaN reward (unverifiable) gives 0."""
+        """Compute advantages (S,) from rewards, group ids and lengths in tokens (S,). A NaN reward gives 0."""
         self._same_shape({"rewards": rewards, "group": group, "lengths": lengths}, "advantage")
         if rewards.isinf().any():
             raise ValueError(f"method {self.name}, slot advantage: a reward is infinite; NaN means unverifiable")
@@ -128,9 +127,9 @@ class Method:
 
     @torch.no_grad()
     def prepare(self, tokens: Tokens, generator: torch.Generator | None = None) -> Prepared:
-        """The batch statistics, shaped advantages and weights of the whole update batch.
+        """Compute batch statistics, shaped advantages and weights of the whole update batch.
 
-        `generator`: for methods that draw at random; without one they draw from a fresh generator with seed 0.
+        `generator`: for methods that draw random numbers (default: a fresh generator with seed 0).
         """
         self._check(tokens)
         tokens = tokens.detach().blank_padding()
@@ -152,10 +151,10 @@ class Method:
     def loss(
         self, tokens: Tokens, prepared: Prepared | None = None, generator: torch.Generator | None = None
     ) -> Output:
-        """The loss of `tokens`: an update batch, or with `prepared` (its rows taken alike) one micro-batch of it.
+        """Compute the loss of `tokens`: an update batch or, with `prepared` of the same rows, one of its micro-batches.
 
         Raises `ValueError`, naming the method, the slot and the value, for tensors of unequal shape, an update batch
-        without a response token, and values that are not finite at a response token.
+        without a response token, and non-finite values at a response token.
         """
         if prepared is None:
             prepared = self.prepare(tokens, generator)
@@ -189,7 +188,7 @@ class Method:
         return Output(loss, weight, {**dict(zip(names, values, strict=True)), **prepared.metrics})
 
     def after_step(self, metrics: Mapping[str, float]) -> None:
-        """Let stateful slot functions (controllers, stage gates) see a training step's metrics.
+        """Pass a training step's metrics to stateful slot functions (controllers, stage gates).
 
         `metrics` must hold `entropy` and `accuracy`, as in docs/metrics.md. A method without state ignores them.
         """
@@ -201,7 +200,7 @@ class Method:
                 self.memory[slot] = update(self.memory.get(slot, {}), metrics, **parameters)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must keep of the method, as plain data."""
+        """Return the method's state for a checkpoint, as plain data."""
         return {"progress": self.progress, "memory": {slot: dict(kept) for slot, kept in self.memory.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -210,7 +209,7 @@ class Method:
 
     @property
     def _fitted(self) -> Callable[..., Any] | None:
-        """What fits the clip to an update batch, where its bounds depend on it."""
+        """Return the function that fits the clip to an update batch, if its bounds depend on the batch."""
         return getattr(getattr(self.clip, "func", self.clip), "fitted", None)
 
     def _context(self, slot: str, generator: torch.Generator | None) -> Context:
@@ -218,8 +217,10 @@ class Method:
 
     @torch.no_grad()
     def effect(self, tokens: Tokens, weight: Tensor) -> dict[str, float]:
-        """Does the weight act? By the weight's own estimator of the entropy change, else by the theorem's. `tokens` are
-        the whole update batch's, with shaped advantages; `weight` (S, T). Keys as in docs/metrics.md."""
+        """Measure the weight's effect by its own estimator of the entropy change, else by the theorem's.
+
+        `tokens`: the whole update batch with shaped advantages; `weight` (S, T). Keys as in docs/metrics.md.
+        """
         tokens = tokens.detach().blank_padding()
         if tokens.unclipped is None:
             tokens = tokens.with_(unclipped=self.clip(tokens).unclipped)
@@ -235,7 +236,7 @@ class Method:
             values[f"quadrant_share/{name}"] = masked_mean(where.to(size.dtype), tokens.valid)
             values[f"quadrant_change/{name}"] = masked_mean(estimate * where, tokens.valid)
         if tokens.reduction is not None:
-            # As the loss sums it, for the law that predicts the entropy's change from it (docs/theory.md).
+            # Summed as in the loss; docs/theory.md predicts the entropy change from it.
             part = estimators.tabular(tokens) * shares(self.reduction, tokens)
             part = part if tokens.correction is None else part * tokens.correction
             values |= {"tabular_change": part.sum(), "tabular_change_weighted": (weight * part).sum()}
@@ -255,14 +256,14 @@ class Method:
         self._check_finite(tokens)
 
     def _check_shapes(self, tokens: Tokens, weight: Tensor | None = None) -> None:
-        """`weight`: λ of what was prepared for these rows."""
+        """Check shapes; `weight`: λ prepared for these rows."""
         given = {name: getattr(tokens, name) for name in (*REQUIRED, *NEEDS.values(), "correction")}
         self._same_shape({k: v for k, v in {**given, "prepared": weight}.items() if v is not None}, "clip")
 
     def _check_finite(self, tokens: Tokens) -> None:
         for name in (*REQUIRED[:-1], *sorted(self.needs), *(["correction"] if tokens.correction is not None else [])):
             values = getattr(tokens, name).detach()[tokens.valid]
-            # Lp-Reg's proxy has no mass on what it filters out.
+            # Lp-Reg's proxy has no mass on filtered tokens.
             fine = values.isfinite() | (values == -torch.inf) if name == "proxy_logprob" else values.isfinite()
             if not fine.all():
                 raise ValueError(
@@ -271,8 +272,7 @@ class Method:
                 )
 
     def _returned(self, slot: str, values: Any, like: Tensor) -> Tensor:
-        """A slot function's result, if it is finite everywhere and shaped like `like`. Padding counts: its share of the
-        loss is 0, and 0 times NaN is NaN."""
+        """Return a slot function's result if it is shaped like `like` and finite, also at padding (0 · NaN is NaN)."""
         if not isinstance(values, Tensor) or values.shape != like.shape:
             found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
             problem = f"gave {found} where a tensor of shape {tuple(like.shape)} is wanted"
@@ -283,7 +283,7 @@ class Method:
         raise ValueError(f"method {self.name}, slot {slot}: `{self.settings[slot]['name']}` {problem}")
 
     def _reader(self, field: str) -> str:
-        """The slot whose choice reads the field; `clip` for what every method reads."""
+        """Return the slot whose choice reads the field; `clip` for fields that every method reads."""
         readers = [slot for slot, choice in self.settings.items() if field in {NEEDS.get(v) for v in _words(choice)}]
         return readers[0] if readers else "clip"
 
@@ -294,5 +294,5 @@ class Method:
 
 
 def _words(choice: Mapping[str, Any]) -> list[str]:
-    """A slot's function and those of its parameters that are words."""
+    """List a slot's function and its string-valued parameters."""
     return [value for value in choice.values() if isinstance(value, str)]

@@ -1,8 +1,8 @@
-"""Slot 5, `penalty`: what is added to the loss, token by token.
+"""Slot 5, `penalty`: a term added to each token's loss.
 
-A penalty is `scale · quantity`: the scale is computed once per update batch without gradient (it may select
+A penalty is `scale · quantity`. The scale is computed once per update batch without gradient (it may select
 tokens), the quantity on each micro-batch with gradient. Each function takes the whole batch's `Tokens` and the
-`Context`, and returns a `Penalty`, or None for nothing. Where the scale is 0 the quantity is not read.
+`Context`, and returns a `Penalty` or None. Where the scale is 0 the quantity is not read. Symbols: docs/notation.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,14 +19,17 @@ from steer.methods.tokens import LARGEST_LOG_RATIO, Context, Tokens, bounded_exp
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-LARGEST_DIVERGENCE = 10.0  # of a token in Lp-Reg's penalty
-ROUNDING = 1e-5  # nats between two computations of one log-probability in fp32, and more
+LARGEST_DIVERGENCE = 10.0  # largest value per token of Lp-Reg's penalty
+ROUNDING = 1e-5  # nats: more than two fp32 computations of one log-probability differ by rounding
 
 
 @dataclass(frozen=True)
 class Penalty:
-    """`scale` (S, T) without gradient; `quantity` maps `Tokens` to (S, T) with gradient. `absolute`: the scale is the
-    token's own part in the loss, whatever share the reduction gives it. `metrics`: floats by name, for `after_step`."""
+    """A penalty: `scale` (S, T) without gradient; `quantity` maps `Tokens` to (S, T) with gradient.
+
+    `absolute`: the scale replaces the token's share of the loss given by the reduction. `metrics`: floats by name, for
+    `after_step`.
+    """
 
     scale: Tensor
     quantity: Callable[[Tokens], Tensor]
@@ -43,7 +46,7 @@ none.reads = "nothing"
 
 
 def entropy(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1e-3) -> Penalty:
-    """-c·mean_m(H), the gradient flows through H. Entropy regularisation; the STEER paper's c is not known."""
+    """-c·mean_m(H), the gradient flows through H. Entropy regularisation; the STEER paper does not state c."""
     return Penalty(torch.full_like(tokens.entropy, -coefficient), lambda batch: batch.entropy)
 
 
@@ -59,7 +62,7 @@ def adaptive_entropy(
     start: NonNegative = 0.0,
     maximum: NonNegative = 5e-3,
 ) -> Penalty | None:
-    """-c·mean_m(H) while the sampling policy's mean entropy is at most `target`, else nothing.
+    """-c·mean_m(H) while the sampling policy's mean entropy is at most `target`, else 0.
 
     After each step c ← clamp(c ± `change`, 0, `maximum`), up while the step's entropy is below the target, down
     above it. Adaptive entropy control of Skywork-OR1, arXiv 2505.22312; their target is 0.2, the rest ours.
@@ -123,7 +126,7 @@ def _keep_within(
     warmup: int,
 ) -> Mapping[str, Any]:
     coefficient, steps = memory.get("coefficient", start), memory.get("steps", 0) + 1
-    # A step without a judged response has no update that could have measured it.
+    # A step without a judged response has no update to measure it.
     found = metrics.get("clamped_entropy")
     if steps > warmup and found is not None:
         coefficient = min(max(coefficient - rate * (min(0, found - low) + max(0, found - high)), minimum), maximum)
@@ -137,9 +140,9 @@ clamped_entropy.ordered = (("low", "high"), ("minimum", "maximum"))
 def siren(tokens: Tokens, context: Context, *, coefficient: NonNegative = 5e-3, quantile: Share = 0.8) -> Penalty:
     """+ β·(H̄ - H̄₀)²: H̄ is the mean over responses of their tokens' nucleus entropy above its τ-quantile.
 
-    SIREN, arXiv 2509.25133: the entropy of the 0.8-nucleus alone (`steer.methods.vocabulary.nucleus_entropy`), at the
-    tokens where it is above the response's own quantile τ, held where it was in the first step, H̄₀; until then nothing
-    is added. β 0.005 and τ 0.8 are the released script's.
+    SIREN, arXiv 2509.25133: anchors the entropy of the 0.8-nucleus (`steer.methods.vocabulary.nucleus_entropy`), at
+    tokens where it exceeds the response's quantile τ, to its value H̄₀ in the first step, before which the penalty is
+    0. β 0.005 and τ 0.8 are those of the released script.
     """
     valid = tokens.valid
     values = tokens.nucleus_entropy.masked_fill(~valid, torch.nan)
@@ -148,7 +151,7 @@ def siren(tokens: Tokens, context: Context, *, coefficient: NonNegative = 5e-3, 
     part = peak.to(values.dtype) / (count.clamp(min=1) * (count > 0).sum().clamp(min=1))
     mean = (part * tokens.nucleus_entropy.masked_fill(~peak, 0.0)).sum().item()
     anchor = context.memory.get("anchor", mean)
-    # Linear in the entropies, with the square's value and gradient where they are now.
+    # Linear in the entropies, with the value and gradient of the square at the current entropies.
     scale = 2 * coefficient * (mean - anchor) * part
     middle = (mean + anchor) / 2
     metrics = {"peak_entropy": mean}
@@ -165,10 +168,10 @@ siren.after_step = _anchor
 def kl_cov(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, share: Share = 2e-3) -> Penalty:
     """+ β·|lp - olp| on the max(1, int(N·k)) tokens of largest c = (A - mean A)(lp - mean lp).
 
-    KL-Cov, arXiv 2505.22617; k (`share`) 2e-3 for their 7B model, 2e-4 for 32B, β 1. Used with the clip
-    `none`. It does nothing while strictly on-policy: |lp - olp| has no gradient at 0. Where the two differ by their
-    rounding alone (`olp` may come from the rollout's decoder, lp from another pass), the sign of the difference is
-    noise, and its gradient, which is as large as any other's, is left out.
+    KL-Cov, arXiv 2505.22617; k (`share`) 2e-3 for their 7B model, 2e-4 for 32B, β 1. Used with the clip `none`. It has
+    no effect while strictly on-policy: |lp - olp| has no gradient at 0. If the two differ only by rounding (`olp` may
+    come from the rollout's decoder, lp from another pass), the sign of the difference is noise, so its gradient, which
+    would have full size, is set to 0.
     """
     count = max(1, int(share * int(tokens.valid.sum())))
     chosen = largest(token_covariance(tokens), tokens.valid, count)
@@ -181,10 +184,10 @@ def kl_cov(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, 
 def lp_reg(tokens: Tokens, context: Context, *, coefficient: NonNegative = 1.0, share: Share = 0.01) -> Penalty:
     """+ β·min(e^d - d - 1, 10), d = plp - lp, on the int(ρ·N₋) least likely of the N₋ tokens with A < 0, where d > 0.
 
-    Lp-Reg, arXiv 2510.03222: rare tokens are not pushed below the proxy, the sampling policy without the tokens
-    under 0.02 times its maximum, renormalised. plp is -inf for a token that was filtered out: noise, which no
-    penalty protects. β 1, ρ 1 %; the estimate of the KL divergence from the sampled token alone, its bound of 10
-    (no gradient beyond) and a surrogate without dual clip are the released code's.
+    Lp-Reg, arXiv 2510.03222: keeps rare tokens from being pushed below the proxy, which is the sampling policy without
+    tokens under 0.02 times its maximum, renormalised. plp is -inf for a filtered token, which is noise and not
+    protected. β 1, ρ 1 %. The KL estimate from the sampled token alone, its bound of 10 (no gradient beyond) and a
+    surrogate without dual clip follow the released code.
     """
     negative = tokens.valid & (tokens.advantage < 0)
     chosen = largest(-tokens.logprob, negative, int(share * int(negative.sum())))
@@ -228,9 +231,10 @@ def entropic(
 ) -> Penalty:
     """+ α·mean(-r·|A|) over the tokens with π_old > `above`; α = clip(K_p·(H - H*) + K_i·Σ(H - H*), -1, 1).
 
-    EntroPIC, arXiv 2511.15248: where the entropy H is below its target H*, α < 0 pushes likely tokens down, whatever
-    their advantage; above it, up. α is set after each step, 0 before the first. The form is the paper's; H*, K_p, K_i
-    and the threshold are ours, and π_old stands for π, so that the tokens are chosen once a step.
+    EntroPIC, arXiv 2511.15248: if the entropy H is below its target H*, α < 0 pushes likely tokens down, whatever
+    their advantage; above the target it pushes them up. α is set after each step and 0 before the first. The form is
+    the paper's; H*, K_p, K_i and the threshold are ours, and π_old replaces π, so that tokens are chosen once per
+    step.
     """
     chosen = tokens.valid & (tokens.old_logprob.exp() > above)
     strength = context.memory.get("strength", 0.0)

@@ -1,12 +1,13 @@
-"""What a slot function reads of the current policy's statistics, which decides what an update must pass through the
-model. A function of the slots `shaping`, `weight` and `penalty` says it by its attribute `reads`:
+"""What a slot function reads of the current policy, which decides what an update must pass through the model.
 
-- `nothing`: no statistic of the current policy. What it reads is known before the update.
-- `advantage`: those of tokens whose shaped advantage A′ is not 0, alone. Where A′ is 0 does not depend on them, and a
-  penalty is 0 there.
-- `everything`: what a function does that says nothing.
+A function of the slots `shaping`, `weight` and `penalty` declares it in its attribute `reads`:
 
-The attribute is one of these words, or a function of the slot function's parameters that gives one.
+- `nothing`: no statistic of the current policy; all its inputs are known before the update.
+- `advantage`: only statistics of tokens whose shaped advantage A′ is not 0. Where A′ is 0 does not depend on them, and
+  the penalty is 0 there.
+- `everything`: the default without the attribute.
+
+The attribute is one of these words, or a function that returns one from the slot function's parameters.
 """
 
 from functools import partial
@@ -16,7 +17,7 @@ Reads = Literal["nothing", "advantage", "everything"]
 
 
 def reads(function: Any) -> Reads:
-    """What a slot function, its parameters bound, reads of the current policy."""
+    """Return what a slot function with bound parameters reads of the current policy."""
     bound = isinstance(function, partial)
     said = getattr(function.func if bound else function, "reads", "everything")
     if callable(said):
@@ -27,5 +28,5 @@ def reads(function: Any) -> Reads:
 
 
 def most(functions: list[Any]) -> Reads:
-    """What the functions read together."""
+    """Return what the functions together read."""
     return max(map(reads, functions), key=get_args(Reads).index)

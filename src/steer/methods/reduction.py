@@ -1,7 +1,7 @@
-"""How token losses become one number: the share (S, T) with which each token enters the sum.
+"""Reduction of token losses to one number: the share (S, T) of each token in the sum.
 
-Each function takes `valid` (S, T), 1.0 on response tokens and 0.0 elsewhere, of the whole update batch; one that has a
-second argument `group` gets the prompts' ids (S,) too.
+Each function takes `valid` (S, T) of the whole update batch, 1.0 on response tokens and 0.0 elsewhere; a function with
+a second argument `group` also gets the prompt ids (S,).
 """
 
 import inspect
@@ -16,7 +16,7 @@ from steer.methods.tokens import Tokens
 
 
 def shares(reduction: Callable[..., Tensor], tokens: Tokens) -> Tensor:
-    """(S, T) share of the loss that each token of the update batch has by the reduction, its parameters bound."""
+    """Compute each token's share (S, T) of the loss of the update batch, by a reduction with bound parameters."""
     valid = tokens.valid.to(tokens.logprob.dtype)
     grouped = "group" in inspect.signature(reduction).parameters
     return reduction(valid, tokens.groups) if grouped else reduction(valid)

@@ -1,4 +1,4 @@
-"""Rewards beside the verifier's: the over-long penalty, and controls without which a gain proves little."""
+"""Rewards other than the verifier's: the overlong penalty, and control rewards."""
 
 import re
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ FENCED = re.compile(r"```")
 
 
 def overlong_penalty(lengths: Tensor, limit: int, buffer: int) -> Tensor:
-    """(S,) lengths in tokens → (S,) in [-1, 0]: min(-(L - (L_max - L_buf))/L_buf, 0), added to the reward.
+    """Penalty (S,) in [-1, 0] from lengths (S,) in tokens: min(-(L - (L_max - L_buf))/L_buf, 0), added to the reward.
 
-    Soft over-long punishment, DAPO, arXiv 2503.14476 §3.4: 0 up to L_max - L_buf, then falling to -1 at L_max.
+    Soft overlong punishment, DAPO, arXiv 2503.14476 §3.4: 0 up to L_max - L_buf, then falling to -1 at L_max.
     """
     if not 0 < buffer <= limit:
         raise UserError(f"over-long penalty: buffer {buffer} must be in (0, limit {limit}]; set it lower")
@@ -24,13 +24,13 @@ def overlong_penalty(lengths: Tensor, limit: int, buffer: int) -> Tensor:
 
 
 def random_rewards(count: int, correct: float, wrong: float, generator: torch.Generator) -> Tensor:
-    """(count,) `correct` or `wrong` by the toss of a coin: a control that carries no information."""
+    """Draw (count,) `correct` or `wrong` with equal probability: a control without information."""
     heads = torch.rand(count, generator=generator, device=generator.device) < 0.5
     return torch.full((count,), float(wrong)).masked_fill(heads.cpu(), correct)
 
 
 def format_rewards(responses: Sequence[str], kind: str, correct: float, wrong: float) -> Tensor:
-    """(S,) `correct` for a response in the asked format, whatever it says: a control that teaches format alone.
+    """Return (S,) `correct` for a response in the requested format, whatever its answer: a control for format alone.
 
     `kind` "math": a `\\boxed{…}` is opened; "code": a fenced block is opened and closed.
     """
@@ -41,10 +41,10 @@ def format_rewards(responses: Sequence[str], kind: str, correct: float, wrong: f
 
 
 def wrong_labels(answers: Sequence[str], generator: torch.Generator) -> list[str]:
-    """For each problem the answer of another one, always a different answer: a control that rewards being wrong.
+    """Give each problem the (different) answer of another problem: a control that rewards wrong answers.
 
-    Give the answers of one family at a time, so that a wrong label has the type of a right one. Raises `UserError`
-    where all answers are the same.
+    Pass the answers of one family at a time, so that a wrong label has the type of a correct one. Raises `UserError`
+    if all answers are equal.
     """
     different = sorted(set(answers))
     if len(different) < 2:
@@ -52,7 +52,7 @@ def wrong_labels(answers: Sequence[str], generator: torch.Generator) -> list[str
     place = {answer: i for i, answer in enumerate(different)}
     labels = []
     for answer in answers:
-        # Among the others, which are the different answers with a gap at this one's place.
+        # An index among the others: the different answers without this one.
         drawn = int(torch.randint(len(different) - 1, (1,), generator=generator))
         labels.append(different[drawn + (drawn >= place[answer])])
     return labels

@@ -1,4 +1,4 @@
-"""Which groups of rollouts a step trains on: DAPO's dynamic sampling."""
+"""DAPO's dynamic sampling: select the groups of rollouts that a step trains on."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from steer.methods.groups import has_spread
 
 
 def informative_groups(rewards: Tensor, group: Tensor) -> list[int]:
-    """Ids of the groups whose verified rewards differ, in order of first appearance. The others teach nothing.
+    """List ids of groups whose verified rewards differ, in order of first appearance. Others give no gradient.
 
     `rewards` (S,), NaN where unverifiable; `group` (S,).
     """

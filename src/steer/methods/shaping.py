@@ -1,6 +1,7 @@
 """Slot 2, `shaping`: A → A′ per token.
 
 Each function takes the `Tokens` of the whole update batch, without gradient, and the `Context`, and returns A′ (S, T).
+Symbols: docs/notation.md.
 """
 
 from collections.abc import Mapping
@@ -37,16 +38,16 @@ def perplexity(
 ) -> Tensor:
     """A′ = A · clamp(1 - α·w, low, high), w = (log PPL - μ)/σ: responses that the policy finds likely count more.
 
-    log PPL = -mean_t olp of the response. μ and σ (population) are over the responses to the same prompt without
-    those outside [Q1 - 1.5·IQR, Q3 + 1.5·IQR]; σ := 1 if it is ≤ `minimum_std`. Correct and wrong responses alike.
-    arXiv 2508.02260, perplexity-based shaping. The released script computes the factor without multiplying it in;
-    here it is multiplied in, as the text says. Without `tokens.group` the batch counts as one group.
+    log PPL = -mean_t olp of the response. μ and σ (population) are over the responses to the same prompt, correct and
+    wrong, without those outside [Q1 - 1.5·IQR, Q3 + 1.5·IQR]; σ := 1 if it is ≤ `minimum_std`. arXiv 2508.02260,
+    perplexity-based shaping. The released script computes the factor but does not apply it; here it is applied, as the
+    paper says. Without `tokens.group` the batch counts as one group.
     """
     groups = tokens.groups
     valid = tokens.valid
     count = valid.sum(1)
     log_ppl = -tokens.old_logprob.masked_fill(~valid, 0.0).sum(1) / count.clamp(min=1)
-    if log_ppl.dtype not in (torch.float32, torch.float64):  # torch has no quantile of the half precisions
+    if log_ppl.dtype not in (torch.float32, torch.float64):  # torch has no quantile in half precision
         log_ppl = log_ppl.float()
     factor = torch.ones_like(log_ppl)
     for group in torch.unique(groups):
@@ -132,12 +133,12 @@ reweighting.reads = "nothing"
 def rlrt(tokens: Tokens, context: Context, *, mix: Share = 0.5, epsilon: Share = 1.0) -> Tensor:
     """A′ = A·[(1 - λ) + λ·clip(w, 1 - ε, 1 + ε)] where A > 0, w = exp(olp - tlp); else A′ = A. λ is `mix`.
 
-    RLRT, arXiv 2605.10781, where w = exp(sign(A)·(lp - tlp)) and wrong responses are left as they are. tlp is the
+    RLRT, arXiv 2605.10781, where w = exp(sign(A)·(lp - tlp)) and wrong responses are unchanged. tlp is the
     log-probability of the same tokens under the same weights, with a correct rollout in the context: tokens that the
-    teacher finds less likely than the student count more. The teacher is asked once a step, before its updates, so the
-    student is the policy that sampled: its log-probability after some updates would set other weights beside the
-    teacher's, and w would hold the importance ratio. The teacher's prompt is not known from the paper; ours is
-    `steer.methods.teacher.teacher_prompt`. λ and ε are one reader's numbers.
+    teacher finds less likely than the student count more. The teacher is evaluated once per step, before the updates,
+    so the student here is the sampling policy: with the log-probability after some updates, teacher and student would
+    have different weights and w would contain the importance ratio. The paper does not give the teacher's prompt; ours
+    is `steer.methods.teacher.teacher_prompt`. λ and ε come from one reader.
     """
     surplus = (tokens.old_logprob - tokens.teacher_logprob).exp().clamp(1 - epsilon, 1 + epsilon)
     return tokens.advantage * torch.where(tokens.advantage > 0, 1 - mix + mix * surplus, torch.ones_like(surplus))
@@ -156,11 +157,11 @@ def gtpo(
 ) -> Tensor:
     """A′ = δ·(A - c·⟨H⟩)/max(1, n) where the response's mean entropy ⟨H⟩ ≤ ln 2 (`threshold`), else 0.
 
-    GTPO, arXiv 2508.03772. A token is in conflict if the same token stands at the same place of a response with A > 0
-    and of one with A < 0 to the same prompt, and so do all tokens before it; or all after it, places counted from the
-    end. n: the response's tokens in conflict. δ = 0 on those where A < 0, the `amplification` (twice that where both
-    ends meet, its square) where A > 0, 1 on all others. c, the amplification and the division by n are the released
-    code's. H is the sampling policy's, so that all updates of a step filter alike.
+    GTPO, arXiv 2508.03772. A token is in conflict if a response with A > 0 and one with A < 0 to the same prompt have
+    the same token at its position and at all earlier positions; or, counted from the end, at all later ones. n: the
+    response's number of tokens in conflict. On these, δ = 0 where A < 0 and the `amplification` where A > 0 (its
+    square for tokens in conflict from both ends); δ = 1 on all others. c, the amplification and the division by n
+    follow the released code. H is the sampling policy's, so that all updates of a step filter equally.
     """
     valid = tokens.valid
     lengths = valid.sum(1, keepdim=True)
@@ -169,7 +170,7 @@ def gtpo(
     groups = tokens.groups
     ahead = _conflicts(tokens.token, ascending, groups, sign, valid)
     behind = _conflicts(tokens.token, lengths - 1 - ascending, groups, sign, valid)
-    # Invalid tokens do not end a run.
+    # Invalid tokens do not end a run of equal tokens.
     ahead = (ahead | ~valid).cumprod(1).bool() & valid
     behind = (behind | ~valid).flip(1).cumprod(1).flip(1).bool() & valid
     kept = torch.where(sign > 0, amplification, 0.0).to(tokens.advantage.dtype)
@@ -183,7 +184,7 @@ gtpo.reads = "nothing"
 
 
 def _conflicts(token: Tensor, place: Tensor, groups: Tensor, sign: Tensor, valid: Tensor) -> Tensor:
-    """(S, T) bool: the token stands at its `place` in responses of both signs to its prompt."""
+    """Bool (S, T): responses of both signs to the prompt have the token at its `place`."""
     keys = torch.stack([groups[:, None].expand_as(token).to(token.dtype), place.to(token.dtype), token], dim=-1)
     _, number = keys.flatten(0, 1).unique(dim=0, return_inverse=True)
     number, found = number.view_as(token), []

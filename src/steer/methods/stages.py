@@ -1,30 +1,29 @@
-"""The rule that finds where the rising stage of training ends and the plateau begins.
+"""The rule that finds the transition from the rising stage of training to the plateau.
 
-In the rising stage accuracy climbs while entropy falls; in the plateau both move slowly (arXiv 2508.02260). The rule:
-fit one continuous line of two pieces to both curves, standardised, with a common knot; the knot of least squared
-error is the transition, if both curves lose at least half of their slope there and two pieces explain the curves
-clearly better than one.
+In the rising stage accuracy climbs while entropy falls; in the plateau both move slowly (arXiv 2508.02260). The rule
+fits a continuous two-piece line with a common knot to both standardised curves. The knot with the least squared error
+is the transition, if both curves lose at least half of their slope there and two pieces fit clearly better than one.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-FLATTER = 0.5  # the slope after the knot over the slope before it, at most
-BETTER = 0.7  # the squared error of two pieces over that of one, at most
+FLATTER = 0.5  # largest ratio of the slope after the knot to the slope before it
+BETTER = 0.7  # largest ratio of the squared error of two pieces to that of one
 
 
 def transition(entropy: Sequence[float], accuracy: Sequence[float] | None = None, margin: int = 10) -> int | None:
-    """Index of the first step of the plateau; None where the curves show none (yet).
+    """Find the index of the first step of the plateau; None if the curves show none (yet).
 
-    `entropy` in nats and `accuracy`, one value a step; accuracy None: entropy alone decides. `margin`: steps that
-    each stage must at least hold. Steps at which a curve is not finite are left out of its fit.
+    `entropy` in nats and `accuracy`, one value per step; with accuracy None, entropy alone decides. `margin`: minimum
+    number of steps per stage. Steps at which a curve is not finite are excluded from its fit.
     """
     curves = [_standardised(entropy, rising=False)]
     if accuracy is not None:
         curves.append(_standardised(accuracy, rising=True))
     if len({len(curve) for curve in curves}) != 1:
-        raise ValueError("entropy and accuracy must have one value a step each")
+        raise ValueError("entropy and accuracy must each have one value per step")
     steps = len(curves[0])
     if steps < 2 * margin:
         return None
@@ -37,7 +36,7 @@ def transition(entropy: Sequence[float], accuracy: Sequence[float] | None = None
 
 
 def _standardised(curve: Sequence[float], rising: bool) -> np.ndarray:
-    """Mean 0, standard deviation 1 and, if it falls in the rising stage, upside down; zeros for a constant curve."""
+    """Standardise to mean 0 and standard deviation 1, inverted if it falls in the rising stage; zeros if constant."""
     values = np.asarray(curve, dtype=float)
     values = np.where(np.isfinite(values), values, np.nan)
     if not np.isfinite(values).any():
@@ -48,7 +47,7 @@ def _standardised(curve: Sequence[float], rising: bool) -> np.ndarray:
 
 
 def _fit(curve: np.ndarray, knot: int | None) -> tuple[float, float, float]:
-    """(squared error, slope before the knot, slope after it) of the least-squares line that bends at `knot`."""
+    """Fit a line that bends at `knot`; return (squared error, slope before the knot, slope after it)."""
     step = np.arange(len(curve), dtype=float)
     columns = [np.ones_like(step), step] + ([] if knot is None else [np.maximum(step - knot, 0)])
     known = np.isfinite(curve)

@@ -1,7 +1,7 @@
 """RLRT's teacher: the same weights, with a correct rollout of the same prompt in the context.
 
-The paper (arXiv 2605.10781) does not give its teacher's prompt; this is ours. The response is then scored token by
-token behind that prompt, which gives `Tokens.teacher_logprob`.
+The paper (arXiv 2605.10781) does not give its teacher's prompt; this one is ours. Scoring the response after that
+prompt gives `Tokens.teacher_logprob`.
 """
 
 import torch
@@ -9,17 +9,17 @@ from torch import Tensor
 
 
 def teacher_prompt(problem: str, solution: str) -> str:
-    """What the teacher reads in place of the problem: the problem, a correct solution of it, and the problem again."""
+    """Build the teacher's prompt: the problem, a correct solution of it, and the problem again."""
     return (
         f"{problem}\n\nA correct solution, for reference:\n\n{solution}\n\nNow solve the problem yourself:\n\n{problem}"
     )
 
 
 def choose_teachers(correct: Tensor, group: Tensor, generator: torch.Generator) -> Tensor:
-    """(S,) bool and group ids → (S,) index of the correct rollout that teaches each response; -1 where there is none.
+    """Choose a correct rollout as teacher for each response: (S,) bool and group ids → (S,) index, -1 if there is none.
 
-    Drawn from the group's correct rollouts other than the response itself. Where there is none, set
-    `teacher_logprob` to `old_logprob`: RLRT then leaves the advantage as it is.
+    Drawn from the group's correct rollouts other than the response itself. If there is none, set
+    `teacher_logprob` to `old_logprob`: RLRT then does not change the advantage.
     """
     teachers = torch.full((len(correct),), -1)
     for response in range(len(correct)):

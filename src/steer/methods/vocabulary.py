@@ -1,4 +1,4 @@
-"""What some methods need of the full next-token distribution, as functions of its logits."""
+"""Quantities of the full next-token distribution that some methods need, as functions of its logits."""
 
 import math
 
@@ -11,7 +11,7 @@ CLAMPED = 0.4
 
 
 def proxy_logprob(logits: Tensor, chosen: Tensor, threshold: float = THRESHOLD) -> Tensor:
-    """Log-probability of the token `chosen` (…,) after tokens under `threshold`·max π are removed; -inf if it was one.
+    """Log-probability of the token `chosen` (…,) after removing tokens under `threshold`·max π; -inf if removed.
 
     `logits` (…, V), already divided by the temperature. Lp-Reg's proxy, arXiv 2510.03222; threshold 0.02.
     """
@@ -22,10 +22,10 @@ def proxy_logprob(logits: Tensor, chosen: Tensor, threshold: float = THRESHOLD) 
 
 
 def nucleus_entropy(logits: Tensor, mass: float = NUCLEUS) -> Tensor:
-    """Entropy (…,) in nats of the fewest most likely tokens that hold `mass`, renormalised; with gradient.
+    """Entropy (…,) in nats of the smallest set of most likely tokens that holds `mass`, renormalised; with gradient.
 
     `logits` (…, V), already divided by the temperature. SIREN's top-p mask, arXiv 2509.25133; 0.8. The released code
-    leaves out the token with which the mass is reached; here it is in, as in every nucleus.
+    excludes the token that reaches the mass; here it is included, as usual for a nucleus.
     """
     with torch.no_grad():
         ordered, index = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
@@ -50,5 +50,5 @@ def _entropy_without(outside: Tensor, logits: Tensor) -> Tensor:
     return -(logprobs.exp() * logprobs.masked_fill(outside, 0.0)).sum(-1)
 
 
-# Entropies of a part of the vocabulary, by the field of `Tokens` that holds them.
+# Entropies over part of the vocabulary, by their field of `Tokens`.
 TRUNCATED = {"nucleus_entropy": nucleus_entropy, "clamped_entropy": clamped_entropy}

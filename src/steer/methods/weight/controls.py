@@ -1,4 +1,4 @@
-"""Controls for STEER's weights: what of their effect would other weights have had? This project's own."""
+"""Control weights for STEER: would other weights have the same effect? This project's additions."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ Minimum = Annotated[float, Field(gt=0, le=1)]
 
 
 def uniform(tokens: Tokens, context: Context, *, factor: Annotated[float, Field(gt=0)] = 0.7) -> Tensor:
-    """λ = `factor` on every token: a smaller learning rate, which AdamW undoes and SGD does not."""
+    """λ = `factor` on every token: a smaller learning rate under SGD, no effect under AdamW, which divides it out."""
     return torch.ones_like(tokens.logprob).masked_fill(tokens.valid, factor)
 
 
@@ -31,7 +31,7 @@ def permuted(
     mapping: Mapping = "exponential",
     minimum: Minimum = 0.7,
 ) -> Tensor:
-    """STEER's weights, dealt out at random among the valid tokens: the same weights at the wrong places."""
+    """STEER's weights, randomly permuted among the valid tokens: the same weights on the wrong tokens."""
     weight = steer(tokens, context, estimator=estimator, mapping=mapping, minimum=minimum)
     own = weight[tokens.valid]
     return weight.masked_scatter(tokens.valid, own[context.permutation(len(own)).to(own.device)])
@@ -47,8 +47,8 @@ def norm_matched(
 ) -> Tensor:
     """STEER's weights times one factor, so that the gradient at the sampled logits is as large as without weights.
 
-    Σ (λ·r·A·(1 - π))² over the tokens that are not clipped is what it is with λ = 1: what is left of STEER's effect is
-    not that of a smaller step.
+    Σ (λ·r·A·(1 - π))² over unclipped tokens equals its value at λ = 1, so any remaining effect is not due to a smaller
+    step.
     """
     weight = steer(tokens, context, estimator=estimator, mapping=mapping, minimum=minimum)
     size = tokens.ratio * tokens.advantage * (1 - tokens.logprob.exp()) * tokens.valid

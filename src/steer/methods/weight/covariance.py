@@ -18,7 +18,7 @@ def clip_cov(
     low: float = 1.0,
     high: float = 5.0,
 ) -> Tensor:
-    """λ = 0 on max(int(ρ·N), 1) tokens drawn from those with low < c < high that the clip has not cut; else 1.
+    """λ = 0 on max(int(ρ·N), 1) tokens drawn from the unclipped ones with low < c < high; else 1.
 
     Clip-Cov, arXiv 2505.22617; ρ (`share`) 2e-4, bounds 1 and 5. Draws from the context's generator.
     """
@@ -48,7 +48,7 @@ def covariance_kernel(tokens: Tokens, context: Context) -> Tensor:
     deviation = covariance[valid].std(correction=0)
     if deviation <= 1e-6 * covariance.abs().max():
         return torch.ones_like(covariance)
-    # λ does not change when all exponents shift; the largest w at 1 keeps the sum away from 0.
+    # Shifting all exponents does not change λ; setting the largest w to 1 keeps the sum away from 0.
     exponent = (covariance**2 - (covariance[valid] ** 2).min()) / (2 * deviation**2)
     kernel = torch.where(valid, (-exponent).exp(), 0.0)
     return torch.where(valid, kernel * valid.sum() / kernel.sum(), 1.0)

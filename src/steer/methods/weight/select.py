@@ -24,8 +24,8 @@ none.reads = "nothing"
 def fork(tokens: Tokens, context: Context, *, share: Share = 0.2) -> Tensor:
     """λ = 1 on the max(1, int(ρ·N)) tokens of highest entropy in the update batch, else 0.
 
-    Fork tokens (80/20), arXiv 2506.01939; ρ (`share`) 0.2, H of the current policy. The denominator stays the
-    number of all tokens; implementations that divide by the number of selected ones have a loss 1/ρ times as large.
+    Fork tokens (80/20), arXiv 2506.01939; ρ (`share`) 0.2, H of the current policy. The denominator is still the
+    number of all tokens; implementations that divide by the number of selected tokens have a loss 1/ρ times larger.
     """
     chosen = largest(tokens.entropy, tokens.valid, max(1, int(share * int(tokens.valid.sum()))))
     return torch.where(tokens.valid, chosen.to(tokens.logprob.dtype), 1.0)
@@ -40,7 +40,7 @@ def stare(
     attenuate: NonNegative = 1.0,
     target: NonNegative = 0.3,
 ) -> Tensor:
-    """λ = `amplify` on the share of tokens with A > 0 that surprise most, only while the batch's mean H < `target`.
+    """λ = `amplify` on the share of tokens with A > 0 and the highest surprisal, while the batch's mean H < `target`.
 
     STARE, arXiv 2606.19236; 10 %, 1.1, 0.3 nats. `attenuate` does the same to the tokens with A < 0 (their variant
     C2 has 0.9; the default 1 is O1, one-sided). Surprisal is -lp; H is the sampling policy's.
@@ -61,7 +61,7 @@ def opefo(tokens: Tokens, context: Context) -> Tensor:
     """λ = 1 + κ where Δ > 0, 1 - κ where Δ < 0, 1 where Δ = 0; κ = (M - P)/(M + P), 0 if both are 0.
 
     OPEFO, arXiv 2605.11491: Δ is the `opefo` estimate of the entropy change, P = Σ_{Δ>0} Δ, M = Σ_{Δ<0} |Δ|. Then
-    (1 + κ)·P = (1 - κ)·M: what raises and what lowers the entropy balance. Strictly on-policy, with the clip `none`.
+    (1 + κ)·P = (1 - κ)·M: tokens that raise and lower the entropy balance. Strictly on-policy, with the clip `none`.
     """
     change = estimators.opefo(tokens)
     rise, fall = change.clamp(min=0).sum(), (-change).clamp(min=0).sum()
@@ -80,9 +80,9 @@ def quadrant(
     which: Literal["exploitation", "exploration", "release", "pruning"],
     factor: NonNegative = 0.0,
 ) -> Tensor:
-    """λ = `factor` on the tokens of one quadrant of (sign A, sign(log π + H)), else 1: what each one does.
+    """λ = `factor` on the tokens of one quadrant of (sign A, sign(log π + H)), else 1: shows the quadrant's effect.
 
-    The quadrants of arXiv 2510.10150 (`steer.methods.estimators.quadrants`); damping one is this project's probe.
+    The quadrants of arXiv 2510.10150 (`steer.methods.estimators.quadrants`); damping one is this project's experiment.
     """
     return torch.ones_like(tokens.logprob).masked_fill(estimators.quadrants(tokens)[which], factor)
 

@@ -1,4 +1,4 @@
-"""STEER's weight: each token's loss is scaled by the entropy change that its update is estimated to bring."""
+"""STEER's weight: scales each token's loss by the estimated entropy change of its update. Symbols: docs/notation.md."""
 
 import math
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 NEAR = 0.3  # |ln(target/H)| below which the controller's integral always moves
-FRESH = 0.5  # weight of a new entropy in the controller's running (geometric) mean: one step's batch is a noisy measure
-RELEASED_FLOOR = 0.02  # the authors' code lets max|ω| not fall below it
+FRESH = 0.5  # weight of a new entropy in the controller's running (geometric) mean, because one step's entropy is noisy
+RELEASED_FLOOR = 0.02  # lower bound of max|ω| in the authors' code
 
 
 def steer(
@@ -41,15 +41,15 @@ def steer(
 
     With m = max|ω| over the valid tokens and λ_min = `minimum`:
 
-    - `exponential` (default): λ = exp(-α·|ω|/m), α = -ln λ_min: what moves the entropy most is damped most;
-      λ ∈ [λ_min, 1], and clipped tokens have ω = 0, so λ = 1.
-    - `linear`: λ = λ_max - (|ω| - min|ω|)·(λ_max - λ_min)/(m - min|ω|); λ_max is `maximum`, 1.2 if null. Where all
-      |ω| are the same, λ is (λ_min + λ_max)/2. The authors' code has it with [0.8, 1.2].
-    - `binary`: λ_min where |ω| exceeds its `quantile`, else 1. The paper's own rule is not known.
+    - `exponential` (default): λ = exp(-α·|ω|/m), α = -ln λ_min: tokens that change the entropy most are damped
+      most; λ ∈ [λ_min, 1], and clipped tokens have ω = 0, so λ = 1.
+    - `linear`: λ = λ_max - (|ω| - min|ω|)·(λ_max - λ_min)/(m - min|ω|); λ_max is `maximum`, 1.2 if null. If all
+      |ω| are equal, λ is (λ_min + λ_max)/2. The authors' code uses [0.8, 1.2].
+    - `binary`: λ_min where |ω| exceeds its `quantile`, else 1. The paper does not state its rule.
     - `signed`: λ = clamp(exp(α·ω/m), λ_min, λ_max), unbounded above if `maximum` is null: only tokens that lower the
       entropy are damped. The authors' later asymmetric mode.
-    - `asymmetric`: λ = λ_min + (ω - min ω)·(λ_max - λ_min)/(max ω - min ω), λ_max 1 if null; the mean of both where all
-      ω are the same. The authors' later linear form, with [0.9, 1].
+    - `asymmetric`: λ = λ_min + (ω - min ω)·(λ_max - λ_min)/(max ω - min ω), λ_max 1 if null; the mean of both if all
+      ω are equal. The authors' later linear form, with [0.9, 1].
     - `target`: this project's addition. λ = clamp(exp(k·α·ω/mean|ω|), λ_min, λ_max), λ_max = 1/λ_min if null; a
       controller sets k after each step so that the entropy H settles at `target` nats (`_control`); k < 0 lowers it.
       A controller on a target entropy is prior work (EntroPIC, arXiv 2511.15248; AEPO, arXiv 2510.08141); this one acts
@@ -91,8 +91,10 @@ def steer(
 
 
 def _reads(*, estimator: str, scope: str, **_: Any) -> Reads:
-    """ω is 0 where A′ is, but for a covariance, which reads the mean of all log-probabilities; and a maximum over each
-    micro-batch depends on what else is in it."""
+    """Declare what the weight reads: ω is 0 where A′ is 0, except for the covariance, which uses all log-probabilities.
+
+    A maximum over each micro-batch also depends on its other tokens.
+    """
     return "advantage" if estimator != "covariance" and scope == "batch" else "everything"
 
 
@@ -107,9 +109,9 @@ def _control(
     limit: float,
     **_: Any,
 ) -> Mapping[str, Any]:
-    """One step of the `target` mapping's controller: k = K_p·e + I, I ← I + K_i·e, e = ln(target/H) within ±1.
+    """Make one step of the `target` mapping's controller: k = K_p·e + I, I ← I + K_i·e, e = ln(target/H) within ±1.
 
-    H is a running mean. I is held while e is large and shrinking: an entropy on its way must not wind it up.
+    H is a running mean. I is frozen while e is large and shrinking, which prevents integral wind-up.
     """
     if mapping != "target":
         return memory

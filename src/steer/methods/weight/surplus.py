@@ -1,4 +1,4 @@
-"""Clip_B and Clip_V: updates that push tokens down leave out those whose entropy change is far from the others'."""
+"""Clip_B and Clip_V: tokens with A < 0 whose entropy change is far from the others' are left out of the update."""
 
 from typing import Annotated
 
@@ -33,7 +33,7 @@ def clip_v(
     """λ = 0 where A < 0 and D > 8.5·std D, on at most max(1, int(ρ·N)) tokens, those of largest D; else 1.
 
     Clip_V, arXiv 2602.03392: D = Σ_b π_b²(log π_b + H) - S, S = π(log π + H), so on policy A·D is the `tabular`
-    estimate; ρ (`share`) 1e-4. That at least one token may be left out is ours.
+    estimate; ρ (`share`) 1e-4. Allowing at least one token is ours.
     """
     valid = tokens.valid
     change = tokens.reduction - _surplus(tokens)
