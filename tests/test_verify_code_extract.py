@@ -137,13 +137,25 @@ NESTED = "".join(" " * i + "try: pass\n" + " " * i + "finally:\n" for i in range
         "~" * 100_000 + "`",
         "~~~" + "a" * 100_000 + "`",
         NESTED,
+        # Each of these took more than a minute, or the square of its length.
+        '"' + '\\"' * 100_000 + "</think>",
+        "<s>" * 100_000,
+        "x" + "`" * 100_000 + "y",
+        "```" + " " * 100_000,
+        "a" + " " * 100_000 + "\ndef f(): return 1",
+        "```python\nx = (\n" * 3000,
+        "def f(x):\n    return 1\n" * 1500,
+        "".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(1500)) + "def f(x): return f0(x)\n",
+        "```\n" + (" " * 100 + "x = 1\n") * 2000 + "  (\n```",
+        "def f(x): return y\nassert 1; y = " + "+".join("1" * 900),  # too deep to be written anew
     ],
 )
 def test_hostile_responses_take_bounded_time(response):
+    """Within a second; three for both calls, where others share the core's caches and threads."""
     started = time.process_time()
     for prefix in ("", PREFIX):
         assert isinstance(extract_program(response, prefix, "f"), str)
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 3
 
 
 @settings(deadline=None, max_examples=100)
@@ -261,3 +273,16 @@ def test_extraction_works_in_threads_and_holds_its_bounds():
     texts = ["a\n" * 500_000, "```\n" * 300_000, "x = (\n" * 300_000, "1 " * 1_000_000, "\n" * 2_000_000]
     with ThreadPoolExecutor(2) as pool:
         assert all(isinstance(program, str) for program in pool.map(extract_program, texts))
+
+
+def test_statements_that_share_a_line_are_taken_apart():
+    program = "def f(x): return y + z\nassert f(1) == 0; y = 2; print(1); z = '\u00e9;#'; assert 0  # all\n"
+    found = extract_program(program, entry_point="f")
+    assert found == "def f(x): return y + z\ny = 2\nz = '\u00e9;#'\n"
+    block = "assert 1; y = [1,\n  2]; assert 2\n@staticmethod\ndef f(x):\n    return y\n"
+    assert extract_program(block, entry_point="f") == "y = [1,\n  2]\n@staticmethod\ndef f(x):\n    return y\n"
+
+
+def test_an_open_quote_hides_no_mark():
+    assert extract_program(f"<think>\n'tis a thought </think>\n```python\n{WHOLE}```", entry_point="f") == WHOLE
+    assert extract_program(f"{WHOLE}\nMARK = r'</think>'\n", entry_point="f").startswith(WHOLE)

@@ -30,8 +30,10 @@ def before_end(text: str) -> str:
     """The text up to the first mark that ends a sequence. Marks at the very start belong to the prompt."""
     if "<" not in text and not text.startswith("assistant"):
         return text
-    while match := LEADING.match(text):
-        text = text[match.end() :]
+    start = 0
+    while match := LEADING.match(text, start):
+        start = match.end()
+    text = text[start:]
     if not any(start in text for start in STARTS):
         return text
     match = END.search(text)

@@ -67,22 +67,31 @@ def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = 
     name = root(entry_point, statements)
     if not any(name in binds(node) for node in statements):
         return program
-    sources = {id(node): _lines(program, node) for node in statements}
-    statements = [node for node in statements if id(node) not in _replaced(statements, name, first)]
-    needs = {id(node): uses(sources[id(node)]) for node in statements}
+    replaced = _replaced(statements, name, first)
+    statements = [node for node in statements if id(node) not in replaced]
     modules = set().union(*(binds(node) for node in statements if isinstance(node, _IMPORT)))
-    reached, seen = {name}, -1
-    while len(reached) != seen:
-        seen = len(reached)
-        for node in statements:
-            if (binds(node) | _changed(node, modules)) & reached:
-                reached |= needs[id(node)] | binds(node)
+    reached = _reached(name, statements, modules, program.split("\n"))
     kept, bound = [], set()
     for node in statements:
         if _stays(node, reached, bound, modules):
             kept.append(node)
             bound |= binds(node)
     return _without(program, syntax.body(program), kept)
+
+
+def _reached(name: str, statements: list[ast.stmt], modules: set[str], lines: list[str]) -> set[str]:
+    """The names that `name` needs, directly or by others: what its statements read and bind."""
+    makers: dict[str, list[ast.stmt]] = {}
+    for node in statements:
+        for each in binds(node) | _changed(node, modules):
+            makers.setdefault(each, []).append(node)
+    reached, todo = {name}, [name]
+    while todo:
+        for node in makers.pop(todo.pop(), ()):
+            new = (uses(_source(lines, node)) | binds(node)) - reached
+            reached |= new
+            todo += new
+    return reached
 
 
 def _changed(node: ast.stmt, modules: set[str]) -> set[str]:
@@ -127,8 +136,13 @@ def _first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
 
 
-def _lines(program: str, node: ast.stmt) -> str:
-    return "\n".join(program.split("\n")[_first_line(node) - 1 : node.end_lineno])
+def _source(lines: list[str], node: ast.stmt) -> str:
+    """A statement's own text; others may share its lines. Columns are counted in bytes."""
+    first = _first_line(node)
+    found = [line.encode() for line in lines[first - 1 : node.end_lineno]]
+    found[-1] = found[-1][: node.end_col_offset]
+    found[0] = found[0][node.col_offset if first == node.lineno else 0 :]
+    return b"\n".join(found).decode()
 
 
 def _without(program: str, statements: list[ast.stmt], kept: list[ast.stmt]) -> str:
@@ -140,5 +154,5 @@ def _without(program: str, statements: list[ast.stmt], kept: list[ast.stmt]) -> 
     gone = {n for node in statements if id(node) not in stay for n in range(_first_line(node), node.end_lineno + 1)}
     shared = {n for node in kept for n in range(_first_line(node), node.end_lineno + 1)} & gone
     if shared:  # several statements on a line
-        return ast.unparse(ast.Module(kept, [])) + "\n"
+        return "".join(f"{_source(lines, node)}\n" for node in kept)
     return "\n".join(line for number, line in enumerate(lines, 1) if number not in gone).rstrip() + "\n"

@@ -13,8 +13,8 @@ MOST_CHARACTERS = 300_000  # of a response, thoughts left out
 MAX_LINES, MAX_CUTS = 2000, 30  # bounds on the search through a long response
 MAX_TAILS = 3  # last lines left out where the text is wrong from its beginning
 _MARK = re.compile("|".join([*(re.escape(mark) for pair in THOUGHTS for mark in pair), END.pattern]))
-# A string on one line; an apostrophe in a word begins none.
-_STRING = re.compile(r"""(?<!\w)[rbfuRBFU]{0,2}(["'])(?:\\.|(?!\1)[^\\\n])*\1""")
+# A string on one line, or what a quote begins that never ends; an apostrophe in a word begins none.
+_STRING = re.compile(r"""(?<!\w)[rbfuRBFU]{0,2}(["'])(?:\\.|(?!\1)[^\\\n])*+(\1)?""")
 _HIDDEN = {"<": "\ue000", "[": "\ue001", "◁": "\ue002"}  # the first characters of marks, out of sight
 _DONE = re.compile(r"^\[DONE\]", re.M)  # the end of an answer in MBPP's own prompt
 
@@ -67,7 +67,7 @@ def _visible(response: str, syntax: Syntax) -> str | None:
             else:
                 opened = number
         elif _MARK.search(line):
-            lines[number] = _STRING.sub(lambda match: _hide(match[0]), line)
+            lines[number] = _STRING.sub(lambda match: _hide(match[0]) if match[2] else match[0], line)
     text = outside_thought(before_end("\n".join(lines)))
     if text is not None:
         for seen, hidden in _HIDDEN.items():

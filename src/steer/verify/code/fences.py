@@ -6,10 +6,10 @@ import textwrap
 
 from steer.verify.code.syntax import Syntax
 
-_BEFORE = r"[ \t]*(?:(?:>|[-*+]|\d+[.)])[ \t]+|>)*[ \t]*"  # a quote or an entry of a list
+_BEFORE = r"[ \t]*+(?:(?:>|[-*+]|\d+[.)])[ \t]++|>)*+[ \t]*+"  # a quote or an entry of a list
 _OPENING = re.compile(rf"({_BEFORE})(`{{3,}}+|~{{3,}}+)[ \t]*+([^`]*+)")
-_ENDS_PROSE = re.compile(r".*\S[ \t]*(`{3,})(i?python[\d.]*|py3?)[ \t]*", re.I)
-_ON_ONE_LINE = re.compile(rf"{_BEFORE}```[ \t]*(?:i?python[\d.]*|py3?)?[ \t]+(\S[^`]*)```[ \t]*", re.I)
+_ENDS_PROSE = re.compile(r".*\S[ \t]*(?<!`)(`{3,})(i?python[\d.]*|py3?)[ \t]*", re.I)
+_ON_ONE_LINE = re.compile(rf"{_BEFORE}```(?:[ \t]*(?:i?python[\d.]*|py3?))?[ \t]++(\S[^`]*+)```[ \t]*", re.I)
 _INFO = re.compile(r"\{?\.?([\w+#.-]*)")
 _PYTHON = re.compile(r"i?python[\d.]*|py3?|pycon|sage|python-repl", re.I)
 _TAGS = r"answer|code|python|solution|pre|program"
@@ -18,15 +18,16 @@ _LISTING = re.compile(
     r"\\begin\{(lstlisting|verbatim|minted)\}(?:\[[^\]\n]*\])?(?:\{\w+\})?(.*?)(?:\\end\{\1\}|\Z)", re.S
 )
 _NUMBERED = re.compile(r"[ \t]*\d+[|:.)]?(?: |$)(.*)")
-CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@\w|print\(|[\w., ]+ *=[^=])")
+CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@\w|print\(|[\w., ]++=[^=])")
 MAX_LINES = 20_000
 MAX_CLOSINGS = 40  # fences that may be tried as the end of a block, in one response
+MAX_LOOKS = 100_000  # lines looked at for the end of a block, in one response
 
 
 def blocks(text: str, syntax: Syntax) -> list[str]:
     """The Python blocks of `text`, else those without a language, else all; in order."""
     text = _as_fences(text)
-    found, lines, tries = [], text.split("\n")[:MAX_LINES], MAX_CLOSINGS
+    found, lines, tries, looks = [], text.split("\n")[:MAX_LINES], MAX_CLOSINGS, MAX_LOOKS
     at = 0
     while at < len(lines):
         opening = _opening(lines[at])
@@ -42,7 +43,8 @@ def blocks(text: str, syntax: Syntax) -> list[str]:
             at += 1
         # A fence inside the program's text (a docstring, say) closes nothing: the program parses only with the rest.
         end, closing, again = None, len(lines), len(lines)
-        for line in range(at, len(lines)):
+        for line in range(at, min(len(lines), at + looks)):
+            looks -= 1
             if _closes(lines[line], fence):
                 closing = min(closing, line)
                 tries -= 1
@@ -120,6 +122,8 @@ def _as_fences(text: str) -> str:
 
 def _opening(line: str) -> tuple[str, str | int, str, str] | None:
     """What stands before the fence, the fence, the language, and code behind it on the line."""
+    if "```" not in line and "~~~" not in line:
+        return None
     if one := _ON_ONE_LINE.fullmatch(line):
         return "", 1, "python", one[1]
     if not (match := _OPENING.fullmatch(line)):
