@@ -12,9 +12,9 @@ from steer.train.scoring import scored
 
 
 class Base:
-    """Keeps the trained parameters of a model, or this process' shares of them, as they are now; the rest stands still.
+    """A copy of a model's trained parameters (or this process's shares of them) as they are now.
 
-    It holds one more copy of them, and one more of the current ones while it scores.
+    Memory: one copy, and one more of the current parameters while it scores.
     """
 
     def __init__(self, model):
@@ -22,7 +22,7 @@ class Base:
         self.kept = [(p, p.detach().clone()) for p in model.parameters() if p.requires_grad]
 
     def logprob(self, sequences: Sequences, training: Training) -> Tensor:
-        """(S, T) log-probability of the response tokens under the model as it was; 0 outside the mask."""
+        """Log-probability (S, T) of the response tokens under the copied model; 0 outside the mask."""
         with self._put_in():
             return scored(self.model, sequences, training).logprob
 

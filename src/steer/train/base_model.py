@@ -1,8 +1,8 @@
-"""`steer base-model`: the model that every run starts from, made of `model.path`: dequantised where that is a .gguf
-file, then fine-tuned on worked solutions where the configuration has a `cold_start`. Without a path it is trained from
-scratch, as by `steer warm-start`.
+"""`steer base-model`: prepare the model that every run starts from.
 
-What it leaves is measured on training questions and written to `base_model.json` beside the weights.
+It starts from `model.path`, dequantises a .gguf file, and fine-tunes on worked solutions if the configuration has a
+`cold_start`. Without a path it trains from scratch, as `steer warm-start` does. The result is measured on training
+questions; the measurements go to `base_model.json` beside the weights.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from steer.train import warm_start
 from steer.train.cold_start import fine_tune
 from steer.train.starting import measure
 
-# Of the measurement: questions, and samples of each.
+# Questions of the measurement, and samples per question.
 QUESTIONS, SAMPLES = 32, 8
 
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def worked_examples(config: Config, source: str, problems: list[Problem]) -> list[Problem]:
-    """The problems with a solution that the cold start learns from: of `cold_start.data`, else of the training data."""
+    """Read the problems with solutions for the cold start: from `cold_start.data`, else from the training data."""
     file = config.model.cold_start.data
     if file is not None:
         if not Path(file).is_file():

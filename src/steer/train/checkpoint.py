@@ -1,13 +1,13 @@
-"""Checkpoints of a run: weights, optimizer, method state and the metrics so far, written whole or not at all.
+"""Checkpoints of a run: weights, optimizer, method state and metrics so far, written atomically.
 
-A checkpoint is a folder `step-<n>`: the tensors as `torch.distributed.checkpoint` writes them (each process its own
-shard; read back onto any number of processes), `state.json`, and a manifest with the checksum of every file. It is
-made under another name and renamed when all of it is on the disk. A folder whose files do not match the manifest is
-passed over for the one before.
+A checkpoint is a folder `step-<n>`: the tensors as written by `torch.distributed.checkpoint` (one shard per process;
+readable with any number of processes), `state.json`, and a manifest with the checksum of every file. It is
+written under a temporary name and renamed when all of it is on the disk. If the files of a folder do not match the
+manifest, the checkpoint before it is used.
 
-All randomness of a step derives from the run's seed and the step's number, so there is no random state to keep.
-A fingerprint of configuration, code, data and base model names the folder that holds a run's checkpoints: after a
-change the run starts afresh, and changed back it goes on.
+All randomness of a step derives from the run's seed and the step number, so there is no random state to save.
+A fingerprint of configuration, code, data and base model names the folder with a run's checkpoints: after a
+change the run starts afresh; if the change is undone, it resumes.
 """
 
 import errno
@@ -39,7 +39,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """The checkpoints of one run: the newest `keep` and the one of highest score."""
+    """Checkpoints of one run: keeps the newest `keep` and the one with the highest score."""
 
     parent: Path
     fingerprint: str
@@ -51,11 +51,11 @@ class Checkpoints:
 
     @property
     def live_metrics(self) -> Path:
-        """metrics.jsonl of the run so far, for those who watch it; each checkpoint holds its own."""
+        """Path of the run's metrics.jsonl so far, for watching; each checkpoint has its own copy."""
         return self.folder / "metrics.jsonl"
 
     def save(self, step: int, model, optimizer, state: dict[str, Any], score: float | None = None) -> None:
-        """Write `step-<n>`; `state` is plain data. Where the disk is full, a `UserError` that names what is left."""
+        """Write `step-<n>`; `state` is plain data. A full disk raises a `UserError` that names the last checkpoint."""
         target, temporary = self.folder / f"step-{step:06d}", self.folder / f".step-{step:06d}.tmp"
         if is_main():
             for leftover in self.folder.glob(".step-*.tmp"):
@@ -72,7 +72,7 @@ class Checkpoints:
                 if is_main():
                     atomic_write(temporary / "state.json", json.dumps(state))
                 gather(None)
-                # Machines that share a disk may be slow to see each other's files; each sees its own.
+                # Machines that share a disk may see each other's files late, so each checks its own.
                 names = sorted(set().union(*gather([path.name for path in temporary.iterdir()])))
                 digests = {name: _digest(temporary / name) for name in names[rank() :: world()]}
                 digests = {name: digest for part in gather(digests) for name, digest in part.items()}
@@ -83,7 +83,7 @@ class Checkpoints:
                     synchronise(temporary)
                     shutil.rmtree(target, ignore_errors=True)
                     os.replace(temporary, target)
-                    # Before older ones go.
+                    # Before deleting older ones.
                     synchronise(self.folder)
         finally:
             if is_main():
@@ -94,32 +94,36 @@ class Checkpoints:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """While no other process trains this run, of whatever configuration: the one that ends first clears everything
-        away (`clear`). `UserError` where one does. The lock ends with its process."""
+        """Lock the run, with any configuration, because the process that ends first deletes everything (`clear`).
+
+        Raises `UserError` if another process holds the lock. The lock ends with its process.
+        """
         if not is_main():
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.parent / "lock", "w") as file:
             try:
-                # A record lock: processes that this one starts do not hold it on.
+                # A record lock is not inherited by child processes.
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 # Some file systems have no locks.
                 if error.errno in (errno.EACCES, errno.EAGAIN):
-                    said = f"{self.parent}: another process is training this very run; wait for it, or stop it"
+                    said = f"{self.parent}: another process is training this run; wait for it or stop it"
                     raise UserError(said) from None
             yield
 
     def clear(self) -> None:
-        """Remove everything, of other configurations too. Checkpoints go first: a run that is killed meanwhile and
-        goes on needs the models kept before its checkpoint."""
+        """Remove everything, including other configurations' files.
+
+        Checkpoints go first: a run that is killed meanwhile and resumed needs the models kept before its checkpoint.
+        """
         for step in reversed(self._steps()):
             shutil.rmtree(self.folder / f"step-{step:06d}", ignore_errors=True)
         shutil.rmtree(self.parent, ignore_errors=True)
 
     def newest(self) -> Path | None:
-        """The newest whole checkpoint. A corrupt one is named in a warning and passed over."""
+        """Find the newest intact checkpoint. A corrupt one is skipped with a warning."""
         steps = gather(self._steps())[0]
         if is_main() and not steps and any(self.parent.glob("*/step-*")):
             warnings.warn(
@@ -128,7 +132,7 @@ class Checkpoints:
         return next((path for step in reversed(steps) if (path := self._whole(step))), None)
 
     def best(self) -> Path | None:
-        """The whole checkpoint of highest score, the newest of equals."""
+        """Find the intact checkpoint with the highest score, the newest among equals."""
         scores = gather(self._scores())[0]
         ranked = sorted(scores, key=lambda step: (scores[step], step), reverse=True)
         return next((path for step in ranked if (path := self._whole(step))), None)
@@ -146,7 +150,7 @@ class Checkpoints:
         return None
 
     def _scores(self) -> dict[int, float]:
-        """Scores by step, of the checkpoints that have one."""
+        """Return the scores by step of the checkpoints that have one."""
         found = {}
         for step in self._steps():
             with suppress(OSError, ValueError):
@@ -154,9 +158,9 @@ class Checkpoints:
         return {step: score for step, score in found.items() if score is not None}
 
     def _drop(self, newest: int) -> None:
-        """Remove what need not be kept now that the checkpoint of step `newest` is whole."""
+        """Delete checkpoints that are no longer needed once step `newest` is complete."""
         for step in self._steps():
-            # The run went back before it, so it was not whole: counted as newer, it would push out the whole ones.
+            # The run resumed before this one, so it is damaged; counted as newer, it would displace intact ones.
             if step > newest:
                 shutil.rmtree(self.folder / f"step-{step:06d}")
         scores = self._scores()
@@ -167,7 +171,7 @@ class Checkpoints:
 
 
 def tensors(model, optimizer) -> dict[str, Any]:
-    """What `torch.distributed.checkpoint` saves and fills in place: trained parameters and the optimizer's state."""
+    """Return what `torch.distributed.checkpoint` saves and loads in place: trained parameters and optimizer state."""
     return {
         "model": {name: value for name, value in model.named_parameters() if value.requires_grad},
         "optimizer": get_optimizer_state_dict(model, optimizer)["state"],
@@ -175,7 +179,7 @@ def tensors(model, optimizer) -> dict[str, Any]:
 
 
 def load(path: Path, model, optimizer) -> dict[str, Any]:
-    """Fill model and optimizer from a whole checkpoint; returns its plain state."""
+    """Load model and optimizer from an intact checkpoint; return its plain state."""
     with _alone_or_together() as no_dist:
         dcp.load(tensors(model, optimizer), storage_reader=Reader(path), no_dist=no_dist)
     return json.loads((path / "state.json").read_text())
@@ -183,7 +187,7 @@ def load(path: Path, model, optimizer) -> dict[str, Any]:
 
 @contextmanager
 def _alone_or_together() -> Iterator[bool]:
-    """Whether there is no process group, without the library's warning that there is none."""
+    """Suppress the library's warning if there is no process group."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield not dist.is_initialized()
@@ -191,7 +195,7 @@ def _alone_or_together() -> Iterator[bool]:
 
 @contextmanager
 def disk_errors(what: str, remedy: str) -> Iterator[None]:
-    """A full disk as a `UserError` of one line; any other failure as it is."""
+    """Turn a full disk into a one-line `UserError`; other errors pass unchanged."""
     try:
         yield
     except (OSError, RuntimeError, SafetensorError, CheckpointException) as error:
@@ -202,12 +206,12 @@ def disk_errors(what: str, remedy: str) -> Iterator[None]:
 
 
 def _full_disk(error: BaseException) -> str | None:
-    """What the system said, where the error means that the disk (or a quota, or a limit on files) is full."""
+    """Return the system's message if the error means that the disk, a quota or a file limit is full."""
     inner = [failure[0] for failure in error.failures.values()] if isinstance(error, CheckpointException) else []
     for found in (error, *inner):
         if isinstance(found, OSError) and found.errno in FULL:
             return found.strerror
-        # Writers in native code only keep the system's words.
+        # Native writers keep only the system's message.
         named = [os.strerror(code) for code in FULL if os.strerror(code) in str(found)]
         if named:
             return named[0]
@@ -215,7 +219,7 @@ def _full_disk(error: BaseException) -> str | None:
 
 
 def _problem(path: Path) -> str | None:
-    """What is wrong with this process' share of a checkpoint's files."""
+    """Describe what is wrong with this process's share of a checkpoint's files, if anything."""
     try:
         files = sorted(_manifest(path)["files"].items())
         for name, digest in files[rank() :: world()]:
@@ -227,7 +231,7 @@ def _problem(path: Path) -> str | None:
 
 
 def _manifest(path: Path) -> dict[str, Any]:
-    """A checkpoint's manifest. OSError where it is missing, ValueError where it is damaged."""
+    """Read a checkpoint's manifest. Raises OSError if it is missing, ValueError if it is damaged."""
     manifest = json.loads((path / "manifest.json").read_text())
     if not isinstance(manifest, dict) or _sealed(manifest.get("content")) != manifest.get("sha256"):
         raise ValueError("manifest.json is not what was written")

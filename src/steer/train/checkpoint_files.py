@@ -1,6 +1,6 @@
-"""The files of a checkpoint as `torch.distributed.checkpoint` writes and reads them, with two changes.
+"""Checkpoint files of `torch.distributed.checkpoint`, with two changes.
 
-Its index is a pickle, which is read here without trusting it; and a full disk is said to be one.
+The index is a pickle, which is read here without trusting it; and a full disk is reported as such.
 """
 
 import pickle
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.distributed.checkpoint import FileSystemReader, FileSystemWriter, Metadata
 
-# What the index of a checkpoint of tensors is made of. Nothing here does more than hold values.
+# Classes in the index of a checkpoint of tensors. All of them only hold values.
 HARMLESS = {
     "torch.distributed.checkpoint.metadata": {
         "ChunkStorageMetadata",
@@ -36,7 +36,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 class Reader(FileSystemReader):
-    """`FileSystemReader` whose index can only hold what an index is made of. Tensors are read with `weights_only`."""
+    """`FileSystemReader` that allows only an index's own classes in it. Tensors are read with `weights_only`."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
         with open(self._get_metadata_path(kwargs.get("rank")), "rb") as file:
@@ -46,7 +46,7 @@ class Reader(FileSystemReader):
 
 
 class Writer(FileSystemWriter):
-    """`FileSystemWriter` that raises the system's own error where a file cannot be written: `torch.save` hides it."""
+    """`FileSystemWriter` that raises the system's error if a file cannot be written: `torch.save` hides it."""
 
     def write_data(self, *args: Any) -> Any:
         try:

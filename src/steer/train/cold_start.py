@@ -1,4 +1,4 @@
-"""A short fine-tuning of a pretrained model on worked solutions, which teaches it the form of an answer."""
+"""Cold start: a short fine-tuning of a pretrained model on worked solutions, which teaches the answer format."""
 
 import random
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from steer.train.starting import course, encode, tail_mean
 
 
 def fine_tune(model, tokenizer, problems: list[Problem], settings: ColdStart) -> float:
-    """Maximum likelihood on the problems' solutions, in place; returns the mean loss of the last tenth of the steps."""
+    """Fine-tune in place by maximum likelihood on the solutions; return the mean loss of the last tenth of steps."""
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True
     )
@@ -34,7 +34,7 @@ def fine_tune(model, tokenizer, problems: list[Problem], settings: ColdStart) ->
 
 
 def _batches(problems: list[Problem], settings: ColdStart) -> Iterator[list[Problem]]:
-    """One batch after another, each epoch in an order of its own; the same for the same seed."""
+    """Yield batches; each epoch has its own order, determined by the seed."""
     rng, left = random.Random(f"cold-start/{settings.seed}"), []
     while True:
         while len(left) < settings.batch:

@@ -11,9 +11,9 @@ from steer.methods.rewards import wrong_labels
 
 
 def with_wrong_labels(problems: list[Problem], seed: int) -> list[Problem]:
-    """Each problem with the gold, or the tests, of another of its family; the same seed gives the same labels.
+    """Give each problem the gold answer or tests of another problem of its family; the seed determines the labels.
 
-    The answers stay of the right type, so that a wrong label is as easy to be rewarded for as a right one.
+    Answers keep their type, so that the reward for a wrong label is as easy to get as for a correct one.
     """
     families = defaultdict(list)
     for index, problem in enumerate(problems):

@@ -1,4 +1,4 @@
-"""DAPO's dynamic sampling: rounds of rollouts until the step has enough groups whose rewards differ."""
+"""DAPO's dynamic sampling: sample rounds of rollouts until the step has enough groups with differing rewards."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ from steer.train.rollouts import Rollouts
 
 
 def collect(wanted: int, attempts: int, roll: Callable[[int], Rollouts]) -> Rollouts:
-    """At most `wanted` informative groups from at most `attempts` rounds, `roll(round)` each.
+    """Collect at most `wanted` informative groups from at most `attempts` rounds, `roll(round)` each.
 
-    With one attempt the round is taken as it is. Where the rounds do not give enough, uninformative groups of the
-    last one fill up: they carry no gradient, but count in the metrics and in the number of tokens.
+    With one attempt the round is used unchanged. If the rounds do not give enough, uninformative groups of the
+    last one fill up: they give no gradient, but count in the metrics and in the number of tokens.
     """
     if attempts == 1:
         return roll(0)
@@ -29,14 +29,14 @@ def collect(wanted: int, attempts: int, roll: Callable[[int], Rollouts]) -> Roll
 
 
 def together(shares: list[Rollouts]) -> Rollouts:
-    """The rollouts of all processes, in the order of their prompts."""
+    """Gather the rollouts of all processes, in the order of their prompts."""
     if len(shares) == 1:
         return shares[0]
     return joined([group_of(share, group) for share in shares for group in share.group.unique().tolist()])
 
 
 def group_of(rollouts: Rollouts, group: int) -> Rollouts:
-    """One group of the rollouts by itself."""
+    """Select one group of the rollouts."""
     index = (rollouts.group == group).nonzero().squeeze(1)
     rows = index.tolist()
     sequences = rollouts.sequences.rows(index)
@@ -55,7 +55,7 @@ def group_of(rollouts: Rollouts, group: int) -> Rollouts:
 
 
 def joined(parts: list[Rollouts]) -> Rollouts:
-    """Groups as one set of rollouts, numbered from 0."""
+    """Join groups into one set of rollouts, numbered from 0."""
     sizes = torch.tensor([len(part.texts) for part in parts])
     entropies = [part.engine_entropy for part in parts]
     return Rollouts(
@@ -76,6 +76,6 @@ def joined(parts: list[Rollouts]) -> Rollouts:
 
 
 def _padded(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """Rows of unequal width as one tensor, zeros on the right."""
+    """Stack rows of unequal width, padded with zeros on the right."""
     width = max(tensor.shape[1] for tensor in tensors)
     return torch.cat([torch.nn.functional.pad(tensor, (0, width - tensor.shape[1])) for tensor in tensors])

@@ -40,9 +40,12 @@ from steer.verify.responses import Verifier
 
 @dataclass
 class Trainer:
-    """One run. `model` is trained in place; `engine` makes the rollout engine from model and tokenizer; `stop`: tokens
-    that end a response beside the end of sequence; `shares` of a step's prompts by training set; `keep_model` is
-    called after each of `keep_steps`."""
+    """One training run.
+
+    `model` is trained in place; `engine` makes the rollout engine from model and tokenizer; `stop`: tokens that end a
+    response in addition to the end of sequence; `shares`: share of a step's prompts per training set; `keep_model` is
+    called after each of `keep_steps`.
+    """
 
     model: Any
     tokenizer: Any
@@ -65,10 +68,10 @@ class Trainer:
     base: Base | None = None
 
     def run(self) -> list[dict[str, Any]]:
-        """Train to the last step, from the newest checkpoint where there is one; returns the metrics of all steps."""
+        """Train to the last step, from the newest checkpoint if there is one; return the metrics of all steps."""
         training = self.training
         optimizer = optimizer_of(self.model, training)
-        # Before a checkpoint takes the model elsewhere.
+        # Before a checkpoint changes the model.
         self.base = Base(self.model) if "base_logprob" in self.method.needs else None
         first = self._resume(optimizer) + 1
         with (
@@ -104,13 +107,13 @@ class Trainer:
             known.append(scored(self.model, sequences.to(self.model.device), training, self.method.needs))
 
         told = self._told(engine)
-        # Where one round is all there is, the log-probabilities are had while the verifier works.
+        # With a single round, compute the log-probabilities while the verifier works.
         meanwhile = score if training.dynamic_sampling == 1 and world() == 1 and not told else None
         rounds: list[Rollouts] = []
 
         def roll(attempt: int) -> Rollouts:
             shares = gather(self._roll(step, attempt, engine, verifier, clock, meanwhile).without_problems())
-            # Problems, with their tests, are known to every process and do not travel.
+            # Every process has the problems with their tests, so they are not sent.
             problems = choose_prompts(self.problems, training, self.seed, step, attempt)
             rounds.append(together([s.of(own_share(problems, k)) for k, s in enumerate(shares)]))
             return rounds[-1]
@@ -153,11 +156,11 @@ class Trainer:
         return {**metrics, "lr": lr, **clock.seconds()}
 
     def _before(self) -> dict[str, Any]:
-        """The metrics of the step before; nothing before the first."""
+        """Return the previous step's metrics; empty before the first step."""
         return self.metrics[-1] if self.metrics else {}
 
     def _skipped(self, metrics: dict[str, Any], in_a_row: int) -> None:
-        """Note how many updates in a row had no finite gradient, and end the run where they are too many."""
+        """Count consecutive updates without a finite gradient and end the run at the limit."""
         metrics["updates_skipped_in_a_row"] = in_a_row
         if in_a_row >= (limit := self.training.skipped_limit):
             raise UserError(
@@ -166,13 +169,13 @@ class Trainer:
             )
 
     def _checkpoint_due(self, step: int) -> bool:
-        """By steps, or by the first process' clock."""
+        """Whether a checkpoint is due, by steps or by the first process's clock."""
         minutes = self.training.checkpoint_minutes
         late = minutes is not None and gather(time.monotonic() - self.saved_at >= 60 * minutes)[0]
         return late or step % self.training.checkpoint_every == 0
 
     def _told(self, engine: Engine) -> bool:
-        """Whether what the policy thinks of its samples comes with them: all that the method needs, and in fp32."""
+        """Whether the samples come with all statistics that the method needs, in fp32."""
         return engine.exact and self.training.precision == "fp32" and not self.method.needs & set(OPTIONAL)
 
     def _roll(
@@ -184,8 +187,10 @@ class Trainer:
         clock: "_Clock",
         meanwhile: Callable[[Sequences], None] | None,
     ) -> Rollouts:
-        """One round of this process' rollouts with their verdicts; a further attempt draws prompts and responses of
-        its own. `meanwhile` is given the sequences while they are judged."""
+        """Sample one round of this process's rollouts with verdicts; each attempt draws new prompts and responses.
+
+        `meanwhile` receives the sequences while they are judged.
+        """
         training, again = self.training, f"/{attempt}" if attempt else ""
         again += f"/process{rank()}" if rank() else ""
         problems = own_share(choose_prompts(self.problems, training, self.seed, step, attempt, self.shares))
@@ -205,13 +210,13 @@ class Trainer:
         return rollouts
 
     def _resume(self, optimizer) -> int:
-        """The last finished step, its state restored; 0 for a fresh run."""
+        """Restore the state of the last finished step and return its number; 0 for a fresh run."""
         path, step = self.checkpoints.newest(), 0
         if path is not None:
             state = checkpoint.load(path, self.model, optimizer)
             self.method.load_state_dict(state["method"])
             self.metrics, self.token_rows, step = state["metrics"], state["token_rows"], state["step"]
-        # Lines of steps after the checkpoint are written again when those steps are done again.
+        # Lines of steps after the checkpoint are written again when those steps are repeated.
         if is_main():
             write_jsonl(self.checkpoints.live_metrics, self.metrics)
         return step
@@ -234,13 +239,13 @@ class Trainer:
             raise UserError(wrong + nearest(self.training.checkpoint_metric, self.metrics[-1]))
         recent = [line.get(self.training.checkpoint_metric) for line in self.metrics[-self.training.checkpoint_every :]]
         known = [value for value in recent if value is not None]
-        # One that the clock asked for competes with none: which is best must not depend on how fast a machine is.
+        # A checkpoint triggered by the clock never ranks: the best must not depend on the machine's speed.
         ranked = known and (step % self.training.checkpoint_every == 0 or step == self.training.steps)
         self.checkpoints.save(step, self.model, optimizer, state, sum(known) / len(known) if ranked else None)
         self.saved_at = time.monotonic()
 
     def _take_the_best(self, optimizer) -> None:
-        """Put the weights of the best checkpoint into the model; the last step is a candidate too."""
+        """Load the weights of the best checkpoint into the model; the last step is a candidate too."""
         self._save(self.training.steps, optimizer)
         best = self.checkpoints.best()
         if best is not None:
@@ -248,7 +253,7 @@ class Trainer:
 
 
 class _Clock:
-    """Wall time of consecutive phases, where a phase that comes again adds up, and on a GPU each one's peak memory."""
+    """Wall time of consecutive phases (repeated phases add up), and on a GPU the peak memory of each."""
 
     def __init__(self) -> None:
         self.started = self.last = time.perf_counter()
@@ -257,7 +262,7 @@ class _Clock:
 
     def lap(self, name: str) -> None:
         if torch.cuda.is_initialized():
-            # What a phase has queued on the device belongs to it.
+            # Work queued on the device belongs to the phase that queued it.
             torch.cuda.synchronize()
             peak = round(torch.cuda.max_memory_allocated() / 1e9, 3)
             self.peaks[f"memory_gb_{name}"] = max(peak, self.peaks.get(f"memory_gb_{name}", 0.0))

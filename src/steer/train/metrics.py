@@ -1,4 +1,4 @@
-"""The fields of a line of metrics.jsonl; docs/metrics.md defines each."""
+"""Fields of a line of metrics.jsonl; docs/metrics.md defines each."""
 
 from collections import Counter, defaultdict
 from typing import Any
@@ -17,8 +17,11 @@ RATIO_QUANTILES = {"p01": 0.01, "p50": 0.5, "p99": 0.99, "max": 1.0}
 
 
 def rollout_metrics(rollouts: Rollouts, batch: Batch, sampled: Rollouts | None = None) -> dict[str, Any]:
-    """Everything that is known before the first update. `sampled`: all responses of a step that trains on groups chosen
-    by their rewards; how good the policy is, only all that it gave can tell."""
+    """Compute the metrics known before the first update.
+
+    `sampled`: all responses of a step that trains on groups selected by reward. Metrics of the policy's quality use
+    all.
+    """
     mask, correct = rollouts.sequences.mask, _correct(rollouts)
     return {
         **_verdict_metrics(rollouts if sampled is None else sampled),
@@ -33,7 +36,7 @@ def rollout_metrics(rollouts: Rollouts, batch: Batch, sampled: Rollouts | None =
 
 
 def _verdict_metrics(rollouts: Rollouts) -> dict[str, Any]:
-    """What verdicts, rewards and lengths of the responses say."""
+    """Compute metrics of verdicts, rewards and lengths."""
     correct, judged = _correct(rollouts), ~rollouts.rewards.isnan()
     by_family = defaultdict(list)
     for problem, is_correct, is_judged in zip(rollouts.problems, correct.tolist(), judged.tolist(), strict=True):
@@ -55,13 +58,13 @@ def _verdict_metrics(rollouts: Rollouts) -> dict[str, Any]:
 
 
 def _errors(rollouts: Rollouts) -> dict[str, int]:
-    """Responses on which a reward function of the user's own failed; nothing where the verifiers judge."""
+    """Count responses on which a user's reward function failed; empty if the verifiers judge."""
     own = any(v.failed or v.score is not None for v in rollouts.verdicts)
     return {"reward_errors": sum(v.failed for v in rollouts.verdicts)} if own else {}
 
 
 def _failures(rollouts: Rollouts) -> dict[str, int]:
-    """How many responses could not be verified, by reason: what stands before its details in brackets."""
+    """Count unverifiable responses by reason, without the details in brackets."""
     reasons = [
         v.reason.partition(" (")[0].partition(":")[0]
         for v in rollouts.verdicts
@@ -76,14 +79,14 @@ def _correct(rollouts: Rollouts) -> Tensor:
 
 
 def _correction(batch: Batch) -> dict[str, float]:
-    """Mean over tokens of the factor on their losses; nothing where there is none."""
+    """Compute the mean over tokens of the correction factor; empty without one."""
     if batch.correction is None:
         return {}
     return {"correction_mean": masked_mean(batch.correction, batch.sequences.mask).item()}
 
 
 def update_metrics(records: list[UpdateRecord]) -> dict[str, Any]:
-    """What the step's updates did: means over updates, quantiles over their tokens pooled."""
+    """Compute metrics of the step's updates: means over updates, quantiles over their pooled tokens."""
     skipped = {"updates_skipped": sum(record.skipped for record in records)}
     records = [record for record in records if not record.skipped]
     if not records:
@@ -101,13 +104,13 @@ def update_metrics(records: list[UpdateRecord]) -> dict[str, Any]:
 
 
 def _quantiles(values: Tensor, wanted: dict[str, float]) -> dict[str, float]:
-    """Order statistics without interpolation; sorting once, since torch.quantile refuses more than 2^24 values."""
+    """Quantiles as order statistics without interpolation, by sorting: torch.quantile refuses more than 2^24 values."""
     ordered = values.sort().values
     return {name: ordered[round(q * (len(ordered) - 1))].item() for name, q in wanted.items()}
 
 
 def _zero_spread(rewards: Tensor, group: Tensor) -> float:
-    """Share of groups whose judged rewards are all equal (or none)."""
+    """Share of groups whose judged rewards are all equal, or that have none."""
     groups = len(group.unique())
     return (groups - len(informative_groups(rewards, group))) / groups
 
@@ -117,7 +120,7 @@ def _mean(values: Tensor) -> float | None:
 
 
 def skipped_in_a_row(records: list[UpdateRecord], before: int) -> int:
-    """Updates without a finite gradient since the last one that had one; `before`: those in a row up to this step."""
+    """Count updates since the last finite gradient; `before`: their number at the end of the previous step."""
     for record in records:
         before = before + 1 if record.skipped else 0
     return before

@@ -1,6 +1,6 @@
-"""The processes of one run: `torchrun` starts them, each holds a share of the work; without it there is one.
+"""Processes of one run: `torchrun` starts them and each does a share of the work; without it there is one.
 
-Objects (rollouts, verdicts) travel by pickle between the processes of the run itself, which trust each other.
+Objects (rollouts, verdicts) are exchanged as pickles between the run's own processes, which trust each other.
 """
 
 import os
@@ -20,13 +20,15 @@ def launched() -> bool:
 
 
 def start(device: torch.device, minutes: float = 30) -> None:
-    """Join the other processes of the run; without a launcher, be a group of one. `minutes`: how long a process waits
-    for the others."""
+    """Join the other processes of the run; without a launcher, form a group of one.
+
+    `minutes`: how long a process waits for the others.
+    """
     if device.type == "cuda":
-        # Said before a device mesh is made: it would take the number LOCAL_RANK, and a process that has chosen its
-        # device (`steer.models.devices`) sees that one alone.
+        # Set the device before making a device mesh, which would use the number LOCAL_RANK: a process that has chosen
+        # its device (`steer.models.devices`) sees only that one.
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
-    # Objects and counts go by gloo, on the host.
+    # Objects and counts use gloo, on the host.
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     if launched():
         dist.init_process_group(backend, timeout=timedelta(minutes=minutes))
@@ -35,13 +37,13 @@ def start(device: torch.device, minutes: float = 30) -> None:
 
 
 def stop() -> None:
-    """Leave the group, where there is one."""
+    """Leave the group, if there is one."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def rank() -> int:
-    """This process' number, from 0; before it has joined the others, by the launcher."""
+    """Number of this process, from 0; before it has joined the others, from the launcher."""
     if dist.is_initialized():
         return dist.get_rank()
     return int(os.environ["RANK"]) if launched() else 0
@@ -53,12 +55,12 @@ def world() -> int:
 
 
 def is_main() -> bool:
-    """Whether this process writes what is written once."""
+    """Whether this is the process that writes shared files."""
     return rank() == 0
 
 
 def gather(value: T) -> list[T]:
-    """Every process' value, in the order of ranks, on all of them."""
+    """Gather every process's value, in the order of ranks, on all processes."""
     if world() == 1:
         return [value]
     values: list[Any] = [None] * world()
@@ -67,14 +69,14 @@ def gather(value: T) -> list[T]:
 
 
 def summed(value: Tensor) -> Tensor:
-    """The sum over the processes, in place."""
+    """Sum over the processes, in place."""
     if world() > 1:
         dist.all_reduce(value)
     return value
 
 
 def own_share(items: list[T], of: int | None = None) -> list[T]:
-    """This process' consecutive part of `items`, or that of process `of`; the parts differ by one at most."""
+    """Return this process's consecutive part of `items`, or that of process `of`; sizes differ by at most one."""
     of = rank() if of is None else of
     start, end = (len(items) * k // world() for k in (of, of + 1))
     return items[start:end]

@@ -1,4 +1,4 @@
-"""Which prompts a step trains on, and their tokens."""
+"""Choose and tokenize the prompts of a step."""
 
 import math
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ def choose_prompts(
     attempt: int = 0,
     shares: Mapping[str, float] | None = None,
 ) -> list[Problem]:
-    """The step's prompts (`step` from 1): each epoch goes through all problems once in an order of its own.
+    """Choose the step's prompts (`step` from 1): each epoch visits all problems once, in its own order.
 
-    A further `attempt` of dynamic sampling goes through them in another order. With `shares` each training set has its
-    share of the step's prompts, at most one more or less, and epochs of its own.
+    Each further `attempt` of dynamic sampling uses another order. With `shares` each training set has its share of the
+    step's prompts, within one prompt, and its own epochs.
     """
     purpose = f"order/{attempt}" if attempt else "order"
     if shares is None:
@@ -38,15 +38,15 @@ def choose_prompts(
 
 
 def quotas(shares: Mapping[str, float], prompts: int, step: int) -> dict[str, tuple[int, int]]:
-    """Set → (prompts in all earlier steps, prompts in this one).
+    """Map each set to (prompts in all earlier steps, prompts in this one).
 
-    Systematic sampling: the points (i + u) / prompts go to the sets by their cumulated shares. The offset u moves by
-    the golden ratio from step to step, so that the rounding evens out.
+    Systematic sampling: the points (i + u) / prompts are assigned to the sets by cumulative share. The offset u moves
+    by the golden ratio from step to step, so that rounding averages out.
     """
     bounds = torch.tensor([0.0, *shares.values()], dtype=torch.float64).cumsum(0)
     bounds[-1] = 1.0
     offsets = (torch.arange(1, step + 1, dtype=torch.float64) * GOLDEN) % 1
-    # How many of a step's points lie below each bound.
+    # Number of a step's points below each bound.
     below = (prompts * bounds[None] - offsets[:, None]).ceil().clamp(0, prompts).long()
     counts = below.diff(dim=1)
     before = counts[:-1].sum(0)
@@ -64,8 +64,8 @@ def _in_turn(problems: list[Problem], first: int, count: int, seed: int, purpose
 
 
 def without_long_prompts(tokenizer, problems: list[Problem], limit: int) -> list[Problem]:
-    """Those whose prompt has at most `limit` tokens: a question without its beginning teaches nothing."""
-    # No tokenizer makes more tokens than there are bytes: few prompts have to be turned into tokens to know.
+    """Keep problems whose prompt has at most `limit` tokens: a question without its beginning is useless."""
+    # A tokenizer makes at most one token per byte, so only long prompts have to be tokenized to check.
     frames = {system: len(render_prompt(tokenizer, "", system).encode()) for system in {p.system for p in problems}}
     unsure = [i for i, p in enumerate(problems) if frames[p.system] + len(p.prompt.encode()) > limit]
     whole = encode_prompts(tokenizer, [problems[i] for i in unsure], limit + 1) if unsure else []
@@ -74,6 +74,6 @@ def without_long_prompts(tokenizer, problems: list[Problem], limit: int) -> list
 
 
 def encode_prompts(tokenizer, problems: list[Problem], limit: int) -> list[list[int]]:
-    """Prompts as tokens, the left end cut off where one is longer than `limit`."""
+    """Tokenize prompts; one longer than `limit` loses its left end."""
     rendered = [render_prompt(tokenizer, p.prompt, p.system) for p in problems]
     return [tokens[-limit:] for tokens in tokenizer(rendered, add_special_tokens=False)["input_ids"]]

@@ -1,4 +1,4 @@
-"""One step's rollouts: which prompts, what was sampled, how it was judged."""
+"""Rollouts of one step: prompts, responses and verdicts. Shapes: docs/notation.md."""
 
 import sys
 import time
@@ -20,8 +20,10 @@ from steer.verify.thought import opened_thought
 
 @dataclass(frozen=True)
 class Sampled:
-    """S = prompts · rollouts responses, the responses to one prompt side by side. `truncated` (S,);
-    `engine_logprob`, `engine_entropy` (S, T): what the rollout engine tells, 0 outside the mask."""
+    """S = prompts · rollouts responses, those to one prompt adjacent.
+
+    `truncated` (S,); `engine_logprob`, `engine_entropy` (S, T): values from the rollout engine, 0 outside the mask.
+    """
 
     sequences: Sequences
     truncated: Tensor
@@ -31,8 +33,7 @@ class Sampled:
 
 @dataclass(frozen=True, kw_only=True)
 class Rollouts(Sampled):
-    """The responses judged. `rewards` (S,): NaN where the verifier failed. `group` (S,): index of the prompt in the
-    step."""
+    """Judged responses. `rewards` (S,): NaN if unverifiable. `group` (S,): index of the prompt in the step."""
 
     problems: list[Problem]
     texts: list[str]
@@ -46,11 +47,11 @@ class Rollouts(Sampled):
         return replace(self, **{name: value.to(device) for name, value in values.items() if value is not None})
 
     def without_problems(self) -> "Rollouts":
-        """What another process needs of these rollouts (`of`)."""
+        """Drop the problems, to send the rollouts to another process, which restores them with `of`."""
         return replace(self, problems=[])
 
     def of(self, problems: list[Problem]) -> "Rollouts":
-        """The rollouts with their problems, one a group."""
+        """Restore the problems, one per group."""
         samples = len(self.texts) // max(len(problems), 1)
         return replace(self, problems=[problem for problem in problems for _ in range(samples)])
 
@@ -61,7 +62,7 @@ def sampling_of(training: Training, stop: tuple[int, ...] = (), entropy: bool = 
 
 
 def assemble(prompts: list[list[int]], completions: list[list[Completion]], pad: int) -> Sampled:
-    """Grouped completions as tensors."""
+    """Turn grouped completions into tensors."""
     flat = [completion for group in completions for completion in group]
     repeated = [prompt for prompt, group in zip(prompts, completions, strict=True) for _ in group]
     sequences = Sequences.from_lists(repeated, [c.tokens for c in flat], pad)
@@ -78,9 +79,9 @@ def assemble(prompts: list[list[int]], completions: list[list[Completion]], pad:
 
 
 class Judging:
-    """Verdicts on one round's responses, asked for as they end, so that the verifier works while others go on.
+    """Judge one round's responses as they finish, so that the verifier works while others are sampled.
 
-    `judging.ended` is for `Engine.generate`; `result` waits for all. A context: nothing of it goes on afterwards.
+    Pass `judging.ended` to `Engine.generate`; `result` waits for all. Leaving the context stops all judging.
     """
 
     def __init__(self, problems: list[Problem], samples: int, tokenizer, verifier: Verifier):
@@ -89,7 +90,7 @@ class Judging:
         self.thought = opened_thought(render_prompt(tokenizer, ""))
         self.spent_s = 0.0
         self.asked: list[Future] = []
-        # One at a time: the verifier has workers of its own.
+        # One thread, because the verifier has its own workers.
         self.background = ThreadPoolExecutor(1, thread_name_prefix="judging")
 
     def __enter__(self) -> "Judging":
@@ -110,7 +111,7 @@ class Judging:
         return list(zip(places, texts, verdicts, strict=True))
 
     def result(self) -> tuple[list[str], list[Verdict]]:
-        """Text and verdict of every response, in the order of the problems."""
+        """Wait and return text and verdict of every response, in the order of the problems."""
         found = sorted((row for asked in self.asked for row in asked.result()), key=lambda row: row[0])
         assert len(found) == len(self.problems), "the engine told of every response once"
         return [text for _, text, _ in found], [verdict for *_, verdict in found]
@@ -123,8 +124,10 @@ def rewards_of(
     reward: Reward,
     generator: torch.Generator,
 ) -> Tensor:
-    """(S,) rewards without the over-long penalty; NaN where the verifier failed, whatever the kind of reward: that
-    sample is masked out."""
+    """Compute rewards (S,) without the overlong penalty; NaN if unverifiable, for every kind of reward.
+
+    NaN masks the sample out.
+    """
     value = {"correct": reward.correct, "wrong": reward.wrong, "unverifiable": float("nan")}
     scored = reward.kind == "python"
     given = torch.tensor([v.score if scored and v.score is not None else value[v.verdict] for v in verdicts])
@@ -139,10 +142,10 @@ def rewards_of(
 
 
 def penalised(rollouts: Rollouts, reward: Reward, limit: int) -> Rollouts:
-    """The rollouts with the over-long penalty in their rewards, where there is one; `limit`: of responses, in tokens.
+    """Add the overlong penalty to the rewards, if there is one; `limit`: response tokens.
 
-    Apart from the other rewards, since dynamic sampling chooses groups without it: DAPO, arXiv 2503.14476 §3.2, leaves
-    out prompts whose responses are all right or all wrong, whatever their lengths.
+    This is separate because dynamic sampling selects groups without it: DAPO, arXiv 2503.14476 §3.2, drops prompts
+    whose responses are all correct or all wrong, whatever their lengths.
     """
     if reward.overlong_buffer is None:
         return rollouts
@@ -151,8 +154,10 @@ def penalised(rollouts: Rollouts, reward: Reward, limit: int) -> Rollouts:
 
 
 def judged(sampled: Sampled, judging: Judging, samples: int, reward: Reward, generator: torch.Generator) -> Rollouts:
-    """The responses with their verdicts, once all are there, and rewards before `penalised`. `samples` responses belong
-    to a prompt."""
+    """Wait for all verdicts; return the responses with verdicts and rewards before `penalised`.
+
+    Each prompt has `samples` responses.
+    """
     texts, verdicts = judging.result()
     if reward.code_batch_limit_s is not None and judging.spent_s > reward.code_batch_limit_s:
         print(

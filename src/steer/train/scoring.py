@@ -1,6 +1,6 @@
-"""Forward passes over a batch: in micro-batches, shared out among the processes of a run.
+"""Forward passes over a batch in micro-batches, distributed over the processes of a run.
 
-Every process holds the whole batch and its statistics, which are small; what is shared out is the work of the model.
+Every process holds the whole batch and its statistics, which are small; only the model's work is distributed.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,11 @@ from steer.train.parallel import rank, summed, world
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """`index`: rows of the batch. `counts`: false for a stand-in, whose result is thrown away: where the batch does
-    not share out evenly, some processes must pass through the model once more for the others' sake."""
+    """A micro-batch. `index`: rows of the batch. `counts`: false for a dummy whose result is discarded.
+
+    If the batch does not divide evenly, some processes need a dummy pass, because all must call the model equally
+    often.
+    """
 
     index: Tensor
     counts: bool = True
@@ -38,7 +41,7 @@ def micro_batches(sequences: Sequences, training: Training, model) -> list[Micro
     if not isinstance(model, FSDPModule):
         chunks = update_chunks(sequences, training, training.micro_batch or count, model)
         return [MicroBatch(chunk) for chunk in chunks] if len(chunks) > 1 else [MicroBatch(sequences.index)]
-    # One forward pass each, and something to do for every process.
+    # One forward pass per micro-batch, and at least one for every process.
     size = min(training.micro_batch or BUCKET, BUCKET, -(-count // world()))
     whole = sequences.prompt_lengths + sequences.lengths
     if shares_prompts(model, training) and (training.micro_batch is None or tokens is not None):
@@ -58,9 +61,9 @@ def micro_batches(sequences: Sequences, training: Training, model) -> list[Micro
 def passed(
     model, sequences: Sequences, training: Training, needs: frozenset[str], rows: int | None = None
 ) -> TokenStatistics:
-    """Statistics (S, T) of one micro-batch; with gradient where autograd is on.
+    """Compute statistics (S, T) of one micro-batch; with gradient if autograd is on.
 
-    `rows`: sequences in one forward pass of a model that is not sharded; a sharded one takes all at once.
+    `rows`: sequences per forward pass of an unsharded model; a sharded one takes all at once.
     """
     if isinstance(model, FSDPModule):
         return TokenStatistics(*model.token_statistics(sequences, training, needs))
@@ -69,20 +72,20 @@ def passed(
 
 @torch.no_grad()
 def scored(model, sequences: Sequences, training: Training, needs: frozenset[str] = frozenset()) -> TokenStatistics:
-    """Statistics (S, T) of the whole batch on every process, without gradient; 0 outside the mask."""
+    """Compute statistics (S, T) of the whole batch on every process, without gradient; 0 outside the mask."""
     with products_for(training.precision):
         if not isinstance(model, FSDPModule):
             return passed(model, sequences, training, needs, training.micro_batch)
         parts = [(part, passed(model, sequences.rows(part.index), training, needs))
                  for part in micro_batches(sequences, training, model)]  # fmt: skip
-    # No backward pass follows that would give back what the model itself, embeddings and head, has gathered: a step
-    # without an update would leave whole bf16 parameters where the optimizer and checkpoints look for shares.
+    # No backward pass follows to release the gathered embeddings and head: a step without an update would leave whole
+    # bf16 parameters where the optimizer and checkpoints expect shares.
     model.reshard()
     return together(parts, sequences.mask)
 
 
 def together(parts: list[tuple[MicroBatch, TokenStatistics]], mask: Tensor) -> TokenStatistics:
-    """The statistics of all processes' micro-batches as those of the batch, detached; 0 outside `mask` (S, T)."""
+    """Gather the statistics of all processes' micro-batches into those of the batch; 0 outside `mask` (S, T)."""
     found = {}
     for name in ("logprob", "entropy", *OPTIONAL):
         values = [(part, getattr(statistics, name)) for part, statistics in parts]
@@ -91,17 +94,17 @@ def together(parts: list[tuple[MicroBatch, TokenStatistics]], mask: Tensor) -> T
 
 
 def placed(values: list[tuple[MicroBatch, Tensor]], mask: Tensor) -> Tensor:
-    """(S, T): each micro-batch's (s, t) in its rows, from all processes, detached; 0 outside `mask`."""
+    """Place each micro-batch's (s, t) in its rows of (S, T), from all processes, detached; 0 outside `mask`."""
     whole = values[0][1].new_zeros(mask.shape)
     for part, rows in values:
         if part.counts:
             whole[part.index, : rows.shape[1]] = rows.detach()
-    # A row is one process' alone: the sum is that process' value.
+    # Each row belongs to one process: the sum is that process's value.
     return summed(whole.masked_fill_(~mask, 0.0))
 
 
 def placed_over(below: TokenStatistics, index: Tensor, found: TokenStatistics) -> TokenStatistics:
-    """`below` (S, T) with `found` (s, t) in its rows `index`."""
+    """Write `found` (s, t) into the rows `index` of `below` (S, T)."""
 
     def replaced(name: str) -> Tensor | None:
         under, over = getattr(below, name), getattr(found, name)

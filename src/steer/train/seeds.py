@@ -1,4 +1,4 @@
-"""Seeds of what is drawn in a training step."""
+"""Seeds of the random draws in a training step."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ import torch
 
 
 def step_seed(seed: int, step: int, purpose: str) -> int:
-    """A seed for one purpose in one step. Deriving each from the run's seed leaves no random state to save."""
+    """Derive a seed for one purpose in one step from the run's seed, so that there is no random state to save."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{step}/{purpose}".encode()).digest()[:7], "big")
 
 

@@ -1,7 +1,7 @@
-"""A model sharded over the processes of a run by PyTorch's FSDP2, or computing in another precision than it is kept.
+"""Shard a model over the processes of a run with PyTorch's FSDP2, or compute in another precision than it is kept in.
 
-Each decoder layer is gathered for the moment it is needed, in the precision of the computation; what is kept, its
-gradient and the optimizer's state are fp32 and one share per process.
+Each decoder layer is gathered while it is needed, in the precision of the computation. Parameters, gradients and
+optimizer state are kept in fp32, one share per process.
 """
 
 from collections.abc import Iterable
@@ -29,19 +29,19 @@ PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any, bool]:
-    """The model on its device, ready to be trained as the configuration asks; and whether it is sharded.
+    """Prepare the model for training on its device; return it and whether it is sharded.
 
-    One process in fp32 trains the model as it is. Anything else goes by FSDP, on one process too. Of several, the first
-    brings the weights (`shard`).
+    One process in fp32 trains the model unchanged. Everything else uses FSDP, even on one process. The first process
+    provides the weights (`shard`).
     """
     if training.gradient_checkpointing:
-        # Only a model in training mode recomputes; dropout, which that mode switches on, stays off.
+        # Only a model in training mode recomputes; dropout, which that mode enables, stays off.
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.train()
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
-            # That of the attention weights is no module, but a number that the attention function is told.
+            # The attention weights' dropout is not a module but an argument of the attention function.
             if isinstance(getattr(module, "attention_dropout", None), float):
                 module.attention_dropout = 0.0
     if training.precision == "fp32" and not launched():
@@ -51,10 +51,10 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
 
 
 def shard(model: Any, precision: str, device: torch.device) -> Any:
-    """The fp32 model with each process' share of its parameters, in place.
+    """Shard the fp32 model in place: each process keeps its share of the parameters.
 
-    Weights and buffers are those of the first process. Elsewhere the model may be on the meta device: the host then
-    holds one copy in all. Layer by layer it comes to the device, which never holds all of it.
+    Weights and buffers come from the first process. Elsewhere the model may be on the meta device, so that the host
+    holds one copy in all. It moves to the device layer by layer, which never holds all of it.
     """
     whole, empty = model.state_dict() if is_main() else {}, model.device.type == "meta"
     buffers = gather(dict(model.named_buffers()) if is_main() else None)[0]
@@ -62,11 +62,11 @@ def shard(model: Any, precision: str, device: torch.device) -> Any:
     policy = MixedPrecisionPolicy(param_dtype=PRECISION[precision], reduce_dtype=torch.float32)
     for layer in model.model.layers:
         fully_shard(layer, mesh=mesh, mp_policy=policy)
-    # What is left, embeddings and head, in one group: they may be tied.
+    # The rest, embeddings and head, forms one group: they may be tied.
     fully_shard(model, mesh=mesh, mp_policy=policy)
     for module in model.modules():
         if isinstance(module, FSDPModule):
-            # The loss of a micro-batch is its share of the batch's: gradients add up, they are not averaged.
+            # A micro-batch's loss is its share of the batch's loss, so gradients are summed, not averaged.
             module.set_force_sum_reduction_for_comms(True)
             module.set_gradient_divide_factor(1.0)
     if world() > 1:
@@ -77,7 +77,7 @@ def shard(model: Any, precision: str, device: torch.device) -> Any:
 
 
 def _fill(model: Any, whole: dict[str, Tensor], buffers: dict[str, Tensor], device: torch.device, empty: bool) -> None:
-    """Give the sharded model the weights `whole` of the first process, tensor by tensor, and its buffers."""
+    """Copy the weights `whole` of the first process and its buffers into the sharded model, tensor by tensor."""
     if empty:
         model.to_empty(device=device)
         model.tie_weights()
@@ -88,14 +88,16 @@ def _fill(model: Any, whole: dict[str, Tensor], buffers: dict[str, Tensor], devi
 
 
 def _token_statistics(model: Any, sequences: Sequences, training: Training, needs: frozenset[str]) -> tuple:
-    """The forward pass that FSDP gathers the parameters for; a tuple, in which it finds the tensors."""
+    """Forward pass for which FSDP gathers the parameters; returns a tuple, in which FSDP finds the tensors."""
     found = policy_statistics(model, sequences, training, needs, rows=len(sequences.lengths))
     return tuple(getattr(found, name) for name in ("logprob", "entropy", *OPTIONAL))
 
 
 class Replica(LocalEngine):
-    """The local engine for a model that is not whole on any process, or not as it is to be sampled: it serves a copy
-    in the precision of the computation, which every `wake` renews."""
+    """Local engine for a sharded model or one in another precision: serves a copy that every `wake` renews.
+
+    The copy has the precision of the computation.
+    """
 
     def update_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
         own = dict(self.model.named_parameters(remove_duplicate=False))
@@ -107,17 +109,17 @@ class Replica(LocalEngine):
 
 
 def replica(precision: str, model: Any, tokenizer: Any) -> Replica:
-    """What makes the engine from the trainer's model and tokenizer."""
+    """Return a function that makes the engine from the trainer's model and tokenizer."""
     copy = empty_model(model.config, PRECISION[precision], model.device)
     return Replica(copy.requires_grad_(False), tokenizer, exact=False)
 
 
 def save_trained(model: Any, tokenizer: Any, precision: str, folder: Path) -> None:
-    """The trained model in transformers' format, in the precision of the computation. Every process must call it."""
+    """Save the trained model in transformers' format, in the precision of the computation. Call on every process."""
     if not isinstance(model, FSDPModule) and all(not is_adapter(name) for name, _ in model.named_parameters()):
         save_model(model, tokenizer, folder)
         return
-    # Gathered parameter by parameter: all processes take part, one keeps them.
+    # All processes gather each parameter; one keeps it.
     weights = {}
     for name, value in trainer_weights(model):
         if is_main():

@@ -1,4 +1,4 @@
-"""What a warm start and a cold start share: solutions as sequences, the learning rate's course, and what they leave."""
+"""Shared by warm start and cold start: encoding of solutions, learning-rate schedule, measurement of the result."""
 
 import math
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from steer.models.forward import Sequences
 from steer.models.tokenizer import render_prompt
 from steer.verify.responses import Verifier
 
-# Responses sampled at once: their keys and values are in memory together.
+# Responses sampled at once, limited by the memory for their keys and values.
 _BATCH = 512
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, problems: list[Problem], solutions: list[str]) -> Sequences:
-    """Prompts as the chat template renders them, solutions with an end-of-sequence token."""
+    """Encode prompts with the chat template and solutions with an end-of-sequence token."""
     texts = [*(render_prompt(tokenizer, p.prompt, p.system) for p in problems), *solutions]
     ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
     prompts, responses = ids[: len(problems)], [[*row, tokenizer.eos_token_id] for row in ids[len(problems) :]]
@@ -26,7 +26,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, problems: list[Problem], solution
 
 
 def course(steps: int) -> Callable[[int], float]:
-    """Factor of the learning rate at a step from 0: up over a twentieth of the steps, then half a cosine to 0."""
+    """Learning-rate factor at a step from 0: rises over a twentieth of the steps, then half a cosine to 0."""
     warm = max(1, steps // 20)
     return lambda step: min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps)))
 
@@ -38,8 +38,11 @@ def tail_mean(losses: list[float]) -> float:
 
 
 def measure(model, tokenizer, problems: list[Problem], samples: int, max_tokens: int, seed: int) -> dict:
-    """What sampling at temperature 1 gives: accuracy (also by family), share of questions answered by some sample,
-    share of mixed groups (some samples right, not all), share cut off at `max_tokens`, mean token entropy in nats."""
+    """Measure sampling at temperature 1.
+
+    Returns accuracy (also by family), share of questions with a correct sample, share of mixed groups (some but not all
+    samples correct), share cut off at `max_tokens`, mean token entropy in nats.
+    """
     generator, engine = torch.Generator().manual_seed(seed), LocalEngine(model, tokenizer)
     sampling = Sampling(samples=samples, max_tokens=max_tokens, entropy=True)
     correct, cut, entropies = [], 0, []

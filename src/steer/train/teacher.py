@@ -1,4 +1,4 @@
-"""RLRT's second forward pass: the responses again, behind a prompt that holds a correct rollout of the same problem."""
+"""RLRT's second forward pass: score the responses after a prompt that contains a correct rollout of the problem."""
 
 import torch
 from torch import Tensor
@@ -21,10 +21,10 @@ def teacher_logprob(
     training: Training,
     generator: torch.Generator,
 ) -> Tensor:
-    """(S, T) log-probability of the sampled tokens under the teacher; the policy's own where there is no teacher.
+    """Log-probability (S, T) of the sampled tokens under the teacher; the policy's own if there is no teacher.
 
-    `shaped` (S,) bool: responses whose advantage the teacher shapes; the others do without a pass. The teacher's prompt
-    keeps its right end where the model has too few positions for all of it and the response.
+    `shaped` (S,) bool: responses whose advantage the teacher shapes; others are not passed. If prompt and response
+    exceed the model's positions, the prompt keeps its right end.
     """
     device = old.logprob.device
     correct = torch.tensor([verdict.verdict == "correct" for verdict in rollouts.verdicts], device=device)

@@ -1,4 +1,4 @@
-"""A few responses of a run token by token, for the report: what the method sees and sets at each token."""
+"""Token view for the report: some responses of a run with the method's inputs and outputs at each token."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ _PER_VERDICT = 2
 
 
 def steps_to_show(steps: int) -> set[int]:
-    """The first, the middle and the last step."""
+    """Return the first, the middle and the last step."""
     return {1, (steps + 1) // 2, steps}
 
 
 def token_rows(
     step: int, rollouts: Rollouts, batch: Batch, statistics: TokenStatistics, method: Method, tokenizer
 ) -> list[dict[str, Any]]:
-    """The first responses of each verdict in the step, as docs/results.md describes them.
+    """Return rows for the first responses of each verdict in the step, in the format of docs/results.md.
 
-    λ and ω are those of an update on the whole step at the policy that sampled (`statistics`).
+    λ and ω are those of an update on the whole step at the sampling policy (`statistics`).
     """
     if not batch.judged.any():
         return []

@@ -1,6 +1,6 @@
-"""Training curves as they come: TensorBoard, Weights & Biases and Trackio, each one key of `training`.
+"""Live training curves in TensorBoard, Weights & Biases and Trackio, each enabled by a key of `training`.
 
-The last two are not among the project's dependencies: they are imported when asked for.
+The last two are not dependencies of the project: they are imported only if enabled.
 """
 
 import importlib
@@ -23,7 +23,7 @@ OnStep = Callable[[dict[str, Any]], None]
 def tracked(training: Training, settings: dict[str, Any], folder: Path, identity: str) -> Iterator[OnStep]:
     """Yield a function that takes a step's metrics to every tracker that `training` names.
 
-    `settings`: the run's resolved configuration; `identity`: the same for a run and its continuation after a kill.
+    `settings`: the run's resolved configuration; `identity`: equal for a run and its resumption after a kill.
     """
     open_ones = []
     if not parallel.is_main():
@@ -37,7 +37,7 @@ def tracked(training: Training, settings: dict[str, Any], folder: Path, identity
         open_ones.append(_service(wandb.init(**given, id=identity, resume="allow")))
     if training.trackio:
         trackio = _package("trackio")
-        # It finds the run to go on with by its name.
+        # It finds the run to resume by its name.
         given = {"project": training.trackio, "group": group, "config": settings}
         open_ones.append(_service(trackio.init(**given, name=f"{name}-{identity[:6]}", resume="allow")))
     try:
@@ -59,7 +59,7 @@ def _package(name: str):
 
 
 def _service(run) -> tuple[OnStep, Callable[[], None]]:
-    """Weights & Biases' interface, which Trackio has too."""
+    """Track with the interface of Weights & Biases, which Trackio shares."""
 
     def log(metrics: dict[str, Any]) -> None:
         values = {name: value for name, value in metrics.items() if name != "step" and value is not None}
@@ -76,9 +76,9 @@ def _tensorboard(folder: Path) -> tuple[OnStep, Callable[[], None]]:
     def log(metrics: dict[str, Any]) -> None:
         if not writers:
             if metrics["step"] == 1:
-                # Curves of a run of another configuration, or of this one up to no checkpoint.
+                # Curves of another configuration, or of this one before its first checkpoint.
                 shutil.rmtree(folder, ignore_errors=True)
-            # A run that goes on does some steps again: what was written of them is not to be shown.
+            # A resumed run repeats some steps: hide what was written for them before.
             writers.append(SummaryWriter(folder, purge_step=metrics["step"]))
         for name, value in metrics.items():
             if name != "step" and value is not None:

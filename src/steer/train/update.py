@@ -1,4 +1,7 @@
-"""The optimizer updates of one step: each on an equal share of the groups, in micro-batches that change nothing."""
+"""Optimizer updates of one step: each on an equal share of the groups; micro-batches do not change the result.
+
+Symbols and shapes: docs/notation.md.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -17,10 +20,13 @@ from steer.train.scoring import MicroBatch, micro_batches, passed, placed, place
 
 @dataclass(frozen=True)
 class Batch:
-    """What the updates of a step work on. `advantage`, `group` (S,); `old`: statistics of the policy that sampled;
-    `judged` (S,) bool: false for a response that enters no loss, since it has no verdict or is masked as over-long;
-    `teacher`, `base` (S, T): log-probability under RLRT's teacher and under the model that training started from, where
-    the method needs it; `correction` (S, T): factors on the token losses, where training asks for them."""
+    """Input of a step's updates.
+
+    `advantage`, `group` (S,); `old`: statistics of the sampling policy; `judged` (S,) bool: false for a response that
+    enters no loss because it has no verdict or is masked as overlong; `teacher`, `base` (S, T): log-probability under
+    RLRT's teacher and under the model that training started from, if the method needs them; `correction` (S, T):
+    factors on the token losses, if training uses them.
+    """
 
     sequences: Sequences
     old: TokenStatistics
@@ -33,7 +39,7 @@ class Batch:
 
     @property
     def valid(self) -> Tensor:
-        """(S, T) bool: the tokens that enter the loss."""
+        """Tokens that enter the loss, (S, T) bool."""
         return self.sequences.mask & self.judged[:, None]
 
     def rows(self, index: Tensor) -> "Batch":
@@ -46,12 +52,12 @@ class Batch:
         return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index], **extra)
 
     def unmoved(self, needs: frozenset[str]) -> TokenStatistics:
-        """The statistics of the policy that sampled for the current one's; 0 for what has no value there."""
+        """Use the sampling policy's statistics as the current policy's; 0 for those that it does not have."""
         blank = torch.zeros_like(self.old.logprob)
         return TokenStatistics(self.old.logprob, self.old.entropy, **dict.fromkeys(needs & set(OPTIONAL), blank))
 
     def tokens(self, current: TokenStatistics) -> Tokens:
-        """The batch as methods see it, with the current policy's statistics."""
+        """Return the method's input with the current policy's statistics."""
         mask = self.valid
         return Tokens(
             logprob=current.logprob,
@@ -74,8 +80,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class UpdateRecord:
-    """What one update did: metrics, and λ and the importance ratio of its tokens (flat). `skipped`: its gradient was
-    not finite, and nothing was changed."""
+    """Record of one update: metrics, and λ and importance ratio of its tokens (flat).
+
+    `skipped`: the gradient was not finite and nothing was changed.
+    """
 
     metrics: dict[str, float]
     weight: Tensor
@@ -84,8 +92,11 @@ class UpdateRecord:
 
 
 def optimizer_of(model, training: Training) -> torch.optim.Optimizer:
-    """The optimizer of the parameters that are trained. SGD is plain, so that a step is the gradient times the rate:
-    AdamW divides it by its own running size, which undoes any factor that all of the gradient shares."""
+    """Make the optimizer of the trained parameters.
+
+    SGD is plain: a step is the gradient times the learning rate. AdamW divides the gradient by its running size, which
+    cancels any factor common to the whole gradient.
+    """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if training.optimizer == "sgd":
         return torch.optim.SGD(trained, lr=training.lr)
@@ -95,7 +106,7 @@ def optimizer_of(model, training: Training) -> torch.optim.Optimizer:
 def run_updates(
     model, optimizer, method: Method, batch: Batch, training: Training, generator: torch.Generator
 ) -> list[UpdateRecord]:
-    """All updates of a step, over the groups in a random order."""
+    """Make all updates of a step, over the groups in random order."""
     order = batch.group.unique()
     order = order[torch.randperm(len(order), generator=generator, device=generator.device)]
     records = []
@@ -111,9 +122,9 @@ def run_updates(
 def _update(
     model, optimizer, method: Method, batch: Batch, training: Training, generator: torch.Generator
 ) -> UpdateRecord:
-    """One optimizer step on one update batch."""
-    # The proxy is a statistic of the policy that sampled; it came with `batch.old`.
-    # `reduction`: for the tabular estimate, which is logged whatever the method.
+    """Make one optimizer step on one update batch."""
+    # The proxy is a statistic of the sampling policy and comes with `batch.old`.
+    # `reduction`: for the tabular estimate, which is logged for every method.
     needs = method.needs - {"proxy_logprob"} | {"reduction"}
     mask, valid, sampled = batch.sequences.mask, batch.valid, batch.unmoved(needs)
     enters = _entering(method, batch.tokens(sampled), training)
@@ -128,7 +139,7 @@ def _update(
     if method.reads == "nothing":
         whole = sampled
     elif len(parts) == 1:
-        # One forward pass serves the batch statistics and the gradient.
+        # One forward pass gives the batch statistics and the gradient.
         ready[0] = passed_through(parts[0])
         whole = placed_over(sampled, enters, together([(parts[0], ready[0])], mask).map(lambda found: found[enters]))
     else:
@@ -155,14 +166,14 @@ def _update(
     finite = bool(norm.isfinite())
     if finite:
         optimizer.step()
-    # The rollout engine has their memory next.
+    # The rollout engine needs their memory next.
     optimizer.zero_grad()
     sums = zip(("loss", "clip_fraction_low", "clip_fraction_high"), summed(totals).tolist(), strict=True)
     entered = torch.zeros_like(batch.judged).index_fill_(0, enters, True)[:, None]
     used = torch.where(entered, placed(weights, mask), prepared.weight)
     effect = prepared.metrics
     if method.reads == "nothing" or method.weighs_micro_batches:
-        # Known only now: what the current policy thinks, or what each micro-batch weighed.
+        # Only known now: the current policy's statistics, or each micro-batch's weights.
         whole = placed_over(sampled, enters, together(seen, mask).map(lambda found: found[enters]))
         effect = effect | method.effect(batch.tokens(whole).with_(advantage=prepared.advantage), used)
     metrics = {**effect, **dict(sums), "gradient_norm": norm.item()}
@@ -170,15 +181,17 @@ def _update(
 
 
 def _entering(method: Method, tokens: Tokens, training: Training) -> Tensor:
-    """Index of the responses that pass through the model: those that can change the gradient, and at least one, since
-    the optimizer moves on a gradient of 0 too. `tokens`: the batch at the policy that sampled."""
+    """Index the responses that pass through the model: those that can change the gradient, and at least one.
+
+    At least one, because the optimizer moves even with a zero gradient. `tokens`: the batch at the sampling policy.
+    """
     if not training.skip_idle:
         return torch.arange(len(tokens.mask), device=tokens.mask.device)
     acting = (~method.idle(tokens)).nonzero().squeeze(1)
-    # A judged one, as every update has.
+    # Take a judged one, which every update has.
     return acting if len(acting) else tokens.valid.any(1).nonzero()[0]
 
 
 def _whole(value: Tensor) -> Tensor:
-    """A number that FSDP keeps in shares, added up."""
+    """Sum a number that FSDP keeps in shares."""
     return value.full_tensor() if isinstance(value, DTensor) else value

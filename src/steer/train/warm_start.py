@@ -1,7 +1,7 @@
-"""`steer warm-start`: a small base model, trained from scratch on noisy worked solutions of the synthetic families.
+"""`steer warm-start`: train a small base model from scratch on noisy worked solutions of the synthetic families.
 
-What it should leave is something to explore and something to lose: sampled accuracy well below 1 and entropy well
-above 0. It measures both on training questions and writes them to `warm_start.json` in the model's folder.
+The model should leave room to improve and to lose entropy: sampled accuracy well below 1 and entropy well above 0. Both
+are measured on training questions and written to `warm_start.json` in the model's folder.
 """
 
 import argparse
@@ -65,10 +65,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def train(model, tokenizer, families: list[str], settings: WarmStart, shares: int) -> float:
-    """Maximum likelihood on noisy solutions; returns the mean loss of the last tenth of the steps.
+    """Train by maximum likelihood on noisy solutions; return the mean loss of the last tenth of the steps.
 
-    Each of `shares` processes takes a share of the batch, since products this small gain little from being split
-    themselves; one more makes the next batch in the meantime.
+    Each of `shares` processes takes a share of the batch, because splitting matrix products this small gains little;
+    another process prepares the next batch.
     """
     divided = Shares(model, shares)
     batches = _batches(tokenizer, families, settings)
@@ -90,7 +90,7 @@ def train(model, tokenizer, families: list[str], settings: WarmStart, shares: in
 
 
 def _batches(tokenizer, families: list[str], settings: WarmStart) -> Iterator[Sequences]:
-    """One batch after another, the same for the same seed."""
+    """Yield batches, determined by the seed."""
     rng = random.Random(f"warm-start/{settings.seed}")
     streams = {name: make_problems(name, "train", settings.seed) for name in families}
     while True:
@@ -99,7 +99,7 @@ def _batches(tokenizer, families: list[str], settings: WarmStart) -> Iterator[Se
         yield encode(tokenizer, problems, solutions)
 
 
-Plain = tuple[np.ndarray, ...]  # a batch as it travels between processes
+Plain = tuple[np.ndarray, ...]  # a batch as sent between processes
 
 
 def plain(sequences: Sequences) -> Plain:
@@ -107,9 +107,9 @@ def plain(sequences: Sequences) -> Plain:
 
 
 class Shares:
-    """The gradient of batches in shares, each computed by a process of its own, the first by this one.
+    """Gradients of batches in shares, each computed by a separate process, the first by this one.
 
-    The processes share the memory of parameters and gradients. A model on a GPU takes its shares in turn.
+    The processes share the memory of parameters and gradients. A model on a GPU computes its shares in turn.
     """
 
     def __init__(self, model, count: int):
@@ -132,7 +132,7 @@ class Shares:
                 self.connections.append(_forked(answer, self.connections))
 
     def set_gradients(self, batch: Plain) -> float:
-        """Give the parameters the gradient of the mean token loss; returns the loss."""
+        """Set the parameters' gradient of the mean token loss; return the loss."""
         for connection in self.connections:
             connection.send(batch)
         here = range(1 if self.connections else self.count)
@@ -143,7 +143,7 @@ class Shares:
         return torch.tensor(losses).sum().item()
 
     def _share(self, batch: Plain, number: int) -> tuple[tuple[Tensor, ...], float]:
-        """Gradient and loss of every `count`-th sequence: long and short ones alike. Nothing where none is left."""
+        """Gradient and loss of every `count`-th sequence, so that lengths mix; None if no sequence is left."""
         sequences = Sequences(*map(torch.from_numpy, batch)).to(self.model.device)
         total = sequences.lengths.sum()
         index = sequences.by_length(len(sequences.lengths))[0][number :: self.count]
@@ -155,9 +155,9 @@ class Shares:
 
 
 def _forked(answer: Callable[[Any], Any], others: list[Connection]) -> Connection:
-    """The connection to a process that sends `answer` of all it is sent, and ends with this one.
+    """Start a process that sends back `answer` of whatever it receives and ends with this one; return the connection.
 
-    `others`: connections to earlier ones, which it must not hold open.
+    `others`: connections to earlier processes, which it must not keep open.
     """
     context = get_context("fork")
     ours, theirs = context.Pipe()
