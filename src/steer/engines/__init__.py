@@ -1,1 +1,1 @@
-"""Rollout engines: what turns prompts into responses with their log-probabilities."""
+"""Rollout engines: sample responses to prompts, with log-probabilities."""

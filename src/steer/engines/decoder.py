@@ -1,7 +1,7 @@
-"""One token more for every running response: with transformers' modules, or with the same weights in fewer calls.
+"""Decode one more token for every running response, with transformers' modules or with fewer calls.
 
-Both prefill a prompt once for all its samples. At batch sizes and models that fit a CPU, most of a step of
-transformers' modules is spent between the products: per-module dispatch, masks built anew, a cache copied to grow.
+Both prefill a prompt once for all its samples. With models and batches that fit a CPU, transformers' modules spend most
+of a step outside matrix products: per-module dispatch, rebuilding masks, copying a growing cache.
 """
 
 import torch
@@ -15,7 +15,7 @@ from steer.models.rotary import rotated, signed
 
 
 class ModuleDecoder:
-    """Any architecture, through transformers' modules and its cache that grows by copying: the plain counterpart."""
+    """The plain decoder: any architecture, through transformers' modules and its cache that grows by copying."""
 
     def __init__(self, model: PreTrainedModel, tokens: Tensor, mask: Tensor, samples: int, max_tokens: int):
         self.model = model
@@ -44,7 +44,7 @@ class ModuleDecoder:
 
 
 class LeanDecoder:
-    """Qwen2- and Llama-type models: the model's own weights, one preallocated cache, no module between the products."""
+    """Decoder for Qwen2- and Llama-type models: the model's weights, one preallocated cache, no module calls."""
 
     def __init__(self, model: PreTrainedModel, tokens: Tensor, mask: Tensor, samples: int, max_tokens: int):
         self.model, config = model, model.config
@@ -61,8 +61,8 @@ class LeanDecoder:
                 whole[:, :, : self.width] = prompt.repeat_interleave(samples, dim=0)
                 pair.append(whole)
             self.caches.append(pair)
-        # Only the left padding of prompts is masked: every token of a response follows the ones before it.
-        # In the model's own type: logits are fp32 whatever it is.
+        # Only the left padding of prompts is masked; response tokens attend to everything before them.
+        # In the model's type; logits are always fp32.
         keys = self.caches[0][0]
         hidden = torch.zeros(prompts, total, dtype=keys.dtype, device=tokens.device)
         hidden[:, : self.width].masked_fill_(~mask, torch.finfo(keys.dtype).min)
@@ -75,7 +75,7 @@ class LeanDecoder:
 
     @staticmethod
     def fits(model: PreTrainedModel) -> bool:
-        """Whether this class computes what the model's modules do."""
+        """Whether this class computes the same as the model's modules."""
         return is_plain(model)
 
     def keep(self, rows: Tensor) -> None:
@@ -113,7 +113,7 @@ class LeanDecoder:
         keys[:, :, self.width] = rotated(_project(attention.k_proj, h).view(shape), cosine, sine)[:, :, 0]
         values[:, :, self.width] = _project(attention.v_proj, h).view(shape)[:, :, 0]
         end = self.width + 1
-        # The queries that share a key-value head stand where a longer query would have its positions.
+        # Queries that share a key-value head are arranged as if they were positions of one longer query.
         scores = torch.matmul(query, keys[:, :, :end].transpose(2, 3)).mul_(attention.scaling).add_(mask)
         weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
         mixed = torch.matmul(weights, values[:, :, :end]).view(rows, -1)
@@ -121,7 +121,7 @@ class LeanDecoder:
 
 
 def _prefill(model: PreTrainedModel, tokens: Tensor, mask: Tensor) -> tuple[DynamicCache, Tensor]:
-    """The cache of left-padded prompts (P, W) and the logits (P, V) after each."""
+    """Fill the cache with left-padded prompts (P, W); return the logits (P, V) after each."""
     cache = DynamicCache(config=model.config)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     hidden = model.model(

@@ -1,4 +1,4 @@
-"""What a model and a machine cannot do, said before anything is sampled; and which tokens end a response."""
+"""Checks of model and machine limits before sampling, and the tokens that end a response."""
 
 import os
 
@@ -9,7 +9,7 @@ from steer.errors import UserError
 
 
 def check_positions(model_config, prompt: int, response: int, said: str, remedy: str) -> None:
-    """Prompt and response of those lengths fit the model's positions; `said` opens the message."""
+    """Check that prompt and response of these lengths fit the model's positions; `said` starts the message."""
     positions = model_config.max_position_embeddings
     if prompt + response > positions:
         raise UserError(
@@ -18,7 +18,7 @@ def check_positions(model_config, prompt: int, response: int, said: str, remedy:
 
 
 def check_memory(model: PreTrainedModel, sequences: int, tokens: int, remedy: str) -> None:
-    """The keys and values of so many sequences of so many tokens fit the memory of the model's device at all."""
+    """Check that the keys and values of `sequences` sequences of `tokens` tokens fit the device's memory."""
     needed, device = sequences * tokens * kv_bytes_per_token(model.config, model.dtype.itemsize), model.device
     if device.type == "cuda":
         memory = torch.cuda.get_device_properties(device).total_memory
@@ -32,7 +32,7 @@ def check_memory(model: PreTrainedModel, sequences: int, tokens: int, remedy: st
 
 
 def kv_bytes_per_token(model_config, itemsize: int) -> int:
-    """Keys and values of one token in all layers."""
+    """Size of one token's keys and values in all layers."""
     heads = model_config.num_attention_heads
     size = getattr(model_config, "head_dim", None) or model_config.hidden_size // heads
     kv_heads = getattr(model_config, "num_key_value_heads", None) or heads
@@ -40,8 +40,10 @@ def kv_bytes_per_token(model_config, itemsize: int) -> int:
 
 
 def stop_tokens(generation: GenerationConfig, tokenizer: PreTrainedTokenizerBase, names: list[str]) -> tuple[int, ...]:
-    """Tokens that end a response beside the tokenizer's end of sequence: those of the model's generation settings,
-    and `names`, each of which has to be one token."""
+    """List tokens that end a response in addition to the tokenizer's end of sequence.
+
+    They come from the model's generation settings and `names`, each of which must be one token.
+    """
     told = generation.eos_token_id
     found = {told} if isinstance(told, int) else set(told or ())
     for name in names:

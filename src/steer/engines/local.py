@@ -1,7 +1,7 @@
 """Rollouts with the trainer's own torch model: batched decoding with a key-value cache, for small models.
 
 A prompt is prefilled once for all its samples; finished responses leave the batch. Random numbers are drawn for all
-responses at every step, so that what one response samples does not depend on when the others end.
+responses at every step, so a response's samples do not depend on when the others end.
 """
 
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ from steer.engines.decoder import LeanDecoder, ModuleDecoder
 from steer.engines.sampling import Completion, Ended, Sampling
 from steer.models.head import token_statistics
 
-# Responses that have ended are decoded on until this share is left: making the batch smaller copies its cache.
+# The batch shrinks only when this share of responses is left, because shrinking copies the cache.
 _SHRINK = 0.75
 
 
 class LocalEngine:
-    """Serves the very model object it is given: its weights are always the trainer's.
+    """Engine that samples from the given model object, so its weights are always the trainer's.
 
-    `plain`: decode with transformers' modules also where the faster decoder fits the model. `exact`: as `Engine`'s;
-    false where the trainer is to find out for itself.
+    `plain`: decode with transformers' modules even if the faster decoder supports the model. `exact`: as in `Engine`;
+    false if the trainer should compute the statistics itself.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class LocalEngine:
     def generate(
         self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator, ended: Ended | None = None
     ) -> list[list[Completion]]:
-        """`samples` completions for each tokenized prompt, in order. The same generator state, the same tokens."""
+        """Sample `samples` completions per tokenized prompt, in order, reproducibly for equal generator states."""
         training = self.model.training
         self.model.eval()
         flat = self._decode(prompts, sampling, generator, ended)
@@ -45,12 +45,12 @@ class LocalEngine:
         return [flat[i : i + n] for i in range(0, len(flat), n)]
 
     def update_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
-        """Nothing to do: these are the trainer's own tensors."""
+        """Do nothing: these are the trainer's own tensors."""
 
     wake = update_weights
 
     def sleep(self) -> None:
-        """Nothing to free: the cache goes with each call."""
+        """Do nothing: the cache is freed after each call."""
 
     close = sleep
 
@@ -59,13 +59,13 @@ class LocalEngine:
     ) -> list[Completion]:
         device, pad = self.model.device, self.tokenizer.pad_token_id
         ends = torch.tensor([self.tokenizer.eos_token_id, *sampling.stop], device=device)
-        # Padded on the left: all responses then grow at the same place of the cache.
+        # Padded on the left, so that all responses grow at the same position of the cache.
         width = max(map(len, prompts))
         padded = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=device)
         mask = torch.tensor([[False] * (width - len(p)) + [True] * len(p) for p in prompts], device=device)
         decoder = self.decoder(self.model, padded, mask, sampling.samples, sampling.max_tokens)
         total = len(prompts) * sampling.samples
-        # Of all responses: what was sampled. Of those still in the batch: which they are, and whether they go on.
+        # For all responses: the samples. For those still in the batch: their indices, and whether they continue.
         tokens = torch.full((total, sampling.max_tokens), pad, device=device)
         logprobs = torch.zeros(total, sampling.max_tokens, device=device)
         entropies = torch.zeros_like(logprobs) if sampling.entropy else None
@@ -114,10 +114,10 @@ def _completion(parts: list[list], ends: set[int]) -> Completion:
 
 
 def sample(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """A token (B,) from `logits` (B, V) by inverting the distribution at `uniform` (B,) in [0, 1], and its log-prob.
+    """Sample tokens (B,) from `logits` (B, V) by inverting the distribution at `uniform` (B,) in [0, 1].
 
-    With top-p only the fewest most likely tokens whose mass reaches p can be drawn; the log-probability stays that
-    of the whole distribution. Temperature 0 takes the most likely token.
+    Also returns log-probabilities, always of the full distribution. With top-p only the smallest set of most likely
+    tokens whose mass reaches p can be drawn. Temperature 0 takes the most likely token.
     """
     if sampling.temperature == 0:
         log_pi = torch.log_softmax(logits, dim=-1)
@@ -127,12 +127,12 @@ def sample(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor,
     pi = log_pi.exp()
     if sampling.top_p < 1:
         ordered, index = pi.sort(dim=-1, descending=True, stable=True)
-        # A token is out when those before it already hold the mass p.
+        # A token is excluded if the tokens before it already hold the mass p.
         outside = ordered.cumsum(-1) - ordered >= sampling.top_p
         pi = pi.scatter(-1, index, ordered.masked_fill(outside, 0.0))
     cumulative = pi.cumsum(-1)
     total = cumulative[:, -1]
-    # Kept below the total, the point always lies under a token with mass, whatever the rounding.
+    # Keeping the point below the total ensures that it falls on a token with mass despite rounding.
     point = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
     tokens = torch.searchsorted(cumulative, point[:, None], right=True).squeeze(-1)
     return tokens, log_pi.gather(-1, tokens[:, None]).squeeze(-1)

@@ -1,4 +1,4 @@
-"""From the configuration's `rollout` section to an engine."""
+"""Make an engine from the configuration's `rollout` section."""
 
 import importlib.util
 from collections.abc import Callable
@@ -26,14 +26,14 @@ def serving(
     tokens: int,
     temperature: float,
 ) -> Engine:
-    """An engine that serves the model of a folder or hub id as it is.
+    """Make an engine that serves the model of a folder or hub id unchanged.
 
-    `samples` responses per prompt and `batch` sequences at once are going to be asked of it, each of at most `tokens`
-    tokens with its prompt, at that temperature. `UserError` where that cannot be.
+    It must sample `samples` responses per prompt and `batch` sequences at once, each of at most `tokens` tokens with
+    its prompt, at that temperature. Raises `UserError` if that is impossible.
     """
     check_installed(settings)
     if settings.engine == "vllm":
-        # `rollout.devices` are the training runs': jobs that evaluate side by side would all serve from the first.
+        # `rollout.devices` belong to training runs; parallel evaluation jobs would all use the first of them.
         take_device(leave=settings.devices or (), count=settings.tensor_parallel)
         settings = settings.model_copy(update={"devices": None})
         from steer.engines.vllm import VllmEngine
@@ -46,7 +46,7 @@ def serving(
 
 
 def check_installed(settings: Rollout) -> None:
-    """`UserError` where vLLM is asked for and is not here: said before a model is loaded."""
+    """Raise `UserError` before loading a model if vLLM is configured but not installed."""
     if settings.engine == "vllm" and importlib.util.find_spec("vllm") is None:
         raise not_installed("no module named vllm")
 
@@ -54,8 +54,10 @@ def check_installed(settings: Rollout) -> None:
 def for_training(
     settings: Rollout, path: str, revision: str | None, training: Training
 ) -> Callable[[Any, Any], Engine]:
-    """What makes the engine from the trainer's model and tokenizer. vLLM reads the model of a folder or hub id for the
-    architecture alone: its weights come from the trainer."""
+    """Return a function that makes the engine from the trainer's model and tokenizer.
+
+    vLLM reads the model's folder or hub id only for the architecture; its weights come from the trainer.
+    """
     tokens = training.max_prompt_tokens + training.max_response_tokens
     if settings.engine == "local":
         return partial(_local, settings, training.prompts * training.rollouts, tokens)

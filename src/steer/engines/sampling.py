@@ -1,4 +1,4 @@
-"""What every engine is asked and answers."""
+"""The interface of all rollout engines."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from torch import Tensor
 class Sampling:
     """`samples` responses per prompt of at most `max_tokens` tokens; temperature 0 is greedy.
 
-    `stop`: tokens that end a response beside the tokenizer's end of sequence. `entropy`: ask for every token's
-    entropy, too, which an engine with `Engine.exact` tells.
+    `stop`: tokens that end a response in addition to the tokenizer's end of sequence. `entropy`: also request every
+    token's entropy, which an engine with `Engine.exact` returns.
     """
 
     samples: int = 1
@@ -26,11 +26,11 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Completion:
-    """One response: its tokens (the one that ended it included), the log-probability of each, and `stop` or `length`
-    for how it ended. `entropies`: of the distribution that each was drawn from, where asked for.
+    """One response: tokens (including the one that ended it), their log-probabilities, and finish reason.
 
-    Log-probabilities are those of the distribution at the sampling temperature before top-p cuts its tail. There are
-    none where the engine cannot tell: vLLM at a temperature other than 1 together with a top-p below 1.
+    The finish reason is `stop` or `length`. `entropies`: of each token's distribution, if requested. Log-probabilities
+    are at the sampling temperature before top-p. They are missing if the engine cannot return them: vLLM at a
+    temperature other than 1 with a top-p below 1.
     """
 
     tokens: list[int]
@@ -39,15 +39,15 @@ class Completion:
     entropies: list[float] | None = None
 
 
-# Told of responses that have ended: their places among all responses, and what they are.
+# Callback for finished responses: their indices among all responses, and the completions.
 Ended = Callable[[list[int], list[Completion]], None]
 
 
 class Engine(Protocol):
-    """What turns prompts into responses. `tokenizer` is the model's.
+    """A rollout engine. `tokenizer` is the model's.
 
-    A step of training is `wake(weights)`, any number of `generate`, `sleep()`. `exact`: it samples from the trainer's
-    own tensors, so that what it tells of a token is what the trainer's forward pass would, but for rounding.
+    A training step calls `wake(weights)`, `generate` any number of times, and `sleep()`. `exact`: it samples from the
+    trainer's own tensors, so its statistics equal those of the trainer's forward pass up to rounding.
     """
 
     tokenizer: object
@@ -56,27 +56,27 @@ class Engine(Protocol):
     def generate(
         self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator, ended: Ended | None = None
     ) -> list[list[Completion]]:
-        """`samples` completions for each tokenized prompt, in order. The same generator state, the same tokens.
-        `ended` is called with every response once, early where the engine can.
+        """Sample `samples` completions per tokenized prompt, in order, reproducibly for equal generator states.
 
-        Raises RuntimeError where the engine sleeps, or woke without fresh weights.
+        `ended` is called once with every response, early if the engine can. Raises RuntimeError if the engine sleeps,
+        or woke without fresh weights.
         """
         ...
 
     def update_weights(self, weights: Iterable[tuple[str, Tensor]]) -> int | None:
-        """Serve these weights (checkpoint names, whole tensors) from now on; returns their checksum.
+        """Serve these weights (checkpoint names, whole tensors) from now on; return their checksum.
 
-        None from an engine that serves the trainer's own tensors. Raises RuntimeError where what the engine then
-        serves differs from what it was given.
+        Returns None if the engine uses the trainer's own tensors. Raises RuntimeError if the served weights differ from
+        the given ones.
         """
         ...
 
     def sleep(self) -> None:
-        """Free what memory can be freed. `generate` is refused until `wake`."""
+        """Free as much memory as possible. `generate` is refused until `wake`."""
         ...
 
     def wake(self, weights: Iterable[tuple[str, Tensor]]) -> int | None:
-        """Take the memory back and serve these weights, as `update_weights`. There is no waking with the old ones."""
+        """Allocate memory and serve these weights, as `update_weights`; waking with the old ones is impossible."""
         ...
 
     def close(self) -> None:

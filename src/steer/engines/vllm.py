@@ -1,4 +1,4 @@
-"""Rollouts with vLLM, in the trainer's process or in processes of its own. An optional environment: docs/engines.md."""
+"""Rollouts with vLLM, in the trainer's process or in separate ones. Needs an optional environment: docs/engines.md."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -25,11 +25,11 @@ DIED = (
 
 
 class VllmEngine:
-    """`path`: model folder or hub id. `samples` responses per prompt are going to be asked for, each of at most
-    `tokens` tokens with its prompt; `temperature` 1: at no other (but 0). `load` false: the weights come by
-    `update_weights`, and there are none before.
+    """vLLM engine. `path`: model folder or hub id.
 
-    `UserError` where vLLM is not installed or does not start, cannot hold that many tokens, or its process dies.
+    It must hold `samples` responses per prompt of at most `tokens` tokens with the prompt. With `temperature` 1 it
+    samples at no other temperature except 0. `load` false: weights come only by `update_weights`. Raises `UserError`
+    if vLLM is not installed, does not start, cannot hold that many tokens, or its process dies.
     """
 
     exact = False
@@ -46,7 +46,7 @@ class VllmEngine:
         revision: str | None = None,
         load: bool = True,
     ):
-        # Before temperature and top-p, or after both: the first is what is asked for where the temperature is 1.
+        # Either before temperature and top-p, or after both: at temperature 1 we need the former.
         self.logprobs = "raw_logprobs" if temperature == 1 else "processed_logprobs"
         self.tokenizer, self.settings, self.tokens = tokenizer, settings, tokens
         self.dtype = getattr(torch, settings.dtype)
@@ -54,7 +54,7 @@ class VllmEngine:
         if settings.kv_cache_gib is not None:
             held = settings.kv_cache_gib * 2**30 * settings.tensor_parallel
             check_room(int(held / kv_bytes_per_token(config, self.dtype.itemsize)), samples, tokens)
-        # A sharded trainer's, which vLLM uses and would take along when it ends.
+        # A sharded trainer's process group, which vLLM uses and would destroy when it ends.
         self.borrowed = torch.distributed.is_initialized()
         before = set(psutil.Process().children(recursive=True))
         self.llm = start(path, revision, config, settings, tokens, load, self.logprobs)
@@ -72,8 +72,10 @@ class VllmEngine:
     def generate(
         self, prompts: list[list[int]], sampling: Sampling, generator: torch.Generator, ended: Ended | None = None
     ) -> list[list[Completion]]:
-        """As `Engine.generate`. Each prompt's seed is drawn from the generator: what it gives does not depend on what
-        vLLM runs beside it, as far as its kernels do not."""
+        """As `Engine.generate`. Each prompt's seed is drawn from the generator.
+
+        A prompt's samples do not depend on the rest of the batch, as far as vLLM's kernels allow.
+        """
         from vllm import SamplingParams
 
         if not self.fresh:
@@ -85,7 +87,7 @@ class VllmEngine:
             raise ValueError(f"the engine was started for temperature 1, not {sampling.temperature}")
         told = raw or sampling.top_p == 1 or sampling.temperature == 0
         seeds = torch.randint(2**62, (len(prompts),), generator=generator).tolist()
-        # Greedy samples are all the same, and vLLM takes no more than one.
+        # Greedy samples are all equal, and vLLM accepts only one.
         greedy = sampling.temperature == 0
         parameters = [
             SamplingParams(
@@ -95,7 +97,7 @@ class VllmEngine:
                 max_tokens=sampling.max_tokens,
                 seed=seed,
                 logprobs=0 if told else None,
-                # What ends a response is said in full; vLLM adds nothing of its own.
+                # All stop tokens are passed; vLLM adds none.
                 ignore_eos=True,
                 stop_token_ids=[self.tokenizer.eos_token_id, *sampling.stop],
                 detokenize=False,
@@ -112,7 +114,7 @@ class VllmEngine:
         return completions
 
     def update_weights(self, weights: Iterable[tuple[str, Tensor]]) -> int:
-        """As `Engine.update_weights`; the weights are rounded to the engine's type first."""
+        """As `Engine.update_weights`; weights are first rounded to the engine's type."""
         self.fresh, given = False, {}
 
         def noted():
@@ -167,7 +169,7 @@ class VllmEngine:
         return self.llm.llm_engine.vllm_config.model_config.enable_sleep_mode
 
     def _send(self, weights: Iterable[tuple[str, Tensor]]) -> None:
-        """Weights to engines in other processes: by NCCL between GPUs, else as bytes through the engine's socket."""
+        """Send weights to engines in other processes: by NCCL between GPUs, else as bytes through their socket."""
         if self.sender is not None:
             self.sender.send(weights)
             return
@@ -176,11 +178,11 @@ class VllmEngine:
         self._rpc("receive_weights", names=names, shapes=shapes, dtype=self.settings.dtype, data=data)
 
     def _rpc(self, method: str, **arguments: Any) -> list[Any]:
-        """A method of every worker; their answers."""
+        """Call a method of every worker; return their results."""
         return self._call(self.llm.collective_rpc, method, kwargs=arguments)
 
     def _call(self, function: Callable, *arguments: Any, **named: Any) -> Any:
-        """The call's result; `UserError` where vLLM's processes are gone. vLLM itself may wait for them for ever."""
+        """Return the call's result; `UserError` if vLLM's processes have died, for which vLLM may wait forever."""
         if not self.processes:
             return function(*arguments, **named)
         answer: Future = Future()
@@ -203,7 +205,7 @@ class VllmEngine:
 
 
 def _completion(output) -> Completion:
-    """vLLM's answer as ours. Its log-probabilities come as one mapping from token per position."""
+    """Convert vLLM's output. Its log-probabilities are one mapping from token per position."""
     tokens = list(output.token_ids)
     logprobs = [at[token].logprob for token, at in zip(tokens, output.logprobs or [], strict=bool(output.logprobs))]
     if output.finish_reason not in ("stop", "length"):

@@ -1,6 +1,6 @@
-"""Weights from the trainer's GPU to vLLM's own GPUs by NCCL, through vLLM's weight-update interface.
+"""Send weights from the trainer's GPU to vLLM's GPUs by NCCL, through vLLM's weight-update interface.
 
-Not run on GPUs so far.
+Not yet run on GPUs.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Bytes announced to the workers at once: what they need for tensors in flight.
+# Bytes announced to the workers at once, which is their memory for tensors in flight.
 _BUCKET = 1 << 30
 
 
@@ -30,7 +30,7 @@ class Sender:
         )
 
     def send(self, weights: Iterable[tuple[str, Tensor]]) -> None:
-        """All weights, of checkpoint names and whole, in place of those that are served."""
+        """Send all weights (checkpoint names, whole tensors) to replace the served ones."""
         self.rpc("start_weight_update")
         for bucket in buckets(weights):
             told = {
@@ -48,20 +48,20 @@ class Sender:
         stream.synchronize()
 
     def _beside(self, method: str, arguments: dict[str, Any], own: Callable[[], Any]) -> Any:
-        """`own` while the workers run the method: both ends meet inside NCCL."""
+        """Run `own` while the workers run the method: both ends meet inside NCCL."""
         pool = ThreadPoolExecutor(1)
         try:
             there = pool.submit(self.rpc, method, **arguments)
             result = own()
             there.result()
         finally:
-            # A worker that failed never comes; waiting for it here would hide the error.
+            # A failed worker never joins; waiting for it here would hide the error.
             pool.shutdown(wait=False)
         return result
 
 
 def buckets(weights: Iterable[tuple[str, Tensor]], size: int = _BUCKET) -> Iterator[list[tuple[str, Tensor]]]:
-    """The weights in their order, in lists of at least one and of at most `size` bytes where one is not larger."""
+    """Group the weights in order into lists of at most `size` bytes, with at least one weight each."""
     bucket: list[tuple[str, Tensor]] = []
     held = 0
     for name, tensor in weights:

@@ -1,4 +1,4 @@
-"""Starting vLLM: its arguments, what it reads from the environment, and what it would refuse, in one line."""
+"""Start vLLM: its arguments, its environment variables, and one-line errors for what it would refuse."""
 
 import os
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from steer.errors import UserError
 
 
 def start(path: str, revision: str | None, config, settings: Rollout, tokens: int, load: bool, logprobs: str):
-    """vLLM's `LLM` for sequences of at most `tokens` tokens."""
+    """Start vLLM's `LLM` for sequences of at most `tokens` tokens."""
     own = settings.placement == "own"
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1" if own else "0"
-    # Standard output is the command's own; nothing about a run leaves the machine.
+    # Keep standard output for the command, and send no usage statistics.
     for name, value in (("LOGGING_LEVEL", "ERROR"), ("LOGGING_STREAM", "ext://sys.stderr"), ("NO_USAGE_STATS", "1")):
         os.environ.setdefault(f"VLLM_{name}", value)
     try:
@@ -42,7 +42,7 @@ def start(path: str, revision: str | None, config, settings: Rollout, tokens: in
             kv_cache_memory_bytes=None if settings.kv_cache_gib is None else int(settings.kv_cache_gib * 2**30),
             enforce_eager=settings.enforce_eager,
             enable_sleep_mode=not own and current_platform.is_sleep_mode_available(),
-            # One engine in each of the launcher's processes, instead of processes that vLLM starts.
+            # One engine in each of the launcher's processes, instead of processes started by vLLM.
             distributed_executor_backend="external_launcher" if several and not own else None,
             weight_transfer_config={"backend": "nccl"} if transfer else None,
             worker_extension_cls="steer.engines.vllm_worker.Worker",
@@ -59,7 +59,7 @@ def not_installed(reason: str) -> UserError:
 
 @contextmanager
 def process_group_kept():
-    """Whatever ends in here, the default process group outlives it."""
+    """Keep the default process group alive, whatever ends inside."""
     destroy = torch.distributed.destroy_process_group
 
     def others(group=None) -> None:
@@ -75,12 +75,12 @@ def process_group_kept():
 
 @contextmanager
 def _environment(settings: Rollout, own: bool):
-    """What vLLM reads from the environment as it starts, put back afterwards."""
+    """Set the environment variables that vLLM reads at start, and restore them afterwards."""
     changed = {}
     if settings.devices is not None:
         changed["CUDA_VISIBLE_DEVICES"] = _devices(settings)
     if not own and "LOCAL_RANK" in os.environ:
-        # Each training process sees one device alone (`steer.models.devices`).
+        # Each training process sees only one device (`steer.models.devices`).
         changed["LOCAL_RANK"] = "0"
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
@@ -94,7 +94,7 @@ def _environment(settings: Rollout, own: bool):
 
 
 def _devices(settings: Rollout) -> str:
-    """This training process' share of `rollout.devices`, as CUDA names them."""
+    """Return this training process's share of `rollout.devices`, in CUDA's names."""
     first = int(os.environ.get("LOCAL_RANK", "0")) * settings.tensor_parallel
     chosen = settings.devices[first : first + settings.tensor_parallel]
     if len(chosen) < settings.tensor_parallel:
@@ -107,7 +107,7 @@ def _devices(settings: Rollout) -> str:
 
 @contextmanager
 def _says_why(path: str):
-    """What vLLM refuses, in one line: too little memory, an unknown architecture, an impossible setting."""
+    """Report in one line what vLLM refuses: too little memory, an unknown architecture, an impossible setting."""
     try:
         yield
     except (ValueError, RuntimeError, NotImplementedError) as error:
@@ -116,7 +116,7 @@ def _says_why(path: str):
 
 
 def _check_head_size(config) -> None:
-    """The CPU kernels know a few head sizes only, and would fail at the first prompt."""
+    """Refuse head sizes that the CPU kernels do not support, which would fail at the first prompt."""
     from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
 
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -129,7 +129,7 @@ def _check_head_size(config) -> None:
 
 
 def check_room(held: int, samples: int, tokens: int) -> None:
-    """The cache holds one prompt's samples at full length; with less, vLLM would drop and repeat work without end."""
+    """Check that the cache holds one prompt's samples at full length; otherwise vLLM would preempt and redo forever."""
     if held < samples * tokens:
         raise UserError(
             f"rollout: vLLM's cache holds {held} tokens, but the {samples} samples of one prompt take up to "

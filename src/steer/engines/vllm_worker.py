@@ -1,8 +1,8 @@
-"""What runs inside vLLM's workers: weights received, and the sums of those that are served.
+"""Code inside vLLM's workers: receives weights and computes checksums of the served ones.
 
-vLLM fuses q, k, v and gate, up into one matrix each, cuts matrices over tensor-parallel workers, pads the vocabulary,
-and on a CPU hands matrices to oneDNN, which keeps a packed copy of its own. The sums are taken of what the layers
-compute with, part by part, under the names and at the places that the parts have in a checkpoint.
+vLLM fuses q, k, v and gate, up into one matrix each, splits matrices over tensor-parallel workers, pads the vocabulary,
+and on a CPU passes matrices to oneDNN, which keeps a packed copy. The checksums are computed from the weights that the
+layers use, part by part, under the names and positions of the parts in a checkpoint.
 """
 
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ from steer.engines.weights import share
 
 
 class Worker:
-    """Mixed into vLLM's own worker class; reached by `collective_rpc` under the methods' names."""
+    """Mixin for vLLM's worker class; `collective_rpc` calls its methods by name."""
 
     def receive_weights(self, names: list[str], shapes: list[list[int]], dtype: str, data: list[bytes]) -> None:
-        """Serve these weights, given as bytes, in place of the present ones."""
+        """Replace the served weights by these, given as bytes."""
         kind = getattr(torch, dtype)
-        # A copy, since the buffer of a message is read-only.
+        # A copy, because the buffer of a message is read-only.
         rows = zip(names, shapes, data, strict=True)
         self.reload_weights(
             weights_iterator=((n, torch.frombuffer(bytearray(d), dtype=kind).view(s)) for n, s, d in rows)
         )
 
     def served_sums(self) -> dict[str, int]:
-        """Checkpoint name → this worker's share of the tensor's sum; over the workers they add up to it."""
+        """Map each checkpoint name to this worker's share of the tensor's sum; the workers' shares add up to it."""
         model, dtype = self.model_runner.get_model(), self.model_config.dtype
         sums: dict[str, int] = {}
         for name, part, row, column in served_parts(model):
@@ -45,12 +45,12 @@ class Worker:
 
 @torch.no_grad()
 def served_parts(model: torch.nn.Module) -> Iterator[tuple[str, Tensor, int, int]]:
-    """(checkpoint name, part of that tensor, its first row, its first column) of all that this worker serves.
+    """Yield (checkpoint name, part of the tensor, its first row, its first column) of all weights served here.
 
-    What every worker holds alike is given by the first alone.
+    Only the first worker yields replicated weights.
     """
     fused = getattr(model, "packed_modules_mapping", {})
-    # Tied heads are modules of their own, so that nothing is seen twice.
+    # Tied heads are separate modules, so nothing is counted twice.
     for path, module in model.named_modules():
         if isinstance(module, LinearBase):
             yield from _linear(path, module, fused)
@@ -91,7 +91,7 @@ def _fused_rows(module: LinearBase) -> list[tuple[int, int, bool]]:
     rank = module.tp_rank
     if not isinstance(module, QKVParallelLinear):
         return [(size // module.tp_size, rank, True) for size in module.output_sizes]
-    # Workers outnumber the key heads: several hold the same one.
+    # With more workers than key heads, several hold the same one.
     shard, copy = divmod(rank, module.num_kv_head_replicas)
     queries, keys = module.num_heads * module.head_size, module.num_kv_heads * module.head_size
     return [
@@ -102,10 +102,10 @@ def _fused_rows(module: LinearBase) -> list[tuple[int, int, bool]]:
 
 
 def _matrix(module: torch.nn.Module, inputs: int) -> Tensor:
-    """(outputs, inputs): the matrix that the layer multiplies with, wherever it keeps it."""
+    """Return the matrix (outputs, inputs) that the layer multiplies with, however it is stored."""
     if not hasattr(module, "cpu_linear"):
         return module.weight
-    # Unit vectors through the layer give its rows, exactly: every product but one is 0.
+    # Passing unit vectors through the layer gives its rows exactly: every product except one is 0.
     dtype = getattr(module, "params_dtype", module.weight.dtype)
     found = module.quant_method.apply(module, torch.eye(inputs, dtype=dtype), None)
     return found.t().contiguous()

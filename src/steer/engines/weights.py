@@ -1,8 +1,8 @@
-"""The trainer's weights as engines take them, and a checksum that both sides compute alike.
+"""The trainer's weights for the engines, and a checksum that both sides compute.
 
-Engines fuse projections, cut them over devices and pad vocabularies. The checksum is therefore a sum over single
-elements, each multiplied by a number for its row and one for its column in the checkpoint's own tensor: a part of a
-tensor, wherever it lies, contributes its share.
+Engines fuse projections, split them over devices and pad vocabularies. The checksum is therefore a sum over single
+elements, each multiplied by a factor for its row and one for its column in the checkpoint's tensor, so that any part
+of a tensor contributes its share.
 """
 
 import hashlib
@@ -13,22 +13,22 @@ from torch import Tensor
 
 from steer.models.lora import adapter_of, is_adapter
 
-# Elements turned to 64-bit integers at a time.
+# Elements converted to 64-bit integers at a time.
 _CHUNK = 1 << 22
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def trainer_weights(model: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """(checkpoint name, whole tensor) of every parameter; tied weights come under both names, adapters added to theirs.
+    """Yield (checkpoint name, whole tensor) of every parameter; tied weights under both names, adapters merged.
 
-    A sharded parameter is gathered when its turn comes, so every rank has to iterate.
+    Each sharded parameter is gathered in turn, so every rank has to iterate.
     """
     for name, parameter in model.named_parameters(remove_duplicate=False):
         if is_adapter(name):
             continue
         adapted = adapter_of(model, name)
         if adapted is None:
-            # An adapted layer's bias stands still.
+            # An adapted layer's bias is not trained.
             yield name.replace(".base_layer.", "."), _whole(parameter)
         else:
             checkpoint_name, up, down, scale = adapted
@@ -42,11 +42,11 @@ def _whole(parameter: Tensor) -> Tensor:
 
 
 def share(part: Tensor, row: int = 0, column: int = 0) -> int:
-    """What `part` adds to its tensor's sum: Σ a(row + i)·b(column + j)·bits(part_ij), modulo 2^64.
+    """Compute a part's contribution to its tensor's sum: Σ a(row + i)·b(column + j)·bits(part_ij), modulo 2^64.
 
-    `part` (R,) or (R, …) begins at `row`, `column` of the checkpoint's tensor. Zeros add nothing.
+    `part` (R,) or (R, …) starts at `row`, `column` of the checkpoint's tensor. Zeros add nothing.
     """
-    # Adding 0 turns -0 into 0, which a matrix product cannot tell apart.
+    # Adding 0 turns -0 into 0: a matrix product cannot distinguish them.
     bits = part.detach().reshape(part.shape[0], -1).contiguous() + 0.0
     bits = bits.view(_BITS[bits.element_size()])
     rows = _multipliers(row, bits.shape[0], part.device)
@@ -59,18 +59,18 @@ def share(part: Tensor, row: int = 0, column: int = 0) -> int:
 
 
 def combine(sums: Mapping[str, int]) -> int:
-    """One 48-bit number (exact in JSON and in a float) from each tensor's sum, by name."""
+    """Combine the tensors' sums, by name, into one 48-bit number (exact in JSON and in a float)."""
     text = "\n".join(f"{name} {sums[name]}" for name in sorted(sums))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
 
 
 def tensor_sums(weights: Iterable[tuple[str, Tensor]]) -> dict[str, int]:
-    """The sum of each whole tensor."""
+    """Compute the sum of each whole tensor."""
     return {name: share(tensor) for name, tensor in weights}
 
 
 def _multipliers(start: int, count: int, device: torch.device) -> Tensor:
-    """(count,) odd 64-bit integers for the indices from `start`: the finaliser of splitmix64."""
+    """Compute (count,) odd 64-bit integers for the indices from `start`: the finaliser of splitmix64."""
     x = torch.arange(start + 1, start + count + 1, device=device) * _signed(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         x = (x ^ _shifted(x, shift)) * _signed(factor)
@@ -78,7 +78,7 @@ def _multipliers(start: int, count: int, device: torch.device) -> Tensor:
 
 
 def _shifted(x: Tensor, bits: int) -> Tensor:
-    """A shift to the right that brings in zeros."""
+    """Shift right, filling with zeros."""
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 

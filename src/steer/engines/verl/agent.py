@@ -10,8 +10,11 @@ TURN_END = "<|im_end|>"
 
 @register("steer_single_turn")
 class SingleTurn(SingleTurnAgentLoop):
-    """verl's own. For models of the Qwen types verl joins turns at `<|im_end|>` and refuses a tokenizer without it, as
-    models that are trained from scratch have; with one turn there is nothing to join, and its general way does."""
+    """verl's single-turn loop without the join at `<|im_end|>`.
+
+    For Qwen models verl joins turns at `<|im_end|>` and refuses a tokenizer without it, such as that of models trained
+    from scratch. With one turn there is nothing to join, so verl's general path works.
+    """
 
     def __init__(self, *args: Any, tokenizer: Any, hf_model_type: str | None = None, **kwargs: Any):
         if (hf_model_type or "").startswith("qwen") and TURN_END not in tokenizer.get_vocab():

@@ -1,11 +1,11 @@
-"""What verl cannot be given: refused by name before anything starts."""
+"""Methods and settings that verl does not support: refused by name before anything starts."""
 
 from steer.configs.load import nearest
 from steer.configs.schema import Config, Training
 from steer.errors import UserError
 from steer.methods import Method, load_method
 
-# Fields of `steer.methods.Tokens` that no tensor of verl's update batch holds.
+# Fields of `steer.methods.Tokens` that are not in verl's update batch.
 MISSING = {
     "reduction": "the sum of π² log π over the vocabulary, which verl's forward pass does not return",
     "teacher_logprob": "a second forward pass under a teacher's prompt, which verl's workers do not make",
@@ -17,12 +17,12 @@ MISSING = {
 
 
 def obstacle(method: Method) -> str | None:
-    """Why verl cannot carry the method, None where it can."""
+    """Explain why verl does not support the method; None if it does."""
     return next((MISSING[need] for need in sorted(method.needs) if need in MISSING), None)
 
 
 def carried_method(config: Config, source: str, run: str) -> Method:
-    """The method of a run; `UserError` if it, or a setting of the run, has no counterpart in verl."""
+    """Load the method of a run; `UserError` if verl does not support it or a setting of the run."""
     if run not in config.methods:
         raise UserError(f"{source}: no run {run!r} in `methods`{nearest(run, config.methods)}")
     entry = config.methods[run]
@@ -36,7 +36,7 @@ def carried_method(config: Config, source: str, run: str) -> Method:
 
 
 def _obstacles(config: Config, training: Training) -> list[str]:
-    """What of a run's settings verl has no counterpart for."""
+    """Yield the run's settings that have no counterpart in verl."""
     ranks = config.verl.nodes * config.verl.gpus_per_node
     update = training.prompts // training.updates * training.rollouts
     checks = {

@@ -1,6 +1,7 @@
-"""Run by verl's own Python before anything starts: is it the right verl, our plugin in it, the configuration one that
-its schema takes, the cluster there and large enough? A request as JSON on standard input; status 2 and one line on
-standard error for what is wrong.
+"""Checks run by verl's own Python before anything starts.
+
+It checks verl's version, our plugin, the configuration against verl's schema, and the cluster's availability and size.
+The request is JSON on standard input; an error gives status 2 and one line on standard error.
 """
 
 import json
@@ -39,7 +40,7 @@ def check_version() -> None:
 
 
 def check_plugin() -> None:
-    """verl swallows what goes wrong while a plugin loads; here it is said."""
+    """Report errors while the plugin loads, which verl suppresses."""
     from verl.trainer.ppo.v1 import get_trainer_cls
 
     try:
@@ -53,13 +54,13 @@ def check_plugin() -> None:
 def _import_error() -> str:
     try:
         import steer.engines.verl.trainer  # noqa: F401
-    except Exception as error:  # whatever it is, it is what verl swallowed
+    except Exception as error:  # any error: verl suppressed it
         return one_line(error)
     return "the package is not installed there (entry point group verl.plugins)"
 
 
 def compose(overrides: list[str]) -> Any:
-    """verl's configuration with the overrides, checked as verl checks it; Ray is not started."""
+    """Compose verl's configuration with the overrides and check it as verl does; Ray is not started."""
     from hydra import compose, initialize_config_module
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -68,7 +69,7 @@ def compose(overrides: list[str]) -> Any:
 
     try:
         with initialize_config_module("verl.trainer.config", version_base=None):
-            # Hydra's own keys are for its program, not for the configuration.
+            # Hydra's own keys configure its program, not verl.
             config = compose("ppo_trainer", overrides=[o for o in overrides if not o.startswith("hydra.")])
         for section in (config.actor_rollout_ref.rollout, config.actor_rollout_ref.model, config.algorithm):
             if section is not config.actor_rollout_ref.model:  # that one reads the model's folder
@@ -84,7 +85,7 @@ def compose(overrides: list[str]) -> Any:
 
 
 def check_gpus(config: Any, address: str | None) -> None:
-    """`UserError` for a cluster that cannot be reached, or has fewer GPUs than asked."""
+    """Raise `UserError` if the cluster cannot be reached or has fewer GPUs than requested."""
     if config.trainer.device == "cpu":
         return
     wanted = config.trainer.nnodes * config.trainer.n_gpus_per_node

@@ -1,4 +1,4 @@
-"""Prepared problems as the parquet that verl reads."""
+"""Write prepared problems as parquet for verl."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from steer.io import atomic_write
 
 
 def write_parquet(path: Path, problems: Iterable[Problem], split: str) -> None:
-    """One row a problem: verl's own columns, and in `extra_info.problem` the whole of it, as JSON, for the reward."""
+    """Write one row per problem: verl's columns, and the problem as JSON in `extra_info.problem` for the reward."""
     import pyarrow
     import pyarrow.parquet
 

@@ -1,6 +1,6 @@
-"""`steer train` with `engine: verl`: check everything, write verl's data, run it, and bring the results home.
+"""`steer train` with `engine: verl`: check everything, write verl's data, run verl, and collect the results.
 
-The run folder is the one our own trainer writes; only the token view stays empty.
+The run folder has the same format as our own trainer's, without the token view.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from steer.models.provenance import device, versions
 from steer.train.problems import training_data
 from steer.train.settings import run_settings
 
-# Where `make verl-setup` puts it.
+# Created by `make verl-setup`.
 ENVIRONMENTS = (Path(".venv-verl"), Path(__file__).parents[4] / ".venv-verl")
 
 
 def verl_python() -> str:
-    """The Python that has verl: `STEER_VERL_PYTHON`, this one, or the checkout's `.venv-verl`."""
+    """Find the Python that has verl: `STEER_VERL_PYTHON`, this one, or the checkout's `.venv-verl`."""
     named = os.environ.get("STEER_VERL_PYTHON")
     if named:
         return named
@@ -55,20 +55,20 @@ def verl_python() -> str:
 
 
 def train(args: argparse.Namespace, config: Config) -> None:
-    """One run of one method with one seed, from the same arguments as our own trainer."""
+    """Train one method with one seed, with the same arguments as our own trainer."""
     method = carried_method(config, args.config, args.run)
     if config.data.train_shares is not None:
         raise UserError(f"{args.config}: key `data.train`: shares of sets need `engine: steer`; give a list with verl")
     python = verl_python()
     problems = training_data(args, config)
-    # Where Ray runs is nothing that a result depends on.
+    # Results do not depend on where Ray runs.
     settings = run_settings(config, args.run, args.seed) | {"verl": config.verl.model_dump(exclude={"ray_address"})}
     revision = config.model.revision if args.model == config.model.path else None
     if not Path(args.model).is_dir():
         settings["base"] = [args.model, revision]
     mark = fingerprint(settings, [Path(args.data), *Path(args.model).glob("*.safetensors")])[:12]
     out, folder = Path(args.out), Path(args.checkpoints or f"{args.out}.checkpoints").absolute()
-    # Another configuration has another folder: verl goes on with whatever lies in the one it is given.
+    # Each configuration has its own folder, because verl resumes from whatever is in the given folder.
     pinned = revision is not None and not Path(args.model).is_dir()
     model = str(model_file(args.model, "config.json", revision).parent) if pinned else model_of(args.model)
     paths = paths_in(folder, model, f"verl-{mark}")
@@ -103,7 +103,7 @@ def train(args: argparse.Namespace, config: Config) -> None:
 
 
 def check(python: str, overrides: list[str], address: str | None) -> None:
-    """`UserError` with what `steer.engines.verl.check` finds wrong, in verl's own Python."""
+    """Run `steer.engines.verl.check` in verl's own Python; raise its finding as a `UserError`."""
     request = json.dumps({"overrides": overrides, "address": address})
     try:
         result = subprocess.run(
@@ -117,23 +117,23 @@ def check(python: str, overrides: list[str], address: str | None) -> None:
 
 
 def evaluation_problems(data: Path, config: Config) -> list[Problem]:
-    """The evaluation problems that lie beside the training data: verl's validation set."""
+    """Find the evaluation problems next to the training data, for verl's validation set."""
     files = [data.parent / f"{name}.jsonl" for name in config.data.benchmarks]
     return [Problem.from_json(row) for file in files if file.is_file() for row in read_jsonl(file)]
 
 
 def metrics_of(file: Path, steps: int) -> list[dict]:
-    """Our metrics of the steps 1 … `steps`. A step that a resumed run did again counts as it was done last."""
+    """Read our metrics of steps 1 … `steps`. For a step that a resumed run repeated, the last line counts."""
     rows = {row["step"]: row for row in read_jsonl(file)}
     missing = [step for step in range(1, steps + 1) if step not in rows]
     if missing:
         raise UserError(f"{file}: verl ended without the metrics of step {missing[0]}; delete the folder and run again")
-    # Not measured by verl, but named by the tables: null, as docs/metrics.md has it.
+    # Not measured by verl but used by the tables: null, as docs/metrics.md says.
     return [{"seconds_verify": None, **rows[step]} for step in range(1, steps + 1)]
 
 
 def merge(python: str, checkpoints: str, step: int, target: Path) -> None:
-    """verl's sharded checkpoint of a step as one Hugging Face folder, by verl's own merger."""
+    """Merge verl's sharded checkpoint of a step into one Hugging Face folder with verl's merger."""
     shards = Path(checkpoints) / f"global_step_{step}" / "actor"
     with atomic_directory(target) as folder:
         arguments = ["--backend", "fsdp", "--local_dir", str(shards), "--target_dir", str(folder)]

@@ -1,8 +1,8 @@
-"""A method's loss where verl computes its own: in the actor's workers, on padding-free tensors, in micro-batches.
+"""A method's loss inside verl: in the actor's workers, on padding-free tensors, in micro-batches.
 
 An update batch is spread over the data-parallel ranks and, on each, over micro-batches. `SteerLoss.prepare` gathers
-what a method sees of all of it, so that every rank takes the batch statistics from the same whole; verl then calls
-the loss on each micro-batch, whose rows carry their index into what was prepared.
+the method's inputs from all ranks, so that every rank computes batch statistics of the whole batch. verl then calls
+the loss on each micro-batch, whose rows carry their index into the prepared values.
 """
 
 import json
@@ -39,33 +39,33 @@ class SteerLoss:
         self.ratios: list[Tensor] = []
 
     def start(self, state: str) -> None:
-        """A training step begins: `state` is what the trainer knows of the method, as JSON (`method_state`)."""
+        """Start a training step: `state` is the trainer's state of the method, as JSON (`method_state`)."""
         values = json.loads(state)
         self.step, self.update = values["step"], 0
         self.method.load_state_dict(values["method"])
         self.weights, self.ratios = [], []
 
     def prepare(self, model_output: dict[str, Tensor], data: TensorDict, group: Any) -> None:
-        """The statistics of one update batch, `data` being this rank's rows of it, in the order of `steer_row`."""
+        """Compute the statistics of one update batch; `data` are this rank's rows, in the order of `steer_row`."""
         mine = _tokens(model_output, data, self.cap).detach().with_(group=data[GROUP])
         whole, rank = gather(mine, group)
         rows = mine.mask.shape[0]
         self.count = int(whole.valid.sum())
         self.update += 1
-        # A batch in which no response could be judged teaches nothing: its loss is 0.
+        # A batch without a judged response has loss 0.
         self.prepared = None if self.count == 0 else self._prepare(whole).rows(slice(rank * rows, (rank + 1) * rows))
 
     def _prepare(self, whole: Tokens) -> Prepared:
         return self.method.prepare(whole, step_generator(self.seed, self.step, f"update/{self.update}"))
 
     def __call__(self, model_output: dict[str, Tensor], data: TensorDict, dp_group: Any = None) -> tuple[Tensor, dict]:
-        """(loss, metrics) of a micro-batch. verl averages gradients over the ranks: `agg_loss` makes up for that."""
+        """Return (loss, metrics) of a micro-batch. `agg_loss` compensates for verl's gradient averaging over ranks."""
         tokens = _tokens(model_output, data, self.cap)
         if self.prepared is None:
             return tokens.logprob.sum() * 0.0, {}
         index = (data[ROW].to(tokens.mask.device), slice(tokens.mask.shape[1]))
         output = self.method.loss(tokens, self.prepared.rows(index))
-        # The token shares in it already hold the denominators of the whole update batch.
+        # The token shares already contain the denominators of the whole update batch.
         one = torch.ones(1, 1, device=output.loss.device)
         ranks = data["dp_size"]
         loss = agg_loss(output.loss.view(1, 1), one, "token-sum", dp_size=ranks)
@@ -95,12 +95,12 @@ class SteerLoss:
 
 
 def method_state(method: Method, step: int) -> str:
-    """What a worker's copy of the method needs to know of the run, as JSON."""
+    """Return the method's state for the workers' copies, as JSON."""
     return json.dumps({"step": step, "method": method.state_dict()})
 
 
 def _tokens(model_output: dict[str, Tensor], data: TensorDict, cap: float | None) -> Tokens:
-    """(S, T) in fp32 or wider, T the longest response here: verl's nested tensors as methods see them."""
+    """Convert verl's nested tensors to (S, T) in fp32 or wider; T is the longest response."""
     logprob = no_padding_2_padding(model_output["log_probs"], data)
     entropy = no_padding_2_padding(model_output["entropy"], data)
     fields = ["response_mask", "old_log_probs", "entropy", "advantages", "responses"]
@@ -124,9 +124,9 @@ def _tokens(model_output: dict[str, Tensor], data: TensorDict, cap: float | None
 
 
 def gather(tokens: Tokens, group: Any) -> tuple[Tokens, int]:
-    """(the tokens of all ranks of `group`, rank after rank, padded to the longest response; this rank).
+    """Return (tokens of all ranks of `group` in order, padded to the longest response; this rank).
 
-    Every rank must have the same number of responses, as verl deals them out.
+    Every rank must have the same number of responses, as with verl's distribution.
     """
     width = torch.tensor(tokens.mask.shape[1], device=tokens.mask.device)
     dist.all_reduce(width, dist.ReduceOp.MAX, group)

@@ -1,6 +1,6 @@
-"""A run of ours as verl's configuration: dotted keys and values, and the command line that says them.
+"""Translate a run into verl's configuration: dotted keys and values, and the command line.
 
-Nothing here imports verl: `steer plan` shows the command where verl is not installed.
+Nothing here imports verl, so `steer plan` can show the command without verl.
 """
 
 import json
@@ -28,7 +28,7 @@ LOGGERS = ("tensorboard", "wandb", "trackio")  # the same names here and in verl
 
 @dataclass(frozen=True)
 class Paths:
-    """Folders and files of a run as verl is told them; all nodes must see them under the same names."""
+    """Folders and files of a run for verl; all nodes must see them under the same names."""
 
     model: str
     train: str
@@ -37,16 +37,16 @@ class Paths:
 
 
 def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Paths, problems: int) -> dict[str, Any]:
-    """verl's dotted keys, the user's own last. `problems`: number of training problems, which sets the epochs.
+    """Return verl's dotted keys, the user's last. `problems`: number of training problems, which sets the epochs.
 
-    A key that starts with `+` is one that verl's schema does not have.
+    A key that starts with `+` is not in verl's schema.
     """
     training, saved = config.training_for(run), config.saved_steps(run, seed)
     length = training.max_prompt_tokens + training.max_response_tokens
     tokens = config.verl.tokens_per_gpu or training.micro_batch_tokens or 2 * length
     actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     settings = {
-        "algorithm.adv_estimator": "grpo",  # one that needs no critic; the advantages are ours
+        "algorithm.adv_estimator": "grpo",  # an estimator without a critic; our method computes the advantages
         "algorithm.use_kl_in_reward": False,
         "data.train_files": paths.train,
         "data.val_files": paths.validation,
@@ -57,7 +57,7 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "data.filter_overlong_prompts": True,
         "data.shuffle": True,
         "data.seed": seed,
-        # As `steer.models.tokenizer.render_prompt` has it; templates that do not know the name pass it over.
+        # As in `steer.models.tokenizer.render_prompt`; templates that do not use the name ignore it.
         "+data.apply_chat_template_kwargs.date_string": f"{PROMPT_DATE:%d %b %Y}",
         **{f"+data.apply_chat_template_kwargs.{key}": value for key, value in config.model.chat_template.items()},
         "actor_rollout_ref.model.path": paths.model,
@@ -72,7 +72,7 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         f"{actor}.ppo_epochs": 1,
         f"{actor}.shuffle": False,
         f"{actor}.use_dynamic_bsz": True,
-        # verl ends at the first sequence that is longer; in our own trainer that is a micro-batch of its own.
+        # verl fails at the first longer sequence; in our own trainer it would be a separate micro-batch.
         f"{actor}.ppo_max_token_len_per_gpu": max(tokens, length),
         f"{actor}.calculate_entropy": True,
         f"{actor}.entropy_coeff": 0,
@@ -105,7 +105,7 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "trainer.n_gpus_per_node": config.verl.gpus_per_node,
         "trainer.total_training_steps": training.steps,
         "trainer.total_epochs": math.ceil(training.steps * training.prompts / max(problems, 1)) + 1,
-        # verl keeps models as checkpoints: where models are to be kept, all of those.
+        # verl keeps models as checkpoints: to keep models, keep all checkpoints.
         "trainer.save_freq": math.gcd(*saved) or training.checkpoint_every,
         "trainer.max_actor_ckpt_to_keep": None if saved else training.checkpoints_kept,
         "trainer.resume_mode": "auto",
@@ -117,7 +117,7 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
         "trainer.logger": ["console", *(name for name in LOGGERS if getattr(training, name))],
         "+steer": run_node(config, run, seed, method),
     }
-    # Hydra's own log and record of the configuration, beside the checkpoints.
+    # Hydra's log and copy of the configuration, next to the checkpoints.
     settings |= {"hydra.run.dir": paths.checkpoints, "hydra.output_subdir": "hydra"}
     if config.verl.ray_address is not None:
         settings["+ray_kwargs.ray_init.address"] = config.verl.ray_address
@@ -125,7 +125,7 @@ def verl_settings(config: Config, run: str, seed: int, method: Method, paths: Pa
 
 
 def run_node(config: Config, run: str, seed: int, method: Method) -> dict[str, Any]:
-    """What our trainer inside verl is told: the method with every parameter, the rewards, the seed."""
+    """Return the settings of our trainer inside verl: the method with every parameter, the rewards, the seed."""
     return {
         "run": run,
         "seed": seed,
@@ -138,7 +138,7 @@ def run_node(config: Config, run: str, seed: int, method: Method) -> dict[str, A
 
 
 def _shown(method: Method, actor: str) -> dict[str, Any]:
-    """The method where verl has names for it. Our loss replaces verl's; these keep its own record of the run true."""
+    """Set verl's keys that describe the method. Our loss replaces verl's; the keys keep verl's record correct."""
     clip, reduction = method.settings["clip"], method.settings["reduction"]
     shown = {}
     if reduction["name"] in REDUCTIONS:
@@ -152,12 +152,12 @@ def _shown(method: Method, actor: str) -> dict[str, Any]:
 
 
 def command(python: str, settings: dict[str, Any]) -> list[str]:
-    """The program and its arguments; `shlex.join` makes a line of it."""
+    """Return the program and its arguments; join them with `shlex.join`."""
     return [python, "-m", "verl.trainer.main_ppo", *(f"{key}={hydra_value(value)}" for key, value in settings.items())]
 
 
 def hydra_value(value: Any) -> str:
-    """A plain value in the grammar of Hydra's command line."""
+    """Write a plain value in the grammar of Hydra's command line."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, dict):
@@ -181,23 +181,25 @@ def hydra_value(value: Any) -> str:
 
 
 def paths_in(folder: Path, model: str, name: str = "verl") -> Paths:
-    """What a run writes, in the folder of its checkpoints."""
+    """Return the paths of a run, in the folder of its checkpoints."""
     data = folder / "data"
     return Paths(model, str(data / "train.parquet"), str(data / "validation.parquet"), str(folder / name))
 
 
 def model_of(model: str, revision: str | None = None) -> str:
-    """What verl is given as the model: a folder or a hub id. It knows no revision; where one is set, that is the folder
-    of the hub's cache which has it."""
+    """Return verl's model: a folder or a hub id.
+
+    verl has no revisions; if one is set, this is the folder of the hub's cache with it.
+    """
     if Path(model).is_dir():
         return str(Path(model).absolute())
     return model if revision is None else str(model_folder(model, revision))
 
 
 def planned_command(config: Config, source: str, run: str, seed: int) -> list[str]:
-    """The command with which the workflow would run verl, before data and base model exist. `UserError` as for a run.
+    """Return the workflow's command for verl before data and base model exist. `UserError` as for a run.
 
-    The name of the checkpoints' folder has the run's fingerprint once there is one.
+    The name of the checkpoint folder contains the run's fingerprint once there is one.
     """
     method = carried_method(config, source, run)
     results = Path("results", config.name).absolute()

@@ -24,11 +24,11 @@ def compute_score(
     reward: dict[str, Any],
     **_: Any,
 ) -> dict[str, Any]:
-    """`score`, `verdict`, its `reason`, and whether it is `unverifiable` or only `guessed`, of one response.
+    """Return `score`, `verdict`, `reason`, and whether one response is `unverifiable` or only `guessed`.
 
-    `extra_info["problem"]` is what `files.write_parquet` put there, `reward` the configuration's section. A response
-    that the verifier could not judge scores 0 and says so: our trainer masks it out. The random control's coin and the
-    over-long penalty are the trainer's (`steer.engines.verl.step.rewards`).
+    `extra_info["problem"]` comes from `files.write_parquet`, `reward` is the configuration's section. An unverifiable
+    response scores 0 and is marked: our trainer masks it out. The trainer adds the random control's reward and the
+    overlong penalty (`steer.engines.verl.step.rewards`).
     """
     problem = Problem.from_json(json.loads(extra_info["problem"]))
     settings = Reward.model_validate({**dict(reward), "require": tuple(reward.get("require", ()))})
@@ -49,7 +49,7 @@ def compute_score(
 
 @cache
 def _verifier(settings: Reward) -> Verifier:
-    """One for the life of the process; verl calls from several threads, which the verifiers allow."""
+    """Return the process's verifier; verl calls it from several threads, which the verifiers allow."""
     verifier = Verifier.of(settings, settings.verifier_workers, training=True)
     verifier.__enter__()
     atexit.register(verifier.__exit__)

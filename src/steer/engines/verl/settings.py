@@ -1,4 +1,4 @@
-"""What a run of verl knows of ours: the `steer` node of its configuration, and the files beside its checkpoints."""
+"""Our settings inside a verl run: the `steer` node of its configuration, and the files next to its checkpoints."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ METHOD_FILE = "steer_method.json"
 
 
 def bound_method(run: dict[str, Any]) -> Method:
-    """The method that the node `steer` describes: every slot with every parameter."""
+    """Make the method that the node `steer` describes: every slot with every parameter."""
     method = load_method(run["method"], run["slots"])
     method.label = run["label"]
     return method

@@ -1,4 +1,4 @@
-"""One step's responses as they come out of verl, and what our rewards and metrics make of them."""
+"""Responses of one verl step, and our rewards and metrics of them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +20,11 @@ from steer.verify.responses import Verdict
 
 @dataclass(frozen=True)
 class Responses:
-    """S rows, verl's padding among them. (S,): `scores` as the reward function gave them, `group` numbered from 0,
-    `lengths`, `truncated`, `real` (not padding); (S, T): `logprob`, `entropy` of the policy that sampled, and
-    `rollout_logprob` as the rollout engine reported it, where it did."""
+    """Responses of a step: S rows, including verl's padding.
+
+    (S,): `scores` of the reward function, `group` numbered from 0, `lengths`, `truncated`, `real` (not padding); (S,
+    T): `logprob`, `entropy` of the sampling policy, and `rollout_logprob` if the rollout engine reported it.
+    """
 
     verdicts: list[Verdict]
     sources: list[str]
@@ -37,7 +39,7 @@ class Responses:
 
     @classmethod
     def read(cls, data: TensorDict, real: list[bool], eos: int, limit: int) -> "Responses":
-        """From the fields of verl's transfer queue; a response of `limit` tokens without `eos` was truncated."""
+        """Read the fields of verl's transfer queue; a response of `limit` tokens without `eos` was truncated."""
         responses = data["responses"]
         lengths = responses.offsets().diff()
         last = torch.stack([row[-1] for row in responses.unbind()])
@@ -60,16 +62,16 @@ class Responses:
 
 
 def _verdict(told: dict[str, Any]) -> Verdict:
-    """What the reward function told of one response; nothing is told of padding."""
+    """Return the reward function's verdict on one response; empty for padding."""
     verdict, reason = told.get("verdict", "unverifiable"), told.get("reason", "")
     return Verdict(verdict, None, reason, 0.0, guessed=bool(told.get("guessed", 0.0)))
 
 
 def rewards(found: Responses, reward: dict[str, Any], limit: int, generator: torch.Generator) -> Tensor:
-    """(S,) rewards; NaN for a response without a verdict and for padding, which both stay out of everything.
+    """Compute rewards (S,); NaN for a response without a verdict and for padding, which are both masked out.
 
-    `reward`: the configuration's section. The coin of the random control and the over-long penalty belong here: both
-    are about the step, which the reward function does not see.
+    `reward`: the configuration's section. The random control and the overlong penalty are applied here because they
+    depend on the step, which the reward function does not know.
     """
     judged = found.real & torch.tensor([v.verdict != "unverifiable" for v in found.verdicts])
     given = found.scores
@@ -81,7 +83,7 @@ def rewards(found: Responses, reward: dict[str, Any], limit: int, generator: tor
 
 
 def step_metrics(found: Responses, given: Tensor, advantage: Tensor, cap: float | None) -> dict[str, Any]:
-    """The fields of docs/metrics.md that are known before the first update, by the trainer's own definitions."""
+    """Compute the fields of docs/metrics.md known before the first update, by the trainer's definitions."""
     real = found.real.nonzero().squeeze(1)
     rows = real.tolist()
     lengths = found.lengths[real]

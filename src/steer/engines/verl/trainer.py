@@ -1,7 +1,7 @@
 """verl's synchronous trainer with our methods: registered as `trainer.v1.trainer_mode=steer` by verl's plugin hook.
 
-What differs from verl's own: whole groups stay in one update, rewards of unverifiable responses are masked out,
-advantages come from the method, the actor's loss is `SteerLoss`, and each step writes a line of our metrics.
+Differences from verl's own: groups stay whole within an update, unverifiable responses are masked out, the method
+computes the advantages, the actor's loss is `SteerLoss`, and each step writes a line of our metrics.
 """
 
 import json
@@ -30,17 +30,17 @@ from steer.engines.verl.worker import MethodWorker
 from steer.train.seeds import step_generator
 
 FIELDS = ["uid", "response_mask", "responses", "rm_scores", "extra_fields", "entropy", "old_log_probs", "data_source"]
-# verl's names of what our metrics have beside the method's own.
+# verl's names of our metrics that do not come from the method.
 RENAMED = {"actor/grad_norm": "gradient_norm", "actor/lr": "lr"}
 PHASES = {"gen": "rollout", "old_log_prob": "logprob", "update_actor": "update"}
 
 
 @register_trainer("steer")
 class SteerTrainer(PPOTrainerSync):
-    """`config.steer` holds what `steer.engines.verl.overrides` put there."""
+    """Trainer whose `config.steer` comes from `steer.engines.verl.overrides`."""
 
     def __init__(self, config: Any):
-        # verl derives its buffers and checkpoints from the mode's name; this is the synchronous one.
+        # verl derives its buffers and checkpoints from the mode's name; use the synchronous one.
         with open_dict(config):
             config.trainer.v1.trainer_mode = "sync"
         super().__init__(config)
@@ -60,7 +60,7 @@ class SteerTrainer(PPOTrainerSync):
         self.actor_rollout_wg.set_loss_fn(loss)
 
     def _balance_batch(self, batch: KVBatchMeta, metrics: dict, *args: Any, **kwargs: Any) -> KVBatchMeta:
-        """verl's padding, then an order in which each update holds whole groups and each rank's part is as long."""
+        """Apply verl's padding, then order rows so that updates hold whole groups and ranks have equal lengths."""
         batch = super()._balance_batch(batch, metrics, *args, **kwargs)
         ranks = max(self.actor_rollout_wg._dispatch_info["actor"]) + 1
         actor = self.config.actor_rollout_ref.actor
@@ -102,7 +102,7 @@ class SteerTrainer(PPOTrainerSync):
         self.line |= {k.removeprefix(prefix): float(metrics.pop(k)) for k in list(metrics) if k.startswith(prefix)}
         self.line |= {ours: float(np.mean(metrics[name])) for name, ours in RENAMED.items() if name in metrics}
         self.method.after_step(self.line)
-        # verl's own loggers, wandb say, see them too.
+        # verl's own loggers, such as wandb, receive them too.
         metrics.update({PREFIX + name: value for name, value in self.line.items() if value is not None})
         return batch
 
@@ -111,7 +111,7 @@ class SteerTrainer(PPOTrainerSync):
         self._record(timing_raw["step"])
 
     def _record(self, seconds: float) -> None:
-        """Append the step's line; of several for one step the last counts."""
+        """Append the step's line; if a step has several, the last counts."""
         folder, timing = Path(self.config.trainer.default_local_dir), self.timing_raw
         phases = {f"seconds_{ours}": round(timing[name], 4) for name, ours in PHASES.items() if name in timing}
         row = {"step": self.global_steps, **self.line, **phases, "seconds": round(seconds, 4)}
@@ -122,9 +122,9 @@ class SteerTrainer(PPOTrainerSync):
             os.fsync(file.fileno())
 
     def _save_checkpoint(self) -> None:
-        """The method's state and the step's line first: verl's own marker, written last, stands for a whole checkpoint.
+        """Save the method's state and the step's line before verl's marker, which marks a complete checkpoint.
 
-        A run that is killed between the marker and the end of the step is not to miss the line.
+        Otherwise a run killed between the marker and the end of the step would lose the line.
         """
         folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,10 +140,10 @@ class SteerTrainer(PPOTrainerSync):
 
 
 def update_order(keys: list[str], tags: list[dict], size: int, ranks: int, generator: torch.Generator) -> list[int]:
-    """The rows rank by rank, on each rank update by update: what verl cuts into `ranks` and then into updates.
+    """Order rows by rank, then by update: verl cuts them into `ranks` and then into updates.
 
-    `keys` are verl's, `<prompt>_<session>_<index>`; `size` is the number of responses of an update over all ranks.
-    Groups come in a random order, padding last; within an update the ranks share the tokens evenly.
+    `keys` are verl's, `<prompt>_<session>_<index>`; `size` is the number of responses per update over all ranks.
+    Groups come in random order, padding last; within an update the ranks share the tokens evenly.
     """
     groups: dict[str, list[int]] = {}
     padding = []

@@ -1,4 +1,4 @@
-"""verl's actor worker with one thing added: the batch statistics of a method, taken before each update."""
+"""verl's actor worker, extended with the batch statistics of a method before each update."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class MethodTrainingWorker(TrainingWorker):
     loss_fn: SteerLoss
 
     def train_mini_batch(self, data: TensorDict) -> TensorDict | None:
-        """All updates of a step; the pooled quantiles of their tokens join verl's metrics."""
+        """Make all updates of a step; add the pooled quantiles of their tokens to verl's metrics."""
         self.loss_fn.start(tu.pop(data, key=STATE))
         output = super().train_mini_batch(data)
         pooled = self.loss_fn.finish(self.engine.get_data_parallel_group())
@@ -26,13 +26,13 @@ class MethodTrainingWorker(TrainingWorker):
         return output
 
     def train_batch(self, data: TensorDict) -> TensorDict | None:
-        """One update: a forward pass without gradient, the statistics over all ranks, then verl's own update."""
+        """Make one update: a forward pass without gradient, statistics over all ranks, then verl's update."""
         data[ROW] = torch.arange(len(data))
         self.loss_fn.prepare(self._current(data), data, self.engine.get_data_parallel_group())
         return super().train_batch(data)
 
     def _current(self, data: TensorDict) -> dict[str, Any]:
-        """Log-probabilities and entropies of the current policy, as verl's engine returns them."""
+        """Return log-probabilities and entropies of the current policy from verl's engine."""
         view = data.copy()
         engine = self.engine_config
         settings = {
