@@ -1,14 +1,14 @@
-# Everything a visitor types. `make reproduce` and `make test` need Python >= 3.11 and nothing else.
+# The commands for users. `make reproduce` and `make test` need only Python >= 3.11.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
-# Model and tokenizer threads are set by the jobs themselves.
+# Jobs set their own model and tokenizer threads.
 export TOKENIZERS_PARALLELISM := false
 PIP := -m pip install --quiet --disable-pip-version-check
-# A new environment in $(1) with what requirements.lock pins. uv takes a fifth of pip's time, but reads none of pip's
-# settings: torch, for whose wheels those often matter, comes by pip, and everything where uv finds no index.
+# Make an environment in $(1) with the packages pinned in requirements.lock. uv takes a fifth of pip's time but ignores
+# pip's settings, which torch's wheels often need: pip installs torch, and everything if uv finds no index.
 define environment
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/python $(PIP) --no-compile --constraint requirements.lock uv torch
@@ -16,13 +16,13 @@ define environment
 		|| $(1)/bin/python $(PIP) --no-compile --requirement requirements.lock
 	$(1)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 endef
-# pip would compile all files of all packages; what the commands import is a third of them.
+# pip would compile all files of all packages; the commands import a third of them.
 IMPORTED := snakemake.cli matplotlib.pyplot pandas math_verify steer.verify.math.fallback transformers.models.qwen2.modeling_qwen2
 COMPILE := -c "import sys; from importlib import import_module; from steer.cli import COMMANDS; \
 	[import_module(name) for name in [*sys.argv[1:], *(path for path, _ in COMMANDS.values())]]" $(IMPORTED)
 SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)
 
-# verl has an environment of its own. On GPU nodes: make verl-setup VERL_REQUIREMENTS=requirements-verl-gpu.in
+# verl has its own environment. On GPU nodes: make verl-setup VERL_REQUIREMENTS=requirements-verl-gpu.in
 VERL_VENV := .venv-verl
 VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
@@ -50,7 +50,7 @@ test: setup  ## run the test suite
 	sh tests/install_browser.sh
 	pytest -m "not slow and not vllm"
 
-# The DAG as users meet it: what runs again after which change, a killed run, added methods.
+# The workflow from the user's side: reruns after changes, a killed run, added methods.
 test-dag: setup  ## test the workflow: reruns, kills, added methods
 	pytest -m slow tests/test_workflow*.py
 
@@ -64,11 +64,11 @@ vllm-setup: .venv-vllm/.installed  ## make the environment of vLLM, .venv-vllm
 	.venv-vllm/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-# vLLM as rollout engine, for real; nothing is compiled, which would take longer than the tests.
+# Test vLLM as rollout engine; without compilation, which would take longer than the tests.
 test-vllm: vllm-setup  ## test vLLM for real
 	TORCHDYNAMO_DISABLE=1 .venv-vllm/bin/python -m pytest -m vllm tests/vllm
 
-# What takes its time by nature: a loaded machine, endless programs, killed workers, whole runs in several processes,
+# Slow properties: a loaded machine, endless programs, killed workers, whole runs in several processes,
 # every figure drawn twice, a real language model.
 LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2 reasoning_gym
 test-long: setup  ## run the tests that take long
@@ -104,7 +104,7 @@ $(VERL_VENV)/.installed: $(VERL_REQUIREMENTS) pyproject.toml
 	$(VERL_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Our methods inside real verl, on Ray, on the CPU.
+# Test our methods inside verl, on Ray, on the CPU.
 test-verl: verl-setup  ## test our methods inside verl
 	$(VERL_BIN)/python -m pytest tests/verl
 
@@ -133,7 +133,7 @@ dry-run: setup  ## plan every configuration
 dry-paper: setup  ## take two steps of every paper run with small models
 	steer dry configs/paper/*.yaml
 
-# One go of nine minutes on one GPU; see the script for machines that lack packages.
+# One run of nine minutes on one GPU; see the script for machines without some packages.
 gpu-evidence: setup  ## measure on one GPU, nine minutes
 	python benchmarks/gpu_evidence.py --out results/gpu_evidence.json
 
@@ -143,7 +143,7 @@ PROFILE ?= tiny
 reference: setup  ## keep finished runs: make reference PROFILE=dial
 	steer reference --results results/$(PROFILE) --out results/reference/$(PROFILE)
 
-# Peers (TRL) in an environment of their own.
+# Peers (TRL) in a separate environment.
 bench-setup: .venv-bench/.installed  ## make the environment of the benchmarks
 
 .venv-bench/.installed: requirements.lock benchmarks/requirements.txt pyproject.toml
@@ -152,11 +152,11 @@ bench-setup: .venv-bench/.installed  ## make the environment of the benchmarks
 	env -u PYTHONDONTWRITEBYTECODE .venv-bench/bin/python $(COMPILE) trl.trainer.grpo_trainer
 	touch $@
 
-# A real run of TRL, and what `steer import` makes of its logs; a minute on a quiet machine.
+# Run TRL and import its logs with `steer import`; a minute on an idle machine.
 test-trl: bench-setup  ## test TRL for real: its logs imported
 	.venv-bench/bin/python -m pytest tests/trl
 
-# Speed beside peers, tables for people and JSON below benchmarks/; alone on the machine, or the numbers mean little.
+# Measure speed relative to peers; writes tables and JSON below benchmarks/. Use an otherwise idle machine.
 bench: bench-setup  ## measure speed beside peers
 	.venv-bench/bin/python benchmarks/bench.py
 

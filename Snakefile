@@ -16,14 +16,14 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 
 
-# A baseline with a trainer of its own is a file in this folder; nothing else changes.
+# A baseline with its own trainer is one file in this folder; nothing else changes.
 for path in sorted(Path(workflow.basedir, "workflow/rules/baselines").glob("*.smk")):
 
     include: str(path)
 
 
-# Snakemake would name the files of an evaluation that lack their model, and not what is to be mended. A folder that lies
-# there already needs no rule.
+# Snakemake's own error would name the evaluation files that lack a model, not the fix. An existing model folder needs
+# no rule.
 for name, run in CONFIG.external.items():
     for seed, log in run.logs.items():
         if not Path(log).exists():
@@ -43,6 +43,7 @@ rule all:
         f"{RESULTS}/report/index.html",
 
 
-# What the commands read. No rule makes it: a rule above all others would hide from Snakemake why they must run again.
+# The configuration that the commands read. It is no rule's output: a rule above all others would hide from Snakemake
+# why they must rerun.
 onstart:
     atomic_write(f"{RESULTS}/config.yaml", dump(CONFIG))

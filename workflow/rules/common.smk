@@ -21,10 +21,10 @@ from steer.figures.wanted import about_figures, wanted
 from steer.io import atomic_write, meaning
 from steer.methods.load import SLOTS, method_settings, slot_files
 
-# The environment this Snakemake runs in also holds `steer`, activated or not.
+# `steer` is in the environment of this Snakemake, whether activated or not.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
 
-# A failed job's own line is in its log: show it under a plain `snakemake`, too, as the profiles do.
+# A failed job's error line is in its log: show it under plain `snakemake` too, as the profiles do.
 for handler in logger.handlers:
     if hasattr(handler.formatter, "show_failed_logs"):
         handler.formatter.show_failed_logs = True
@@ -40,18 +40,18 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 METHODS = {name: slots for name, (slots, _) in SETTINGS.items()}
-# What tables and figures call the runs that the configuration gives no label.
+# Labels in tables and figures for runs without a label in the configuration.
 LABELS = {name: about.get("label") for name, (_, about) in SETTINGS.items()}
-# What Snakemake's own report says of each figure, and under which heading.
+# Caption and heading of each figure in Snakemake's own report.
 ABOUT_FIGURES = about_figures()
 config["figures"] = {name: about.summary for name, about in ABOUT_FIGURES.items()}
 FIGURES = wanted(CONFIG)
 RESULTS = f"results/{CONFIG.name}"
 BENCHMARKS = CONFIG.data.benchmarks
 SECTIONS = CONFIG.model_dump(mode="json")
-# A file is in the hashes of several rules.
+# Cached, because several rules hash the same file.
 MEANING = cache(meaning)
-# Of `reward`, what verdicts depend on.
+# Keys of `reward` that verdicts depend on.
 JUDGED = {
     key: SECTIONS["reward"][key]
     for key in (
@@ -63,31 +63,31 @@ JUDGED = {
         "on_error",
     )
 }
-# Files with functions of the user's own, by which training is rewarded.
+# Files with the user's reward functions.
 REWARD_FILES = sorted({split_reference(f.function)[0] for f in CONFIG.reward.functions})
-# And those that judge data sets.
+# Files with the user's verifiers of data sets.
 VERIFIERS = {data_set(name, CONFIG.data).verifier for name in used_sets(CONFIG)} - {""}
 VERIFIER_FILES = sorted({split_reference(reference)[0] for reference in VERIFIERS})
-# Every (run, seed) that has a run folder, and every one that is evaluated.
+# Every (run, seed) with a run folder, and every evaluated one.
 TRAINED = [(name, seed) for name in CONFIG.runs for seed in CONFIG.seeds_of(name)]
 EVALUATED = CONFIG.evaluated
 IMPORTED = CONFIG.imported
-# The benchmark by which the best of a run's kept models is chosen; None: the last model is evaluated.
+# The benchmark that selects the best of a run's kept models; None: the last model is evaluated.
 SELECT_BY = CONFIG.evaluation.select_by
-# Of `model`, what a base model is made from where it is not trained from scratch.
+# Keys of `model` that determine a base model that is not trained from scratch.
 MADE_FROM = ("path", "revision", "cold_start", "chat_template")
 KEPT = SELECT_BY or CONFIG.measurement
 KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")} if KEPT else {}
 if CONFIG.evaluation.prune:
     KEPT_MODELS = {name: temp(folder) for name, folder in KEPT_MODELS.items()}
-# Of `evaluation`, what says which models are evaluated and not how.
+# Keys of `evaluation` that say which models are evaluated, not how.
 CHOICE = ("also", "select_by", "select_samples", "prune")
-# What the kept models are asked: another number of samples on another benchmark asks none of them again.
+# Evaluation settings of kept models: another number of samples on another benchmark reruns none of them.
 ASKED = CONFIG.evaluation.for_selection().model_dump(mode="json") if SELECT_BY else {}
 SELECTION = {key: value for key, value in ASKED.items() if key not in ("also", "select_samples", "prune")}
-# GPUs of a job that samples from a model.
+# GPUs per sampling job.
 SAMPLING_GPUS = CONFIG.rollout.tensor_parallel if CONFIG.hardware.gpus else 0
-# With `engine: verl` training depends on verl's section too (not on where Ray runs), and has verl's environment.
+# With `engine: verl` training also depends on verl's section (not on where Ray runs) and uses verl's environment.
 VERL = CONFIG.engine == "verl"
 VERL_SECTIONS = {"verl": {k: v for k, v in SECTIONS["verl"].items() if k != "ray_address"}} if VERL else {}
 TRAIN_ENVIRONMENT = f"../../environment{'-verl' if VERL else ''}.yml"
@@ -101,11 +101,11 @@ wildcard_constraints:
 
 
 def code(*stages):
-    """The source files of some stages: a changed loss trains again, a changed plot only draws again."""
+    """List the source files of some stages: a changed loss retrains, a changed plot only redraws."""
     places = [Path(workflow.basedir, "src", "steer", stage) for stage in stages]
-    # A path relative to the working directory, so that it means the same in every checkout.
+    # Relative to the working directory, so that it is equal in every checkout.
     files = (path for place in places for path in [place, *place.rglob("*")] if path.is_file())
-    # verl's adapter is nothing that a result of our own trainer depends on.
+    # Results of our own trainer do not depend on verl's adapter.
     files = (path for path in files if VERL or "engines/verl" not in path.as_posix())
     return sorted(os.path.relpath(path) for path in files if path.suffix not in (".pyc", ".md"))
 
@@ -200,7 +200,7 @@ def model_argument(wildcards, input):
 def run_sections(wildcards):
     """The part of the configuration that a run's result depends on: a change elsewhere does not train again."""
     training = CONFIG.training_for(wildcards.run).model_dump()
-    # What is kept of a run that is under way; which of it is the best decides about the model only where asked for.
+    # What is kept of a run in progress; the choice of the best affects the model only if configured.
     kept = ["checkpoints_kept", "checkpoint_minutes", "collective_minutes", "mismatch_limit"]
     if training["final_model"] == "last":
         kept += ["checkpoint_every", "checkpoint_metric"]

@@ -1,4 +1,4 @@
-# The problems to train and to evaluate on.
+# Training and evaluation problems.
 
 
 rule data:

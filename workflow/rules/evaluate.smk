@@ -1,4 +1,4 @@
-# Responses of every evaluated model to every benchmark, and their verdicts.
+# Responses of every evaluated model to every benchmark, and verdicts.
 
 
 rule generate:

@@ -1,4 +1,4 @@
-# Runs made elsewhere: a run folder of each of their logs.
+# Runs made elsewhere: one run folder per log.
 
 
 rule import_log:

@@ -1,5 +1,5 @@
-# The entropy change of single updates, measured: on the configuration's own model, and on further ones that are
-# trained here by the same run.
+# Measure the entropy change of single updates on the configuration's model, and on further models trained here with the
+# same run.
 
 MEASURED = ["main", *CONFIG.measurement.models] if CONFIG.measurement else []
 FURTHER = MEASURED[1:]

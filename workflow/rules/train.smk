@@ -1,4 +1,4 @@
-# The base model, from scratch or of a pretrained one, and one training run per method and seed.
+# The base model, from scratch or from a pretrained one, and one training run per method and seed.
 
 
 if CONFIG.model.path is None:
@@ -42,7 +42,7 @@ else:
             gpu=min(CONFIG.hardware.gpus, 1),
         params:
             config=f"{RESULTS}/config.yaml",
-            # Not the engine and the verifier, by which it is measured: a changed verifier need not make it again.
+            # Without the engine and verifier that measure it: a changed verifier does not remake it.
             code=code_version("models", starting=("base_model", "cold_start", "starting")),
             model={key: SECTIONS["model"][key] for key in MADE_FROM},
         shell:
@@ -70,7 +70,7 @@ rule train:
         TRAIN_ENVIRONMENT
     threads: CONFIG.threads.train
     resources:
-        # One run of verl at a time has the cluster, where a profile says `resources: verl=1`.
+        # Only one verl run at a time uses the cluster, if a profile sets `resources: verl=1`.
         verl=int(VERL),
         gpu=gpus_of_run,
     params:
