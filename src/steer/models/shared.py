@@ -2,11 +2,15 @@
 
 All tokens stand in one row, prompts first. Products, norms and the head run over that row; the attention function
 below rearranges queries, keys and values into blocks, prompts by themselves and responses behind their prompts, and
-the result back. It is registered with transformers, so that every architecture with its attention interface, full
-attention and rotary (or no) positions can be run this way.
+the result back. On GPUs where torch's kernel for ragged sequences serves (`steer.models.varlen`), there are no blocks
+and no padding. It is registered with transformers, so that every architecture with its attention interface,
+full attention and rotary (or no) positions can be run this way.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -14,6 +18,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from steer.models import varlen
 from steer.models.forward import Sequences
 
 NAME = "steer_shared_prompts"
@@ -22,12 +27,24 @@ _BLOCK = 32
 
 
 @dataclass(frozen=True)
+class Spans:
+    """Sequences of the row: first the prompts, whose keys are their own, then the responses, whose keys are their
+    prompt's and their own. `queries`, `keys`: their lengths; `key_rows` (K,): where in the row the keys stand. Queries
+    are the row itself."""
+
+    queries: list[int]
+    keys: list[int]
+    key_rows: Tensor
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where everything is. N tokens in the row, M slots in the blocks, R response tokens to predict.
 
     `tokens`, `positions` (N,). `row_of_slot` (M,): 0 for padding, whose slots are `padding`; `slot_of_row` (N,).
-    `prompts` (P, width): the shape of the first block. `blocks`: for each further one its shape (s, width), the
-    prompt of each of its sequences, and its mask (s, 1, width, prompt width + width), true where attended.
+    `prompts` (P, width): the shape of the first block. `parts`: for each further one its shape (s, width), the prompt
+    of each of its sequences, and where that prompt has tokens (s, prompt width).
+    `spans`: the same without padding, for a kernel that takes sequences of different lengths.
     `before`, `targets` (R,): row of the token before each response token, and that token, in the order of
     `Sequences.mask`.
     """
@@ -38,9 +55,21 @@ class Layout:
     slot_of_row: Tensor
     padding: Tensor
     prompts: tuple[int, int]
-    blocks: list[tuple[tuple[int, int], Tensor, Tensor]]
+    parts: list[tuple[tuple[int, int], Tensor, Tensor]]
+    spans: Spans
     before: Tensor
     targets: Tensor
+
+    @cached_property
+    def blocks(self) -> list[tuple[tuple[int, int], Tensor, Tensor]]:
+        """`parts` with the mask (s, 1, width, prompt width + width) of each, true where attended. Made once, and not
+        at all where attention does without padding: it takes the square of the length."""
+        found = []
+        for (count, width), owner, behind in self.parts:
+            causal = torch.ones(width, width, dtype=torch.bool, device=owner.device).tril()
+            allowed = torch.cat([behind[:, None].expand(-1, width, -1), causal.expand(count, -1, -1)], dim=2)
+            found.append(((count, width), owner, allowed[:, None]))
+        return found
 
 
 def fits(model: PreTrainedModel) -> bool:
@@ -82,17 +111,14 @@ def layout_of(sequences: Sequences) -> Layout:
     entering = torch.arange(mask.shape[1], device=device) < lengths[:, None] - 1
     prompt_rows = _numbered(inside, 0)
     rows = _numbered(entering, count)
-    slots, valid, blocks = [prompt_rows.flatten()], [inside.flatten()], []
+    slots, valid, parts = [prompt_rows.flatten()], [inside.flatten()], []
     for chosen in torch.argsort(lengths, stable=True).split(_BLOCK):
         width = int(lengths[chosen].max()) - 1
         if width == 0:
             continue
         slots.append(rows[chosen, :width].flatten())
         valid.append(entering[chosen, :width].flatten())
-        causal = torch.ones(width, width, dtype=torch.bool, device=device).tril()
-        behind = inside[owner[chosen]][:, None].expand(-1, width, -1)
-        allowed = torch.cat([behind, causal.expand(len(chosen), -1, -1)], dim=2)[:, None]
-        blocks.append(((len(chosen), width), owner[chosen], allowed))
+        parts.append(((len(chosen), width), owner[chosen], inside[owner[chosen]]))
     row_of_slot, held = torch.cat(slots), torch.cat(valid)
     slot_of_row = torch.empty(count + int(entering.sum()), dtype=torch.long, device=device)
     slot_of_row[row_of_slot[held]] = held.nonzero().squeeze(1)
@@ -105,10 +131,25 @@ def layout_of(sequences: Sequences) -> Layout:
         slot_of_row=slot_of_row,
         padding=(~held).nonzero().squeeze(1),
         prompts=tuple(prompts.shape),
-        blocks=blocks,
+        parts=parts,
+        spans=_spans(inside, owner, (lengths - 1).tolist()),
         before=torch.cat([first, rows[:, :-1]], dim=1)[mask],
         targets=responses[mask],
     )
+
+
+def _spans(inside: Tensor, owner: Tensor, responses: list[int]) -> Spans:
+    """`inside` (P, width): the tokens of the prompts; `responses`: how many tokens of each response enter."""
+    prompts, device = inside.sum(1).tolist(), inside.device
+    starts = [0, *accumulate(prompts)]
+    queries, keys, key_rows, at = list(prompts), list(prompts), [torch.arange(starts[-1], device=device)], starts[-1]
+    for mine, length in zip(owner.tolist(), responses, strict=True):
+        if length > 0:
+            queries.append(length)
+            keys.append(prompts[mine] + length)
+            key_rows += [key_rows[0][starts[mine] : starts[mine + 1]], torch.arange(at, at + length, device=device)]
+            at += length
+    return Spans(queries, keys, torch.cat(key_rows))
 
 
 def _numbered(where: Tensor, start: int) -> Tensor:
@@ -124,6 +165,8 @@ def attend(
     if layout is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     scale, dropout = options["scaling"], options.get("dropout", 0.0)
+    if dropout == 0.0 and varlen.serves(query):
+        return without_padding(varlen.flash, query, key, value, layout.spans, scale), None
     shared = query.shape[1] // key.shape[1]
     sizes = [n * width for n, width in (layout.prompts, *(shape for shape, *_ in layout.blocks))]
     parts = []
@@ -143,6 +186,15 @@ def attend(
         behind = (torch.cat([x[0].index_select(0, owner), x[i]], dim=1) for x in (keys, values))
         results.append(attention(queries[i], *behind, attn_mask=allowed))
     return _ToRow.apply(torch.cat(results), layout)[None], None
+
+
+def without_padding(
+    attention: Callable[..., Tensor], query: Tensor, key: Tensor, value: Tensor, spans: Spans, scale: float
+) -> Tensor:
+    """`attend` by a function of `steer.models.varlen`: (1, heads, N, d) each → (1, N, heads, d)."""
+    rows, *behind = (states[0].transpose(0, 1) for states in (query, key, value))
+    behind = [states.index_select(0, spans.key_rows) for states in behind]
+    return attention(rows.contiguous(), *behind, spans.queries, spans.keys, scale)[None]
 
 
 class _ToSlots(torch.autograd.Function):
