@@ -28,7 +28,7 @@ VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
 .DEFAULT_GOAL := setup
-.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup reproduce reference test test-dag test-long test-slow vllm-setup test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
+.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -63,6 +63,22 @@ vllm-setup: .venv-vllm/.installed  ## make the environment of vLLM, .venv-vllm
 		--requirement requirements-vllm.lock
 	.venv-vllm/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
+
+# On a GPU node: Linux on x86-64 with Python 3.11 or newer and a driver for CUDA 13. Not tried where this was written.
+vllm-gpu-setup: .venv-vllm-gpu/.installed  ## make the environment with vLLM for GPUs, .venv-vllm-gpu
+
+.venv-vllm-gpu/.installed: requirements-vllm-gpu.lock pyproject.toml
+	$(PYTHON) -m venv .venv-vllm-gpu
+	.venv-vllm-gpu/bin/python $(PIP) --no-compile --requirement requirements-vllm-gpu.lock
+	.venv-vllm-gpu/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Resolved for such a node without installing anything.
+vllm-gpu-lock: setup  ## write requirements-vllm-gpu.lock
+	{ echo '# Every package of the environment with vLLM on GPU nodes, pinned. Made from requirements-vllm-gpu.in by'; \
+	  echo '# `make vllm-gpu-lock`, for Linux on x86-64 (glibc 2.35) and Python 3.11.'; \
+	  $(BIN)/uv pip compile --quiet --no-header --no-annotate --python-platform x86_64-manylinux_2_35 --python-version 3.11 \
+	    requirements-vllm-gpu.in; } > requirements-vllm-gpu.lock
 
 # Test vLLM as rollout engine; without compilation, which would take longer than the tests.
 test-vllm: vllm-setup  ## test vLLM for real

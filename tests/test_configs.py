@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from steer.configs import page
 from steer.configs.load import flatten, load_config, merge, parse_overrides, read_yaml, workflow_overrides
@@ -145,6 +146,21 @@ def test_the_environment_file_and_the_lock_agree():
     }
     assert set(listed) == wanted
     assert listed == {name: lock[name] for name in listed}
+
+
+def test_the_lock_for_gpus_has_what_is_asked_for_and_the_same_torch():
+    def lines(name):
+        return [line for line in Path(name).read_text().splitlines() if line and line[0] not in "#-"]
+
+    lock, tested = (dict(line.lower().split("==") for line in lines(name))
+                    for name in ("requirements-vllm-gpu.lock", "requirements.lock"))  # fmt: skip
+    for line in [*lines("requirements.in"), *lines("requirements-vllm-gpu.in")]:
+        asked = Requirement(line)
+        assert asked.specifier.contains(lock[asked.name.lower()]), line
+    assert {name: lock[name] for name in ("torch", "transformers")} == {
+        name: tested[name] for name in ("torch", "transformers")
+    }
+    assert any(name.startswith("nvidia-cublas") for name in lock), "with CUDA"
 
 
 @pytest.mark.parametrize(
