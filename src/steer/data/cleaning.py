@@ -1,7 +1,7 @@
-"""Cleaning of training problems: what is repaired, what is removed, and a table of both.
+"""Clean training problems: repair, remove, and tabulate both.
 
-Every check looks at all problems, so that its count does not depend on the others; a problem that fails several
-is removed under the first of `REASONS`. Order of the problems is kept.
+Every check looks at all problems, so that its count does not depend on the others. A problem that fails several
+is removed for the first of `REASONS`. The order of the problems is kept.
 """
 
 import re
@@ -22,7 +22,7 @@ REASONS = {
 }
 PLACEHOLDERS = frozenset({"", "-1"})
 
-# A JSON or Python escape was read where LaTeX stood: form feed for \f, tab for \t, backspace for \b, line end for \n.
+# LaTeX read as a JSON or Python escape: form feed for \f, tab for \t, backspace for \b, line end for \n.
 _ESCAPES = (
     (re.compile(r"\f(?=rac\b|rac\{)"), r"\f"),
     (re.compile(r"\t(?=ext\{|imes\b|riangle\b|heta\b|an\b|au\b)"), r"\t"),
@@ -34,8 +34,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True)
 class Removal:
-    """One finding: a problem `id`, why, and the ids of the other problems it concerns (copies, evaluation problems).
-    `removed` is False where another reason came first, and for a repair."""
+    """One finding: a problem `id`, the reason, and ids of related problems (copies, evaluation problems).
+
+    `removed` is False if another reason came first, and for a repair.
+    """
 
     id: str
     reason: str
@@ -47,7 +49,7 @@ class Removal:
 def clean(
     problems: Sequence[Problem], evaluation: Sequence[Problem], own: frozenset[str] = frozenset()
 ) -> tuple[list[Problem], list[dict[str, Any]]]:
-    """(problems fit for training, table of what was removed); see `examine` and `removal_table`."""
+    """Return (clean problems, table of removed ones); see `examine` and `removal_table`."""
     kept, findings = examine(problems, evaluation, own)
     return kept, removal_table(findings)
 
@@ -55,11 +57,10 @@ def clean(
 def examine(
     problems: Sequence[Problem], evaluation: Sequence[Problem], own: frozenset[str] = frozenset()
 ) -> tuple[list[Problem], list[Removal]]:
-    """(problems fit for training, every finding). `evaluation` holds the problems that must not be trained on. Problems
-    of the sets `own` are the user's: their texts and golds are taken as they are.
+    """Return (clean problems, every finding). `evaluation`: problems that must not be trained on.
 
-    Kept problems have their LaTeX repaired in prompt and question; each repair is a finding with `removed=False`.
-    Ids must be unique: ValueError otherwise.
+    Texts and golds of the user's sets `own` are not changed or judged. Kept problems have their LaTeX repaired in
+    prompt and question; each repair is a finding with `removed=False`. Ids must be unique: ValueError otherwise.
     """
     if len({problem.id for problem in problems}) < len(problems):
         raise ValueError("problem ids are not unique")
@@ -73,7 +74,7 @@ def examine(
     gone: set[str] = set()
     for check, checked in ((_broken, published), (_conflicting, repaired), (_placeholders, published)):
         gone |= _record(check(checked), gone, findings)
-    # A copy of a problem that is removed for its own faults is no duplicate: it takes that one's place.
+    # A copy of a problem removed for another fault is not a duplicate: it takes that problem's place.
     gone |= _record(_duplicates(repaired, gone), gone, findings)
     _record(_overlapping(repaired, evaluation), gone, findings)
     removed = {finding.id for finding in findings if finding.removed}
@@ -81,13 +82,13 @@ def examine(
 
 
 def _record(found: list[Removal], gone: set[str], findings: list[Removal]) -> set[str]:
-    """Append `found` to `findings`, unmarked where the problem is gone already; the ids found."""
+    """Append `found` to `findings`, not marked as removed if the problem is already gone; return the ids."""
     findings += [replace(finding, removed=finding.id not in gone) for finding in found]
     return {finding.id for finding in found}
 
 
 def removal_table(findings: Sequence[Removal]) -> list[dict[str, Any]]:
-    """One row a reason that removed anything: reason, count, ids. A problem is counted once, for its first reason."""
+    """Make one row per reason: reason, count, ids. A problem is counted once, for its first reason."""
     rows = []
     for reason in REASONS:
         ids = [finding.id for finding in findings if finding.reason == reason and finding.removed]
@@ -97,17 +98,17 @@ def removal_table(findings: Sequence[Removal]) -> list[dict[str, Any]]:
 
 
 def question(problem: Problem) -> str:
-    """The bare question, without the template around it where the loader kept it."""
+    """Return the bare question, without its template if the loader kept it."""
     return problem.meta.get("question", problem.prompt)
 
 
 def question_key(text: str) -> str:
-    """Equal for questions that differ in white space and in dollar signs only."""
+    """Key that is equal for questions that differ only in white space and dollar signs."""
     return re.sub(r"[\s$]+", "", text)
 
 
 def repair_latex(text: str) -> str:
-    """`text` with backslashes restored where an escape had swallowed them."""
+    """Restore backslashes that were read as part of an escape."""
     for pattern, command in _ESCAPES:
         text = pattern.sub(lambda _, command=command: command, text)
     return text
@@ -141,7 +142,7 @@ def _groups(problems: Sequence[Problem]) -> list[list[Problem]]:
 
 
 def _golds(group: Sequence[Problem]) -> list[str]:
-    """Code problems carry no gold, hence never disagree."""
+    """Return golds to compare; code problems have none and never conflict."""
     return sorted({problem.gold.strip() for problem in group})
 
 

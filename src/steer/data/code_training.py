@@ -1,4 +1,4 @@
-"""Code training data: ArcherCodeR (the paper's) by hub id, and LeetCode problems as a local stand-in for it."""
+"""Code training data: ArcherCodeR (the paper's) by hub id, and LeetCode problems as a local replacement."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _LEETCODE_CALL = re.compile(r"\n+check\(Solution\(\)\.(\w+)\)\s*\Z")
 def leetcode(row: dict[str, Any], index: int) -> Item | None:
     """A LeetCode problem of rllm with solution and `check(candidate)` tests.
 
-    None for problems on linked lists and trees: their tests call helpers that the file does not hold.
+    None for problems on linked lists and trees: their tests call helpers that the file lacks.
     """
     problem, tests = row["problem"], row["tests"]["functional"]
     if _FOREIGN_HELPERS.search(tests):
@@ -66,7 +66,7 @@ def _text(value: Any) -> str:
 
 
 def _arguments(given: Any) -> list[Any]:
-    """Arguments are a list, or text with one JSON value a line."""
+    """Read arguments: a list, or text with one JSON value per line."""
     return given if isinstance(given, list) else [json.loads(line) for line in given.split("\n") if line.strip()]
 
 

@@ -1,4 +1,4 @@
-"""A row of any layout → `Item`, by the columns that a data set names."""
+"""Read a row of any layout as `Item`, by the columns that a data set names."""
 
 import json
 from typing import Any
@@ -10,11 +10,11 @@ from steer.data.benchmarks.source import Item
 
 
 class Malformed(ValueError):
-    """What is wrong with a row: names the field and what is there."""
+    """A malformed row; the message names the field and the value found."""
 
 
 def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
-    """The row (`number` from 1) of the set `name`. Raises `Malformed`."""
+    """Read the row (`number` from 1) of the set `name`. Raises `Malformed`."""
     key = _scalar(row, spec.id, "id") if spec.id else f"{name}-{number}"
     meta = {column: value(row, column) for column in spec.meta}
     question = Question(_text(row, spec.question, "question"))
@@ -42,7 +42,7 @@ def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
 
 
 def value(row: Any, column: str, field: str = "") -> Any:
-    """What a row has at `a.0.b`: a column of that very name, else step by step into mappings and lists."""
+    """Return a row's value at `a.0.b`: a column of that name, else nested mappings and lists."""
     if isinstance(row, dict) and column in row:
         return row[column]
     found, said = row, f"{field}: " if field else ""
@@ -60,7 +60,7 @@ def value(row: Any, column: str, field: str = "") -> Any:
 
 
 def _unpacked(text: str) -> Any:
-    """Nested rows are kept as JSON text by some tables."""
+    """Parse nested rows that some tables store as JSON text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -79,7 +79,7 @@ def _text(row: dict[str, Any], column: str, field: str, empty: bool = False) -> 
 
 
 def _scalar(row: dict[str, Any], column: str, field: str) -> str:
-    """Text or a number, as text."""
+    """Return text or a number as text."""
     found = value(row, column, field)
     if isinstance(found, bool) or not isinstance(found, str | int | float):
         raise Malformed(f"{field}: column `{column}` is neither text nor a number: {shown(found)}")
@@ -90,8 +90,11 @@ def _scalar(row: dict[str, Any], column: str, field: str) -> str:
 
 
 def as_tests(given: Any, entry_point: str | None, said: str = "tests") -> dict[str, Any]:
-    """Tests as `steer verify code` takes them: assert text or a list of such lines, cases (`input` and `output`, or
-    `args` and `expected`), or that form itself; each also as JSON text."""
+    """Convert tests to the format of `steer verify code`.
+
+    Accepts assert text or a list of such lines, cases (`input` and `output`, or `args` and `expected`), or that format
+    itself; each also as JSON text.
+    """
     if isinstance(given, str):
         unpacked = _unpacked(given)
         given = unpacked if isinstance(unpacked, dict | list) else given

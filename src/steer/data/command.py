@@ -1,4 +1,4 @@
-"""`steer data`: the training and evaluation problems of a configuration, one JSON line each."""
+"""`steer data`: write the training and evaluation problems of a configuration, one JSON line each."""
 
 import argparse
 import csv
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def evaluation_problems(config: Config, name: str) -> list[Problem]:
-    """The problems of one benchmark of the configuration."""
+    """Load the problems of one benchmark of the configuration."""
     data = config.data
     if data.source == "synthetic" and name not in data.sets:
         return distinct_problems(name, "evaluation", data.seed, data.rows or 64)
@@ -54,8 +54,10 @@ def evaluation_problems(config: Config, name: str) -> list[Problem]:
 
 
 def training_problems(config: Config, evaluation: list[Problem]) -> tuple[list[Problem], list[dict]]:
-    """(training problems, what was left out and why). Real training data drops what overlaps with evaluation, where the
-    configuration does not want it as it is."""
+    """Return (training problems, removed ones with reasons).
+
+    Real training data is cleaned of overlaps with the evaluation, unless the configuration disables cleaning.
+    """
     data = config.data
     if data.train is None:
         return [], []
@@ -85,7 +87,7 @@ def _check_ids(problems: list[Problem]) -> None:
 
 
 def _cut(problems: list[Problem], data: Data) -> list[Problem]:
-    """The first `train_size` problems; of sets with shares, each one's share of them."""
+    """Take the first `train_size` problems; with shares, each set's share of them."""
     if data.train_shares is None or data.train_size is None:
         return problems[: data.train_size]
     left = {name: math.ceil(share * data.train_size) for name, share in data.train_shares.items()}
@@ -98,7 +100,7 @@ def _cut(problems: list[Problem], data: Data) -> list[Problem]:
 
 
 def _synthetic(config: Config) -> list[Problem]:
-    """The same number of training questions from each family, mixed."""
+    """Mix the same number of training questions from each family."""
     size = config.data.train_size or 4096
     families = training_families(config.data.benchmarks)
     each = -(-size // len(families))

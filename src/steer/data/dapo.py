@@ -1,7 +1,7 @@
-"""DAPO-Math-17k, the mathematical training data: the hub's deduplicated copy or STEER's re-worded one.
+"""DAPO-Math-17k, the mathematical training data: the hub's deduplicated copy or STEER's reworded one.
 
-The two copies hold the same 17,398 questions under different instructions; the question is taken out of either and
-asked again in STEER's training words.
+The two copies have the same 17,398 questions with different instructions; the question is extracted and put into
+STEER's training prompt.
 """
 
 from typing import Any
@@ -14,17 +14,17 @@ _CHINESE_INSTRUCTION = "让我们一步一步地思考。请以"
 
 
 def bare_question(prompt: str) -> str:
-    """The question in a DAPO prompt, without the instructions of either copy."""
+    """Extract the question from a DAPO prompt, without the instructions of either copy."""
     for template in (dapo_boxed, dapo_answer):
         head, tail = template(Question(_MARK)).split(_MARK)
         if prompt.startswith(head) and prompt.endswith(tail):
             return prompt[len(head) : -len(tail)]
-    # Twenty Chinese rows carry the instruction twice, once with typographic quotes.
+    # Twenty Chinese rows have the instruction twice, once with typographic quotes.
     return prompt.partition(_CHINESE_INSTRUCTION)[0].removesuffix("\n")
 
 
 def dapo(row: dict[str, Any], index: int) -> Item:
-    """A row as it is, broken and repeated ones included: `clean` decides about those. Ids are the data set's own."""
+    """Read a row unchanged; `clean` handles broken and repeated rows. Ids are those of the data set."""
     prompt = row["prompt"][0]["content"]
     question, gold, chinese = bare_question(prompt), row["reward_model"]["ground_truth"], _CHINESE_INSTRUCTION in prompt
     template = dapo_boxed_chinese if chinese else dapo_boxed

@@ -1,4 +1,4 @@
-"""Rows of a hub data set at a pinned revision, through `datasets`; failures are one line."""
+"""Load rows of a hub data set at a pinned revision with `datasets`; failures give one line."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,8 +16,11 @@ def hub_rows(
     config: str | None = None,
     data_files: tuple[str, ...] = (),
 ) -> Iterator[dict[str, Any]]:
-    """Rows of `hub` in order. `data_files` names JSON-lines files of it to read directly, for data sets that come
-    with a loading script. `UserError` when the hub cannot be reached or has no such data set, revision or split."""
+    """Load the rows of `hub` in order.
+
+    `data_files`: JSON-lines files to read directly, for data sets with a loading script. Raises `UserError` if the hub
+    cannot be reached or has no such data set, revision or split.
+    """
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
 
@@ -36,9 +39,9 @@ def hub_rows(
 
 
 def _require(hub: str, revision: str | None) -> None:
-    """Fail within seconds where `load_dataset` would retry for long, and say which part of the address is wrong."""
+    """Fail within seconds where `load_dataset` would retry for minutes, and name the wrong part of the address."""
     from huggingface_hub import is_offline_mode
 
-    # The user asked for the cache alone; load_dataset says what is missing there.
+    # The user wants only the cache; load_dataset says what is missing there.
     if not is_offline_mode():
         require("dataset", hub, revision, remedy=_OFFLINE_REMEDY)

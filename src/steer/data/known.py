@@ -1,4 +1,4 @@
-"""Whether what a configuration names is there, before anything runs: data sets, their files, functions."""
+"""Check before anything runs that the data sets, files and functions named in a configuration exist."""
 
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from steer.errors import UserError
 
 
 def check_names(config: Config, file: str) -> None:
-    """`UserError` for a data set that does not exist, a file of one that is missing, or a function that is not there.
+    """Raise `UserError` for an unknown data set, a missing file of one, or a missing function.
 
-    `evaluation.samples` may name any set, since configurations inherit it; a name of none would let `default` stand in.
+    `evaluation.samples` may name any set, because configurations inherit it; an unknown name would silently fall back
+    to `default`.
     """
     data = config.data
     synthetic = data.source == "synthetic"
@@ -50,7 +51,7 @@ def check_names(config: Config, file: str) -> None:
 
 
 def used_sets(config: Config) -> list[str]:
-    """The data sets that are evaluated or trained on, synthetic families aside."""
+    """List the data sets that are evaluated or trained on, without synthetic families."""
     data = config.data
     sets = {*data.sets, *known_sets()} if data.source == "benchmarks" else set(data.sets)
     trained = [name for name in data.train_sets if name != "synthetic"]

@@ -1,7 +1,7 @@
-"""Which evaluation problems a training problem repeats: the same text, or much of its word 10-grams.
+"""Find evaluation problems that a training problem repeats: the same text, or many shared word 10-grams.
 
-Words are read in two ways, with LaTeX commands and without: copies of one question write its formulas differently
-(`\\left(`, `\\dfrac`, `\\operatorname{gcd}`), which breaks every 10-gram that touches them.
+Words are read in two ways, with and without LaTeX commands, because copies of one question write formulas differently
+(`\\left(`, `\\dfrac`, `\\operatorname{gcd}`), which breaks every 10-gram that contains them.
 """
 
 import re
@@ -15,24 +15,26 @@ Gram = tuple[str, ...]
 
 
 def words(text: str) -> list[str]:
-    """Runs of Latin letters and digits, in lower case: LaTeX commands count as words, signs do not."""
+    """Split into runs of Latin letters and digits, in lower case: LaTeX commands count as words, signs do not."""
     return re.findall(r"[a-z0-9]+", text.lower())
 
 
 def bare_words(text: str) -> list[str]:
-    """Runs of letters and runs of digits, in lower case, without LaTeX commands: `x2` is two."""
+    """Split into runs of letters and runs of digits, in lower case, without LaTeX commands: `x2` is two words."""
     return re.findall(r"[a-z]+|[0-9]+", re.sub(r"\\(?:[a-z]+|.)", " ", text.lower()))
 
 
 def grams(text: str, read: Callable[[str], list[str]] = words) -> set[Gram]:
-    """The distinct 10-grams of what `read` finds in `text`; empty below ten words."""
+    """Return the distinct 10-grams of the words that `read` finds in `text`; empty below ten words."""
     found = read(text)
     return {tuple(found[start : start + WORDS_PER_GRAM]) for start in range(len(found) - WORDS_PER_GRAM + 1)}
 
 
 def exact_key(text: str) -> str:
-    """Equal for texts that differ in case, white space, punctuation and math signs only. Below ten words, where a sign
-    is much of the question (`3 + 4`, `3 - 4`), operators count."""
+    """Key that is equal for texts that differ only in case, white space, punctuation and math signs.
+
+    Below ten words operators count, because a sign can distinguish questions (`3 + 4`, `3 - 4`).
+    """
     short = len(words(text)) < WORDS_PER_GRAM
     return re.sub(r"[^\w+*/^<>=-]+|_" if short else r"[\W_]+", "", text.lower())
 
@@ -40,10 +42,10 @@ def exact_key(text: str) -> str:
 def overlaps(
     training: dict[str, str], evaluation: Sequence[tuple[str, str]], exact: Collection[str] = ()
 ) -> dict[str, dict[str, float]]:
-    """{training id: {evaluation id: share}} for every pair that overlaps.
+    """Return {training id: {evaluation id: share}} for every overlapping pair.
 
-    `training` maps ids to questions, `evaluation` holds (id, question). `share` is the part of the evaluation
-    question's distinct 10-grams that the training question contains, by the reading that finds more, at least
+    `training` maps ids to questions, `evaluation` has (id, question). `share` is the part of the evaluation
+    question's distinct 10-grams in the training question, by the reading that finds more, at least
     `MIN_SHARE`; 1.0 for an exact match. For the training ids in `exact` only an exact match counts.
     """
     by_text: dict[str, list[str]] = defaultdict(list)
@@ -65,7 +67,7 @@ def _shared(
     read: Callable[[str], list[str]],
     found: dict[str, dict[str, float]],
 ) -> None:
-    """Put the shares of one reading into `found`, where they are larger."""
+    """Merge the shares of one reading into `found`, keeping the larger ones."""
     by_gram: dict[Gram, list[str]] = defaultdict(list)
     sizes: dict[str, int] = {}
     for evaluation_id, question in evaluation:

@@ -1,6 +1,6 @@
-"""Readers of rows that need more than named columns, by the name that a data set gives in `parser`.
+"""Readers of rows that need more than named columns, by the name in a data set's `parser`.
 
-Each takes a row and its index from 0, and returns an `Item`, or None for a row that the set leaves out.
+Each takes a row and its index from 0, and returns an `Item`, or None for a row that is not part of the set.
 """
 
 from steer.data.benchmarks import code_rows, math_rows

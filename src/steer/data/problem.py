@@ -1,4 +1,4 @@
-"""The one form in which every benchmark and training row travels through the pipeline."""
+"""`Problem`: the format of every benchmark and training row in the pipeline."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
@@ -8,16 +8,16 @@ from steer.errors import UserError
 
 @dataclass(frozen=True)
 class Problem:
-    """One question with what is needed to grade an answer to it.
+    """One question with everything needed to grade an answer.
 
-    `prompt` is the user turn, after the benchmark's own template and before any chat template; `system` the turn before
+    `prompt` is the user turn, after the benchmark's template and before any chat template; `system` the turn before
     it, or empty. Mathematics has a `gold` answer (and an optional `answer_type`, a hint to the verifier); code has
-    `tests` in the form that `steer verify code` takes; a task of reasoning-gym has a gold, and in `tests` what its own
-    judge needs. `solution` is a whole reference response, which the oracle generator answers with; empty where the
-    benchmark publishes none. `prefix` is source text that the program continues (HumanEval's prompt); empty for
-    programs that stand alone. `verifier` names the user's own function that judges the answer, `FILE.py:FUNCTION`
-    (`steer.verify.functions`); empty: ours. `time_limit_s` and `memory_limit_mb` are the benchmark's own limits of a
-    program; None: the configuration's. `meta` keeps fields that tables use.
+    `tests` in the format of `steer verify code`; a reasoning-gym task has a gold, and in `tests` the input of its own
+    judge. `solution` is a complete reference response, which the oracle answers with; empty if the benchmark publishes
+    none. `prefix` is source text that the program continues (HumanEval's prompt); empty for complete programs.
+    `verifier` names the user's function that judges the answer, `FILE.py:FUNCTION` (`steer.verify.functions`); empty:
+    ours. `time_limit_s` and `memory_limit_mb` are the benchmark's limits of a program; None: the configuration's.
+    `meta` keeps fields for tables.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Problem:
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Problem":
-        """The problem in a row of `data/*.jsonl`; a `UserError` names the row and the fields that are wrong in it."""
+        """Read a row of `data/*.jsonl`; a `UserError` names the row and its wrong fields."""
         try:
             return cls(**row)
         except TypeError:

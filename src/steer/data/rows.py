@@ -1,4 +1,4 @@
-"""Rows of files, whatever their format; a file that cannot be read is one line."""
+"""Read rows of files in several formats; an unreadable file gives a one-line error."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ FORMATS = (".jsonl", ".jsonl.gz", ".json", ".csv", ".parquet")
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a .jsonl, .jsonl.gz, .json (an array), .csv or .parquet file, in order."""
+    """Read the rows of a .jsonl, .jsonl.gz, .json (an array), .csv or .parquet file, in order."""
     name = path.name.lower()
     if name.endswith((".jsonl", ".jsonl.gz")):
         return read_jsonl(path)
@@ -38,7 +38,7 @@ def _json(path: Path) -> list[dict[str, Any]]:
 
 
 def _csv(path: Path) -> list[dict[str, Any]]:
-    # Cells may hold whole programs.
+    # Cells may contain whole programs.
     csv.field_size_limit(1 << 30)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:

@@ -1,4 +1,4 @@
-"""Which data set a name stands for: one of the configuration's own, else a file of configs/datasets."""
+"""Look up data sets by name: the configuration's own, else a file of configs/datasets."""
 
 import glob
 from functools import cache
@@ -17,14 +17,14 @@ UNKNOWN = 1000
 
 
 def datasets_folder() -> Path:
-    """configs/datasets of the working directory, or of the source checkout this package runs from."""
+    """Return configs/datasets of the working directory, or of the source checkout of this package."""
     local = Path("configs/datasets")
     return local if local.is_dir() else Path(__file__).parents[3] / "configs" / "datasets"
 
 
 @cache
 def known_sets(folder: Path | None = None) -> dict[str, DataSet]:
-    """The data sets of a folder of YAML files by the files' names; that of this project by default."""
+    """Read the data sets of a folder of YAML files (default: this project's), by file name."""
     return {path.stem: _read(path) for path in sorted((folder or datasets_folder()).glob("*.yaml"))}
 
 
@@ -41,7 +41,7 @@ def _read(path: Path) -> DataSet:
 
 
 def data_set(name: str, data: Data | None = None) -> DataSet:
-    """The set of that name; `UserError` with the nearest name where there is none."""
+    """Return the set of that name; `UserError` with the nearest name if there is none."""
     own = data.sets if data is not None else {}
     if name in own:
         return own[name]
@@ -57,7 +57,7 @@ def title_of(name: str, data: Data) -> str:
 
 
 def files_of(spec: DataSet, data_dir: str | Path | None) -> list[Path]:
-    """The files that the set is read from, sorted; none where it comes from the hub."""
+    """List the files of the set, sorted; none if it comes from the hub."""
     if spec.file is not None:
         return sorted(Path(found) for found in glob.glob(spec.file, recursive=True))
     if spec.local is not None and data_dir is not None:
@@ -66,7 +66,7 @@ def files_of(spec: DataSet, data_dir: str | Path | None) -> list[Path]:
 
 
 def rows_of(spec: DataSet) -> int:
-    """The number of its rows: as written, or counted in its files; `UNKNOWN` for a hub's that says nothing."""
+    """Return its number of rows, as declared or counted in its files; `UNKNOWN` for a hub set without one."""
     if spec.rows is not None or spec.reasoning_gym is not None:
         return spec.rows or spec.size
     return sum(len(read_rows(path)) for path in files_of(spec, None)) or UNKNOWN

@@ -1,1 +1,1 @@
-"""Sampling responses of a model, or of the oracle, to the evaluation problems."""
+"""Sample responses of a model, or of the oracle, to the evaluation problems."""

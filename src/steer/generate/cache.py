@@ -1,4 +1,4 @@
-"""Generations kept by what determines them, so that adding a benchmark does not sample the others again."""
+"""Cache of generations by everything that determines them, so that adding a benchmark does not resample others."""
 
 import hashlib
 import json
@@ -8,15 +8,15 @@ from steer.data.problem import Problem
 from steer.io import fingerprint, read_jsonl, write_jsonl
 from steer.models.provenance import device, versions
 
-# Of the rows that are kept: rows of another format are not found again.
+# Version of the cached rows: rows of another format are not found.
 FORMAT = 3
 PACKAGE = Path(__file__).parents[1]
-# What samples: after a change there, what it sampled before is not taken for what it samples now.
+# Sampling code: after a change, earlier samples are not reused.
 SOURCES = ("models", "engines", "generate")
 
 
 def model_hash(model: str, revision: str | None) -> str:
-    """A hash of every file of a model folder; of name and revision for a model on the hub."""
+    """Hash every file of a model folder, or name and revision of a model on the hub."""
     digest, folder = hashlib.sha256(), Path(model)
     if not folder.is_dir():
         digest.update(json.dumps([model, revision]).encode())
@@ -29,20 +29,19 @@ def model_hash(model: str, revision: str | None) -> str:
 
 
 def software(package: Path = PACKAGE) -> str:
-    """A hash of the source files that sample and of what they compute with: the versions of the libraries, the GPU."""
+    """Hash the source files that sample, the versions of the libraries, and the GPU."""
     sources = [path for name in SOURCES for path in (package / name).rglob("*.py")]
     return fingerprint([sorted(versions().items()), device()], sources)
 
 
 def key(model: str, problems: list[Problem], sampling: dict) -> str:
-    """A hash of the model's hash, the prompts in their order, and everything that sampling depends on: `sampling`, and
-    the software."""
+    """Hash the model's hash, the prompts in order, `sampling` and the software."""
     parts = [FORMAT, software(), model, [(p.id, p.prompt) for p in problems], sampling]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 def load(folder: Path | None, name: str) -> list[dict] | None:
-    """The rows kept under that key, or None."""
+    """Return the rows cached under that key, or None."""
     path = _path(folder, name)
     return read_jsonl(path) if path is not None and path.is_file() else None
 

@@ -1,4 +1,4 @@
-"""`steer generate`: responses of one model, or of the oracle, to every benchmark of the configuration."""
+"""`steer generate`: sample responses of one model, or of the oracle, to every benchmark of the configuration."""
 
 import argparse
 import functools
@@ -50,11 +50,11 @@ def _oracle(name: str, problems: list[Problem]) -> list[dict]:
 
 @contextmanager
 def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, list[Problem]]):
-    """What answers with the model that `args` names; its engine starts when the first benchmark is not in the cache.
+    """Return a function that answers with the model in `args`; its engine starts at the first cache miss.
 
-    Of `args` it reads model, config (the file, for messages), cache and threads.
+    Reads model, config (the file, for messages), cache and threads from `args`.
     """
-    # torch and transformers are loaded only when there is a model to run.
+    # torch and transformers are loaded only to run a model.
     import torch
 
     from steer.engines.limits import stop_tokens
@@ -99,7 +99,7 @@ def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, 
             return stack.enter_context(closing(made))
 
         def rows(name: str, chosen: list[Problem]) -> list[dict]:
-            # The batch size is part of the key: random numbers are drawn batch by batch.
+            # The batch size is part of the key, because random numbers are drawn per batch.
             settings = evaluation.model_dump(exclude={"samples", "also", "select_by", "select_samples", "prune"})
             settings |= {
                 "samples": samples[name],
@@ -107,7 +107,7 @@ def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, 
                 "stop": stop,
                 "rollout": config.rollout.model_dump(),
                 "chat_template": config.model.chat_template,
-                # Sums are rounded by how they are split.
+                # Rounding depends on how sums are split.
                 "threads": args.threads,
             }
             key = cache.key(model, chosen, settings)

@@ -1,4 +1,4 @@
-"""Responses to a benchmark's problems, from any engine, as the rows that grading reads."""
+"""Sample responses to a benchmark's problems with any engine, as rows for grading."""
 
 import hashlib
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from steer.models.tokenizer import render_prompt
 
 
 def oracle_rows(problems: list[Problem]) -> list[dict[str, Any]]:
-    """The reference response to each problem: what a perfect model would score under the same verifiers."""
+    """Answer each problem with its reference response: the score of a perfect model under the same verifiers."""
     return [
         {
             "id": p.id,
@@ -28,7 +28,7 @@ def oracle_rows(problems: list[Problem]) -> list[dict[str, Any]]:
 
 
 def encode(tokenizer, problems: list[Problem], room: int) -> tuple[list[str], list[list[int]]]:
-    """The prompts as the model sees them: text, and at most `room` tokens of each, the right end."""
+    """Encode prompts as the model's input: text, and at most `room` tokens of each, keeping the right end."""
     rendered = [render_prompt(tokenizer, p.prompt, p.system) for p in problems]
     tokens = tokenizer(rendered, add_special_tokens=False)["input_ids"]
     return rendered, [t[-room:] for t in tokens]
@@ -43,7 +43,7 @@ def model_rows(
     max_prompt: int,
     stop: tuple[int, ...] = (),
 ) -> list[dict[str, Any]]:
-    """Sampled responses; the seed depends on the configuration's and the benchmark, not on what ran before."""
+    """Sample responses; the seed depends only on the configuration's seed and the benchmark."""
     samples = evaluation.samples_for(benchmark)
     sampling = Sampling(samples, evaluation.temperature, evaluation.top_p, evaluation.max_response_tokens, stop)
     digest = hashlib.sha256(f"{evaluation.seed}/{benchmark}".encode()).digest()

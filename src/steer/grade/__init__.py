@@ -1,1 +1,1 @@
-"""Verdicts on stored responses, without generating again."""
+"""Grade stored responses without generating again."""

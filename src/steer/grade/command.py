@@ -39,12 +39,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def grade(problems: list[Problem], generations: list[dict], verifier: Verifier, source: str) -> list[dict]:
-    """One row of verdicts per problem, in the problems' order; the generations must answer these very problems."""
+    """Return one row of verdicts per problem, in order; the generations must answer exactly these problems."""
     ids, answered = [p.id for p in problems], [row["id"] for row in generations]
     if ids != answered:
         raise UserError(f"{source}: responses to other problems than the data holds; generate again")
     pairs = [
-        (p, opened_thought(row["prompt"]) + r["text"])  # a template may open the thought that the response goes on with
+        (p, opened_thought(row["prompt"]) + r["text"])  # a template may open the thought that the response continues
         for p, row in zip(problems, generations, strict=True)
         for r in row["responses"]
     ]

@@ -1,7 +1,7 @@
-"""`steer validate`: a kept model's verdicts on the benchmark by which the best model of a run is chosen.
+"""`steer validate`: evaluate a kept model on the benchmark that selects the best model of a run.
 
-The samples are others than those of the final evaluation, so that the chosen model's score there is not the very
-number it was chosen by. It was still chosen on these questions: what it scores on them is on the high side.
+The samples differ from those of the final evaluation, so that the selected model's final score is not the number it was
+selected by. It was still selected on these questions, so its score on them is biased upwards.
 """
 
 import argparse

@@ -1,1 +1,1 @@
-"""The published sets: readers of their rows, prompts, and the one loader of all data sets (`load`)."""
+"""Published data sets: readers of their rows, prompts, and the loader of all data sets (`load`)."""

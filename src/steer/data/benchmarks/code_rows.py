@@ -1,4 +1,4 @@
-"""Rows of HumanEval(+) and MBPP(+) → `Item`, with tests as `steer verify code` takes them."""
+"""Read rows of HumanEval(+) and MBPP(+) as `Item`, with tests in the format of `steer verify code`."""
 
 import ast
 import warnings
@@ -7,20 +7,20 @@ from typing import Any
 from steer.data.benchmarks.prompts import Question
 from steer.data.benchmarks.source import Item
 
-# HumanEval+ 32 as published passes the root where the polynomial belongs, so that no program can pass; EvalPlus' own
-# evaluator checks the value of the polynomial at the root instead.
+# HumanEval+ 32 as published swaps root and polynomial, so no program can pass; EvalPlus' evaluator checks the value of
+# the polynomial at the root.
 _SWAPPED = ("assert _poly(*candidate(*inp), inp) <= 0.0001", "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001")
 
 
 def fenced(program: str) -> str:
-    """A program as the reference response of a chat model: one fenced block."""
+    """Format a program as a chat model's reference response: one fenced block."""
     return f"```python\n{program.strip(chr(10))}\n```"
 
 
 def humaneval(row: dict[str, Any], index: int) -> Item:
     """HumanEval and HumanEval+: `check(candidate)` tests, a prompt that the program continues."""
     prompt, entry_point = row["prompt"], row["entry_point"]
-    # Three tests call a helper that only the prompt defines, so the judge gets the prompt as well.
+    # Three tests call a helper defined only in the prompt, so the judge gets the prompt as well.
     code = row["test"].replace(*_SWAPPED)
     tests = {"kind": "assert", "code": code, "entry_point": entry_point, "prompt": prompt}
     return Item(
@@ -58,7 +58,7 @@ def _mbpp_item(row: dict[str, Any], text: str, code: str) -> Item:
 
 
 def _entry_point(program: str, tests: tuple[str, ...]) -> str:
-    """The function under test: the last one that the reference program defines and the tests call."""
+    """Find the function under test: the last one that the reference program defines and the tests call."""
     called = {
         node.func.id
         for test in tests
@@ -73,5 +73,5 @@ def _entry_point(program: str, tests: tuple[str, ...]) -> str:
 
 def _tree(source: str) -> ast.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # reference programs write "\\d" and the like in plain strings
+        warnings.simplefilter("ignore")  # reference programs have "\\d" and the like in plain strings
         return ast.parse(source)

@@ -1,7 +1,7 @@
-"""LiveCodeBench rows → `Item`: dates, both kinds of cases, and private tests decoded without unpickling.
+"""Read LiveCodeBench rows as `Item`: dates, both kinds of cases, and private tests decoded without unpickling.
 
-The hub stores private tests as base64 of zlib of a pickled JSON string. A pickle is a program, so it is not run:
-its opcodes are walked, and only those that build one string, or one flat dict of strings, are accepted.
+The hub stores private tests as base64 of zlib of a pickled JSON string. A pickle is a program, so it is not executed:
+its opcodes are read, and only those that build one string, or one flat dict of strings, are accepted.
 """
 
 import base64
@@ -18,8 +18,8 @@ from steer.data.benchmarks.source import Item
 V5_WINDOW = ("2024-08-01", "2025-02-01")
 _MOST_BYTES = 1 << 30
 
-# Starter code of LeetCode problems uses these names without importing them; LiveCodeBench's own runner puts
-# such imports before every program. The open class makes it text that a program continues, or defines again.
+# Starter code of LeetCode problems uses these names without importing them; LiveCodeBench's runner prepends such
+# imports to every program. The open class makes this text that a program continues, or defines again.
 LEETCODE_PREFIX = """\
 import bisect, collections, copy, datetime, functools, heapq, itertools, math, operator, random, re, string, sys
 from bisect import bisect_left, bisect_right, insort
@@ -38,7 +38,7 @@ class Solution:
 """
 
 
-# What LiveCodeBench's own runner does before a program of either kind, and how it compares printed numbers.
+# Imports of LiveCodeBench's runner before each program, and its comparison of printed numbers.
 _STARRED = "string re datetime collections heapq bisect copy math random statistics itertools functools operator io sys"
 RUNNER = {
     "imports": "".join(f"from {name} import *\n" for name in f"{_STARRED} json builtins typing".split())
@@ -49,7 +49,7 @@ RUNNER = {
 
 
 def livecodebench(row: dict[str, Any], index: int) -> Item:
-    """One problem with all cases at hand: the public ones, then the private ones if the copy has them."""
+    """Read one problem with all available cases: public ones, then private ones if the copy has them."""
     public = json.loads(row["public_test_cases"])
     private = private_cases(row.get("private_test_cases") or "[]")
     cases = public + private
@@ -73,22 +73,22 @@ def livecodebench(row: dict[str, Any], index: int) -> Item:
 
 
 def contest_date(row: dict[str, Any]) -> str:
-    """The day of the contest, ISO; copies store it as text or as a time stamp."""
+    """Return the day of the contest, ISO; copies store it as text or as a time stamp."""
     value = row["contest_date"]
     return value[:10] if isinstance(value, str) else value.date().isoformat()
 
 
 def in_window(row: dict[str, Any], window: tuple[str, str]) -> bool:
-    """Both ends belong to the window, as in LiveCodeBench's `--start_date` and `--end_date`."""
+    """Check that the date is in the window, both ends included, as in LiveCodeBench's runner."""
     first, last = (date.fromisoformat(end) for end in window)
     return first <= date.fromisoformat(contest_date(row)) <= last
 
 
 def private_cases(encoded: str) -> list[dict[str, str]]:
-    """The list of cases in `private_test_cases`: plain JSON or base64 + zlib + pickle of a JSON string.
+    """Decode the cases in `private_test_cases`: plain JSON or base64 + zlib + pickle of a JSON string.
 
-    Also reads the layout of SandboxFusion, a pickled dict whose `input_output` holds JSON with `inputs`,
-    `outputs` and `fn_name`. Raises ValueError for anything else, and never runs a pickle.
+    Also reads SandboxFusion's layout, a pickled dict whose `input_output` is JSON with `inputs`, `outputs` and
+    `fn_name`. Raises ValueError for anything else, and never executes a pickle.
     """
     if encoded.lstrip().startswith("["):
         return json.loads(encoded)
@@ -112,7 +112,7 @@ def private_cases(encoded: str) -> list[dict[str, str]]:
 
 
 def pickled_text(data: bytes) -> str | dict[str, str]:
-    """The string, or flat dict of strings, that a pickle builds. ValueError if it would do anything else."""
+    """Return the string, or flat dict of strings, that a pickle builds. ValueError if it would do anything else."""
     stack: list[Any] = []
     memo: dict[int, Any] = {}
     try:
@@ -145,7 +145,7 @@ def _stdin_tests(cases: list[dict[str, str]]) -> dict[str, Any]:
 
 
 def _function_tests(cases: list[dict[str, str]], metadata: dict[str, Any]) -> dict[str, Any]:
-    """One JSON value a line is one argument."""
+    """Read arguments: one JSON value per line."""
     return {
         "kind": "function",
         "entry_point": metadata["func_name"],

@@ -1,4 +1,4 @@
-"""`load_set`: rows from files or from the hub → checked `Problem`s."""
+"""`load_set`: load rows from files or the hub as checked `Problem`s."""
 
 import inspect
 import logging
@@ -33,7 +33,7 @@ def load_benchmark(
     limit: int | None = None,
     window: tuple[str, str] | None = None,
 ) -> list[Problem]:
-    """`load_set` of a set in configs/datasets."""
+    """Load a set of configs/datasets with `load_set`."""
     return load_set(name, data_set(name), data_dir, template=template, limit=limit, window=window)
 
 
@@ -46,14 +46,14 @@ def load_set(
     limit: int | None = None,
     window: tuple[str, str] | None = None,
 ) -> list[Problem]:
-    """All problems of a data set, or the first `limit` of them.
+    """Load all problems of a data set, or the first `limit` of them.
 
-    Rows come from the set's `file`; else from `data_dir`/`local` or, without `data_dir`, from the hub at the pinned
-    revision. Where copies are known, number and content hash are compared with them: files that are none of them are a
-    `UserError`; at a pinned hub revision a new hash is only logged, since the revision fixes the content. `template` is
-    a model family (`base`, `instruct`, `coder`) or the name of a function in `prompts`; None is the set's default.
-    `window` (first day, last day; ISO) selects LiveCodeBench problems by contest date: None is the v5 window from the
-    hub, and whatever the file holds from `data_dir`.
+    Rows come from the set's `file`, else from `data_dir`/`local` or, without `data_dir`, from the hub at the pinned
+    revision. Number and content hash are compared with the known copies, if any: an unknown file raises `UserError`;
+    at a pinned hub revision a new hash is only logged, because the revision fixes the content. `template` is a model
+    family (`base`, `instruct`, `coder`) or the name of a function in `prompts` (default: the set's). `window` (first
+    day, last day; ISO) selects LiveCodeBench problems by contest date (default: the v5 window from the hub, everything
+    from `data_dir`).
     """
     write = _template(spec, template)
     if limit is not None and limit < 1:
@@ -77,7 +77,7 @@ def load_set(
 def _rows(
     name: str, spec: DataSet, paths: list[Path], data_dir: str | Path | None, window: tuple[str, str] | None
 ) -> Iterable[tuple[str, int, dict[str, Any]]]:
-    """(where from, row number there from 1, row)."""
+    """Yield (source, row number in it from 1, row)."""
     for path in paths:
         if not path.is_file():
             elsewhere = f", or leave data_dir unset to load them from the hub ({spec.hub})" if spec.hub else ""
@@ -91,7 +91,7 @@ def _rows(
         raise UserError(f"data set {name!r} is on no hub: give data_dir a folder that holds {spec.local}")
     found = hub_rows(spec.hub, spec.split, spec.revision, spec.config, tuple(spec.data_files))
     if spec.parser == "livecodebench":
-        # Private tests of a row take megabytes: choose by date before they are decoded.
+        # Private tests of a row take megabytes: select by date before decoding them.
         found = (row for row in found if livecodebench.in_window(row, window or livecodebench.V5_WINDOW))
     yield from ((spec.hub, number, row) for number, row in enumerate(found, 1))
 
@@ -116,7 +116,7 @@ def _parsed(spec: DataSet, rows: Iterable[tuple[str, int, dict[str, Any]]], name
 
 
 def _check_text(item: Item) -> None:
-    """What parsers take from a row as it is."""
+    """Check the text that parsers take unchanged from a row."""
     if not isinstance(item.key, str):
         raise TypeError(f"the id is no text: {item.key!r}")
     if not isinstance(item.question.text, str) or not item.question.text.strip():
@@ -124,7 +124,7 @@ def _check_text(item: Item) -> None:
 
 
 def _check(spec: DataSet, items: list[Item], paths: list[Path]) -> None:
-    """Compare the content with the known copies, or the number of rows alone where no copy is known."""
+    """Compare the content with the known copies, or only the number of rows if no copy is known."""
     where, count, revision = ", ".join(map(str, paths)) or spec.hub, len(items), spec.revision
     if not spec.known:
         if spec.rows is not None and count != spec.rows:
@@ -146,7 +146,7 @@ def _check(spec: DataSet, items: list[Item], paths: list[Path]) -> None:
 
 
 def _windowed(spec: DataSet, items: list[Item], window: tuple[str, str] | None, path: Path | None) -> list[Item]:
-    """Problems in the window; says so where a copy has other dates or lacks the private tests."""
+    """Select problems in the window; log if a copy has other dates or lacks the private tests."""
     if path is None:
         if window is None and len(items) != spec.rows:
             raise UserError(
@@ -186,7 +186,7 @@ def _check_window(name: str, dated: bool, window: tuple[str, str]) -> None:
 
 
 def _template(spec: DataSet, template: str | None) -> prompts.Template:
-    """The function that writes the prompt: of a model family, of a template asked for by name, or the set's own."""
+    """Return the function that writes the prompt: by model family, by template name, or the set's own."""
     own = spec.prompts.get(template or "", spec.prompt)
     if template is None or template in spec.prompts or template in FAMILIES:
         return _written(own)
@@ -216,7 +216,7 @@ def _templates() -> dict[str, prompts.Template]:
 
 
 def _problem(name: str, spec: DataSet, item: Item, write: prompts.Template) -> Problem:
-    # Ids of known benchmarks name the benchmark; those of one's own rows stay as they are.
+    # Ids of known benchmarks name the benchmark; ids of the user's rows are unchanged.
     own = known_sets().get(name) is not spec or (spec.parser is None and spec.id is None)
     return Problem(
         id=item.key if own else f"{name}/{item.key}",

@@ -1,7 +1,7 @@
-r"""Rows of the mathematical benchmarks → `Item`. One function per layout; copies of one benchmark share it.
+r"""Read rows of the mathematical benchmarks as `Item`. One function per layout; copies of one benchmark share it.
 
 The hub's and the older public copies name their columns differently (`problem`/`question`, `answer`/`solution`);
-each reader takes either. The reference response ends in `\boxed{gold}`.
+each reader accepts both. The reference response ends in `\boxed{gold}`.
 """
 
 import re
@@ -17,7 +17,7 @@ _WRONG_GOLDS = {
 
 
 def last_boxed(text: str) -> str | None:
-    r"""What stands in the last `\boxed{…}` of `text`, with balanced braces; None without one."""
+    r"""Return the content of the last `\boxed{…}` of `text`, with balanced braces; None without one."""
     start = text.rfind("\\boxed{")
     if start < 0:
         return None
@@ -45,7 +45,7 @@ def minerva(row: dict[str, Any], index: int) -> Item:
 
     Numbers are measured or rounded values, compared as in the Minerva paper: within 1 %.
     """
-    # One gold is split over two inline formulas; read as one.
+    # One gold is split over two inline formulas; join them.
     gold = re.sub(r"\$\s+\$", " ", _answer(row))
     flaw = _WRONG_GOLDS.get(gold)
     kind = "real" if re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", gold) else None
@@ -64,8 +64,8 @@ def gsm8k(row: dict[str, Any], index: int) -> Item:
 def olympiadbench(row: dict[str, Any], index: int) -> Item:
     """OlympiadBench (open-ended, mathematics, English, text only): several answers, units, one tolerance.
 
-    Several answers make one gold, separated by commas, as the data set itself has them. `error` is an absolute
-    tolerance and goes into the type; `unit` stays in `meta`: the question fixes it, the gold does not carry it.
+    Several answers form one gold, separated by commas as in the data set. `error` is an absolute
+    tolerance and goes into the type; `unit` stays in `meta`: the question states it, the gold does not.
     """
     answers = row["final_answer"]
     gold = ", ".join(_plain(answer) for answer in ([answers] if isinstance(answers, str) else answers))

@@ -1,7 +1,7 @@
-"""Prompt templates. Each is a function of one question and says where its wording comes from.
+"""Prompt templates. Each is a function of one question and names the source of its wording.
 
 A template writes the user turn (or, for base models, the text to continue); the chat template of the model is
-applied later. A benchmark names one template per model family; any of them can also be asked for by its own name.
+applied later. A benchmark names one template per model family; each can also be selected by its own name.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Question:
-    """What a template may use: the statement, code to start from, tests to show, all as the benchmark has them."""
+    """Inputs of a template: statement, starter code and tests to show, as in the benchmark."""
 
     text: str
     starter: str = ""

@@ -1,4 +1,4 @@
-"""A row of a data set, read but not yet asked, and the hash of a whole set."""
+"""A row of a data set before its prompt is written, and the hash of a whole set."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from steer.data.benchmarks.prompts import Question
 
-# How tests are run, which is ours to say and no content of a copy.
+# Settings for running tests, which are ours and not content of a copy.
 MANNER = ("imports", "recursion_limit", "comparison")
 
 
@@ -29,10 +29,10 @@ class Item:
 
 
 def content_hash(items: Iterable[Item]) -> str:
-    """SHA-256 of what is asked and what counts as right: questions (white space collapsed) with gold or tests.
+    """Compute SHA-256 over questions (white space collapsed) with gold answers or tests.
 
-    How tests are run, order, ids, solutions and the other columns do not enter, so that two copies of one benchmark
-    that differ only in those share the hash.
+    Settings of the tests, order, ids, solutions and other columns do not enter, so that two copies of one benchmark
+    that differ only in these have the same hash.
     """
     digests = []
     for item in items:

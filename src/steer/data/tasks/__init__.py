@@ -1,6 +1,6 @@
-"""The synthetic families as problems, ten in symbols and eight in words.
+"""Synthetic families of problems, ten in symbols and eight in words.
 
-They are split so that no evaluation question is ever a training question.
+They are split so that no evaluation question is a training question.
 """
 
 import zlib
@@ -13,16 +13,16 @@ from steer.data.problem import Problem
 from steer.data.tasks import mathematics, programs, words
 from steer.errors import UserError
 
-# In symbols, for models trained from scratch; the families in words are for pretrained ones.
+# In symbols, for models trained from scratch; families in words are for pretrained models.
 SYMBOLIC = {**mathematics.FAMILIES, **programs.FAMILIES}
 FAMILIES = {**SYMBOLIC, **words.FAMILIES}
 
-# One question in eight belongs to the evaluation set, by a checksum of its text: the split needs no bookkeeping.
+# One question in eight belongs to the evaluation set, by a checksum of its text, so the split needs no bookkeeping.
 _EVALUATION_SHARE = 8
 
 
 def make_problems(family: str, split: Literal["train", "evaluation"], seed: int) -> Iterator[Problem]:
-    """An endless stream of the family's problems in one split. The same arguments give the same stream."""
+    """Yield an endless stream of the family's problems in one split, determined by the arguments."""
     if family not in FAMILIES:
         raise UserError(f"data.benchmarks: no synthetic family {family!r}{nearest(family, FAMILIES)}")
     rng = Random(f"{family}/{split}/{seed}")
@@ -35,7 +35,7 @@ def make_problems(family: str, split: Literal["train", "evaluation"], seed: int)
 
 
 def distinct_problems(family: str, split: Literal["train", "evaluation"], seed: int, count: int) -> list[Problem]:
-    """The first `count` problems of the stream with questions that differ; fewer where the family has no more."""
+    """Take the first `count` problems of the stream with distinct questions; fewer if the family has no more."""
     chosen: dict[str, Problem] = {}
     for tries, problem in enumerate(make_problems(family, split, seed)):
         chosen.setdefault(problem.prompt, problem)
@@ -45,7 +45,7 @@ def distinct_problems(family: str, split: Literal["train", "evaluation"], seed: 
 
 
 def training_families(benchmarks: list[str]) -> list[str]:
-    """The families to learn from: those evaluated, or those in symbols when the evaluation is on real benchmarks."""
+    """List the families to train on: the evaluated ones, or those in symbols if real benchmarks are evaluated."""
     return [name for name in benchmarks if name in FAMILIES] or list(SYMBOLIC)
 
 

@@ -1,6 +1,6 @@
 """Seven synthetic mathematical families, each with a worked solution.
 
-They stand in for benchmarks where nothing can be downloaded; no model trained elsewhere has seen them, and none is
+They replace benchmarks when nothing can be downloaded; no model trained elsewhere has seen them, and none is
 named after a real benchmark. A maker takes a random generator and returns an `Exercise`.
 """
 
@@ -60,7 +60,7 @@ def equations(rng: Random) -> Exercise:
 
 
 def residues(rng: Random) -> Exercise:
-    """The remainder of a product: the multiple below it is taken off. Residue."""
+    """The remainder of a product, by subtracting the multiple below it. Residue."""
     a, b, m = rng.randrange(3, 13), rng.randrange(3, 13), rng.randrange(3, 12)
     product = a * b
     working = f"{a}*{b}={product},{product}-{product - product % m}={product % m}"
@@ -68,7 +68,7 @@ def residues(rng: Random) -> Exercise:
 
 
 def intervals(rng: Random) -> Exercise:
-    """A double inequality, shifted to x alone; which ends belong to it matters. Interval."""
+    """A double inequality, shifted to x alone; open and closed ends matter. Interval."""
     low, shift = rng.randrange(-5, 6), rng.randrange(1, 6)
     high = low + rng.randrange(1, 10)
     left, right = rng.choice(["<", "<="]), rng.choice(["<", "<="])

@@ -1,4 +1,4 @@
-"""Solutions to warm-start on: some corrupted, some without working, so that there is something left to learn."""
+"""Noisy solutions for the warm start: some corrupted, some without working, to leave room for training."""
 
 from random import Random
 
@@ -8,8 +8,11 @@ _DIGITS, _OPERATORS = "0123456789", "+-*%"
 
 
 def noisy_solution(problem: Problem, rng: Random, *, noise: float, direct: float) -> str:
-    """The problem's solution; for mathematics with probability `direct` the boxed answer alone; then with
-    probability `noise` one symbol of it, a digit where there is one, replaced by another of its kind."""
+    """Return the problem's solution with noise.
+
+    For mathematics it is only the boxed answer with probability `direct`. Then, with probability `noise`, one symbol (a
+    digit if there is one) is replaced by another of its kind.
+    """
     text = problem.solution
     if problem.kind == "math" and rng.random() < direct:
         text = f"\\boxed{{{problem.gold}}}"
@@ -17,7 +20,7 @@ def noisy_solution(problem: Problem, rng: Random, *, noise: float, direct: float
 
 
 def corrupt(text: str, rng: Random) -> str:
-    """`text` with one digit (or, where it has none, one operator) replaced by a different one; else unchanged."""
+    """Replace one digit of `text` (one operator if it has no digit) by a different one, if it has any."""
     for symbols in (_DIGITS, _OPERATORS):
         places = [i for i, symbol in enumerate(text) if symbol in symbols]
         if places:

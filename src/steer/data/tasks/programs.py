@@ -22,7 +22,7 @@ class ProgramExercise:
 
 
 def examples(rng: Random) -> ProgramExercise:
-    """A linear function to be found from three of its values."""
+    """A linear function to find from three of its values."""
     a, b = rng.choice([v for v in range(-5, 10) if v]), rng.randrange(-9, 10)
     term = f"{b:+d}" if b else ""
 
@@ -81,7 +81,7 @@ def lists(rng: Random) -> ProgramExercise:
     )
     reduction, call = rng.choice([("sum of", sum), ("largest", max), ("smallest", min), ("sorted", sorted)])
     name = call.__name__
-    # Every condition holds for some item, so that max and min have something to choose from.
+    # Every condition holds for some item, so that max and min are defined.
     inputs = ([-4, 12, 3, 0, -7, 15], [11, -2, -1, 20, 5, 0, 0], [2, 2, -8, 9, -3, 14, 13])
     cases = [(x, call([apply(v) for v in x if keep(v)])) for x in inputs]
     return ProgramExercise(

@@ -45,7 +45,7 @@ def parcels(rng: Random) -> WordExercise:
 
 
 def cakes(rng: Random) -> WordExercise:
-    """What is left of a cake, in lowest terms. Rational."""
+    """The remaining fraction of a cake, in lowest terms. Rational."""
     who, slices = rng.choice(PEOPLE), rng.choice((6, 8, 9, 10, 12, 15, 16, 18, 20, 24))
     eaten = rng.randrange(1, slices - 1)
     left = slices - eaten
