@@ -1,7 +1,7 @@
-"""Which device a process computes on: a free one of the machine's, held by a lock for as long as the process lives.
+"""Choose a free device for a process and lock it for the life of the process.
 
-Jobs that run side by side (Snakemake hands out no devices), and the processes of one run, each take their own. The
-lock is the kernel's: it goes with the process, however that ends. A device pinned from outside is taken as it is.
+Parallel jobs (Snakemake assigns no devices) and the processes of one run each take their own. The kernel holds the
+lock and releases it when the process ends, however it ends. A device pinned from outside is used without a lock.
 """
 
 import fcntl
@@ -28,19 +28,19 @@ class Gpu:
 
 
 def installed_gpus() -> list[Gpu]:
-    """The machine's GPUs by nvidia-smi, without touching any: a CUDA context on each would cost memory."""
+    """List the machine's GPUs with nvidia-smi, without CUDA: a context on each would cost memory."""
     query = ["nvidia-smi", "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
     try:
         lines = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()
     except (FileNotFoundError, subprocess.CalledProcessError):
         return []
     rows = [[field.strip() for field in line.split(",")] for line in lines]
-    # A GPU cut into instances reports no memory of its own.
+    # A GPU split into MIG instances reports no memory.
     return [Gpu(int(index), uuid, int(free)) for index, uuid, free in rows if free.isdigit()]
 
 
 def visible(gpus: list[Gpu], setting: str | None) -> list[Gpu]:
-    """Those that CUDA_VISIBLE_DEVICES lets a process see, by index or the beginning of the uuid."""
+    """Select the GPUs in CUDA_VISIBLE_DEVICES, by index or the beginning of the uuid."""
     if setting is None:
         return gpus
     names = [name.strip() for name in setting.split(",") if name.strip()]
@@ -54,10 +54,10 @@ def take_device(
     pause: float = 5.0,
     count: int = 1,
 ) -> torch.device:
-    """Lock the `count` free GPUs with most free memory and make them the only ones this process and its children see.
+    """Lock the `count` free GPUs with the most free memory and hide all others from this process and its children.
 
-    Waits while too few are free. The CPU where there is none, or torch is built without. `leave`: indices for others.
-    `UserError` where fewer than `count` are there at all. Call it before CUDA is used.
+    Waits while too few are free. Uses the CPU if there is no GPU or torch has no CUDA. `leave`: indices for others.
+    Raises `UserError` if there are fewer than `count` at all. Call it before CUDA is used.
     """
     if torch.version.cuda is None and gpus is installed_gpus:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -84,16 +84,16 @@ def take_device(
 
 
 def lock_folder(parents: Iterable[Path] = (Path("/dev/shm"), Path("/tmp"))) -> Path:
-    """The folder of the locks, the same for all jobs of this user on this machine.
+    """Return the folder of the locks, the same for all jobs of this user on this machine.
 
-    XDG_RUNTIME_DIR and TMPDIR do not name it: Slurm hands the first on from the login node, where alone it exists, and
-    sets the second for each job.
+    XDG_RUNTIME_DIR and TMPDIR are not used: Slurm passes on the first from the login node, where alone it exists, and
+    sets the second per job.
     """
     for parent in parents:
         folder = parent / f"steer-devices-{os.getuid()}"
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            # In a folder of another user's, whoever made it could hold our locks.
+            # Another user's folder: its owner could hold our locks.
             if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):
                 return folder
         except OSError:
@@ -103,12 +103,12 @@ def lock_folder(parents: Iterable[Path] = (Path("/dev/shm"), Path("/tmp"))) -> P
 
 
 def _locked(gpus: list[Gpu], folder: Path, count: int) -> list[Gpu]:
-    """The first `count` that could be locked, most free memory first; none where there are fewer."""
+    """Lock the first `count` possible, most free memory first; none if there are fewer."""
     held: dict[int, Gpu] = {}
     for gpu in sorted(gpus, key=lambda gpu: (-gpu.free, gpu.index)):
         if len(held) == count:
             break
-        # Closed by the process' end alone: that gives the lock back.
+        # Closed only at the end of the process, which releases the lock.
         file = os.open(folder / f"{gpu.uuid}.lock", os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Which models are Qwen2 or Llama as transformers build them: what code that stands in for their modules can serve."""
+"""Recognise models that are Qwen2 or Llama as built by transformers, which the fast paths support."""
 
 from torch import nn
 from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM
@@ -7,13 +7,15 @@ from transformers.activations import SiLUActivation
 _FAMILIES = (Qwen2ForCausalLM, LlamaForCausalLM)
 _PARTS = {"Model", "DecoderLayer", "Attention", "MLP", "RMSNorm", "RotaryEmbedding"}
 _SHARED_PARTS = {nn.Linear, nn.Embedding, nn.ModuleList, nn.SiLU, SiLUActivation}
-# Rotary embeddings whose angles depend on the position alone.
+# Rotary embeddings whose angles depend only on the position.
 _STATIC_ROPE = {"default", "linear", "llama3", "yarn"}
 
 
 def is_plain(model: PreTrainedModel) -> bool:
-    """A Qwen2 or Llama made of its own modules alone (no adapter, no quantised or sharded layer), with full attention
-    and rotary angles that depend on the position alone."""
+    """Check for a Qwen2 or Llama without adapters, quantised or sharded layers.
+
+    It must have full attention and rotary angles that depend only on the position.
+    """
     family = type(model)
     if family not in _FAMILIES:
         return False

@@ -1,4 +1,4 @@
-"""One forward pass over prompts with responses, logits at the response positions only."""
+"""One forward pass over prompts with responses, logits only at response positions. Shapes: docs/notation.md."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from steer.models.head import OPTIONAL, TokenStatistics, head_statistics
 
 @dataclass(frozen=True)
 class Sequences:
-    """S prompts, each followed at once by its response, padded on the right: causal attention needs no mask then.
+    """S prompts, each followed directly by its response, padded on the right, so causal attention needs no mask.
 
     `tokens` (S, W); `prompt_lengths`, `lengths` (S,): tokens of the prompt and of the response. A response ends with
     its end-of-sequence token unless it was truncated.
@@ -36,16 +36,16 @@ class Sequences:
 
     @property
     def mask(self) -> Tensor:
-        """(S, T) bool, true on response tokens; T is the longest response here."""
+        """Mask (S, T) bool, true on response tokens; T is the longest response here."""
         return torch.arange(int(self.lengths.max()), device=self.lengths.device) < self.lengths[:, None]
 
     @property
     def responses(self) -> Tensor:
-        """(S, T) response tokens; arbitrary outside the mask."""
+        """Response tokens (S, T); arbitrary outside the mask."""
         return self.tokens.gather(1, self._positions(0))
 
     def _positions(self, shift: int) -> Tensor:
-        """(S, T) index into `tokens` of each response token, plus `shift`, held inside the row on padding."""
+        """Index (S, T) into `tokens` of each response token, plus `shift`, clamped to the row on padding."""
         offset = torch.arange(int(self.lengths.max()), device=self.tokens.device)
         return (self.prompt_lengths[:, None] + offset + shift).clamp(max=self.tokens.shape[1] - 1)
 
@@ -55,7 +55,7 @@ class Sequences:
         return torch.arange(len(self.lengths), device=self.lengths.device)
 
     def rows(self, index: slice | Tensor) -> "Sequences":
-        """Some of the sequences, with the padding that all of them share cut off."""
+        """Select sequences and remove the padding that all of them share."""
         prompt_lengths, lengths = self.prompt_lengths[index], self.lengths[index]
         return Sequences(self.tokens[index, : int((prompt_lengths + lengths).max())], prompt_lengths, lengths)
 
@@ -66,13 +66,13 @@ class Sequences:
         return torch.unique(self.tokens[:, : len(offset)].masked_fill(outside, -1), dim=0, return_inverse=True)
 
     def by_length(self, size: int, tokens: int | None = None) -> list[Tensor]:
-        """Row indices in chunks of at most `size`, sequences of like length together: little padding in each."""
+        """Group row indices in chunks of at most `size`, with sequences of similar length together."""
         return self.chunks(torch.argsort(self.prompt_lengths + self.lengths, stable=True), size, tokens)
 
     def chunks(self, order: Tensor, size: int, tokens: int | None = None) -> list[Tensor]:
-        """Row indices `order`, cut into chunks of at most `size` rows and `tokens` tokens, padding included.
+        """Cut the row indices `order` into chunks of at most `size` rows and `tokens` tokens, padding included.
 
-        A sequence longer than `tokens` is a chunk of its own.
+        A sequence longer than `tokens` forms its own chunk.
         """
         if tokens is None:
             return list(order.split(size))
@@ -92,9 +92,9 @@ def response_statistics(
     needs: frozenset[str] = frozenset(),
     head: str = "auto",
 ) -> TokenStatistics:
-    """Log-probability and entropy of every response token, (S, T); with gradient where autograd is on."""
+    """Compute log-probability and entropy of every response token, (S, T); with gradient if autograd is on."""
     hidden = model.model(input_ids=sequences.tokens, use_cache=False).last_hidden_state
-    # The state before a token predicts it.
+    # A token is predicted by the state before it.
     before = sequences._positions(-1)[..., None].expand(-1, -1, hidden.shape[-1])
     return head_statistics(model, hidden.gather(1, before), sequences.responses, temperature, needs, head)
 
@@ -117,7 +117,7 @@ def bucketed_statistics(
 
 
 def together(parts: list[TokenStatistics], index: list[Tensor], mask: Tensor) -> TokenStatistics:
-    """Statistics of all sequences from those of the rows in `index`; 0 outside the mask."""
+    """Assemble the statistics of all sequences from those of the rows in `index`; 0 outside the mask."""
     back = torch.argsort(torch.cat(index))
 
     def joined(name: str) -> Tensor | None:

@@ -1,9 +1,9 @@
-"""From hidden states to log-probability, entropy and the tabular reduction without the logits of the whole vocabulary.
+"""Compute log-probability, entropy and the tabular reduction from hidden states without all logits.
 
-One pass over the vocabulary in blocks keeps per token the largest logit m, and with x = z - m the sums
-s = Σeˣ, t = Σeˣx, u = Σe²ˣ, v = Σe²ˣx; all three statistics follow from them. Backward computes each block's logits
-again, on a CPU those beyond a fixed number that forward keeps. Sums are fp32 or wider whatever the model's type. A rank
-may hold a part of the vocabulary.
+One pass over the vocabulary in blocks keeps per token the largest logit m and, with x = z - m, the sums
+s = Σeˣ, t = Σeˣx, u = Σe²ˣ, v = Σe²ˣx, from which all three statistics follow. Backward recomputes each block's logits,
+on a CPU only those beyond a fixed number that forward keeps. Sums are fp32 or wider whatever the model's type. A rank
+may hold part of the vocabulary.
 """
 
 import importlib.util
@@ -20,10 +20,10 @@ from torch import Tensor
 from steer.methods.vocabulary import THRESHOLD
 from steer.models import fused_head_torch
 
-# Logits in one block: they stay in the cache of a processor, and fill a GPU.
+# Logits per block: small enough for a processor's cache, large enough to fill a GPU.
 _ELEMENTS = 1 << 22
 _ROWS = 4096
-# Logits that wait for backward where there is one: half a gibibyte in fp32. A processor has more room than operations.
+# Logits kept for backward on a CPU, which has more memory than arithmetic: half a gibibyte in fp32.
 _KEPT = 1 << 27
 
 
@@ -38,9 +38,10 @@ class Shard:
 def fused_statistics(
     hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, shard: Shard | None = None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(log-probability of `tokens`, entropy, Σ_b π_b²(log π_b + H), largest logit), each (R,), temperature applied.
+    """Compute (log-probability of `tokens`, entropy, Σ_b π_b²(log π_b + H), largest logit), each (R,).
 
-    `hidden` (R, h), `weight` (V, h): the head's. Gradients flow through the first two to `hidden` and `weight`.
+    Temperature applied. `hidden` (R, h), `weight` (V, h): the head's. Gradients flow through the first two outputs to
+    `hidden` and `weight`.
     """
     room = _KEPT if torch.is_grad_enabled() and hidden.device.type == "cpu" else 0
     return _FusedHead.apply(hidden, weight, tokens, temperature, shard, room)
@@ -50,7 +51,7 @@ def fused_statistics(
 def fused_proxy_logprob(
     hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, largest: Tensor, shard: Shard | None = None
 ) -> Tensor:
-    """`steer.methods.vocabulary.proxy_logprob` in a second pass, `largest` (R,) from the first."""
+    """Compute `steer.methods.vocabulary.proxy_logprob` in a second pass, with `largest` (R,) from the first."""
     states, cut = _wide(hidden), math.log(THRESHOLD)
     total, chosen = torch.zeros_like(largest), torch.zeros_like(largest)
     for rows, columns, part in _blocks(states, weight):
@@ -117,14 +118,16 @@ def _wide(values: Tensor) -> Tensor:
 
 
 def _logits(states: Tensor, part: Tensor, temperature: float) -> Tensor:
-    """(R, B). Divided after the product: its factors may be bf16 numbers, which TF32 holds exactly, and a
-    quotient of one not."""
+    """Compute logits (R, B), divided by the temperature after the product.
+
+    The factors may be bf16 numbers, which TF32 represents exactly, unlike their quotients.
+    """
     z = states @ part.t()
     return z if temperature == 1 else z.div_(temperature)
 
 
 def _blocks(states: Tensor, weight: Tensor):
-    """(rows, columns, the head's rows for those columns) of every block."""
+    """Yield (rows, columns, the head's rows for those columns) of every block."""
     count = min(len(states), _ROWS)
     width = max(256, _ELEMENTS // max(count, 1))
     for first in range(0, len(weight), width):
@@ -135,14 +138,14 @@ def _blocks(states: Tensor, weight: Tensor):
 
 
 def _in_block(tokens: Tensor, columns: slice, shard: Shard | None) -> tuple[Tensor, Tensor]:
-    """Rows whose token lies in the block, and its column there."""
+    """Find the rows whose token is in the block, and its column there."""
     local = tokens - columns.start - (shard.first if shard else 0)
     where = ((local >= 0) & (local < columns.stop - columns.start)).nonzero().squeeze(1)
     return where, local[where]
 
 
 def _over_ranks(m: Tensor, sums: Tensor, chosen: Tensor, shard: Shard | None) -> tuple[Tensor, Tensor, Tensor]:
-    """The sums of the whole vocabulary from those of its parts, taken relative to the largest logit of all."""
+    """Combine the sums of the vocabulary's parts, relative to the largest logit of all."""
     if shard is None:
         return m, sums, chosen
     largest = m.clone()
@@ -158,7 +161,7 @@ def _summed(values: Tensor, shard: Shard | None) -> Tensor:
 
 
 def _ops(hidden: Tensor) -> ModuleType:
-    """The arithmetic of a block: by Triton's kernels on a GPU that has them, else by torch."""
+    """Choose the arithmetic of a block: Triton's kernels on a GPU that has them, else torch."""
     if hidden.is_cuda and hidden.dtype != torch.float64 and importlib.util.find_spec("triton"):
         from steer.models import fused_head_triton
 

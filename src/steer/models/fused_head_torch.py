@@ -1,18 +1,18 @@
-"""The arithmetic of one block of logits in torch: what `steer.models.fused_head` asks of a device."""
+"""Arithmetic of one block of logits in torch, for `steer.models.fused_head`."""
 
 import torch
 from torch import Tensor
 
 
 def moved(sums: Tensor, by: Tensor) -> Tensor:
-    """(4, R) sums s, t, u, v when the number that logits are taken relative to grows by -`by` (R,)."""
+    """Shift the sums s, t, u, v (4, R) when the reference of the logits grows by -`by` (R,)."""
     s, t, u, v = sums
     once, twice = by.exp(), (2 * by).exp()
     return torch.stack([once * s, once * (t + by * s), twice * u, twice * (v + by * u)])
 
 
 def accumulate(z: Tensor, m: Tensor, sums: Tensor) -> None:
-    """Add a block of logits `z` (R, B), which is overwritten, to the largest logit `m` (R,) and the `sums` (4, R)."""
+    """Add a block of logits `z` (R, B) to the largest logit `m` (R,) and the `sums` (4, R); overwrites `z`."""
     largest = torch.maximum(m, z.amax(1))
     sums.copy_(moved(sums, m - largest))
     m.copy_(largest)
@@ -26,8 +26,10 @@ def accumulate(z: Tensor, m: Tensor, sums: Tensor) -> None:
 
 
 def gradient_(z: Tensor, total: Tensor, entropy: Tensor, d_logprob: Tensor, d_entropy: Tensor) -> None:
-    """Logits `z` (R, B) become their gradient, but for the chosen token's own part:
-    dz = -π·(d_logprob + d_entropy·(log π + H))."""
+    """Replace logits `z` (R, B) by their gradient, without the chosen token's own term.
+
+    dz = -π·(d_logprob + d_entropy·(log π + H)).
+    """
     log_pi = z.sub_(total[:, None])
     pi = log_pi.exp()
     constant = torch.addcmul(d_logprob, d_entropy, entropy).neg_()

@@ -1,4 +1,4 @@
-"""The arithmetic of one block of logits as Triton kernels: one read of the block instead of one for each operation."""
+"""Arithmetic of one block of logits as Triton kernels, which read the block once instead of once per operation."""
 
 import triton
 import triton.language as tl
@@ -8,7 +8,7 @@ _BLOCK = 1024
 
 
 def accumulate(z: Tensor, m: Tensor, sums: Tensor) -> None:
-    """As `fused_head_torch.accumulate`; `z` stays as it is."""
+    """As `fused_head_torch.accumulate`, without changing `z`."""
     rows, columns = z.shape
     _accumulate[(rows,)](z, m, sums, columns, z.stride(0), sums.stride(0), BLOCK=_BLOCK)
 

@@ -1,4 +1,4 @@
-"""A model in llama.cpp's one-file format as a plain transformers model: its weights dequantised to fp32."""
+"""Load a model in llama.cpp's one-file format as a transformers model, with weights dequantised to fp32."""
 
 import struct
 from pathlib import Path
@@ -11,9 +11,9 @@ from steer.hub import first_line
 
 
 def dequantised(path: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer of a `.gguf` file. `UserError` where it holds none that transformers can read.
+    """Load model and tokenizer of a `.gguf` file. `UserError` if transformers cannot read it.
 
-    The weights are the file's: rounding to a few bits is not undone.
+    Dequantising does not undo the rounding to a few bits.
     """
     path = Path(path)
     place = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
@@ -26,7 +26,7 @@ def dequantised(path: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerB
         tokenizer = AutoTokenizer.from_pretrained(**place)
     except (OSError, ValueError, KeyError, ImportError, struct.error) as error:
         raise UserError(f"{path}: no model could be read from this GGUF file: {first_line(error)}") from None
-    # transformers does not save a model that remembers its quantised file, so an equal one takes its weights.
+    # transformers cannot save a model that remembers its quantised file, so copy the weights into an equal one.
     config = read.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config

@@ -1,4 +1,4 @@
-"""Hidden states or logits → what methods need of each token: log-probability, entropy, and what a few ask for."""
+"""Compute per-token statistics from hidden states or logits: log-probability, entropy, and optional ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from torch.utils.checkpoint import checkpoint
 from steer.methods.vocabulary import TRUNCATED, proxy_logprob
 from steer.models.fused_head import fused_proxy_logprob, fused_statistics
 
-# `auto` never makes the logits of a vocabulary this large.
+# With a vocabulary this large, `auto` does not compute all logits.
 LARGE = 1 << 14
-# Logits made at a time where no others are, for what cannot be had without.
+# Logits computed at a time for statistics that need all of a token's logits.
 _ELEMENTS = 1 << 26
 
 
@@ -33,7 +33,7 @@ class TokenStatistics:
     clamped_entropy: Tensor | None = None
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "TokenStatistics":
-        """`function` applied to each statistic that is there."""
+        """Apply `function` to each statistic that is present."""
         values = {name: getattr(self, name) for name in ("logprob", "entropy", *OPTIONAL)}
         return TokenStatistics(**{name: None if v is None else function(v) for name, v in values.items()})
 
@@ -42,7 +42,7 @@ OPTIONAL = ("reduction", "proxy_logprob", *TRUNCATED)
 
 
 def logits_of(model: Any, hidden: Tensor) -> Tensor:
-    """(…, H) last hidden states → (…, V) logits, in fp32 also where the model computes in less.
+    """Compute logits (…, V) from last hidden states (…, H), in fp32 even if the model computes in less.
 
     Products of two bf16 numbers are exact in fp32; a logit of 20 rounded to bf16 would be off by up to 0.06.
     """
@@ -61,10 +61,10 @@ def head_statistics(
     needs: frozenset[str] = frozenset(),
     kind: str = "auto",
 ) -> TokenStatistics:
-    """Statistics at hidden states (…, h) of the `tokens` (…) sampled there.
+    """Compute statistics of the sampled `tokens` (…) at hidden states (…, h).
 
-    `kind`: `plain` makes all logits, `fused` none (`steer.models.fused_head`), `auto` chooses by the vocabulary. A head
-    that is more than one matrix is always plain.
+    `kind`: `plain` computes all logits, `fused` works in blocks (`steer.models.fused_head`), `auto` chooses by the
+    vocabulary. A head that is more than one matrix is always plain.
     """
     head = model.lm_head
     matrix = type(head) is nn.Linear and head.bias is None and type(head.weight) in (nn.Parameter, Tensor)
@@ -81,7 +81,7 @@ def head_statistics(
 def token_statistics(
     logits: Tensor, tokens: Tensor, temperature: float = 1.0, needs: frozenset[str] = frozenset()
 ) -> TokenStatistics:
-    """Statistics of the distribution softmax(logits/temperature) at each position.
+    """Compute statistics of the distribution softmax(logits/temperature) at each position.
 
     `logits` (…, V), `tokens` (…): the token sampled there. Entropy is of the full vocabulary,
     logsumexp(z) - Σ softmax(z)·z. `needs` names the optional statistics to compute; other names are ignored.
@@ -102,8 +102,10 @@ def token_statistics(
 
 
 def _truncated(model: Any, hidden: Tensor, temperature: float, names: list[str]) -> dict[str, Tensor]:
-    """Entropies of parts of the vocabulary: which part needs all logits, made for a few rows (R, h) at a time, and once
-    more in backward."""
+    """Compute entropies over part of the vocabulary.
+
+    Choosing the part needs all logits, which are computed for a few rows (R, h) at a time, and again in backward.
+    """
     if not names:
         return {}
 

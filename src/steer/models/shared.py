@@ -22,7 +22,7 @@ from steer.models import varlen
 from steer.models.forward import Sequences
 
 NAME = "steer_shared_prompts"
-# Responses in one attention block: few enough to be of like length.
+# Responses per attention block: few enough to have similar lengths.
 _BLOCK = 32
 
 
@@ -39,7 +39,7 @@ class Spans:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything is. N tokens in the row, M slots in the blocks, R response tokens to predict.
+    """Positions of all tokens: N tokens in the row, M slots in the blocks, R response tokens to predict.
 
     `tokens`, `positions` (N,). `row_of_slot` (M,): 0 for padding, whose slots are `padding`; `slot_of_row` (N,).
     `prompts` (P, width): the shape of the first block. `parts`: for each further one its shape (s, width), the prompt
@@ -73,10 +73,10 @@ class Layout:
 
 
 def fits(model: PreTrainedModel) -> bool:
-    """Whether the model can be run this way; where it uses torch's attention, it is set to use ours from now on."""
+    """Check whether the model can be run this way; if it uses torch's attention, switch it to ours."""
     config = model.config
     kinds = getattr(config, "layer_types", None)
-    # Mistral, Phi-3 and others name no types of layers: where a window is set, all of theirs have it.
+    # Mistral, Phi-3 and others have no layer types: if a window is set, all layers have it.
     windowed = not kinds and bool(getattr(config, "sliding_window", None))
     if windowed or set(kinds or ["full_attention"]) != {"full_attention"}:
         return False
@@ -86,8 +86,8 @@ def fits(model: PreTrainedModel) -> bool:
 
 
 def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
-    """(R, hidden) states before each response token."""
-    # A mask that is ready for use is passed on as it is: it keeps transformers from making one.
+    """Compute the states (R, hidden) before each response token."""
+    # A ready mask is passed on unchanged and keeps transformers from making one.
     ready = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=layout.tokens.device)
     return model.model(
         input_ids=layout.tokens[None],
@@ -99,7 +99,7 @@ def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
 
 
 def layout_of(sequences: Sequences) -> Layout:
-    """The layout in which equal prompts are one."""
+    """Build the layout in which equal prompts are merged."""
     device, lengths = sequences.tokens.device, sequences.lengths
     prompts, owner = sequences.distinct_prompts()
     inside = prompts >= 0
@@ -107,7 +107,7 @@ def layout_of(sequences: Sequences) -> Layout:
     ends = inside.sum(1) - 1
     count = int(inside.sum())
     responses, mask = sequences.responses, sequences.mask
-    # The last token of a response predicts nothing that is asked for.
+    # The last token of a response predicts nothing that is needed.
     entering = torch.arange(mask.shape[1], device=device) < lengths[:, None] - 1
     prompt_rows = _numbered(inside, 0)
     rows = _numbered(entering, count)
@@ -153,7 +153,7 @@ def _spans(inside: Tensor, owner: Tensor, responses: list[int]) -> Spans:
 
 
 def _numbered(where: Tensor, start: int) -> Tensor:
-    """Consecutive numbers from `start` at the true entries, 0 elsewhere."""
+    """Number the true entries from `start`; 0 elsewhere."""
     return ((where.flatten().cumsum(0) - 1 + start).view_as(where)).masked_fill(~where, 0)
 
 
@@ -198,7 +198,7 @@ def without_padding(
 
 
 class _ToSlots(torch.autograd.Function):
-    """(N, …) in the row → (M, …) in the blocks. Padding takes the first row's values and gives no gradient."""
+    """Map (N, …) in the row to (M, …) in the blocks. Padding has the first row's values and no gradient."""
 
     @staticmethod
     def forward(ctx, states: Tensor, layout: Layout) -> Tensor:
@@ -211,7 +211,7 @@ class _ToSlots(torch.autograd.Function):
 
 
 class _ToRow(torch.autograd.Function):
-    """(M, …) in the blocks → (N, …) in the row; padding is left behind."""
+    """Map (M, …) in the blocks to (N, …) in the row, without padding."""
 
     @staticmethod
     def forward(ctx, states: Tensor, layout: Layout) -> Tensor:

@@ -1,4 +1,4 @@
-"""Statistics of a policy's response tokens, by the forward pass that the configuration asks for."""
+"""Statistics of a policy's response tokens, with the forward pass chosen in the configuration."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from steer.models.forward import Sequences, bucketed_statistics, together
 from steer.models.head import TokenStatistics, head_statistics
 from steer.models.packing import Entering, as_index, in_order
 
-# Sequences in one forward pass without gradient, and in one padded pass: few enough to be of like length.
+# Sequences per forward pass without gradient, and per padded pass: few enough to have similar lengths.
 BUCKET = 32
 WHOLE = 64
 
@@ -35,7 +35,7 @@ def policy_statistics(
 def shared_statistics(
     model: Any, sequences: Sequences, temperature: float, needs: frozenset[str] = frozenset(), head: str = "auto"
 ) -> TokenStatistics:
-    """The same from one forward pass in which equal prompts are one (`steer.models.shared`)."""
+    """Compute them in one forward pass with merged prompts (`steer.models.shared`)."""
     layout = shared.layout_of(sequences)
     last_hidden = lean.last_hidden if lean.fits(model) else shared.last_hidden
     hidden = last_hidden(model, layout)
@@ -57,7 +57,7 @@ def passes_in_order(sequences: Sequences, size: int, tokens: int | None) -> list
 
 
 def update_chunks(sequences: Sequences, training: Training, size: int, model: Any) -> list[Tensor]:
-    """Row indices of micro-batches of at most `size`: sequences of like length, or those to one prompt, together."""
+    """Group rows into micro-batches of at most `size`, by similar length or by prompt."""
     if shares_prompts(model, training):
         return passes_in_order(sequences, size, training.micro_batch_tokens)
     return sequences.by_length(size, training.micro_batch_tokens)

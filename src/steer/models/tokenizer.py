@@ -1,7 +1,7 @@
-"""The tokenizer of models trained from scratch: one token per byte, and a few frequent strings as one.
+"""The tokenizer of models trained from scratch: one token per byte, and tokens for a few frequent strings.
 
-It is a `Qwen2Tokenizer` without merges. Another class would not survive: for a model of type qwen2, transformers'
-AutoTokenizer (and so vLLM) loads that class whatever the folder says, and rebuilds its splitting rules.
+It is a `Qwen2Tokenizer` without merges. Another class does not work: for a model of type qwen2, transformers'
+AutoTokenizer (and so vLLM) always loads that class and rebuilds its splitting rules.
 """
 
 from jinja2 import TemplateError
@@ -20,7 +20,7 @@ CHAT_TEMPLATE = (
 
 
 def character_tokenizer() -> PreTrainedTokenizerBase:
-    """256 bytes, padding, end of sequence, and `STRINGS`."""
+    """Create the tokenizer: 256 bytes, padding, end of sequence, and `STRINGS`."""
     symbols = [PAD, EOS, *sorted(ByteLevel.alphabet())]
     tokenizer = Qwen2Tokenizer(
         vocab={symbol: i for i, symbol in enumerate(symbols)},
@@ -37,11 +37,10 @@ def character_tokenizer() -> PreTrainedTokenizerBase:
 
 
 def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str, system: str = "") -> str:
-    """The text the model sees: the question as the user's turn of the model's own chat template, after a `system` turn
-    where there is one.
+    """Render the model's input: the question as the user turn of its chat template, after an optional `system` turn.
 
-    A template that names today's date, as Llama 3's do, is told `PROMPT_DATE`. Raises `UserError` where the template
-    takes no system turn.
+    A template that contains today's date, as Llama 3's do, gets `PROMPT_DATE`. Raises `UserError` if the template
+    has no system turn.
     """
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": question})
