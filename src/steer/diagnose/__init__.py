@@ -1,1 +1,1 @@
-"""Did the method act, and is the run healthy? From run folders alone, ours or imported (`steer diagnose`)."""
+"""`steer diagnose`: does the method act, and is the run healthy? Reads only run folders, ours or imported."""

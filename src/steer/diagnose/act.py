@@ -1,4 +1,4 @@
-"""Did the method act? Weights and clipping of the run itself, and its curves beside those of a reference run."""
+"""Does the method act? Checks the run's weights and clipping, and compares its curves with a reference run's."""
 
 import math
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ import pandas as pd
 from steer.analyse.statistics import t_quantile
 
 COMPARED = ("entropy", "reward", "accuracy", "response_length", "gradient_norm", "truncated")
-INERT = 0.10  # predicted change of entropy within this share of the plain method's
+INERT = 0.10  # the predicted entropy change counts as equal within this share of the plain method's
 IN_A_ROW, ALPHA, WINDOW = 5, 0.05, 5
-# Of the method's sum over tokens and of the plain method's, for the law's prediction.
+# Sums over tokens of the method and of the plain method, for the prediction of docs/theory.md.
 WEIGHTED, PLAIN = "tabular_change_weighted", "tabular_change"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`verdict` is `inert`, `acts` or `cannot be decided`; `reason` says why; `facts` are the numbers, None unknown."""
+    """`verdict` is `inert`, `acts` or `cannot be decided`; `reason` says why; `facts` are numbers, None if unknown."""
 
     verdict: str
     reason: str
@@ -25,7 +25,7 @@ class Verdict:
 
 
 def verdict(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> Verdict:
-    """Both by seed. Without reference there is nothing to compare with, and the law's prediction lacks its norm."""
+    """Judge a run against a reference, both by seed; without one nothing can be compared or predicted."""
     facts = _facts(pd.concat(run.values(), ignore_index=True))
     if not reference:
         return Verdict("cannot be decided", "no reference run; name a run of the plain method with --reference", facts)
@@ -37,22 +37,26 @@ def verdict(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) ->
     compared = min(len(run), len(reference)) >= 2
     if apart:
         name, step = min(apart.items(), key=lambda item: item[1])
-        return Verdict("acts", f"{name} differs from the reference by more than seeds do from step {step} on", facts)
+        return Verdict(
+            "acts", f"{name} differs from the reference by more than the spread of seeds from step {step} on", facts
+        )
     if not compared:
-        return Verdict("cannot be decided", "fewer than two seeds of each, so nothing says how far seeds differ", facts)
+        return Verdict("cannot be decided", "fewer than two seeds of each, so the spread of seeds is unknown", facts)
     if ratio is None:
         needed = f"`{WEIGHTED}`, `{PLAIN}` and `gradient_norm`"
         return Verdict(
-            "cannot be decided", f"no metric differs by more than seeds do, but the law needs {needed}", facts
+            "cannot be decided",
+            f"no metric differs by more than the spread of seeds, and the prediction needs {needed}",
+            facts,
         )
-    said = f"the law predicts {ratio:.2f} times the plain method's change of entropy"
+    said = f"the predicted entropy change is {ratio:.2f} times the plain method's"
     if abs(ratio - 1) <= INERT:
-        return Verdict("inert", f"{said}, and no logged metric differs by more than seeds do", facts)
-    return Verdict("cannot be decided", f"{said}, but no logged metric differs by more than seeds do", facts)
+        return Verdict("inert", f"{said}, and no logged metric differs by more than the spread of seeds", facts)
+    return Verdict("cannot be decided", f"{said}, but no logged metric differs by more than the spread of seeds", facts)
 
 
 def _facts(frame: pd.DataFrame) -> dict[str, Any]:
-    """Means over steps of what the run says of its own weights and clipping."""
+    """Average the run's own metrics of weights and clipping over steps."""
 
     def mean(name: str) -> float | None:
         there = name in frame and frame[name].notna().any()
@@ -73,7 +77,7 @@ def _facts(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _touched(quantiles: pd.DataFrame) -> str:
-    """Which share of tokens has a weight that is not 1, as far as quantiles tell."""
+    """Bound the share of tokens with a weight other than 1 from the logged quantiles."""
     away = (quantiles - 1).abs() > 1e-6
     ends = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0]
     at_one = (~away).mean() > 0.5
@@ -84,7 +88,7 @@ def _touched(quantiles: pd.DataFrame) -> str:
 
 
 def _equal(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> bool:
-    """Whether seeds that both have are the same numbers, wall times aside."""
+    """Check whether common seeds have equal metrics, except wall times."""
     shared = run.keys() & reference.keys()
     for seed in shared:
         mine, theirs = run[seed], reference[seed]
@@ -95,7 +99,7 @@ def _equal(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> 
 
 
 def _predicted(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> float | None:
-    """The law's Σ share·λ·ω / ‖g‖ over the plain method's, in the first tenth of the steps: policies are alike."""
+    """Compute Σ share·λ·ω / ‖g‖ over the plain method's in the first tenth of the steps, where policies are alike."""
     mine, theirs = _law(run, WEIGHTED), _law(reference, PLAIN)
     return None if mine is None or not theirs else mine / theirs
 
@@ -112,8 +116,11 @@ def _law(run: dict[int, pd.DataFrame], name: str) -> float | None:
 
 
 def first_apart(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> dict[str, int]:
-    """Metric → first of `IN_A_ROW` steps in which the difference exceeds what seeds explain (t, two-sided `ALPHA` for
-    entropy, and over the other metrics together). Curves are averaged over `WINDOW` steps; variances over all steps."""
+    """Map each metric to the first of `IN_A_ROW` steps at which the difference exceeds the spread of seeds.
+
+    A t test, two-sided `ALPHA` for entropy and for the other metrics together. Curves are averaged over `WINDOW` steps,
+    variances over all steps.
+    """
     found = {}
     if min(len(run), len(reference)) < 2:
         return found
@@ -121,7 +128,7 @@ def first_apart(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]
     names = [n for n in COMPARED if all(n in frame for frame in (*run.values(), *reference.values()))]
     for name in names:
         mine, theirs = _table(run, name), _table(reference, name)
-        # Entropy is what the methods are about; the others share one more error rate.
+        # Entropy is the methods' target and has its own error rate; the other metrics share another.
         shares = 1 if name == "entropy" else len(names)
         steps = mine.index.intersection(theirs.index)
         if not len(steps):

@@ -1,4 +1,4 @@
-"""`steer diagnose`: did the method act, and is the run healthy?"""
+"""`steer diagnose`: does the method act, and is the run healthy?"""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def diagnose(run: RunOf, reference: dict[int, Any]) -> dict[str, Any]:
-    """Verdict with reason and facts, and the checks of every seed."""
+    """Return verdict, reason and facts, and the checks of every seed."""
     said = verdict(run.frames, reference)
     checks = {str(seed): health(frame, run.configs[seed]) for seed, frame in run.frames.items()}
     return {

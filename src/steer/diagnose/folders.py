@@ -1,4 +1,4 @@
-"""Run folders, by run and seed."""
+"""Read run folders, by run and seed."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from steer.io import read_jsonl
 
 @dataclass
 class RunOf:
-    """The seeds of one run: metrics by step, what `config.yaml` says, and the folders."""
+    """The seeds of one run: metrics by step, `config.yaml`, and folders."""
 
     name: str
     label: str
@@ -23,8 +23,10 @@ class RunOf:
 
 
 def read_runs(folders: list[str]) -> list[RunOf]:
-    """Runs in the order given. Folders of one run with different seeds belong together; a folder that holds `seed<k>`
-    folders stands for them."""
+    """Read runs in the given order. Folders of one run with different seeds belong together.
+
+    A folder with `seed<k>` folders stands for them.
+    """
     runs: dict[str, RunOf] = {}
     for path in _expanded(folders):
         config = read_yaml(path / "config.yaml") if (path / "config.yaml").is_file() else {}

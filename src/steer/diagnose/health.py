@@ -1,4 +1,4 @@
-"""Is a run healthy? Checks of one run's curves against thresholds that stand in one table."""
+"""Health checks of one run's curves against thresholds, all in one table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Finding = tuple[bool, str]
 
 @dataclass(frozen=True)
 class Check:
-    """`threshold` and its `source` are what people read; `test` takes the frame and the run's config.yaml."""
+    """A check. `threshold` and `source` are for people; `test` takes the frame and the run's config.yaml."""
 
     name: str
     needs: tuple[str, ...]
@@ -21,7 +21,7 @@ class Check:
 
 
 def _ends(values: pd.Series) -> tuple[float, float]:
-    """Means of the first and the last tenth of the steps."""
+    """Return the means of the first and the last tenth of the steps."""
     values = values.dropna()
     part = max(1, len(values) // 10)
     return float(values.iloc[:part].mean()), float(values.iloc[-part:].mean())
@@ -38,7 +38,7 @@ def _explosion(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
 
 
 def _surge(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
-    """The least entropy lies inside the run, and the end is far above it."""
+    """Check whether the minimum entropy is inside the run and the end far above it."""
     values = frame.set_index("step")["entropy"].dropna().rolling(5, min_periods=1).mean()
     least, last = float(values.min()), float(values.iloc[-1])
     inside = values.index.get_loc(values.idxmin()) < 0.8 * len(values)
@@ -94,18 +94,18 @@ def _still(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
 
 
 def aggregation(config: dict[str, Any]) -> Finding | None:
-    """Whether a trainer reduces entropy otherwise than over tokens; None where its settings do not say."""
+    """Check whether a trainer does not average entropy over tokens; None if its settings do not say."""
     mode = (config.get("verl") or {}).get("loss_agg_mode")
     return None if mode is None else (mode != "token-mean", f"loss_agg_mode {mode}")
 
 
-# All thresholds. `ours` are conventions of this project, chosen on its own runs, and no one's theorem.
+# All thresholds. `ours` are conventions of this project, chosen on its own runs.
 OURS = "ours"
 DAPO, COV = "ours; effect: arXiv 2503.14476", "ours; shape: arXiv 2505.22617"
 CHECKS = (
     Check("collapse", ("entropy",), "entropy at the end below 20 % of the start", COV, _collapse),
     Check("explosion", ("entropy",), "entropy at the end above twice the start", "ours; shape: verl#2738", _explosion),
-    Check("late surge", ("entropy",), "end above 1.5 times a least value inside the run", "ours; verl#6382", _surge),
+    Check("late surge", ("entropy",), "end above 1.5 times a minimum inside the run", "ours; verl#6382", _surge),
     Check("no signal", ("zero_spread",), "over 80 % of groups with equal rewards", DAPO, _no_signal),
     Check("truncation rises", ("truncated",), "10 points more responses cut off", DAPO, _truncation),
     Check("length drifts", ("response_length",), "mean halved or doubled", "ours; arXiv 2503.20783", _length),
@@ -115,11 +115,11 @@ CHECKS = (
     Check("guessed verdicts", ("guessed",), "over 5 % right by guessing alone", OURS, _guessed),
     Check("policy stands still", ("ratio_p01", "ratio_p99"), "ratios within 1e-4 of one another", OURS, _still),
 )
-DEFINITION = ("entropy's definition", "reduced otherwise than over tokens", "docs/outside.md")
+DEFINITION = ("entropy's definition", "not averaged over tokens", "docs/outside.md")
 
 
 def health(frame: pd.DataFrame, config: dict[str, Any]) -> list[dict[str, str]]:
-    """One row a check: name, `ok`, `warning` or `not logged`, what was seen, threshold and source."""
+    """Return one row per check: name, `ok`, `warning` or `not logged`, observed value, threshold and source."""
     rows = []
     for check in CHECKS:
         there = all(name in frame and frame[name].notna().any() for name in check.needs)

@@ -108,8 +108,9 @@ def bucketed_statistics(
     tokens: int | None = None,
     head: str = "auto",
 ) -> TokenStatistics:
-    """`response_statistics`, in forward passes of `bucket` sequences of like length (and at most `tokens` tokens, where
-    given), which waste little on padding. The same values and gradients; 0 outside the mask.
+    """`response_statistics` in forward passes of `bucket` sequences of similar length, which have little padding.
+
+    At most `tokens` tokens per pass, if given. Same values and gradients; 0 outside the mask.
     """
     index = sequences.by_length(bucket, tokens)
     parts = [response_statistics(model, sequences.rows(rows), temperature, needs, head) for rows in index]

@@ -1,10 +1,10 @@
-"""A forward pass in which a prompt enters once for all its responses, and no padding enters but in attention.
+"""A forward pass that processes a prompt once for all its responses, with padding only in attention.
 
-All tokens stand in one row, prompts first. Products, norms and the head run over that row; the attention function
-below rearranges queries, keys and values into blocks, prompts by themselves and responses behind their prompts, and
-the result back. On GPUs where torch's kernel for ragged sequences serves (`steer.models.varlen`), there are no blocks
-and no padding. It is registered with transformers, so that every architecture with its attention interface,
-full attention and rotary (or no) positions can be run this way.
+All tokens form one row, prompts first. Products, norms and the head run over that row. The attention function below
+rearranges queries, keys and values into blocks (prompts alone, responses after their prompts) and the result back. On
+GPUs with torch's kernel for ragged sequences (`steer.models.varlen`) there are no blocks and no padding. It is
+registered with transformers, so that every architecture with its attention interface, full attention and rotary (or
+no) positions can be run this way.
 """
 
 from collections.abc import Callable

@@ -18,10 +18,10 @@ WHOLE = 64
 def policy_statistics(
     model: Any, sequences: Sequences, training: Training, needs: frozenset[str] = frozenset(), rows: int | None = None
 ) -> TokenStatistics:
-    """Statistics (S, T) of every response token, 0 outside the mask; with gradient where autograd is on.
+    """Compute statistics (S, T) of every response token, 0 outside the mask; with gradient if autograd is on.
 
-    At most `rows` sequences and `training.micro_batch_tokens` tokens enter one forward pass. Where a prompt enters
-    once for its responses, those should stand side by side.
+    At most `rows` sequences and `training.micro_batch_tokens` tokens enter one forward pass. If a prompt is processed
+    once for its responses, these should be adjacent.
     """
     temperature, tokens = training.temperature, training.micro_batch_tokens
     if not shares_prompts(model, training):

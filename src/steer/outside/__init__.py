@@ -1,1 +1,1 @@
-"""Runs made elsewhere: their logs as run folders with our names and units (`steer import`)."""
+"""`steer import`: convert logs of runs made elsewhere into run folders with our names and units."""

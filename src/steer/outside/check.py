@@ -1,4 +1,4 @@
-"""Whether the `metrics.jsonl` that a baseline's own rule wrote can be tabulated and drawn."""
+"""Check that a baseline's `metrics.jsonl` can be tabulated and plotted."""
 
 import math
 from pathlib import Path
@@ -8,7 +8,7 @@ from steer.errors import UserError
 
 
 def check_metrics(rows: list[dict[str, Any]], path: Path) -> None:
-    """A `UserError` names the first line with a step that is no step, comes twice, or a value that is no number."""
+    """Raise `UserError` for the first line with an invalid or repeated step or a value that is not a number."""
     seen: set[int] = set()
     for line, row in enumerate(rows, 1):
         step, where = row.get("step"), f"{path}, line {line}"

@@ -1,4 +1,4 @@
-"""`steer import`: the log of a run made elsewhere as a run folder with our names and units."""
+"""`steer import`: convert the log of a run made elsewhere into a run folder with our names and units."""
 
 import argparse
 import os
@@ -47,7 +47,7 @@ def import_run(
     seed: int | None = None,
     label: str | None = None,
 ) -> dict[str, Any]:
-    """Write the run folder `out`; returns what import.json holds."""
+    """Write the run folder `out`; return the content of import.json."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: a file is in the folder's place; remove it or name another folder")
     if out.is_dir() and (strange := sorted(set(os.listdir(out)) - set(FILES))):

@@ -1,4 +1,4 @@
-"""Console logs of verl, TRL, OpenRLHF and prime-rl. Text is matched and split; nothing of it is evaluated."""
+"""Read console logs of verl, TRL, OpenRLHF and prime-rl. Text is matched and split, never evaluated."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ PRIME_RL_KEYS = {
 
 
 def lines_of(data: bytes) -> list[tuple[str, str]]:
-    """(who wrote it, text) of each line, without colours, prefixes and what Ray adds to folded lines."""
+    """Yield (writer, text) of each line, without colours, prefixes and Ray's notes on folded lines."""
     found = []
     for line in data.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n").split("\n"):
         text = ANSI.sub("", line)
@@ -42,7 +42,7 @@ def lines_of(data: bytes) -> list[tuple[str, str]]:
 
 
 def formats_of(data: bytes) -> list[str]:
-    """The trainers whose lines are in the text."""
+    """List the trainers whose lines are in the text."""
     texts = [text for _, text in lines_of(data)]
     found = []
     if any(_verl_line(text) for text in texts):
@@ -71,8 +71,10 @@ def read(data: bytes, trainer: str, name: str, log: Log, joiner: Joiner) -> None
 
 
 def fields(text: str) -> dict[str, str]:
-    """`key:value - key:value` as key → value, both as printed. A key may hold blanks and ` - `: what has no colon
-    belongs to what follows. Entries that are no numbers are left out."""
+    """Parse `key:value - key:value` into key → value, both as printed; entries that are not numbers are dropped.
+
+    A key may contain blanks and ` - `: a part without a colon belongs to the next one.
+    """
     found, kept = {}, ""
     for part in text.split(" - "):
         kept = f"{kept} - {part}" if kept else part
@@ -90,7 +92,7 @@ def number(text: str) -> float:
 
 
 def _verl_line(text: str) -> tuple[int, dict[str, str]] | None:
-    """Step and fields where the text is a step line, which samples of a validation imitate at times."""
+    """Return step and fields if the text is a step line; samples of a validation sometimes imitate one."""
     match = STEP.match(text)
     found = fields(match[2]) if match else {}
     if not any(re.match(MARKS["verl"], key) for key in found):
@@ -100,7 +102,7 @@ def _verl_line(text: str) -> tuple[int, dict[str, str]] | None:
 
 
 def _samples(texts: list[str]) -> set[int]:
-    """Lines inside a printed sample, from `[response]` to what follows it. One that does not end is none."""
+    """Find the lines inside printed samples, from `[response]` to what follows; an unfinished one does not count."""
     inside: set[int] = set()
     start = None
     for place, text in enumerate(texts):
@@ -139,7 +141,7 @@ def _verl(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner
 
 
 def _whole(text: str, values: dict[str, str], others: list[dict[str, str]], log: Log) -> bool:
-    """Whether a last line without a line's end is whole: it has what all others have, and its last value is one."""
+    """Check whether a last line without line end is complete: it has all keys of the others and a valid last value."""
     shared = set.intersection(*map(set, others)) if others else {LAST_KEY}
     tail = text.rpartition(":")[2]
     if not shared <= values.keys() or not NUMBER.match(tail) or (log.fixed and not THREE.fullmatch(tail)):
@@ -150,13 +152,13 @@ def _whole(text: str, values: dict[str, str], others: list[dict[str, str]], log:
 
 
 def _kept(key: str, text: str, fixed: bool) -> float | None:
-    """The value; None for a learning rate too small for three decimals."""
+    """Return the value; None for a learning rate too small for three decimals."""
     value = number(text)
     return None if fixed and key == "actor/lr" and value == 0 else value
 
 
 def _literal(text: str) -> dict | None:
-    """A printed dict of numbers and strings, read without evaluating it."""
+    """Read a printed dict of numbers and strings without evaluating it."""
     plain = re.sub(r"(?:np\.\w+|tensor)\(([^()]*)\)", r"\1", text)
     plain = re.sub(r"(?<=: )([+-]?(?:nan|inf))(?=[,}\s])", r"'\1'", plain)
     try:
@@ -167,7 +169,7 @@ def _literal(text: str) -> dict | None:
 
 
 def numbers(entry: dict) -> dict[str, float | None]:
-    """The numbers of an entry; strings that are numbers count, and what is null stays null."""
+    """Return the numbers of an entry; numeric strings count, null stays null."""
     found: dict[str, float | None] = {}
     for key, value in entry.items():
         if isinstance(value, str) and NUMBER.match(value):
@@ -220,7 +222,7 @@ def _openrlhf(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, jo
 
 
 def _prime_rl(text: str) -> dict[str, float | None]:
-    """The fields of ` | `-separated text that have a counterpart; percents as shares."""
+    """Read fields of ` | `-separated text that have a counterpart; percentages become shares."""
     found: dict[str, float | None] = {}
     for part in text.split(" | "):
         match = re.fullmatch(r"(.+?) +([+-]?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))(%?)(?: .*)?", part.strip())

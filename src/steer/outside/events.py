@@ -1,4 +1,4 @@
-"""TensorBoard's event files, by its own reader."""
+"""Read TensorBoard's event files with its own reader."""
 
 import struct
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ NAME = "events.out.tfevents."
 
 
 def files(folder: Path) -> list[Path]:
-    """The event files below the folder, by the time in their names."""
+    """List the event files below the folder, by the time in their names."""
     return sorted(folder.rglob(f"{NAME}*"), key=_time)
 
 
@@ -22,7 +22,7 @@ def _time(path: Path) -> tuple[float, str]:
 
 
 def records(path: Path, log: Log) -> Iterator[Record]:
-    """The scalars of one event file, by step; values in the fewest digits that are the same float32."""
+    """Read the scalars of one event file, by step; values have the fewest digits that give the same float32."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
     from tensorboard.util.tensor_util import make_ndarray
 
@@ -59,7 +59,7 @@ def _shortest(value: float) -> float:
 
 
 def cut(path: Path) -> bool:
-    """Whether the file ends inside a record: length (8 bytes), checksum (4), content, checksum (4)."""
+    """Check whether the file ends inside a record: length (8 bytes), checksum (4), content, checksum (4)."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         while (place := file.tell()) < size:

@@ -1,4 +1,4 @@
-"""Which of their keys is which of ours, for each trainer, with the change of unit. docs/metrics.md defines ours."""
+"""Map each trainer's keys to our metrics, with unit conversions. docs/metrics.md defines ours."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -92,14 +92,14 @@ PRIME_RL = {
     "time/forward_backward": "seconds_update",
     "time/broadcast_weights": "seconds_sync",
 }
-# prime-rl names the agent in the middle of the key. What was thrown away counts with us, so `all` comes first.
+# prime-rl has the agent's name in the middle of the key. Discarded responses count in our metrics, so `all` is first.
 PRIME_RL_PATTERNS = {
     r"train/agg/(?:all|effective)/[^/]+/reward/mean": "reward",
     r"train/agg/(?:all|effective)/[^/]+/num_output_tokens/mean": "response_length",
     r"train/agg/(?:all|effective)/[^/]+/is_truncated/mean": "truncated",
 }
 TABLES = {"verl": VERL, "trl": TRL, "openrlhf": OPENRLHF, "prime-rl": PRIME_RL}
-# Keys by which a trainer is known; `reward` and `loss` are everyone's.
+# Keys that identify a trainer; all trainers have `reward` and `loss`.
 MARKS = {
     "verl": r"(actor|critic|response_length|prompt_length|timing_s|timing_per_token_ms|perf|global_seqlen|val-core"
     r"|val-aux|rollout_corr|training|steerf)/",
@@ -119,14 +119,14 @@ def is_ours(name: str) -> bool:
 
 
 def producer(keys: set[str]) -> str | None:
-    """The trainer whose keys these are, by how many it knows; None where none knows any."""
+    """Find the trainer that knows most of these keys; None if no trainer knows any."""
     counts = {name: sum(re.match(mark, key) is not None for key in keys) for name, mark in MARKS.items()}
     best = max(counts, key=counts.__getitem__)
     return best if counts[best] else None
 
 
 def direct(trainer: str, keys: set[str]) -> dict[str, str]:
-    """Their key → ours of those in `keys` that carry over unchanged; of several for one of ours the first listed."""
+    """Map their `keys` to ours where values are unchanged; if several map to one of ours, the first listed counts."""
     table = {key: ours for key, ours in TABLES.get(trainer, {}).items() if key in keys}
     if trainer == "steer":
         table = {key: key for key in keys if is_ours(key)}
@@ -143,7 +143,7 @@ def direct(trainer: str, keys: set[str]) -> dict[str, str]:
 
 
 def computed(trainer: str, keys: set[str]) -> dict[str, tuple[list[str], Callable[[Row], float | None]]]:
-    """Ours → (their keys, how it follows from them) where a value changes on the way."""
+    """Map our metrics to (their keys, conversion) where values are converted."""
     rules = {"verl": _verl, "prime-rl": _prime_rl}.get(trainer)
     found = rules(keys) if rules else {}
     return {ours: rule for ours, rule in found.items() if keys >= set(rule[0])}
@@ -167,7 +167,7 @@ def _verl(keys: set[str]) -> dict[str, tuple[list[str], Callable[[Row], float | 
 
 
 def _seconds(row: Row) -> float:
-    """Without validation and saving, which ours does not hold."""
+    """Subtract validation and saving, which our metric does not include."""
     beside = ("timing_s/testing", "timing_s/save_checkpoint")
     return row["timing_s/step"] - sum(row.get(key) or 0.0 for key in beside)
 
@@ -178,7 +178,7 @@ def _effective(row: Row) -> float | None:
 
 
 def verl_entropy(row: Row) -> float:
-    """A fork's sum over the response, divided by its mean length, has more digits where three are printed."""
+    """Divide a fork's sum over the response by the mean length, which has more digits than the printed three."""
     shown, total, length = (row.get(key) for key in ("actor/entropy", "actor/seq_entropy", "response_length/mean"))
     if total is not None and length and abs(total / length - shown) <= 0.00055:
         return total / length

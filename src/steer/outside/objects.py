@@ -1,4 +1,4 @@
-"""JSON: TRL's `trainer_state.json`, verl's file logger, W&B's summary, and JSON lines with a flat object a step."""
+"""Read JSON: TRL's `trainer_state.json`, verl's file logger, W&B's summary, and JSON lines with flat objects."""
 
 import json
 import math
@@ -34,7 +34,7 @@ def summary(document: dict, name: str, log: Log) -> Iterator[Record]:
 
 
 def lines(data: bytes, name: str, log: Log) -> Iterator[Record]:
-    """JSON lines: flat objects with a step, or verl's `{"step": …, "data": {…}}`. A cut last line is left out."""
+    """Read JSON lines: flat objects with a step, or verl's `{"step": …, "data": {…}}`. Drops a truncated last line."""
     texts = data.decode("utf-8", "replace").removesuffix("\n").split("\n")
     log.lines += len(texts)
     for place, text in enumerate(texts):

@@ -1,4 +1,4 @@
-"""From files to one log: which container a file is, which trainer wrote it, and its steps."""
+"""Read files into one log: detect each file's container and trainer, and read its steps."""
 
 import json
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ WHOLE = {"trl": "trainer_state.json", "wandb": "a CSV export or wandb-summary.js
 
 
 def read(paths: Iterable[str], wanted: str = "auto") -> tuple[Log, str, list[Path]]:
-    """The log of one run, the trainer whose keys it has, and the files it is of."""
+    """Return the log of one run, the trainer whose keys it has, and its files."""
     log, kinds, read_files = Log(wanted), [], []
     joiner = Joiner(log)
     for given in paths:
@@ -38,13 +38,13 @@ def read(paths: Iterable[str], wanted: str = "auto") -> tuple[Log, str, list[Pat
 
 
 def bare(key: str) -> str:
-    """The key without the `train/` that transformers' and OpenRLHF's loggers put in front."""
+    """Remove the prefix `train/` of transformers' and OpenRLHF's loggers."""
     return key.removeprefix("train/") if not key.startswith("train/agg/") else key
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        # The state has all digits, event files have float32; a folder of TRL's has both.
+        # TRL's folder has both: the state with all digits, event files with float32.
         whole = [path / name for name in ("trainer_state.json", "metrics.jsonl") if (path / name).is_file()]
         found = whole[:1] or events.files(path)
         if not found:
@@ -56,7 +56,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
-    """Read one file; returns what it was."""
+    """Read one file; return its format."""
     name = str(path)
     if path.name.startswith(events.NAME):
         _allow(name, "tensorboard", wanted)
@@ -110,7 +110,7 @@ def _console(name: str, data: bytes, wanted: str, log: Log, joiner: Joiner) -> s
 
 
 def _document(text: bytes) -> dict | None:
-    """The one JSON object that the file is, if it is one."""
+    """Return the file's single JSON object, if it is one."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -131,6 +131,6 @@ def _is_table(path: Path, text: bytes) -> bool:
 
 
 def _allow(name: str, container: str, wanted: str) -> None:
-    """A `UserError` where another container was named. A trainer's name goes with any: it says whose keys they are."""
+    """Raise `UserError` if another container was named. A trainer's name fits any container."""
     if wanted not in ("auto", container, *TABLES) and not (container, wanted) == ("wandb", "jsonl"):
         raise UserError(f"{name}: not of the format {wanted}, it looks like {container}; give --format {container}")

@@ -1,20 +1,20 @@
-"""What readers find in a log: records of a step, joined into one run. Sessions, resumes and repeated steps are here."""
+"""Records of a log, joined into one run; handles sessions, resumes and repeated steps."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from steer.errors import UserError
 
-# Keys that say when a line was written; a step's several lines may share them.
+# Keys that tell when a line was written; several lines of a step may share them.
 CLOCKS = {"step", "time", "epoch", "_step", "_timestamp", "_runtime", "elapsed_seconds", "training/global_step"}
 CLOCKS |= {"train/global_step", "train/epoch", "training/epoch", "training_step", "global_step"}
-# What `transformers` logs once, as a run ends.
+# Keys that `transformers` logs once at the end of a run.
 CLOSING = {"train_runtime", "train_loss", "train_samples_per_second", "train_steps_per_second", "total_flos"}
 
 
 @dataclass(frozen=True)
 class Record:
-    """Some metrics of one step. `session`: changes where the log says that another process writes."""
+    """Some metrics of one step. `session` changes when the log shows another writing process."""
 
     step: int
     values: dict[str, float | None]
@@ -23,10 +23,9 @@ class Record:
 
 @dataclass
 class Log:
-    """One log as it was read. `rows`: step → their key → value. `fixed`: with three decimals, as old verl prints.
+    """One log. `rows`: step → their key → value. `fixed`: printed with three decimals, as by old verl.
 
-    `replaced`: steps that a resume made again; `planned`: steps that the run was to have; `notes`: what its owner
-    should know, in sentences.
+    `replaced`: steps repeated after a resume; `planned`: planned steps of the run; `notes`: sentences for its owner.
     """
 
     format: str
@@ -47,9 +46,10 @@ def is_validation(key: str) -> bool:
 class Joiner:
     """Adds records to a log in the order of its files.
 
-    A line of validation alone is merged into its step. A session that begins within the earlier steps is a resume: its
-    lines replace theirs, whole. One that begins again at step 0 or 1 is a second run, and a `UserError`. Lines of one
-    step with different keys belong together. `ordered`: in this format steps only rise within a session.
+    A line with only a validation is merged into its step. A session that begins within the earlier steps is a resume:
+    its lines replace theirs entirely. A session that begins again at step 0 or 1 is a second run and raises
+    `UserError`. Lines of one step with different keys belong together. `ordered`: steps only rise within a session of
+    this format.
     """
 
     def __init__(self, log: Log, ordered: bool = False):
@@ -86,7 +86,7 @@ class Joiner:
             rows[step], self.owner[step] = dict(record.values), self.part
 
     def finish(self) -> None:
-        """Say what the sessions left undone."""
+        """Note steps that the last session did not repeat."""
         left = [step for step in self.log.rows if step > self.last and self.owner[step] < self.part]
         if left:
             said = f"the last session ends at step {self.last}; steps {min(left)} to {max(left)} are of one before it"

@@ -1,4 +1,4 @@
-"""The settings that a log names, in our names. A list of what is taken: no environment, host, path or key is on it."""
+"""Settings found in a log, in our names. Only listed ones are read: no environment, host, path or key."""
 
 import ast
 import math
@@ -56,8 +56,7 @@ MODEL = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?$")
 
 
 def of_verl(texts: list[str]) -> dict[str, object]:
-    """From the command line, where the last of two equal keys wins, and from the printed configuration, which is what
-    was resolved."""
+    """Read verl's command line (the last of equal keys wins) and its printed, resolved configuration."""
     found: dict[str, object] = {}
     for text in texts:
         if ("verl" in text and "main_ppo" in text) or re.match(r"^[\s\\]*\+{0,2}[a-z_]+\.[\w.]+=", text):
@@ -85,7 +84,7 @@ def _overrides(text: str) -> dict[str, object]:
 
 
 def _printed(texts: Iterable[str]) -> dict[str, object]:
-    """Known keys of the configuration that verl prints as a dict over many rows, by the nesting of its braces."""
+    """Read known keys of the configuration that verl prints as a dict over many lines, by brace nesting."""
     found: dict[str, object] = {}
     path: list[str] = []
     inside = False
@@ -114,7 +113,7 @@ def _depth(path: list[str]) -> int:
 
 
 def _kept(ours: str, text: str) -> object | None:
-    """The value as number, truth value or short word; a model by its name on the hub or its folder's name alone."""
+    """Return the value as number, truth value or short word; a model only by hub id or folder name."""
     if ours == "model":
         name = (
             text if MODEL.match(text) and not text.startswith(("data/", "models/")) else text.rstrip("/").split("/")[-1]
@@ -130,7 +129,7 @@ def _kept(ours: str, text: str) -> object | None:
 
 
 def nested(found: dict[str, object]) -> dict[str, object]:
-    """Dotted keys as sections."""
+    """Turn dotted keys into sections."""
     tree: dict[str, object] = {}
     for key, value in found.items():
         section, dot, name = key.rpartition(".")
@@ -142,7 +141,7 @@ def nested(found: dict[str, object]) -> dict[str, object]:
 
 
 def parse_map(pairs: list[str]) -> dict[str, str]:
-    """`["theirs=ours"]` as a mapping. Their key may hold `=`; ours does not."""
+    """Parse `["theirs=ours"]` into a mapping. Their key may contain `=`; ours does not."""
     found = {}
     for pair in pairs:
         theirs, equals, ours = pair.rpartition("=")

@@ -1,4 +1,4 @@
-"""CSV files: W&B's panels and histories, tables with a column a metric, and tables with a row a value."""
+"""Read CSV files: W&B's panels and histories, tables with one column per metric or one row per value."""
 
 import io
 import re
@@ -14,7 +14,7 @@ PANEL = re.compile(r"^(?P<run>.+) - (?P<metric>.+?)$")
 
 
 def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
-    """The steps of a CSV file, in its order."""
+    """Read the steps of a CSV file, in order."""
     try:
         table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
     except (ValueError, UnicodeDecodeError) as error:
@@ -47,7 +47,7 @@ def _axis(table: pd.DataFrame, name: str) -> str:
 
 
 def _panel(table: pd.DataFrame, axis: str, name: str) -> pd.DataFrame:
-    """W&B's panel as a table of metrics: of `run - metric`, `…__MIN` and `…__MAX` the first. Other tables unchanged."""
+    """Turn W&B's panel into a table of metrics (`run - metric`, not `…__MIN` and `…__MAX`); others are unchanged."""
     spread = {column for column in table.columns if column.endswith(("__MIN", "__MAX"))}
     if not spread:
         return table
@@ -59,7 +59,7 @@ def _panel(table: pd.DataFrame, axis: str, name: str) -> pd.DataFrame:
 
 
 def _wide(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """A row a value (`step, metric, value`) as a row a step. Constant columns beside them say which run it is."""
+    """Turn one row per value (`step, metric, value`) into one row per step; constant other columns identify the run."""
     axis = _axis(table, name)
     one_run(table, name)
     wide = table.pivot_table(index=axis, columns="metric", values="value", aggfunc="last", sort=False).reset_index()
@@ -68,7 +68,7 @@ def _wide(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def one_run(table: pd.DataFrame, name: str) -> None:
-    """A `UserError` where the table has columns that name several runs."""
+    """Raise `UserError` if the table's columns name several runs."""
     for column in ("run", "Name", "run_id", "run_name", "seed"):
         values = sorted(set(table[column]) - {""}) if column in table.columns else []
         if len(values) > 1:
@@ -77,7 +77,7 @@ def one_run(table: pd.DataFrame, name: str) -> None:
 
 
 def _number(text: str) -> float | None:
-    """The number in a cell; None for an empty one and for text."""
+    """Return the number in a cell; None for an empty one and for text."""
     try:
         value = float(text)
     except ValueError:

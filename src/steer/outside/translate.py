@@ -1,4 +1,4 @@
-"""From their names and units to ours."""
+"""Translate their names and units to ours."""
 
 import math
 from typing import Any
@@ -12,8 +12,11 @@ from steer.outside.records import CLOCKS, Log, is_validation
 def translate(
     log: Log, trainer: str, asked: dict[str, str], taken: set[str]
 ) -> tuple[list[dict[str, Any]], dict[str, str], list[str]]:
-    """(rows of metrics.jsonl, ours → where it comes from, keys left). `asked`: their key → ours, by the user; `taken`:
-    keys of validations. Steps begin at 1; a value that a step lacks, or that is not finite, is null."""
+    """Return (rows of metrics.jsonl, our metric → its source, keys left).
+
+    `asked`: the user's mapping of their keys to ours; `taken`: keys of validations. Steps start at 1; missing and
+    non-finite values are null.
+    """
     keys = {key for row in log.rows.values() for key in row} - taken - CLOCKS
     _check_asked(asked, keys, names.OURS)
     rules: dict[str, tuple[list[str], Any]] = {}
@@ -41,7 +44,7 @@ def _check_asked(asked: dict[str, str], keys: set[str], ours: set[str]) -> None:
 
 
 def _entropy_of_tokens(log: Log, rules: dict[str, tuple[list[str], Any]]) -> None:
-    """Ours is a mean over tokens; an entropy that verl reduced in another way keeps its own name."""
+    """Keep the name of an entropy that verl does not average over tokens, as ours is."""
     mode = log.settings.get("verl", {}).get("loss_agg_mode")
     if mode not in (None, "token-mean") and rules.get("entropy", (None, None))[1] is names.verl_entropy:
         del rules["entropy"]
@@ -52,7 +55,7 @@ def _entropy_of_tokens(log: Log, rules: dict[str, tuple[list[str], Any]]) -> Non
 
 
 def _accuracy(log: Log, trainer: str, rules: dict[str, tuple[list[str], Any]], mapped: dict[str, str]) -> None:
-    """verl's score as accuracy where it is 0 and 1, or -1 and 1; by its least and largest values."""
+    """Convert verl's score to accuracy if its minimum and maximum show scores of 0 and 1, or -1 and 1."""
     if trainer == "verl" and "accuracy" not in rules:
         ends = {row.get(f"critic/score/{end}") for row in log.rows.values() for end in ("min", "max")} - {None}
         if ends and ends <= {0, 1} and any("critic/score/mean" in row for row in log.rows.values()):

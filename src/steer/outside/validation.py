@@ -1,10 +1,10 @@
-"""Validations in a log: mean@N, best@N and maj@N of each benchmark and step."""
+"""Read validations in a log: mean@N, best@N and maj@N of each benchmark and step."""
 
 import re
 from collections import defaultdict
 from typing import Any
 
-# The variable that says how many answers were right, by the preference of verl.
+# The variable of the correct answers, in verl's order of preference.
 VERL = re.compile(r"val-(?:core|aux)/(.+)/([^/]+)/((?:mean|std)@\d+|(?:best|worst|maj)@\d+/(?:mean|std))")
 CORE = ("acc", "reward", "score")
 MEANINGS = {
@@ -21,7 +21,7 @@ DIRECT = {
 
 
 def split(rows: dict[int, dict[str, float | None]], trainer: str) -> tuple[list[dict[str, Any]], set[str]]:
-    """(rows of validation.jsonl, the keys they come from)."""
+    """Return (rows of validation.jsonl, their keys)."""
     found: dict[tuple[int, str], dict[str, dict[str, float | None]]] = defaultdict(lambda: defaultdict(dict))
     used: set[str] = set()
     for step, row in rows.items():
@@ -38,7 +38,7 @@ def split(rows: dict[int, dict[str, float | None]], trainer: str) -> tuple[list[
 
 
 def _parse(key: str, trainer: str, most: int) -> tuple[str, str, str] | None:
-    """(benchmark, variable, statistic) of a key of a validation."""
+    """Split a validation's key into (benchmark, variable, statistic)."""
     plain = key.removeprefix("message/")
     if match := VERL.fullmatch(plain):
         return match[1], match[2], match[3].removesuffix("/mean")
@@ -52,7 +52,7 @@ def _parse(key: str, trainer: str, most: int) -> tuple[str, str, str] | None:
 
 
 def _row(step: int, benchmark: str, variables: dict[str, dict[str, float | None]], trainer: str) -> dict[str, Any]:
-    """One row: the core variable's statistics, what they are, and the other variables' below `other`."""
+    """Make one row: the core variable's statistics, their description, and other variables under `other`."""
     core = next((name for name in CORE if name in variables), min(variables))
     meanings = MEANINGS if trainer == "verl" else DIRECT
     shown = {name: variables[core][name] for name in sorted(variables[core], key=_order)}

@@ -1,4 +1,4 @@
-"""The validation metrics that verl prints in full precision: one string, wrapped over hundreds of lines."""
+"""Read the validation metrics that verl prints in full precision: one string, wrapped over hundreds of lines."""
 
 import ast
 import re
@@ -11,9 +11,9 @@ LONGEST = 2000  # rows
 
 
 def add(texts: list[str], steps: dict[int, int], log: Log) -> None:
-    """Put the strings' values in place of the three decimals of their steps. `steps`: line → step of the step lines.
+    """Replace the three-decimal values of steps by the strings' values. `steps`: line → step of the step lines.
 
-    The final one belongs to the last step; the initial one to the validation before training, whose line follows.
+    The final string belongs to the last step, the initial one to the validation before training, whose line follows.
     """
     for start, text in enumerate(texts):
         kind = BEGIN.match(text)
@@ -25,7 +25,7 @@ def add(texts: list[str], steps: dict[int, int], log: Log) -> None:
         if kind[1] == "Final":
             step = before[-1] if before else None
         else:
-            # Printed again after the last step; resumed runs validate at the step they go on from.
+            # Printed again after the last step; resumed runs validate at the step they resume from.
             step = after[0] if after else min(log.rows, default=0)
             if after and not _validates(log, step):
                 step = max(step - 1, 0)
@@ -38,13 +38,13 @@ def _validates(log: Log, step: int) -> bool:
 
 
 def _agree(row: dict[str, float | None], values: dict[str, float]) -> bool:
-    """Whether they are the same numbers: a step's own line has them to three decimals."""
+    """Check that the numbers agree: a step's own line has them to three decimals."""
     shared = [(row[key], value) for key, value in values.items() if row.get(key) is not None]
     return all(abs(shown - value) <= 0.00051 for shown, value in shared if shown == shown and value == value)
 
 
 def _values(texts: list[str], start: int) -> dict[str, float]:
-    """Key → value of the string that begins at the line, without those of a string that does not end."""
+    """Read key → value of the string that begins at the line; empty for an unfinished string."""
     joined = ""
     for text in texts[start : start + LONGEST]:
         joined += text.strip() + "\n"

@@ -1,1 +1,1 @@
-"""What can be known before hours are spent: `steer plan` reckons, `steer dry` tries two steps."""
+"""Checks before long runs: `steer plan` estimates costs, `steer dry` takes two training steps."""

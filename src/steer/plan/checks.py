@@ -1,4 +1,4 @@
-"""What would fail only after hours, found before anything runs: one sentence each, with the numbers."""
+"""Find problems that would otherwise appear only after hours: one sentence each, with the numbers."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def problems(config: Config, facts: Facts, assumed: Assumptions) -> list[str]:
 
 
 def _trainings(config: Config) -> dict[str, str]:
-    """One run of each different training section, with what a message calls it."""
+    """List one run per distinct training section, with its name for messages."""
     seen = {}
     for run in config.methods:
         seen.setdefault(config.training_for(run).model_dump_json(), run)
@@ -42,7 +42,7 @@ def _positions(config: Config, facts: Facts) -> list[str]:
 
 
 def _template(config: Config) -> list[str]:
-    """The tokenizer of a local model has a chat template."""
+    """Check that the tokenizer of a local model has a chat template."""
     path = config.model.path
     if path is None or not Path(path).is_dir() or (Path(path) / "chat_template.jinja").is_file():
         return []
@@ -79,7 +79,7 @@ def _memory(config: Config, facts: Facts, assumed: Assumptions) -> list[str]:
         ):
             size = getattr(needed, phase) / GB
             if size > room:
-                # Runs that need the same are one message.
+                # Runs with equal needs share one message.
                 found.setdefault(
                     (phase, round(size)),
                     f"{key}: the model does not fit: {size:.0f} GB a device during {phase}, hardware.memory_gb is "
@@ -89,7 +89,7 @@ def _memory(config: Config, facts: Facts, assumed: Assumptions) -> list[str]:
 
 
 def _cache(config: Config, facts: Facts, assumed: Assumptions) -> list[str]:
-    """All samples of one prompt fit vLLM's key-value cache at full length."""
+    """Check that all samples of one prompt fit vLLM's key-value cache at full length."""
     if config.rollout.engine != "vllm":
         return []
     evaluation = config.evaluation

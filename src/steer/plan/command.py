@@ -1,6 +1,6 @@
-"""`steer plan`: jobs, GPU-hours, memory and disk of a configuration, before anything runs.
+"""`steer plan`: estimate jobs, GPU-hours, memory and disk of a configuration before anything runs.
 
-Ends with status 2 and one line where the configuration cannot work on the machine it names.
+Exits with status 2 and one line if the configuration cannot work on the machine it describes.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def made(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
-    """All numbers of the plan; GPU-hours and a GPU's memory are None where jobs run on the CPU, `cpu` is elsewhere."""
+    """Compute the plan; GPU-hours and GPU memory are None for jobs on the CPU, `cpu` is None otherwise."""
     counts = jobs(config)
     space = cost.disk(config, facts)
     plan = {
@@ -68,7 +68,7 @@ def made(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
 
 
 def on_this_cpu(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
-    """Minutes of jobs by rule and the largest training job's memory, from a product's rate measured here and now."""
+    """Estimate minutes by rule and the largest training job's memory, from a matrix-product rate measured now."""
     threads = config.threads.train
     rate = cpu.product_rate(facts, threads)
     needs = [cpu.memory(config, config.training_for(run), facts, assumed) for run in config.methods]
@@ -79,7 +79,7 @@ def on_this_cpu(config: Config, facts: Facts, assumed: Assumptions) -> dict[str,
 
 
 def verl_command(config: Config, source: str, run: str | None) -> list[str]:
-    """What the first run, or the named one, gives to verl. `UserError` for any run that verl cannot carry."""
+    """Return verl's command of the first or the named run. `UserError` if verl does not support a run."""
     from steer.engines.verl.overrides import planned_command
 
     commands = {name: planned_command(config, source, name, config.seeds[0]) for name in config.methods}
@@ -89,12 +89,12 @@ def verl_command(config: Config, source: str, run: str | None) -> list[str]:
 
 
 def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, float]:
-    """Rule → hours of one GPU, over all its jobs."""
+    """Map each rule to GPU-hours over all its jobs."""
     hours: dict[str, float] = {}
     seeds, rate = len(config.seeds), config.hardware.tflops * 1e12
     for run in config.methods:
         training = config.training_for(run)
-        # Devices share a step's operations: their number cancels from the hours of one.
+        # Devices share a step's operations, so their number cancels from the GPU-hours.
         seconds = training.steps * cost.step(training, facts, assumed).seconds(rate, assumed)
         hours["train"] = hours.get("train", 0.0) + seeds * seconds / 3600
     counts = jobs(config)
@@ -111,7 +111,7 @@ def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, f
 
 
 def largest_memory(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, float] | None:
-    """The needs of the run that takes most of a device, by part, with both peaks."""
+    """Return the memory of the run that needs most of a device, by part, with both peaks."""
     needs = [cost.memory(config, config.training_for(run), facts, assumed) for run in config.methods]
     if not needs:
         return None
@@ -121,7 +121,7 @@ def largest_memory(config: Config, facts: Facts, assumed: Assumptions) -> dict[s
 
 
 def described(config: Config, plan: dict[str, Any]) -> str:
-    """The plan for people."""
+    """Format the plan for people."""
     name, gpus = plan["model"] or "a model from scratch", config.hardware.gpus
     lines = [
         f"{config.name}: {len(config.runs)} runs x {len(config.seeds)} seeds of {name}, {size(plan['parameters'])}"

@@ -1,7 +1,7 @@
-"""Time, memory and disk of a configuration from the model's size and the batch. docs/scaling.md has the formulas.
+"""Estimate time, memory and disk of a configuration from model size and batch. docs/scaling.md has the formulas.
 
-N parameters; all sizes in bytes, rates in operations per second. Estimates for choosing a machine, not measurements:
-whoever has measured a step scales `Assumptions` to it.
+N parameters; sizes in bytes, rates in operations per second. These are estimates for choosing a machine; scale
+`Assumptions` to a measured step.
 """
 
 import math
@@ -12,14 +12,14 @@ from steer.plan.facts import Facts
 
 GB = 1e9
 SYNTHETIC_ROWS = 64
-# Of `steer.models.head` and `steer.models.fused_head`, which import torch.
+# Copied from `steer.models.head` and `steer.models.fused_head`, which import torch.
 FUSED_FROM = 1 << 14
 FUSED_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What a configuration does not say."""
+    """Assumptions about what a configuration does not set."""
 
     prompt_tokens: int = 200  # mean length of a prompt
     response_share: float = 0.4  # mean length of a response over its limit
@@ -47,7 +47,7 @@ class Step:
 
 
 def step(training: Training, facts: Facts, assumed: Assumptions) -> Step:
-    """2N operations a token of a forward pass, 6N of forward and backward.
+    """Count operations of one step: 2N per token of a forward pass, 6N of forward and backward.
 
     Passes over the trained tokens: the sampling policy's log-probabilities, the batch statistics of an update split
     into micro-batches, the update, and the recomputation of gradient checkpointing.
@@ -65,19 +65,19 @@ def step(training: Training, facts: Facts, assumed: Assumptions) -> Step:
 
 
 def matrix_parameters(facts: Facts) -> int:
-    """Parameters that each token is multiplied with: the input embedding is looked up."""
+    """Count parameters that multiply each token; the input embedding is only looked up."""
     return facts.parameters - (0 if facts.tied else facts.embedding_parameters)
 
 
 def sampling_seconds(responses: int, config: Config, facts: Facts, assumed: Assumptions) -> float:
-    """Sampling so many evaluation responses on the devices of one job."""
+    """Estimate seconds to sample evaluation responses on the devices of one job."""
     tokens = responses * assumed.response_share * config.evaluation.max_response_tokens
     rate = config.hardware.tflops * 1e12 * config.rollout.tensor_parallel
     return 2 * matrix_parameters(facts) * tokens / (rate * assumed.rollout_mfu)
 
 
 def evaluation_responses(config: Config, benchmarks: list[str]) -> int:
-    """Responses that one evaluated model gives to these benchmarks."""
+    """Count the responses of one evaluated model to these benchmarks."""
     return sum(_rows(config, name) * config.evaluation.samples_for(name) for name in benchmarks)
 
 
@@ -92,9 +92,9 @@ def _rows(config: Config, benchmark: str) -> int:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes on one device of a training job, by what they are for. `updates` and `rollouts` are its two peaks.
+    """Bytes on one device of a training job, by purpose. `updates` and `rollouts` are its two peaks.
 
-    `host`: of the machine's own memory, while the first process reads the base model.
+    `host`: host memory while the first process reads the base model.
     """
 
     weights: float
@@ -114,18 +114,20 @@ class Memory:
 
     @property
     def rollouts(self) -> float:
-        """While sampling; gradients are freed then, what vLLM takes is given back after."""
+        """Peak while sampling: gradients are freed, and vLLM's memory is released afterwards."""
         return self.weights + self.optimizer + self.engine + self.overhead
 
 
 def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions) -> Memory:
-    """Weights, gradients and optimizer state (AdamW: two moments) in fp32, one share per process; activations of one
-    micro-batch."""
+    """Estimate memory: weights, gradients and optimizer state (AdamW: two moments) in fp32, one share per process.
+
+    Plus the activations of one micro-batch.
+    """
     n, trained, shares = facts.parameters, trained_parameters(config, facts), training.processes
     width = value_bytes(training)
     tokens = pass_tokens(training)
-    # FSDP gathers what is not a layer at once, and layers one ahead; gradients of a group appear whole before they
-    # are added up over processes in fp32.
+    # FSDP gathers everything outside layers at once, and one layer ahead; gradients of a group exist whole before they
+    # are summed over processes in fp32.
     rest = facts.embedding_parameters * (1 if facts.tied else 2)
     sharded = shares > 1 or training.precision == "bf16"
     gathered = width * (rest + 2 * facts.layer_parameters) + (width + 4) * rest if sharded else 0
@@ -148,7 +150,7 @@ def memory(config: Config, training: Training, facts: Facts, assumed: Assumption
 
 
 def trained_parameters(config: Config, facts: Facts) -> int:
-    """All of them, or those of the adapters: rank numbers for each input and each output of an adapted layer."""
+    """Count trained parameters: all, or the adapters' (rank per input and per output of an adapted layer)."""
     lora = config.model.lora
     if lora is None:
         return facts.parameters
@@ -164,8 +166,11 @@ def trained_parameters(config: Config, facts: Facts) -> int:
 
 
 def head_bytes(training: Training, facts: Facts, tokens: int) -> int:
-    """The plain head keeps logits, log-probabilities, probabilities and their product in fp32; the fused one a block of
-    logits, and the gradient of the hidden states."""
+    """Estimate the head's memory.
+
+    The plain head keeps logits, log-probabilities, probabilities and their product in fp32; the fused one keeps a block
+    of logits and the gradient of the hidden states.
+    """
     fused = training.head == "fused" or (training.head == "auto" and facts.vocabulary >= FUSED_FROM)
     return 4 * (FUSED_BLOCK + tokens * facts.hidden) if fused else 16 * tokens * facts.vocabulary
 
@@ -175,12 +180,12 @@ def value_bytes(training: Training) -> int:
 
 
 def moment_bytes(training: Training) -> float:
-    """Of the optimizer's state, a trained parameter: AdamW has two moments in fp32, SGD none."""
+    """Bytes of optimizer state per trained parameter: AdamW has two moments in fp32, SGD none."""
     return 8.0 if training.optimizer == "adamw" else 0.0
 
 
 def pass_tokens(training: Training) -> int:
-    """Tokens of one forward and backward pass at most, on one process."""
+    """Maximum tokens of one forward and backward pass on one process."""
     sequence = training.max_prompt_tokens + training.max_response_tokens
     if training.micro_batch_tokens is not None:
         return max(training.micro_batch_tokens, sequence)
@@ -189,13 +194,13 @@ def pass_tokens(training: Training) -> int:
 
 
 def layer_values(facts: Facts) -> int:
-    """Numbers that one decoder layer keeps of one token for its backward pass."""
+    """Count values that one decoder layer keeps per token for its backward pass."""
     query, key = facts.heads * facts.head_size, facts.kv_heads * facts.head_size
     return 6 * facts.hidden + 2 * query + 2 * key + 4 * facts.intermediate
 
 
 def engine_bytes(config: Config, training: Training, facts: Facts) -> float:
-    """What the rollout engine takes of a training device while it samples."""
+    """Estimate the rollout engine's memory on a training device while it samples."""
     rollout = config.rollout
     if rollout.engine == "vllm":
         colocated = rollout.placement == "colocated"
@@ -208,14 +213,14 @@ def engine_bytes(config: Config, training: Training, facts: Facts) -> float:
 
 
 def cache_bytes(config: Config, facts: Facts, width: int | None = None) -> int:
-    """Key-value cache of one token."""
+    """Bytes of key-value cache per token."""
     if width is None:
         width = 4 if config.rollout.dtype == "float32" else 2
     return width * facts.cached_values
 
 
 def cached_tokens(config: Config, facts: Facts, assumed: Assumptions) -> float:
-    """Tokens for which vLLM has room on the devices of one engine."""
+    """Count tokens that fit vLLM's cache on the devices of one engine."""
     rollout, width = config.rollout, 4 if config.rollout.dtype == "float32" else 2
     if rollout.kv_cache_gib is not None:
         room = rollout.kv_cache_gib * 2**30
@@ -226,8 +231,11 @@ def cached_tokens(config: Config, facts: Facts, assumed: Assumptions) -> float:
 
 
 def saved_by_verl(config: Config, run: str) -> range:
-    """The steps whose full checkpoints verl keeps to the end of a run: it has no models without their optimizer, so
-    that where models are kept, every checkpoint is (`steer.engines.verl.overrides`)."""
+    """List the steps whose full checkpoints verl keeps to the end of a run.
+
+    verl does not save models without their optimizer, so keeping models keeps every checkpoint
+    (`steer.engines.verl.overrides`).
+    """
     saved = sorted({step for seed in config.seeds for step in config.saved_steps(run, seed)})
     every = math.gcd(*saved)
     return range(every, config.training_for(run).steps + 1, every) if saved else range(0)
@@ -235,7 +243,7 @@ def saved_by_verl(config: Config, run: str) -> range:
 
 @dataclass(frozen=True)
 class Disk:
-    """Bytes: what stays when all is done, and what is there besides while runs are training."""
+    """Bytes on disk: what remains at the end, and what is needed in addition during training."""
 
     models: float
     checkpoints: float
@@ -243,7 +251,7 @@ class Disk:
 
 
 def disk(config: Config, facts: Facts) -> Disk:
-    """Models in the precision of the computation, checkpoints of trained weights and optimizer state in fp32."""
+    """Estimate disk: models in the precision of the computation, checkpoints with optimizer state in fp32."""
     if not config.methods:
         return Disk(0.0, 0.0, 2.0 * facts.parameters if config.model.path else 0.0)
     models = checkpoints = 0.0
@@ -253,7 +261,7 @@ def disk(config: Config, facts: Facts) -> Disk:
         # The last model, and the kept ones; the best is a hard link of one of them.
         kept = 1 + (1 if config.evaluation.prune else len(config.kept_steps(run)))
         models += len(config.seeds) * kept * value_bytes(training) * facts.parameters
-        # The newest ones, the best, and the one being written. Weights that stand still are in none of them.
+        # The newest ones, the best, and the one being written, without frozen weights.
         state = (training.checkpoints_kept + 2) * (4 + moment_bytes(training)) * trained_parameters(config, facts)
         if config.engine == "verl" and (saved := saved_by_verl(config, run)):
             state = (len(saved) + 1) * 12.0 * trained_parameters(config, facts)

@@ -1,4 +1,4 @@
-"""Minutes and memory of a configuration on this machine's processor, from the rate of a product measured on it."""
+"""Estimate minutes and memory of a configuration on this CPU from a measured matrix-product rate."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -14,8 +14,10 @@ _ROWS, _SECONDS = 512, 0.5
 
 
 def product_rate(facts: Facts, threads: int) -> float:
-    """Operations per second of fp32 products of the model's own shape (tokens times the MLP), the best of half a
-    second: what others do on the machine meanwhile should not count."""
+    """Measure operations per second of fp32 products of the model's shape (tokens times the MLP).
+
+    Takes the best rate within half a second, to exclude the effect of other work on the machine.
+    """
     import torch
 
     before = torch.get_num_threads()
@@ -32,7 +34,7 @@ def product_rate(facts: Facts, threads: int) -> float:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of a training job at its peak, by what they are for."""
+    """Peak bytes of a training job, by purpose."""
 
     weights: float
     gradients: float
@@ -48,7 +50,7 @@ class Memory:
 
 
 def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions) -> Memory:
-    """Of a training job, with every response at its limit. Rollouts have their cache while updates have nothing."""
+    """Estimate a training job's memory with every response at its limit; rollouts and updates do not overlap."""
     needed = cost.memory(config, training, facts, assumed)
     tokens = pass_tokens(training, assumed)
     width = cost.value_bytes(training)
@@ -64,7 +66,7 @@ def memory(config: Config, training: Training, facts: Facts, assumed: Assumption
 
 
 def pass_tokens(training: Training, assumed: Assumptions) -> int:
-    """Tokens of one pass at most; prompts of mean length, once for all their responses where they are shared."""
+    """Maximum tokens of one pass, with prompts of mean length, once for all their responses if shared."""
     if training.micro_batch_tokens is not None:
         return training.micro_batch_tokens
     update = training.prompts * training.rollouts // training.updates
@@ -75,7 +77,7 @@ def pass_tokens(training: Training, assumed: Assumptions) -> int:
 
 
 def minutes(config: Config, facts: Facts, assumed: Assumptions, rate: float) -> dict[str, float]:
-    """Rule → minutes over all its jobs, one after the other; `run`: of one training job, the longest."""
+    """Map each rule to minutes over all its jobs in sequence; `run`: the longest training job."""
     n, counts, seeds = cost.matrix_parameters(facts), jobs(config), len(config.seeds)
     training_rate, rollout_rate = rate * assumed.cpu_training, rate * assumed.cpu_rollout
     found: dict[str, float] = {}
@@ -88,7 +90,7 @@ def minutes(config: Config, facts: Facts, assumed: Assumptions, rate: float) -> 
     for run in config.methods:
         training = config.training_for(run)
         step = cost.step(training, facts, assumed)
-        # The local engine tells the policy's log-probabilities with its samples: no pass of their own.
+        # The local engine returns the policy's log-probabilities with its samples, without a separate pass.
         passes = step.training_flops - 2 * n * step.trained_tokens
         runs.append(training.steps * (step.rollout_flops / rollout_rate + passes / training_rate))
     if runs:

@@ -1,11 +1,11 @@
-"""`steer dry`: two training steps of configurations at any scale, here, on the CPU, with nothing downloaded.
+"""`steer dry`: take two training steps of configurations of any scale on this CPU, without downloads.
 
 The base model is replaced by a randomly initialised one of the same family at reduced width: the same ratio of heads
-to key-value heads, the same tying of embeddings, two layers. Prompts come from the synthetic families. A coin
-gives the rewards, since a random model answers nothing right and would learn nothing; the verifiers run all the same.
-Everything else is the configuration's own: methods with their parameters (but GTPO's filter, which no response of a
-random model passes), checkpoints, kept models and the choice among them. Of several configurations each runs at least
-once, and each different method once, whatever the model.
+to key-value heads, the same tying of embeddings, two layers. Prompts come from the synthetic families. Rewards are
+random, because a random model has no correct answers and no gradient; the verifiers run nevertheless.
+Everything else is the configuration's own: methods with their parameters (except GTPO's filter, which no response of a
+random model passes), checkpoints, kept models and model selection. Of several configurations each runs at least
+once, and each distinct method once, whatever the model.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from steer.verify.responses import Verifier
 HEAD_SIZE = 8
 POSITIONS = 512
 FAMILIES = {"math": ["sums", "fractions"], "code": ["examples", "lists"]}
-# No more of each than this; what a configuration sets lower or leaves out stays so.
+# Upper limits; lower or absent values of a configuration are unchanged.
 LIMITS = {
     "steps": 2,
     "prompts": 4,
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
     logging.disable_progress_bar()
     seen: set[str] = set()
     total = done = 0
-    # One verifier for all runs: its processes take longer to start than two small steps.
+    # One verifier for all runs, because its processes take longer to start than two small steps.
     with Verifier() as verifier:
         for file in args.configs:
             config = load_config(file)
@@ -113,7 +113,7 @@ class Project:
         write_jsonl(folder / "train.jsonl", (p.to_json() for p in training))
 
     def essence(self, name: str) -> str:
-        """What a run of two steps depends on, but for the model."""
+        """Return everything that a two-step run depends on, except the model."""
         settings = run_settings(self.config, name, 0)
         for told in ("run", "label", "method"):
             del settings[told]
@@ -121,7 +121,7 @@ class Project:
         return json.dumps([data, settings], sort_keys=True)
 
     def train(self, name: str) -> str:
-        """Two steps; the last model loads again. The first run also goes through the choice of the best model."""
+        """Train two steps and reload the last model. The first run also selects the best model."""
         started, out = time.perf_counter(), self.folder / "runs" / name
         common = ["--config", str(self.file), "--threads", self.threads]
         data = str(self.folder / "train.jsonl")
@@ -154,7 +154,7 @@ class Project:
 
 
 def _call(command: ModuleType, *arguments: str) -> None:
-    """A command as its command line has it, without its output."""
+    """Run a command like its command line, without its output."""
     with _silent():
         command.run(_parsed(command, *arguments))
 
@@ -172,7 +172,7 @@ def _silent() -> Iterator[None]:
 
 
 def shape(facts: Facts) -> dict[str, Any]:
-    """The reduced model's transformers configuration."""
+    """Return the reduced model's transformers configuration."""
     common = math.gcd(facts.heads, facts.kv_heads)
     heads = facts.heads // common
     return {
@@ -188,7 +188,7 @@ def shape(facts: Facts) -> dict[str, Any]:
 
 
 def random_model(shape: dict[str, Any], folder: Path) -> None:
-    """A model of that shape with random weights, and its tokenizer, in transformers' format."""
+    """Save a model of that shape with random weights and its tokenizer in transformers' format."""
     tokenizer = character_tokenizer()
     special = {"bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     with torch.random.fork_rng(devices=[]):
@@ -198,7 +198,7 @@ def random_model(shape: dict[str, Any], folder: Path) -> None:
 
 
 def reduced(config: Config, model: str, source: str) -> Config:
-    """The configuration at the size of a dry run, on the model in that folder."""
+    """Reduce the configuration to the size of a dry run, with the model in that folder."""
     tree = config.model_dump(mode="json")
     kinds = {data_set(name, config.data).kind for name in config.data.train_sets if name != "synthetic"}
     families = FAMILIES["code" if kinds == {"code"} else "math"]
@@ -209,7 +209,7 @@ def reduced(config: Config, model: str, source: str) -> Config:
         entry["training"] = _limited(entry["training"])
         slots, _ = method_settings(entry["method"] or name, entry["set"])
         if slots["shaping"]["name"] == "gtpo":
-            # A random model is near the entropy of the whole vocabulary: all its responses would be filtered out.
+            # A random model's entropy is near that of a uniform distribution: all its responses would be filtered out.
             entry["set"]["shaping.threshold"] = 100.0
     tree["reward"] |= {"kind": "random", "functions": [], "verifier_workers": 1, "code_time_limit_s": 2.0}
     chosen = families[0] if config.evaluation.select_by else None

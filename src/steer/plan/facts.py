@@ -1,6 +1,6 @@
-"""What is known of a model without loading it: its shape, from a folder, the table below, or the hub.
+"""Read a model's shape without loading it: from a folder, the table below, or the hub.
 
-Light: nothing here imports torch or transformers. The table holds the models of `configs/paper` and
+Nothing here imports torch or transformers. The table holds the models of `configs/paper` and
 `configs/smollm2.yaml`, from their published config.json files, so that planning and dry runs need no network.
 """
 
@@ -15,7 +15,7 @@ from steer.errors import UserError
 from steer.hub import model_file
 
 FAMILIES = ("qwen2", "llama")
-# The tokenizer of models trained from scratch: 256 bytes, padding, end of sequence, four strings.
+# Tokenizer of models trained from scratch: 256 bytes, padding, end of sequence, four strings.
 CHARACTERS = 262
 
 # transformers' name of a number → its name in a .gguf file, without the family in front.
@@ -89,7 +89,7 @@ KNOWN = {
 
 
 def facts_of(config: Config) -> Facts:
-    """The base model of a configuration; a `UserError` names one that cannot be known."""
+    """Return the shape of a configuration's base model; `UserError` if it is unknown."""
     path, revision = config.model.path, config.model.revision
     if path is None:
         a = config.model.warm_start.architecture
@@ -108,7 +108,7 @@ def facts_of(config: Config) -> Facts:
 
 
 def from_gguf(path: Path) -> Facts:
-    """The shape in the header of a .gguf file."""
+    """Read the shape from the header of a .gguf file."""
     if path.name in KNOWN:
         return KNOWN[path.name]
     if not path.is_file():
@@ -124,13 +124,13 @@ def from_gguf(path: Path) -> Facts:
     except (ValueError, KeyError, IndexError) as error:
         raise UserError(f"{path}: not a whole GGUF file ({error}); download it again") from None
     told |= {"model_type": family, "vocab_size": len(values["tokenizer.ggml.tokens"].data)}
-    # A file without a head of its own shares the embedding's weights.
+    # A file without a head uses the embedding's weights.
     told["tie_word_embeddings"] = all(tensor.name != "output.weight" for tensor in reader.tensors)
     return _from_values(told, path)
 
 
 def from_json(path: Path) -> Facts:
-    """The shape in a transformers config.json."""
+    """Read the shape from a transformers config.json."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

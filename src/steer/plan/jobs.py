@@ -1,13 +1,13 @@
-"""How many jobs each rule of the workflow has under a configuration, from scratch. A test holds it to a dry run."""
+"""Count the jobs of each workflow rule for a configuration, from scratch. A test compares this with a dry run."""
 
 from steer.configs.schema import Config
 from steer.figures.wanted import wanted
 
 
 def jobs(config: Config) -> dict[str, int]:
-    """Rule → jobs, in the order of the stages; rules without jobs are left out.
+    """Map each rule to its number of jobs, in the order of the stages, without rules that have none.
 
-    The rules of baselines with a trainer of their own count together, one job a seed, as `baselines`.
+    Rules of baselines with their own trainer count together as `baselines`, one job per seed.
     """
     seeds = len(config.seeds)
     trained = len(config.methods) * seeds

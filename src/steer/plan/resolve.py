@@ -1,4 +1,4 @@
-"""`steer config`: check a configuration (methods and names of benchmarks included) and write it fully resolved."""
+"""`steer config`: check a configuration, including methods and benchmark names, and write it with all defaults."""
 
 import argparse
 
