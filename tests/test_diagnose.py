@@ -47,7 +47,7 @@ def test_a_difference_as_between_seeds_is_none():
         (run(0.003), {}, "no reference run"),
         (run(0.4, seeds=(0,)), run(seeds=(0,)), "fewer than two seeds"),
         (run(0.003, ratio=0.5), run(), "0.50 times"),
-        ({s: f[["step", "entropy"]] + [0, 0.003] for s, f in run().items()}, run(), "the law needs"),
+        ({s: f[["step", "entropy"]] + [0, 0.003] for s, f in run().items()}, run(), "the prediction needs"),
     ],
 )
 def test_what_cannot_be_decided_says_why(mine, reference, said):
