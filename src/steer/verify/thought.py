@@ -22,7 +22,8 @@ END = re.compile(
 )
 STARTS = ("<|", "</s>", "<eos>", "<end_of", "<start_of", "<｜")  # of the marks, which are searched for far more slowly
 LEADING = re.compile(
-    rf"\s*(?:{END.pattern}|<s>|<bos>|<\|start_header_id\|>assistant<\|end_header_id\|>|assistant\n|<\|assistant\|>)"
+    rf"(?:\s*+(?:{END.pattern}|<s>|<bos>|<\|start_header_id\|>assistant<\|end_header_id\|>|assistant\n"
+    r"|<\|assistant\|>)){0,100}"
 )
 
 
@@ -30,10 +31,7 @@ def before_end(text: str) -> str:
     """The text up to the first mark that ends a sequence. Marks at the very start belong to the prompt."""
     if "<" not in text and not text.startswith("assistant"):
         return text
-    start = 0
-    while match := LEADING.match(text, start):
-        start = match.end()
-    text = text[start:]
+    text = text[LEADING.match(text).end() :]
     if not any(start in text for start in STARTS):
         return text
     match = END.search(text)
@@ -42,6 +40,8 @@ def before_end(text: str) -> str:
 
 def outside_thought(text: str) -> str | None:
     """The text after the last thought; None where a thought is open to the end."""
+    if not any(mark in text for mark in "<[◁"):
+        return text
     for opening, closing in THOUGHTS:
         if closing in text:
             text = text.rpartition(closing)[2]

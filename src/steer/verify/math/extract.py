@@ -4,7 +4,9 @@ Everything here is linear in the length of the text: a response of 10 MB costs m
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from steer.verify.math import unboxed
@@ -17,6 +19,7 @@ BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 BOX_LIMIT = 10_000  # characters inside a box; a longer answer would not be compared anyway
 BOX_TRIES = 64
 GROUP_GAP = 60  # at most this much text between two boxes that together state several answers
+MARKS_LIMIT = 200_000  # angle brackets of a text that is searched for marks of thoughts and of the end
 LABEL = re.compile(r"(?<![\w\\])(\\?[a-zA-Z]\w*'*(?:_\{?\w+\}?)?(?:\(\w\))?)\s*=\s*[$\\(\[\s]*$")
 # directly before or behind a box: it is not the answer, or one of two
 DENIED_BEFORE = re.compile(
@@ -25,7 +28,7 @@ DENIED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 DENIED_BEHIND = re.compile(
-    r"[\s$*.,;:!)\]\\}]*(?:\?|(?:(?:which|this|that|it|the\s+(?:answer|result|above))\s+)?(?:(?:is|was|looks|seems|must\s+be|would\s+be|can['’]?t\s+be|cannot\s+be)"
+    r"[\s$*.,;:!)\]\\}]*+(?:\?|(?:(?:which|this|that|it|the\s+(?:answer|result|above))\s+)?(?:(?:is|was|looks|seems|must\s+be|would\s+be|can['’]?t\s+be|cannot\s+be)"
     r"\s*(?:n['’]t|\w+ly)?\s+)?(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible|it)|wrong|incorrect|false|mistaken|impossible)\b"
     r"|(?:no|nope|oops|hmm+|wait|sorry|scratch\s+that|actually|correction)\b|(?:不对|错|錯|不是|아니|違)|[^.?!]{0,40}\b(?:i\s+(?:was|am)\s+(?:wrong|mistaken)|(?:is|was)\s+(?:wrong|incorrect))\b)",
     re.IGNORECASE,
@@ -64,14 +67,20 @@ def balanced(text: str, start: int, limit: int) -> int:
     return -1
 
 
+def _places(text: str) -> Iterator[int]:
+    """Where boxes begin, the last one first. No part of the text is searched twice."""
+    places = {mark: text.rfind(mark) for mark in ("\\boxed", "\\fbox")}
+    while (place := max(places.values())) >= 0:
+        yield place
+        mark = next(mark for mark, at in places.items() if at == place)
+        places[mark] = text.rfind(mark, 0, place)
+
+
 def _spans(text: str) -> list[tuple[int, int, int]]:
     """Where the last balanced box and those directly before it begin, where their contents begin, and their ends."""
     group: list[tuple[int, int, int]] = []
-    before, framed = len(text), "\\fbox" in text
-    for _ in range(BOX_TRIES):
-        place = max(text.rfind("\\boxed", 0, before), text.rfind("\\fbox", 0, before) if framed else -1)
-        if place < 0:
-            break
+    before = len(text)
+    for place in islice(_places(text), BOX_TRIES):
         match = BOX.match(text, place)
         end = balanced(text, match.end(), min(before if group else len(text), match.end() + BOX_LIMIT)) if match else -1
         if end >= 0 and (not group or before - end <= GROUP_GAP):
@@ -109,13 +118,15 @@ def _boxed(text: str) -> Extraction | None:
 
 def extract(response: str) -> Extraction:
     """The final answer of a response."""
+    if len(response) > MARKS_LIMIT and response.count("<") > MARKS_LIMIT:
+        return Extraction(None, f"more than {MARKS_LIMIT:,} angle brackets")
     text = outside_thought(before_end(response))
     if text is None:
         return Extraction(None, "the thought is not closed")
     boxed = _boxed(text) if "\\boxed" in text or "\\fbox" in text else None
     if boxed:
         return boxed
-    if not text.strip():
+    if not text or text.isspace():
         return Extraction(None, "empty response")
     tail = text[-TAIL:].strip()
     answer, how = unboxed.stated(tail)

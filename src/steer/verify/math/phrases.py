@@ -48,9 +48,10 @@ oplossing resultaat odpowiedź cevap yanıt sonuç đáp trả~lời kết~quả
 الاجابة الحل उत्तर जवाब svaret jawaban
 """
 KEYS = [key.replace("~", " ") for key in KEYS.split()]
+ASCII_KEYS = [key for key in KEYS if key.isascii()]
 # the plainest ones
 PLAIN = re.compile(r"(?:^|\n)[ \t]*(?:A ?:|####|(?:Final )?Answer ?:)[ \t]*\$?([-+]?\d[\d,]*(?:\.\d+)?)\$?\.?\s*$")
-LOOKBACK = 60  # characters before a key in which its announcement begins
+LOOKBACK, LOOKAHEAD = 60, 240  # characters around a key in which its announcement stands
 # before a conclusion: nothing but an opening
 OPENING = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|and|finally|consequently|accordingly|in\s+(?:conclusion|total|summary|all)"
@@ -65,7 +66,7 @@ OPENING = re.compile(
 )
 # after a complete answer: copulas that other languages put last
 CLOSING = re.compile(
-    r"\s*(?:입니다|이다|이에요|예요|임|です|である|だ|になります|となります|है|हैं|dir|dır|dur|dür|olur)\s*$"
+    r"(?:입니다|이다|이에요|예요|임|です|である|だ|になります|となります|है|हैं|dir|dır|dur|dür|olur)\s*$"
 )
 
 NUMBERS = """
@@ -152,18 +153,20 @@ WITHDRAWN = re.compile(
 CONTRAST = (
     r"(?:(?:,\s*(?:and\s+)?|(?<=[\d$)}\]])\s+)(?:not|rather\s+than|instead\s+of|as\s+opposed\s+to|et\s+non|pas|nicht"
     r"|não|не|而不是|不是)\s*[^,;?]{1,40}"
-    r"|\s*[(\[](?:see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
+    r"|[(\[](?:see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
     r"|done)\b[^()\[\]?]*[)\]])"
 )
 REASON = (
-    r"[,;:—–-]*\s*(?<![\w\\])(?:since|because|as\s+(?:we|shown|the|above|stated|before|can\s+be)|for\s+(?:the\s+reason|otherwise)"
+    r"(?<![\w\\])(?:since|because|as\s+(?:we|shown|the|above|stated|before|can\s+be)|for\s+(?:the\s+reason|otherwise)"
     r"|due\s+to|so\s+that|by\s+(?!\d)|from\s+(?!\d)|where\s+|using\s+|car|puisque|parce\s+que|weil|denn|da\s+|porque"
     r"|pues|poiché|perché|pois|так\s+как|потому|因为|왜냐하면|なぜなら)\b.*"
-    r"|,?\s*which\s+(?:completes|concludes|finishes|proves|is\s+what)\b.*|,?\s*(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
-    r"|,?\s*and\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|,?\s*q\.?e\.?d\.?"
+    r"|\bwhich\s+(?:completes|concludes|finishes|proves|is\s+what)\b.*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
+    r"|\band\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|(?<!\w)q\.?e\.?d\.?"
 )
-ASIDE = re.compile(rf"\s*(?:{CONTRAST}|{REASON})\s*[.!]*\s*$", re.IGNORECASE | re.DOTALL)
-CONTRASTED = re.compile(rf"\s*{CONTRAST}\s*[.!]*\s*$", re.IGNORECASE)
+# what stands in front of them, spaces and punctuation, is cut off afterwards: a search that began there would take a time
+# that grows with the square of a text's length
+ASIDE = re.compile(rf"(?:{CONTRAST}|{REASON})\s*+[.!]*+\s*+$", re.IGNORECASE | re.DOTALL)
+CONTRASTED = re.compile(rf"{CONTRAST}\s*+[.!]*+\s*+$", re.IGNORECASE)
 # a text may break off after these
 HANGING = re.compile(
     r"\b(?:the|a|an|of|to|and|or|but|so|is|are|be|by|with|for|from|in|on|at|as|that|which|where|then|we|it|this|if|when|have|has|had"

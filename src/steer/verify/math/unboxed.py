@@ -6,14 +6,18 @@ compares it and the text does not break off behind it.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 
 from steer.verify.math.nouns import counted
 from steer.verify.math.phrases import (
+    ASCII_KEYS,
     ASIDE,
     CLOSING,
     CONTRASTED,
     HANGING,
     KEYS,
+    LOOKAHEAD,
     LOOKBACK,
     MARK,
     OPENING,
@@ -61,6 +65,8 @@ HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
 MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
 EMPHASIS = re.compile(r"(?<![\w)}])\*\*|\*\*(?![\w({])")
 BRACES = re.compile(r"\{[^{}]*\}")
+SPOILED_SOON = re.compile(rf"[\s\S]{{0,40}}?(?:{SPOILED.pattern})", re.IGNORECASE)
+BEFORE_ASIDE = " \t\r\n,;:—–-"
 QUOTES = "\"'`*“”„«»_ \t\r\n"
 
 
@@ -72,22 +78,25 @@ def strip(text: str) -> str:
     return text.lstrip(":：")
 
 
-def sentence(text: str, start: int = 0) -> int:
-    """Where the sentence that begins at `start` ends, its mark included. Marks inside formulas end nothing."""
-    spans = [match.span() for match in MATH.finditer(text, start)]
-    for match in END.finditer(text, start):
-        if not any(low <= match.start() < high for low, high in spans):
-            return match.end()
-    return len(text)
+def _ends(text: str) -> Iterator[int]:
+    """Where sentences end, their marks included. Marks inside formulas end nothing."""
+    formulas = MATH.finditer(text)
+    low = high = -1
+    for match in END.finditer(text):
+        while high <= match.start() and high < len(text):
+            low, high = next((formula.span() for formula in formulas), (len(text), len(text)))
+        if not low <= match.start() < high:
+            yield match.end()
+
+
+def sentence(text: str) -> int:
+    """Where the first sentence ends."""
+    return next(_ends(text), len(text))
 
 
 def sentences(text: str) -> list[str]:
-    found, at = [], 0
-    while at < len(text):
-        end = sentence(text, at)
-        found.append(text[at:end])
-        at = end
-    return [part for part in found if part.strip()]
+    ends = [*_ends(text), len(text)]
+    return [part for start, end in pairwise([0, *ends]) if (part := text[start:end]).strip()]
 
 
 def prose(text: str) -> list[str]:
@@ -157,7 +166,7 @@ def bare(text: str) -> str:
     text = strip(CLOSING.sub("", text))
     for _ in range(3):
         cut = ASIDE.search(text)
-        kept = strip(text[: cut.start()]) if cut else ""
+        kept = strip(text[: cut.start()].rstrip(BEFORE_ASIDE)) if cut else ""
         if not kept or (len(kept) > 12 and not re.search(r"[\d$\\]", kept)):
             break
         text = kept
@@ -194,7 +203,7 @@ def stated(text: str) -> tuple[str | None, str]:
             return None, "denied"
         if said:
             return said, "stated in words"
-        if re.match(rf"[\s\S]{{0,40}}?(?:{SPOILED.pattern})", rest[: sentence(rest)], re.IGNORECASE):
+        if SPOILED_SOON.match(rest[: sentence(rest)]):
             return None, "denied"
         text = rest
     return _closing(text), "the last line"
@@ -203,11 +212,12 @@ def stated(text: str) -> tuple[str | None, str]:
 def _mark(text: str) -> re.Match | None:
     """The last announcement of an answer."""
     low, end = text.lower(), len(text)
+    keys = ASCII_KEYS if low.isascii() else KEYS
     for _ in range(8):
-        place = max(low.rfind(key, 0, end) for key in KEYS)
+        place = max(low.rfind(key, 0, end) for key in keys)
         if place < 0:
             return None
-        found = list(MARK.finditer(text, max(0, place - LOOKBACK)))
+        found = list(MARK.finditer(text, max(0, place - LOOKBACK), place + LOOKAHEAD))
         if found:
             return found[-1]
         end = place
@@ -253,7 +263,7 @@ def guessed(text: str) -> str | None:
             continue
         answer, start, end = found
         before, after = BUT.sub("", part[:start]), part[end:]
-        aside = CONTRASTED.match(after)
+        aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
         clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
         if SUPPOSED.search(before[-150:]) or SPOILED.search(clause) or (not aside and SPOILED_BEHIND.search(after)):
             return None
