@@ -14,6 +14,7 @@ import pytest
 
 from steer.verify.math import MathVerifier
 from steer.verify.math.pool import Pool
+from steer.verify.math.verifier import settle
 
 BOUND_S = 3.0  # generous on a busy machine; the benchmark prints what it is on a quiet one
 PATHOLOGICAL = {
@@ -58,12 +59,36 @@ def test_pathological_answers_end(verifier, name, gold):
     assert time.monotonic() - start < BOUND_S
 
 
-@pytest.mark.parametrize("unit", ["a", r"\boxed{", r"\boxed{1}", "$", "(", r"\(", "1 ", "answer is ", "\x00", "\n"])
-def test_ten_megabytes(verifier, unit):
-    start = time.monotonic()
-    verdict = verifier.verify([("7", unit * (10_000_000 // len(unit)), None)])[0]
-    assert verdict.verdict in ("wrong", "unverifiable") and verdict.reason
-    assert time.monotonic() - start < BOUND_S
+LONG = [
+    "a",
+    r"\boxed{",
+    r"\boxed{1}",
+    r"\fbox{1}",
+    "$",
+    "(",
+    r"\(",
+    "1 ",
+    "7",
+    "answer is ",
+    "\x00",
+    "\n",
+    "<",
+    "<|",
+    "</s>",
+]
+LONG += [" ", ",", "-", ";", "\\", "{", "<think>", "because ", "A. ", "(see ", "assistant\n", "答案", "$1$. "]
+
+
+@pytest.mark.parametrize(
+    "around", [("", ""), ("$", "$"), (r"\boxed{7", "}"), ("The answer is ", " 7"), ("", "</think>8")]
+)
+def test_ten_megabytes(around):
+    """In processor time of this process, whatever else runs; a run of one sign took minutes once."""
+    for unit in LONG:
+        text = around[0] + unit * (10_000_000 // len(unit)) + around[1]
+        start = time.process_time()
+        assert settle("9", text, None).verdict in ("wrong", None)
+        assert time.process_time() - start < 1, unit
 
 
 @pytest.mark.parametrize("gold", ["", " ", r"\frac{", r"\mho(?)", "\x07", "(((", "x" * 5000])

@@ -43,11 +43,13 @@ def cleared(text: str) -> str:
     if "\\" not in bare:
         bare = PLACE.sub("", ARROW.sub("", bare))
         return DOTS.sub(r"\\ldots ", MARKS.sub(" ", bare))
-    while match := ENVIRONMENT.fullmatch(bare.strip()):
+    while "\\begin" in bare and (match := ENVIRONMENT.fullmatch(bare.strip())):
         bare = match[2].replace("&", " ")
     bare = ARROW.sub("", MARKS.sub(" ", bare).strip())
-    bare = LINE_ENDS.sub("", bare.strip())
-    bare = PLACE.sub("", bare)
-    bare = BROKEN.sub("", bare)
-    bare = TEMPERATURE.sub(r"\1 \2", NEGATED.sub(r"\\not\1 ", DOTS.sub(r"\\ldots ", bare)))
-    return DOLLARS.sub(lambda m: m[1].rstrip(",.") + r"\text{ dollars}", bare)
+    bare = PLACE.sub("", LINE_ENDS.sub("", bare.strip()))
+    bare = DOTS.sub(r"\\ldots ", BROKEN.sub("", bare) if "\\$" in bare else bare)
+    if "\\not" in bare:
+        bare = NEGATED.sub(r"\\not\1 ", bare)
+    if "\\circ" in bare:
+        bare = TEMPERATURE.sub(r"\1 \2", bare)
+    return DOLLARS.sub(lambda m: m[1].rstrip(",.") + r"\text{ dollars}", bare) if "\\$" in bare else bare

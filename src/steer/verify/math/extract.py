@@ -11,7 +11,8 @@ from typing import Literal
 
 from steer.verify.math import unboxed
 from steer.verify.math.phrases import MARK
-from steer.verify.math.unboxed import MATH, TAIL, WORD, WRAPPED
+from steer.verify.math.sentences import MATH
+from steer.verify.math.unboxed import TAIL, WORD, WRAPPED
 from steer.verify.thought import before_end, outside_thought
 
 BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")

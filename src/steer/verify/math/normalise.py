@@ -96,8 +96,8 @@ def latex(text: str) -> str:
     commands = "\\" in text
     if commands:
         if "\\\\" in text:
-            text = DOUBLED.sub(lambda _: "\\", text)
-        text = ROW_SPACING.sub("", text).replace("\\$", "").replace("\\%", "%")
+            text = ROW_SPACING.sub("", DOUBLED.sub(lambda _: "\\", text))
+        text = text.replace("\\$", "").replace("\\%", "%")
     starred = STARRED.fullmatch(text.strip())
     text = MATH_ENDS.sub(" ", starred[1] if starred else text)
     if "**" in text:
@@ -105,17 +105,23 @@ def latex(text: str) -> str:
     text = GROUPED.sub(_digits, text)
     if commands:
         text = text.replace("{,}", ",").replace("\\!", "")
-        text = COLOUR.sub("", SIZES.sub("", text))
-        text = NOT_EQUAL.sub(r"\\ne ", text)
-        text = STYLED.sub("", DEGREE.sub(r"^\\circ ", text))
-        text = COMMAND.sub(_synonym, SPACES.sub(" ", text)).replace("\\text {", "\\text{")
-        text = FRACTION_OF_UNITS.sub(r"\1/\2", PUNCTUATION.sub(r"\1", text))
-        while RAISED_UNIT.search(text):
-            text = RAISED_UNIT.sub(r"\1\2", text)
+        text = SIZES.sub("", text)
+        if "color" in text:
+            text = COLOUR.sub("", text)
+        if "\\not" in text:
+            text = NOT_EQUAL.sub(r"\\ne ", text)
+        if "\\degree" in text:
+            text = DEGREE.sub(r"^\\circ ", text)
+        text = COMMAND.sub(_synonym, SPACES.sub(" ", STYLED.sub("", text))).replace("\\text {", "\\text{")
+        if "\\text" in text:
+            text = FRACTION_OF_UNITS.sub(r"\1/\2", PUNCTUATION.sub(r"\1", text))
+            while RAISED_UNIT.search(text):
+                text = RAISED_UNIT.sub(r"\1\2", text)
     text = text.replace("~", " ")
-    if not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
+    if "," in text and not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
         text = COMMAS.sub(_digits, text)
-    text = NOON.sub(r"\1m", text)
+    if "." in text:
+        text = NOON.sub(r"\1m", text)
     if "illion" in text or "thousand" in text:
         text = MAGNITUDE.sub(_magnitude, text)
     return SPACE.sub(" ", text).strip().rstrip(".,;: ")
@@ -131,8 +137,8 @@ def _braced_frac(match: re.Match) -> str:
 def key(text: str) -> str:
     """Canonical spelling for exact comparison: no spaces, explicit braces, text without its wrapper."""
     if "\\" in text:
-        text = FRAC_BARE.sub(_braced_frac, text)
-        text = ROOT_BARE.sub(r"\\sqrt{\1}", text)
-        text = WRAPPER.sub(r"\1", text)
-    text = SCRIPT.sub(r"\1\2", text)
-    return LOOSE.sub("", text)
+        text = FRAC_BARE.sub(_braced_frac, text) if "\\frac" in text else text
+        text = ROOT_BARE.sub(r"\\sqrt{\1}", text) if "\\sqrt" in text else text
+        text = WRAPPER.sub(r"\1", text) if "\\text" in text else text
+    text = SCRIPT.sub(r"\1\2", text) if "{" in text else text
+    return LOOSE.sub("", text) if " " in text else text

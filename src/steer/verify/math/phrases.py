@@ -163,7 +163,7 @@ REASON = (
     r"|\bwhich\s+(?:completes|concludes|finishes|proves|is\s+what)\b.*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
     r"|\band\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|(?<!\w)q\.?e\.?d\.?"
 )
-# what stands in front of them, spaces and punctuation, is cut off afterwards: a search that began there would take a time
+# what stands in front of them, spaces and punctuation, is cut off afterwards: searches that begin there take a time
 # that grows with the square of a text's length
 ASIDE = re.compile(rf"(?:{CONTRAST}|{REASON})\s*+[.!]*+\s*+$", re.IGNORECASE | re.DOTALL)
 CONTRASTED = re.compile(rf"{CONTRAST}\s*+[.!]*+\s*+$", re.IGNORECASE)

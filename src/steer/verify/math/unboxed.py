@@ -6,8 +6,6 @@ compares it and the text does not break off behind it.
 """
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
 
 from steer.verify.math.nouns import counted
 from steer.verify.math.phrases import (
@@ -28,17 +26,11 @@ from steer.verify.math.phrases import (
     SUPPOSED,
     WITHDRAWN,
 )
+from steer.verify.math.sentences import END, MATH, sentence, sentences
 
 TAIL = 2000  # characters of a response that are searched: a final answer stands at the end
 AFTERWARDS = 240  # characters behind a statement that may take it back
 SENTENCES = 8  # sentences that a guess looks back over
-MATH = re.compile(
-    r"\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?![\[\]]))+)\\\]|\\\(((?:[^\\]|\\(?![()]))+)\\\)|(?<!\\)\$((?:\\.|[^$\\])+)\$",
-    re.DOTALL,
-)
-END = re.compile(
-    r"\n|(?<![.\d])[.](?=[\s\"'”*`_)\]]|$)|(?<=\d)[.](?=[\"'”*`_)]*(?:\s|$))|[!?](?=[\s\"'”*`_)]|$)|[。！？]"
-)
 CLAUSE = re.compile(
     r"[,;:，；：、]\s+|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
 )
@@ -65,6 +57,10 @@ HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
 MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
 EMPHASIS = re.compile(r"(?<![\w)}])\*\*|\*\*(?![\w({])")
 BRACES = re.compile(r"\{[^{}]*\}")
+STARTS = re.compile(r"[-+(\[{]*(?:[\d.\\$€£|]|[a-zA-Z](?![a-zA-Z]))")
+TO_NUMBER = re.compile(r"^.*[\d$)\]}]", re.DOTALL)
+FORMULA, SIGNS = re.compile(r"[\d\\$]"), re.compile(r"[\\$=+*/^]")
+GOES_ON, WHOLE = re.compile(r"[,;]\s*\w"), re.compile(r"[^\s$*]*")
 SPOILED_SOON = re.compile(rf"[\s\S]{{0,40}}?(?:{SPOILED.pattern})", re.IGNORECASE)
 BEFORE_ASIDE = " \t\r\n,;:—–-"
 QUOTES = "\"'`*“”„«»_ \t\r\n"
@@ -76,27 +72,6 @@ def strip(text: str) -> str:
     while text and text[-1] in ".,;:!。，；：、" + QUOTES and not text.endswith(("\\,", "\\;", "\\:", "\\!", "!")):
         text = text[:-1]
     return text.lstrip(":：")
-
-
-def _ends(text: str) -> Iterator[int]:
-    """Where sentences end, their marks included. Marks inside formulas end nothing."""
-    formulas = MATH.finditer(text)
-    low = high = -1
-    for match in END.finditer(text):
-        while high <= match.start() and high < len(text):
-            low, high = next((formula.span() for formula in formulas), (len(text), len(text)))
-        if not low <= match.start() < high:
-            yield match.end()
-
-
-def sentence(text: str) -> int:
-    """Where the first sentence ends."""
-    return next(_ends(text), len(text))
-
-
-def sentences(text: str) -> list[str]:
-    ends = [*_ends(text), len(text)]
-    return [part for start, end in pairwise([0, *ends]) if (part := text[start:end]).strip()]
 
 
 def prose(text: str) -> list[str]:
@@ -117,15 +92,16 @@ def pure(text: str, strict: bool = False) -> bool:
     `strict`, any words may stand where a unit does: whether they are one is decided when the answer is compared."""
     words = prose(text)
     if not words:
-        return bool(re.search(r"\w", text))
+        return any(character.isalnum() or character == "_" for character in text)
     if len(words) > 6 or len(text) > 300:
         return False
     if not MATH.search(text) and not any(c.isdigit() for c in text) and "\\" not in text:
         return True
     if MARKED.match(text):
         return True
-    starts = MATH.match(text) or re.match(r"[-+(\[{]*(?:[\d.\\$€£|]|[a-zA-Z](?![a-zA-Z]))", text)
-    tail = re.split(r"[\d$)\]}]", outside(text))[-1] if not MATH.match(text) else text[MATH.match(text).end() :]
+    formula = MATH.match(text)
+    starts = formula or STARTS.match(text)
+    tail = text[formula.end() :] if formula else TO_NUMBER.sub("", outside(text))
     if not starts or any(c.isdigit() for c in tail) or WORD.search(text[:3]) or not _last(text, words):
         return False
     return not strict or counted(text[text.rfind(words[0]) :])
@@ -141,12 +117,12 @@ def statement(text: str) -> str | None:
     """The answer at the start of `text`, which follows an announcement; None where more than an answer follows."""
     end = sentence(text)
     said = text[:end]
-    if said.rstrip(QUOTES + ")").endswith(("?", "？")) or re.match(r"\s*\.\.\.|\s*…", said):
+    if said.rstrip(QUOTES + ")").endswith(("?", "？")) or said.lstrip().startswith(("...", "…")):
         return None
     said = bare(said)
     if not said:
         return None
-    if text[:end].endswith("\n") and text[end:].strip() and not re.search(r"[\d\\$]", said) and SPOILED.search(said):
+    if text[:end].endswith("\n") and text[end:].strip() and not FORMULA.search(said) and SPOILED.search(said):
         return None  # `The answer is not`, and the number on the next line
     if pure(said):
         return said
@@ -167,7 +143,7 @@ def bare(text: str) -> str:
     for _ in range(3):
         cut = ASIDE.search(text)
         kept = strip(text[: cut.start()].rstrip(BEFORE_ASIDE)) if cut else ""
-        if not kept or (len(kept) > 12 and not re.search(r"[\d$\\]", kept)):
+        if not kept or (len(kept) > 12 and not FORMULA.search(kept)):
             break
         text = kept
     return text
@@ -236,10 +212,10 @@ def _closing(text: str) -> str | None:
         said = bare(part)
         if part.rstrip(QUOTES).endswith(("?", "？")) or not said or not pure(said, strict=True):
             continue
-        only_words = not any(c.isdigit() for c in said) and not re.search(r"[\\$=+*/^]", said) and len(said) > 1
+        only_words = not any(c.isdigit() for c in said) and not SIGNS.search(said) and len(said) > 1
         if only_words and (len(lines) > 1 or part is not line):
             continue
-        open_before = before.strip() and not re.search(r"[.!?:。！？：)\]}$*]\s*$", before)
+        open_before = before.strip() and not before.rstrip().endswith(tuple(".!?:。！？：)]}$*"))
         if open_before and SPOILED.search(before[-80:]):
             return None
         return said
@@ -267,11 +243,7 @@ def guessed(text: str) -> str | None:
         clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
         if SUPPOSED.search(before[-150:]) or SPOILED.search(clause) or (not aside and SPOILED_BEHIND.search(after)):
             return None
-        broken = (
-            place == len(parts) - 1
-            and not END.search(after)
-            and (HANGING.search(after) or re.search(r"[,;]\s*\w", after))
-        )
+        broken = place == len(parts) - 1 and not END.search(after) and (HANGING.search(after) or GOES_ON.search(after))
         return None if broken else answer
     return None
 
@@ -304,5 +276,5 @@ def _whole(text: str, number: re.Match) -> tuple[str, int, int]:
     if text[start - 1 : start] not in ("^", "{", "_") and text[end : end + 1] not in ("^", "}"):
         return number.group().strip(), start, end
     start = max(text.rfind(edge, 0, start) for edge in " \n\t$=*") + 1
-    whole = re.match(r"[^\s$*]*", text[start:])[0]
+    whole = WHOLE.match(text, start)[0]
     return whole.rstrip(".,;:"), start, start + len(whole)

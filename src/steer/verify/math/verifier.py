@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -18,6 +19,7 @@ from steer.verify.math.nouns import worded
 from steer.verify.math.pool import Job, Pool
 
 Accept = Literal["stated", "guessed"]  # the readings that count: "guessed" stands for both
+SHARE = 256  # pairs whose comparisons are asked for together
 CACHE_SIZE = 20_000
 MAX_LENGTH = 2000  # characters of an answer that is worth comparing
 MAX_DEPTH = 40
@@ -71,6 +73,8 @@ def too_costly(text: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _spelled(text: str) -> tuple[str, str, numbers.Number | None]:
     """Normal LaTeX, comparison key, and the number it spells. Golds and frequent answers come again and again."""
+    if text.isascii() and text.isdigit():
+        return text, text, numbers.number(text)
     canonical = normalise.latex(text)
     key = normalise.key(canonical)
     return canonical, key, numbers.number(key)
@@ -91,6 +95,8 @@ def settle(gold: str, response: str, kind: str | None) -> Step:
         costly = too_costly(text) if len(text) > MAX_DEPTH and text != gold else None
         if costly:  # what is wrong with an answer is the answer's fault: nobody masks a sample by writing too much
             return Step(found, "unverifiable" if name == "gold" else "wrong", f"the {name} is {costly}")
+    if found.answer == gold and gold.isalnum():
+        return Step(found, "correct", "same text")
     gold_latex, gold_key, gold_number = _spelled(gold)
     if not gold_key:
         return Step(found, "unverifiable", "the gold answer is empty")
@@ -133,12 +139,7 @@ class MathVerifier:
 
     def verify(self, pairs: Sequence[tuple[str, str, str | None]]) -> list[MathVerdict]:
         """Verdicts for (gold, response, type) triples, in their order. `type` may be None."""
-        steps, seconds = [], []
-        for pair in pairs:
-            start = time.perf_counter()
-            steps.append(settle(*pair))
-            seconds.append(time.perf_counter() - start)
-        outcomes = self._compare(list(dict.fromkeys(step.job for step in steps if step.job)))
+        steps, seconds, outcomes = self._steps(pairs)
         verdicts = []
         for step, spent in zip(steps, seconds, strict=True):
             outcome = outcomes[step.job] if step.job else {}
@@ -153,6 +154,23 @@ class MathVerifier:
             total = round(spent + outcome.get("seconds", 0.0), 6)
             verdicts.append(MathVerdict(verdict, extracted, reason, total, step.extraction.reading))
         return verdicts
+
+    def _steps(self, pairs: Sequence[tuple[str, str, str | None]]) -> tuple[list[Step], list[float], dict[Job, dict]]:
+        """What the first steps say of each pair, their seconds, and the outcomes of the comparisons that remain. These
+        go on beside the first steps of later pairs."""
+        steps, seconds, asked = [], [], []
+        with ThreadPoolExecutor(1) as comparing:
+            for at in range(0, len(pairs), SHARE):
+                jobs = {}
+                for pair in pairs[at : at + SHARE]:
+                    start = time.perf_counter()
+                    steps.append(settle(*pair))
+                    seconds.append(time.perf_counter() - start)
+                    if steps[-1].job:
+                        jobs[steps[-1].job] = True
+                if jobs:
+                    asked.append(comparing.submit(self._compare, list(jobs)))
+        return steps, seconds, {job: outcome for one in asked for job, outcome in one.result().items()}
 
     def _compare(self, jobs: list[Job]) -> dict[Job, dict]:
         """Outcomes of the comparisons, from the cache or from the pools."""
