@@ -161,6 +161,29 @@ def test_problems_survive_verls_parquet(tmp_path):
     assert [row["reward_model"]["ground_truth"] for row in rows] == ["2", ""]
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_the_reward_knows_that_the_chat_template_opened_a_thought(tmp_path, own):
+    """As in our own trainer: an answer inside the thought counts for nothing, and own functions see the opening."""
+    import pyarrow.parquet
+
+    from steer.engines.verl.reward import compute_score
+
+    problem = Problem("a", "sums", "math", "1 + 1?", gold="2")
+    (tmp_path / "own.py").write_text("def score(problem, response):\n    return response == '<think>\\n2</think>2'\n")
+    functions = [{"function": f"{tmp_path / 'own.py'}:score", "weight": 1.0}]
+    reward = {"kind": "python", "functions": functions} if own else {}
+    scores = {}
+    for thought in ("", "<think>\n"):
+        write_parquet(tmp_path / "train.parquet", [problem], "train", thought)
+        (row,) = pyarrow.parquet.read_table(tmp_path / "train.parquet").to_pylist()
+        for response in ("2</think>2", r"\boxed{2}"):
+            found = compute_score("sums", response, "2", row["extra_info"], reward)
+            scores[thought, response] = found["verdict"]
+    assert scores["<think>\n", "2</think>2"] == "correct"
+    assert scores["<think>\n", r"\boxed{2}"] == "wrong"
+    assert scores["", r"\boxed{2}"] == ("wrong" if own else "correct")
+
+
 def test_a_step_done_again_counts_once_and_a_missing_one_is_named(tmp_path):
     file = tmp_path / "metrics.jsonl"
     file.write_text("".join(json.dumps({"step": step, "loss": loss}) + "\n" for step, loss in [(1, 1), (2, 2), (2, 5)]))

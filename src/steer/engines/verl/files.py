@@ -9,8 +9,9 @@ from steer.data.problem import Problem
 from steer.io import atomic_write
 
 
-def write_parquet(path: Path, problems: Iterable[Problem], split: str) -> None:
-    """Write one row per problem: verl's columns, and the problem as JSON in `extra_info.problem` for the reward."""
+def write_parquet(path: Path, problems: Iterable[Problem], split: str, thought: str = "") -> None:
+    """Write one row per problem: verl's columns, and in `extra_info` what the reward needs: the problem as JSON, and
+    `thought`, the mark by which the chat template itself opens a thought."""
     import pyarrow
     import pyarrow.parquet
 
@@ -23,7 +24,12 @@ def write_parquet(path: Path, problems: Iterable[Problem], split: str) -> None:
             ],
             "ability": problem.kind,
             "reward_model": {"style": "rule", "ground_truth": problem.gold},
-            "extra_info": {"split": split, "index": index, "problem": json.dumps(problem.to_json())},
+            "extra_info": {
+                "split": split,
+                "index": index,
+                "problem": json.dumps(problem.to_json()),
+                "thought": thought,
+            },
         }
         for index, problem in enumerate(problems)
     ]

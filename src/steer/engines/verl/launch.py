@@ -26,9 +26,12 @@ from steer.engines.verl.settings import METRICS_FILE
 from steer.errors import UserError
 from steer.hub import model_file, whole_model
 from steer.io import atomic_directory, atomic_write, fingerprint, read_jsonl, write_jsonl
+from steer.models.load import load_tokenizer
 from steer.models.provenance import device, versions
+from steer.models.tokenizer import render_prompt
 from steer.train.problems import training_data
 from steer.train.settings import run_settings
+from steer.verify.thought import opened_thought
 
 # Created by `make verl-setup`.
 ENVIRONMENTS = (Path(".venv-verl"), Path(__file__).parents[4] / ".venv-verl")
@@ -76,8 +79,9 @@ def train(args: argparse.Namespace, config: Config) -> None:
     check(python, line[3:], config.verl.ray_address)
     if pinned:
         whole_model(args.model, revision)
-    write_parquet(Path(paths.train), problems, "train")
-    write_parquet(Path(paths.validation), evaluation_problems(Path(args.data), config), "validation")
+    thought = opened_thought(render_prompt(load_tokenizer(model, arguments=config.model.chat_template), ""))
+    write_parquet(Path(paths.train), problems, "train", thought)
+    write_parquet(Path(paths.validation), evaluation_problems(Path(args.data), config), "validation", thought)
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
     status = subprocess.run(line, check=False).returncode
     if status != 0:
