@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from steer.verify.math import MathVerifier
+from steer.verify.math import MathVerifier, work
+from steer.verify.math.compare import compare
 from steer.verify.math.pool import Pool
 from steer.verify.math.verifier import settle
 
@@ -118,6 +119,9 @@ def compare(gold, answers, kind):
         os._exit(3)
     if gold == "eat":
         block = bytearray(2**30)
+    if gold == "allocate":
+        kept = []
+        while True: kept.append([])
     if gold == "raise":
         raise ValueError("no")
     if gold == "rss":
@@ -133,6 +137,37 @@ def pool(tmp_path, monkeypatch):
     pool = Pool("misbehaving", 2, 0.2)
     yield pool
     pool.stop()
+
+
+def test_work_is_counted_whatever_the_machine_does(pool):
+    """A worker ends by what it allocates, and a comparison by its steps, long before the limits on time."""
+    assert pool.compare([("allocate", ("a",), None)])[0]["reason"] == "too much work to compare"
+    nested = "x(" * 35 + "x" + ")" * 35
+    spent = []
+    for gold, answer in [("x+1", nested), (r"\sin x+1", r"1+\sin x"), ("x+1", nested), (r"\sin x+1", r"1+\sin x")]:
+        verdict, reason, _ = compare(gold, [answer], None)
+        spent.append((verdict, reason, work._left))
+    assert spent[:2] == spent[2:]
+    assert spent[0][:2] == ("wrong", "too much work to compare")
+
+
+@pytest.mark.slow
+def test_a_busy_machine_changes_no_verdict(verifier):
+    pairs = [(r"\int_0^1 x dx", r"\frac12"), ("x+1", PATHOLOGICAL["fractions"]), ("7", PATHOLOGICAL["long sum"])]
+    pairs += [
+        (r"\tan^2 y + 1", r"\sec^2 y"),
+        (r"\int_0^1 x dx", PATHOLOGICAL["integral"]),
+        ("x+1", r"\sum_{k=1}^{2000} x^k"),
+    ]
+    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(6)]
+    try:
+        verdicts = verifier.verify([(gold, rf"\boxed{{{answer}}}", None) for gold, answer in pairs])
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+    assert [v.verdict for v in verdicts] == ["correct", "wrong", "wrong", "correct", "wrong", "wrong"]
+    assert not [v.reason for v in verdicts if "processor time" in v.reason]
 
 
 @pytest.mark.slow

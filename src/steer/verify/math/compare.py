@@ -28,6 +28,7 @@ from steer.verify.math.parse import parse
 from steer.verify.math.phrases import SPOILED
 from steer.verify.math.tokens import Unreadable
 from steer.verify.math.values import constant
+from steer.verify.math.work import TooMuchWork, begin
 
 CHOICE = re.compile(r"(?:\\text\s?\{)?\s*(?:\(([A-J])\)|([A-J])[.:)])\s*\}?(?=\s*\S)")
 # all that is left to Math-Verify, and only beside a gold that cannot be read here. It reads what it can of a text and
@@ -79,7 +80,7 @@ def decided(form: Form) -> bool:
     if isinstance(form, Expr):
         try:
             return constant(form.text) is not None or bool(parse(form.text))
-        except (Unreadable, ArithmeticError, ZeroDivisionError, OverflowError):
+        except (Unreadable, ArithmeticError, TooMuchWork):
             return form.text == "\\ldots"
     if isinstance(form, (Words, Based)):
         return True
@@ -95,10 +96,13 @@ def _verdict(comparison: Comparison, gold: Form, answer: str, texts: str) -> tup
         reason = f"cannot be read as mathematics ({error})"
     except TooLarge:
         reason = "too large to compare"
+    except TooMuchWork:
+        reason = "too much work to compare"
     except (Undefined, ZeroDivisionError, OverflowError) as error:
         reason = f"no value to compare ({error})"
     else:
         return ("correct", "equal") if same else ("wrong", "not equal")
+    begin()
     if decided(gold):
         return "wrong", reason
     whole = not LOOSE.search(texts) and isinstance(gold, (Expr, Relation))
@@ -111,6 +115,9 @@ def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, 
     `answers` holds what stands in the last box and, where several boxes close the response, all of them as one
     list; the second counts only for a gold that consists of as many answers.
     """
+    for cached in (interpret, parse, constant):  # what an earlier comparison left would make this one cost less
+        cached.cache_clear()
+    begin()
     comparison = Comparison(answer_type(kind))
     form = interpret(gold)
     if answers[0] == gold:  # a question about the gold alone: equal texts need no comparison

@@ -26,6 +26,9 @@ from steer.verify.math.arithmetic import (
     real,
 )
 from steer.verify.math.grammar import Node
+from steer.verify.math.work import spend, weight
+
+PRECISION_WEIGHT = 8  # a function of a real number costs as much as arithmetic with numbers that much longer
 
 
 class Evaluator:
@@ -35,7 +38,9 @@ class Evaluator:
         self.point, self.real, self.base10 = point, real, base10
 
     def __call__(self, node: Node):
-        return getattr(self, "_" + node[0])(*node[1:])
+        value = getattr(self, "_" + node[0])(*node[1:])
+        spend(weight(bits(value) if isinstance(value, Fraction) else PRECISION_WEIGHT * mp.prec))
+        return value
 
     def _num(self, value):
         return value

@@ -6,6 +6,7 @@ import re
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
 
 logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that our limits replace its own
+JOBS_PER_WORKER = 1  # what it computes depends on what its caches hold
 CONFIG = (LatexExtractionConfig(), ExprExtractionConfig())
 
 

@@ -11,6 +11,7 @@ A tree is made of tuples whose first member names the node:
 from fractions import Fraction
 
 from steer.verify.math.tokens import Token, Unreadable
+from steer.verify.math.work import TOKEN, spend
 
 Node = tuple
 PRODUCT = {"\\cdot", "\\times", "*", "\\ast", "\\star"}
@@ -49,6 +50,7 @@ class Grammar:
         if self.at >= len(self.tokens):
             raise Unreadable("unexpected end")
         self.at += 1
+        spend(TOKEN)
         return self.tokens[self.at - 1][1]
 
     def expect(self, value: str) -> None:

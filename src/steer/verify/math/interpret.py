@@ -17,6 +17,7 @@ from steer.verify.math.forms import (
     Words,
 )
 from steer.verify.math.units import known
+from steer.verify.math.work import CHARACTER, spend
 
 OPENING, CLOSING = "([{", ")]}"
 SEPARATOR = re.compile(
@@ -46,6 +47,7 @@ QUANTITY = re.compile(
     rf"(?P<value>.*?[\d)}}\]a-z])\s*(?P<unit>(?:\^\s*\{{?\s*\\circ\s*\}}?\s*[CF]|\^\s*\{{\s*(?:\\prime\s*)+\}}|(?:{UNIT_WORD})(?:\s*(?:[/*]|\\cdot)?\s*(?:{UNIT_WORD}|[a-z](?![a-zA-Z])))*))",
     re.DOTALL,
 )
+QUANTITY_LENGTH = 400  # characters; the search takes a time that grows with their square
 DEGREES = re.compile(
     r"(?P<value>.+?)(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\s*(?:\\text\s*\{\s*(?:degrees?|deg)\s*\}|\bdegrees?))",
     re.DOTALL,
@@ -71,6 +73,7 @@ MATH_WORDS = re.compile(
 
 def levels(text: str) -> list[int]:
     """Bracket depth before each character. Half-open intervals close with the other bracket, so kinds may mix."""
+    spend(CHARACTER * len(text))
     depths, depth = [], 0
     for place, character in enumerate(text):
         opens = character in OPENING or text.startswith(("\\begin", "\\langle", "\\lfloor", "\\lceil"), place)
@@ -257,7 +260,7 @@ def _scalar(text: str) -> Form:
         match = pattern.fullmatch(text)
         if match and not (unit == "deg" and TRIGONOMETRIC.search(match["value"])):
             return Quantity(interpret(match["value"]), unit)
-    match = QUANTITY.fullmatch(text)
+    match = QUANTITY.fullmatch(text) if len(text) <= QUANTITY_LENGTH else None
     if match and not MATH_WORDS.fullmatch(match["unit"].split("^")[0]) and not _is_name(match):
         return Quantity(interpret(match["value"]), match["unit"].strip())
     return Words(text) if _wordy(text) else Expr(text)

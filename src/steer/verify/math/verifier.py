@@ -23,7 +23,10 @@ SHARE = 256  # pairs whose comparisons are asked for together
 CACHE_SIZE = 20_000
 MAX_LENGTH = 2000  # characters of an answer that is worth comparing
 MAX_DEPTH = 40
-CPU_LIMITS_S = {"compare": 0.12, "fallback": 0.3}  # processor time of a comparison: together well under half a second
+CPU_LIMITS_S = {
+    "compare": 0.4,
+    "fallback": 1.0,
+}  # of a comparison; a backstop, since work is counted (`work`, `worker`)
 
 
 @dataclass(frozen=True)

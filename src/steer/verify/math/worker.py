@@ -3,13 +3,15 @@
     python -m steer.verify.math.worker MODULE WORKERS CPU_LIMIT_S < jobs > outcomes      (one JSON object a line)
 
 It imports MODULE once, and forks each worker from that state, so that replacing a killed one costs milliseconds.
-A worker handles one job at a time. The kernel ends it after CPU_LIMIT_S of processor time on that job (the timer
-counts processor time, so that a loaded machine changes no verdict) or when it needs more than MEMORY_LIMIT of
-address space; the supervisor ends it after WALL_LIMIT_S. The job then has an outcome that says so, a fresh worker
-takes the place, and no other job notices.
+A worker handles one job at a time. It ends itself when the job has made the garbage collector run COLLECTIONS_LIMIT
+times: a count of what was allocated, which is the same on a busy machine (`work` counts other steps). As backstops,
+the kernel ends it after CPU_LIMIT_S of processor time or when it needs more than MEMORY_LIMIT of address space, and the
+supervisor after WALL_LIMIT_S. The job then has an outcome that says so, a fresh worker takes the place, and no other
+job notices. A MODULE whose caches would change that count sets JOBS_PER_WORKER.
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -20,9 +22,11 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-WALL_LIMIT_S = 10
+WALL_LIMIT_S = 30
 MEMORY_LIMIT = 512 * 2**20
-JOBS_PER_WORKER = 5000  # then a fresh one: caches of the algebra system grow
+JOBS_PER_WORKER = 5000  # then a fresh one
+COLLECTIONS_LIMIT = 30
+EXHAUSTED = 75  # exit status of a worker that reached it
 
 
 @dataclass
@@ -41,10 +45,20 @@ def _serve(module, cpu_limit_s: float, jobs: int, outcomes: int) -> None:
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    runs = 0
+
+    def count(phase: str, _: dict) -> None:
+        nonlocal runs
+        runs += phase == "start"
+        if runs > COLLECTIONS_LIMIT:
+            os._exit(EXHAUSTED)  # an exception could be caught by what is being computed
+
+    gc.callbacks.append(count)
     for line in os.fdopen(jobs, "rb"):
         job = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, cpu_limit_s)
-        used, spent = 0, False
+        gc.collect(0)
+        runs, used, spent = 0, 0, False
         try:
             verdict, reason, used = module.compare(job["gold"], job["answers"], job["type"])
         except MemoryError:
@@ -97,6 +111,8 @@ def _ended(status: int, cpu_limit_s: float) -> dict:
     """The outcome of a job whose worker is gone; `status` as from waitpid."""
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
         return {"verdict": "unverifiable", "reason": f"comparison exceeded {cpu_limit_s} s of processor time"}
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXHAUSTED:
+        return {"verdict": "unverifiable", "reason": "too much work to compare"}
     return {
         "verdict": "unverifiable",
         "reason": "the comparing process ended twice (memory limit or crash)",
@@ -118,7 +134,7 @@ def _collect(worker: Worker, module, cpu_limit_s: float, waiting: list[dict]) ->
         _report(job, outcome, seconds)
         worker.buffer.clear()
         worker.served += 1
-        if not spent and worker.served < JOBS_PER_WORKER:
+        if not spent and worker.served < getattr(module, "JOBS_PER_WORKER", JOBS_PER_WORKER):
             return worker
     status = _bury(worker)
     if not data and job:
@@ -132,6 +148,8 @@ def _collect(worker: Worker, module, cpu_limit_s: float, waiting: list[dict]) ->
 
 def supervise(module, count: int, cpu_limit_s: float) -> None:
     """Serve jobs from standard input until it is closed."""
+    gc.collect()
+    gc.freeze()  # what was imported belongs to no job
     workers = [_fork(module, cpu_limit_s) for _ in range(count)]
     waiting: list[dict] = []
     buffer = b""
