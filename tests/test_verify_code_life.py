@@ -1,5 +1,6 @@
 """The life of the sandbox: callers that die, judges that die, a loaded machine; nothing is left, nothing changes."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -118,6 +119,48 @@ def spin():
         pass
 
 
+@contextlib.contextmanager
+def busy_cores(processes):
+    others = [multiprocessing.get_context("spawn").Process(target=spin, daemon=True) for _ in range(processes)]
+    for other in others:
+        other.start()
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+
+
+WAITING = {
+    "yields": "while True: os.sched_yield()",
+    "naps": "while True: time.sleep(1e-6)",
+    "idle": "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: os.sched_yield()",
+}
+
+
+@pytest.mark.slow
+def test_a_program_that_makes_itself_wait_fails_in_bounded_time():
+    """Before the tests call it, where it was masked as a fault of the tests once the judge's patience had ended."""
+    programs = [Program(f"import os, time\n{code}", SQUARES_ASSERTED, 0.5) for code in WAITING.values()]
+    with busy_cores(4), Sandbox(3) as sandbox:
+        started = time.monotonic()
+        verdicts = sandbox.judge(programs)
+        assert time.monotonic() - started < 40
+    assert {v.verdict for v in verdicts} == {"fail"}
+    assert {v.reason for v in verdicts} <= {"wall_timeout", "cpu_timeout"}
+
+
+@pytest.mark.slow
+def test_a_thread_that_waits_for_a_core_is_waited_for():
+    """The main thread only joins it, as contest programs do that need a larger stack."""
+    work = "def work():\n    while time.thread_time() < 0.8: pass\n"
+    start = "one = threading.Thread(target=work)\none.start()\none.join()\n"
+    with busy_cores(12), Sandbox(1) as sandbox:
+        program = Program(f"import threading, time\n{work}{start}{SQUARE}", SQUARES, 1.0)
+        verdict = sandbox.judge([program])[0]
+    assert (verdict.verdict, verdict.reason) == ("pass", ""), verdict
+
+
 @pytest.mark.slow
 def test_verdicts_do_not_depend_on_the_load_of_the_machine():
     """The same 200 programs, some near the limit of their CPU time, with and without both cores taken."""
@@ -126,15 +169,8 @@ def test_verdicts_do_not_depend_on_the_load_of_the_machine():
     programs += [Program(near.format(used, n), SQUARES, 0.6) for n in range(5) for used in (0.15, 1.2)]
     with Sandbox(2) as sandbox:
         quiet = sandbox.judge(programs)
-    others = [multiprocessing.get_context("spawn").Process(target=spin, daemon=True) for _ in range(2)]
-    for other in others:
-        other.start()
-    try:
-        with Sandbox(2) as sandbox:
-            loaded = sandbox.judge(programs)
-    finally:
-        for other in others:
-            other.kill()
+    with busy_cores(2), Sandbox(2) as sandbox:
+        loaded = sandbox.judge(programs)
     assert [(v.verdict, v.reason) for v in quiet] == [(v.verdict, v.reason) for v in loaded]
     assert [v.reason for v in quiet[190:]] == ["", "cpu_timeout"] * 5
 

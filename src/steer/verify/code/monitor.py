@@ -37,13 +37,14 @@ def cpu_clock(pid: int) -> float:
         return 0.0
 
 
-def waited(pid: int) -> float:
-    """Seconds the first thread of `pid` was ready to run and had no core."""
-    try:
-        with open(f"/proc/{pid}/schedstat") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
+def waits(pid: int) -> dict[int, float]:
+    """Seconds that each thread of `pid` was ready to run and had no core."""
+    found = {}
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+                found[int(thread)] = int(file.read().split()[1]) / 1e9
+    return found
 
 
 def resident(pid: int) -> int:
@@ -110,16 +111,18 @@ class Group:
     def __init__(self, server: int, nested: bool) -> None:
         self.server, self.nested = server, nested
         self.cpu_seen: dict[int, float] = {}
+        self.waits_seen: dict[int, float] = {}
         self.members: list[int] = []
 
     def look(self) -> None:
-        """Refresh the list of members and their CPU time."""
+        """Refresh the list of members, their CPU time and their waiting."""
         if self.nested:
             self.server = next(iter(children(self.server)), self.server)
             self.nested = False
         self.members = [pid for child in children(self.server) for pid in family(child)]
         for pid in self.members:
             self.cpu_seen[pid] = max(self.cpu_seen.get(pid, 0.0), cpu_clock(pid))
+            self.waits_seen |= waits(pid)
 
     def cpu(self) -> float:
         """CPU seconds of all members, ended ones as last seen."""
@@ -131,4 +134,5 @@ class Group:
         return sum(map(resident, self.members)) > limit and sum(map(proportional, self.members)) > limit
 
     def waited(self) -> float:
-        return max((waited(pid) for pid in self.members), default=0.0)
+        """Seconds that threads waited for a core, ended ones as last seen."""
+        return sum(self.waits_seen.values())

@@ -21,6 +21,7 @@ from steer.verify.code.fork_server import SOURCE
 from steer.verify.code.isolate import LAYERS, low_limits
 from steer.verify.code.kept import KeptVerdicts
 from steer.verify.code.program import CodeVerdict, Program, check
+from steer.verify.code.session import MOST_WAITING
 
 CACHE_SIZE = 20_000
 START_S = 60.0
@@ -190,7 +191,7 @@ class Sandbox:
         judge = self._free.get()
         runs = len(job["tests"]["cases"]) if job["tests"]["kind"] == "stdin" else 1
         try:
-            return CodeVerdict(**judge.judge(job, runs * (10 * job["time_limit_s"] + 10) + 120))
+            return CodeVerdict(**judge.judge(job, runs * (MOST_WAITING + 10) * (job["time_limit_s"] + 1) + 120))
         except JudgeLost as error:
             status = judge.close()
             judge = Judge(self.without)

@@ -20,14 +20,14 @@ from steer.verify.code import asserts, compare, isolate, kernel, remote, supervi
 from steer.verify.code import session as session_module
 from steer.verify.code.fork_server import Zygote, ZygoteLost
 from steer.verify.code.program import MAX_DIGITS, REASONS
-from steer.verify.code.session import OUTPUT_LIMIT, Session, Stop
+from steer.verify.code.session import MOST_WAITING, OUTPUT_LIMIT, Session, Stop
 
 WALL_EXTRA_S = 2.0
 CHUNK_BYTES = 1 << 20
 JUDGE_CPU_FACTOR, JUDGE_CPU_EXTRA_S = 2, 10  # for the test code, which an answer can make run on
 JUDGE_MEMORY = 2 << 30
 PACKAGES = ("numpy", "reasoning_gym")  # a program that names one may import those of the sandbox
-USED = b"\n"  # from the process of the test: the program has been used
+LOADED, USED = b"\t", b"\n"  # from the process of the test: the program has been loaded; it has been used
 
 
 class Total:
@@ -156,13 +156,13 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
     if pid == 0:
         _tester(job, test, zygote, writer)
     os.close(writer)
-    limit = limits_of(job)["wall_s"] + 3 * _judge_cpu_s(job)
+    # For test code that waits; the session has limits of its own. A busy machine is allowed for.
+    limit = limits_of(job)["wall_s"] + 3 * _judge_cpu_s(job) + MOST_WAITING * job["time_limit_s"]
     data = b""
     try:
         poll = select.poll()
         poll.register(reader, select.POLLIN)
-        deadline = time.monotonic() + limit
-        ended = False
+        deadline, ended = time.monotonic() + limit, False
         while not ended and time.monotonic() < deadline and os.getppid() == session_module.PARENT:
             if poll.poll(1000):
                 data += (part := os.read(reader, 65536))
@@ -171,9 +171,11 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
         os.close(reader)
         os.kill(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    used, report = USED in data, data.replace(USED, b"")
+    loaded, used, report = LOADED in data, USED in data, data.replace(LOADED, b"").replace(USED, b"")
     if not report:  # a crash or a kill from outside is not the program's doing
         clock = not ended or status == -signal.SIGXCPU
+        if clock and not loaded:
+            raise ZygoteLost("wall_timeout")
         if clock and not used:
             raise ZygoteLost("bad input: the test takes too long without a call of the program")
         raise ZygoteLost("cpu_timeout" if clock else f"the test's process ended with status {status}")
@@ -208,6 +210,7 @@ def _tester(job: dict, test: test_code.TestCode, zygote: Any, writer: int) -> No
             try:
                 _begin(job, session, test.entry_point)
                 _expect_ready(session)
+                os.write(writer, LOADED)
                 asserts.run_tests(test, session, functools.partial(os.write, writer, USED))
             finally:
                 report["cpu"], report["wall"] = session.close()
