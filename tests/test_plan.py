@@ -14,7 +14,7 @@ from steer import cli
 from steer.configs.load import load_config
 from steer.plan import cost
 from steer.plan.cost import Assumptions
-from steer.plan.facts import CHARACTERS, KNOWN, Facts, facts_of, from_json
+from steer.plan.facts import CHARACTERS, FAMILIES, KNOWN, Facts, facts_of, from_json
 from steer.plan.jobs import jobs
 
 MATH_7B = KNOWN["Qwen/Qwen2.5-Math-7B"]
@@ -44,7 +44,7 @@ def test_parameters_of_a_model_small_enough_to_count():
     assert cost.matrix_parameters(SMALL) == SMALL.parameters - 40
 
 
-@pytest.mark.parametrize("family", ["qwen2", "llama"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_facts_of_a_folder_agree_with_the_model_that_transformers_makes(tmp_path, family):
     from transformers import AutoModelForCausalLM
 
@@ -208,7 +208,7 @@ def test_a_local_model_is_read_from_its_folder(tmp_path, capsys):
         ({"chat_template__jinja": None, "tokenizer_config__json": None}, "no readable tokenizer settings"),
         ({"config__json": None}, "config.json: no such file"),
         ({"config__json": "{"}, "config.json: not JSON"),
-        ({"config__json": '{"model_type": "mamba"}'}, "model_type is 'mamba', but only qwen2 and llama"),
+        ({"config__json": '{"model_type": "mamba"}'}, "model_type is 'mamba', but only qwen2, qwen3, llama"),
         ({"config__json": '{"model_type": "llama"}'}, "no field 'hidden_size'"),
     ],
 )

@@ -182,6 +182,7 @@ def shape(facts: Facts) -> dict[str, Any]:
         "num_hidden_layers": 2,
         "num_attention_heads": heads,
         "num_key_value_heads": facts.kv_heads // common,
+        "head_dim": HEAD_SIZE,
         "max_position_embeddings": POSITIONS,
         "tie_word_embeddings": facts.tied,
     }

@@ -5,6 +5,7 @@ Nothing here imports torch or transformers. The table holds the models of `confi
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,19 @@ from steer.configs.schema import Config
 from steer.errors import UserError
 from steer.hub import model_file
 
-FAMILIES = ("qwen2", "llama")
+# Families of decoders with grouped-query attention and a gated MLP, as transformers names them → the numbers of one layer
+# beside its matrices: biases, and norms of the states (two or four) and of queries and keys.
+FAMILIES: dict[str, Callable[["Facts"], int]] = {
+    "qwen2": lambda f: f.query + 2 * f.key + 2 * f.hidden,
+    "qwen3": lambda f: 2 * f.head_size + 2 * f.hidden,
+    "llama": lambda f: 2 * f.hidden,
+    "mistral": lambda f: 2 * f.hidden,
+    "phi3": lambda f: 2 * f.hidden,
+    "smollm3": lambda f: 2 * f.hidden,
+    "olmo2": lambda f: f.query + f.key + 2 * f.hidden,
+    "olmo3": lambda f: f.query + f.key + 2 * f.hidden,
+    "gemma3_text": lambda f: 2 * f.head_size + 4 * f.hidden,
+}
 # Tokenizer of models trained from scratch: 256 bytes, padding, end of sequence, four strings.
 CHARACTERS = 262
 
@@ -47,10 +60,18 @@ class Facts:
 
     @property
     def layer_parameters(self) -> int:
-        query, key = self.heads * self.head_size, self.kv_heads * self.head_size
-        attention = 2 * self.hidden * (query + key)
-        bias = query + 2 * key if self.family == "qwen2" else 0
-        return attention + bias + 3 * self.hidden * self.intermediate + 2 * self.hidden
+        matrices = 2 * self.hidden * (self.query + self.key) + 3 * self.hidden * self.intermediate
+        return matrices + FAMILIES[self.family](self)
+
+    @property
+    def query(self) -> int:
+        """Numbers in all queries of a token."""
+        return self.heads * self.head_size
+
+    @property
+    def key(self) -> int:
+        """Numbers in all keys of a token."""
+        return self.kv_heads * self.head_size
 
     @property
     def embedding_parameters(self) -> int:
@@ -143,7 +164,7 @@ def from_json(path: Path) -> Facts:
 def _from_values(values: dict[str, Any], path: Path) -> Facts:
     family = values.get("model_type")
     if family not in FAMILIES:
-        raise UserError(f"{path}: model_type is {family!r}, but only {' and '.join(FAMILIES)} can be planned")
+        raise UserError(f"{path}: model_type is {family!r}, but only {', '.join(FAMILIES)} can be planned")
     try:
         hidden, heads = values["hidden_size"], values["num_attention_heads"]
         return Facts(
@@ -155,7 +176,7 @@ def _from_values(values: dict[str, Any], path: Path) -> Facts:
             intermediate=values["intermediate_size"],
             vocabulary=values["vocab_size"],
             positions=values["max_position_embeddings"],
-            tied=bool(values.get("tie_word_embeddings", False)),
+            tied=bool(values.get("tie_word_embeddings", family == "gemma3_text")),
             head_size=values.get("head_dim") or hidden // heads,
         )
     except KeyError as error:
