@@ -31,6 +31,22 @@ def check_memory(model: PreTrainedModel, sequences: int, tokens: int, remedy: st
         )
 
 
+# vLLM keeps these models' matrices in forms whose parts the weights' checksum does not know.
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+_FUSED = ("phi3", "phi4mm", "glm4")
+
+
+def check_carried(model_config, path: str) -> None:
+    """`UserError` for a model whose weights could not be checked once vLLM serves them."""
+    experts = any(getattr(model_config, name, None) for name in _EXPERTS)
+    if experts or model_config.model_type in _FUSED:
+        kind = "a mixture of experts" if experts else "matrices that are fused in its checkpoint"
+        raise UserError(
+            f"key `rollout.engine`: {path} ({model_config.model_type}) has {kind}, and what vLLM serves of it in "
+            "training cannot be checked; use `local`, or another model"
+        )
+
+
 def kv_bytes_per_token(model_config, itemsize: int) -> int:
     """Size of one token's keys and values in all layers."""
     heads = model_config.num_attention_heads

@@ -82,6 +82,7 @@ def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torc
     """Load the causal language model of a folder or hub id; `UserError` if there is none."""
     _check(path, revision, "config.json", "config.json")
     try:
+        check_text_alone(AutoConfig.from_pretrained(path, revision=revision), path)
         model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: no model could be loaded: {first_line(error)}") from None
@@ -120,11 +121,21 @@ def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedCon
         config = AutoConfig.from_pretrained(path, revision=revision)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: no model could be loaded: {first_line(error)}") from None
+    check_text_alone(config, path)
     try:
         return config, GenerationConfig.from_pretrained(path, revision=revision)
     except OSError:
         # Not every model has them.
         return config, GenerationConfig.from_model_config(config)
+
+
+def check_text_alone(config: PretrainedConfig, path: str) -> None:
+    """A `UserError` for a model of several parts (text and images, say), whose decoder lies elsewhere in it."""
+    if getattr(config, "text_config", None) is not None:
+        raise UserError(
+            f"{path}: a {config.model_type} model has parts beside its text decoder; take a model of text alone, for "
+            "Gemma 3 one of type gemma3_text"
+        )
 
 
 def check_saveable(generation: GenerationConfig, source: str) -> None:

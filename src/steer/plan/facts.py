@@ -15,7 +15,7 @@ from steer.configs.schema import Config
 from steer.errors import UserError
 from steer.hub import model_file
 
-# Families of decoders with grouped-query attention and a gated MLP, as transformers names them → the numbers of one layer
+# Families of decoders with grouped-query attention and a gated MLP, as transformers names them → the numbers of a layer
 # beside its matrices: biases, and norms of the states (two or four) and of queries and keys.
 FAMILIES: dict[str, Callable[["Facts"], int]] = {
     "qwen2": lambda f: f.query + 2 * f.key + 2 * f.hidden,

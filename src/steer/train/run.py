@@ -19,7 +19,7 @@ import torch
 import yaml
 
 from steer.configs.schema import Config
-from steer.engines.limits import check_positions, stop_tokens
+from steer.engines.limits import check_carried, check_positions, stop_tokens
 from steer.engines.open import check_installed, for_training
 from steer.errors import UserError
 from steer.io import atomic_write, link_folder, write_jsonl
@@ -32,6 +32,7 @@ from steer.train import parallel
 from steer.train.checkpoint import Checkpoints, disk_errors
 from steer.train.loop import Trainer
 from steer.train.problems import short_prompts, training_data
+from steer.train.room import check_disk
 from steer.train.seeds import step_seed
 from steer.train.settings import run_fingerprint, run_settings
 from steer.train.sharding import prepared, replica, save_trained
@@ -104,6 +105,8 @@ def checked_model(args: argparse.Namespace, config: Config, revision: str | None
 def checked_engine(args: argparse.Namespace, config: Config, revision: str | None) -> Callable[[Any, Any], Any]:
     """What makes the rollout engine; `UserError` where it is not installed or would lose what adapters add."""
     check_installed(config.rollout)
+    if config.rollout.engine == "vllm":
+        check_carried(load_settings(args.model, revision)[0], args.model)
     if config.model.lora and config.rollout.engine == "vllm" and config.rollout.dtype != "float32":
         raise UserError(
             f"{args.config}: key `rollout.dtype`: {config.rollout.dtype} rounds away what `model.lora` adds; "
@@ -131,6 +134,8 @@ def train_and_save(args: argparse.Namespace, trainer: Trainer, settings: dict, s
     kept = checkpoints.folder / "models"
     trainer.keep_model = lambda step: save(kept / f"step{step}")
     with checkpoints.alone(), disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
+        if first:
+            check_disk(out, trainer)
         with tracked(trainer.training, settings, out, checkpoints.fingerprint[:16]) as trainer.on_step:
             metrics = trainer.run()
         seconds = round(time.perf_counter() - clock, 1)

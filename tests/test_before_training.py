@@ -1,0 +1,49 @@
+"""What a run would learn after hours, said in one line before its first step or before anything loads."""
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from training import TRAINING, trainer
+from transformers import Gemma3Config, MixtralConfig, Phi3Config, Qwen2Config, Qwen3MoeConfig
+
+from steer.engines.limits import check_carried
+from steer.errors import UserError
+from steer.models.load import load_model, load_settings
+from steer.train.room import bytes_to_write, check_disk
+
+
+def test_a_model_of_several_parts_is_refused_before_it_loads(tmp_path):
+    """Its weights are not even there."""
+    Gemma3Config().save_pretrained(tmp_path)
+    for load in (load_model, load_settings):
+        with pytest.raises(UserError, match="a gemma3 model has parts beside its text decoder"):
+            load(str(tmp_path))
+
+
+@pytest.mark.parametrize("config", [Phi3Config(), MixtralConfig(), Qwen3MoeConfig()])
+def test_vllm_is_refused_where_its_weights_could_not_be_checked(config):
+    with pytest.raises(UserError, match=f"`rollout.engine`: base .{config.model_type}.* use `local`, or another model"):
+        check_carried(config, "base")
+    check_carried(Qwen2Config(), "base")
+
+
+def test_a_disk_that_is_too_small_ends_a_run_before_its_first_step(model, tokenizer, problems, tmp_path, monkeypatch):
+    run = trainer(model, tokenizer, problems, tmp_path / "kept", training=TRAINING.model_copy(update={"steps": 2}))
+    run.keep_steps = (1, 2)
+    count = sum(p.numel() for p in model.parameters())
+    # Three models in fp32; checkpoints of weights and two moments: those kept, the best, one being written.
+    needed = 3 * 4 * count + (TRAINING.checkpoints_kept + 2) * 12 * count
+    assert bytes_to_write(run) == needed
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=needed - 1))
+    with pytest.raises(UserError, match=r"GB of models and checkpoints, and .* are free; free space"):
+        check_disk(tmp_path / "not/yet/there", run)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=needed))
+    check_disk(tmp_path / "not/yet/there", run)
+
+
+def test_a_run_that_goes_on_does_not_ask_for_the_room_again(model, tokenizer, problems, tmp_path, monkeypatch):
+    run = trainer(model, tokenizer, problems, tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    run.checkpoints = SimpleNamespace(newest=lambda: tmp_path)
+    check_disk(tmp_path, run)
