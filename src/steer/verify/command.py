@@ -1,4 +1,4 @@
-"""`steer verify math` and `steer verify code`: pairs or programs in on standard input, verdicts out."""
+"""`steer verify math` and `steer verify code`: read pairs or programs from standard input, write verdicts."""
 
 import argparse
 

@@ -1,8 +1,7 @@
-"""Rewards by the user's own functions: `score(problem, response) -> float | None`, called in worker processes.
+"""Rewards from the user's functions: `score(problem, response) -> float | None`, called in worker processes.
 
-The file of such a function is code that a configuration asks us to run, with the rights of the user: it is trusted, as
-the configuration is. The workers are there for its faults: one that hangs is killed and replaced (Pebble's pool), and
-neither an exception nor a crash ends the run.
+The function's file runs with the user's rights and is trusted like the configuration that names it. The workers contain
+its faults: a hanging one is killed and replaced (Pebble's pool), and neither an exception nor a crash ends the run.
 """
 
 import contextlib
@@ -27,9 +26,11 @@ START_LIMIT_S = 120  # for the import of the user's file, which may load a model
 
 @dataclass(frozen=True)
 class FunctionRules:
-    """`functions`: (`FILE.py:FUNCTION`, weight) pairs, whose weighted sum is the score. A response is correct from the
-    score `correct_from` on; one on which a function fails is wrong, or with `mask_errors` unverifiable. `time_limit_s`:
-    wall seconds for all functions on one response."""
+    """Rules for scoring. `functions`: (`FILE.py:FUNCTION`, weight) pairs; the score is their weighted sum.
+
+    A response is correct if its score is at least `correct_from`. If a function fails, the response is wrong, or with
+    `mask_errors` unverifiable. `time_limit_s`: wall seconds for all functions on one response.
+    """
 
     functions: tuple[tuple[str, float], ...] = ()
     correct_from: float = 1.0
@@ -54,7 +55,7 @@ class FunctionJudge:
             self._pool.join()
 
     def judge(self, pairs: Sequence[tuple[Problem, str]]) -> list[Verdict]:
-        """One verdict per (problem, response), in order. Raises `UserError` where a function cannot be loaded."""
+        """Return one verdict per (problem, response), in order. Raises `UserError` if a function cannot be loaded."""
         pool = self._started()
         asked = [pool.schedule(_score, (problem, text), timeout=self.rules.time_limit_s) for problem, text in pairs]
         return [self._verdict(one, problem, text) for one, (problem, text) in zip(asked, pairs, strict=True)]
@@ -82,7 +83,7 @@ class FunctionJudge:
             return None, f"{names}: the process ended with exit code {ended.exitcode}", 0.0
 
     def _show(self, error: str) -> None:
-        """Say the first error; the others are counted."""
+        """Print the first error; the others are only counted."""
         if not self._shown:
             kept = "masked out" if self.rules.mask_errors else "wrong"
             print(f"{error}; this response, and others with an error, count as {kept}", file=sys.stderr, flush=True)
@@ -92,7 +93,7 @@ class FunctionJudge:
         if self._pool is None:
             from pebble import ProcessPool
 
-            # Not by fork: the trainer has threads, and the functions may have some of their own.
+            # Not by fork, because the trainer has threads, and the functions may have their own.
             context = multiprocessing.get_context("spawn")
             functions = self.rules.functions
             self._pool = ProcessPool(self.workers, initializer=_load_all, initargs=(functions,), context=context)
@@ -125,7 +126,7 @@ def _function(reference: str) -> Any:
 
 @cache
 def _module(file: str) -> Any:
-    """The file as a module of its own name, so that it can import its neighbours, and pickle what it defines."""
+    """Load the file as a module with its own name, so that it can import neighbours and pickle its definitions."""
     path = Path(file).resolve()
     if not path.is_file():
         raise FileNotFoundError("no such file")
@@ -142,7 +143,7 @@ def _fault() -> str:
 
 
 def _score(problem: Problem, response: str) -> tuple[float | None, str, float]:
-    """The weighted sum, None where a function cannot judge; the error of the first that fails; seconds."""
+    """Return the weighted sum (None if a function cannot judge), the first error, and seconds."""
     started, total, known = time.monotonic(), 0.0, True
     for reference, function, weight in _loaded:
         try:
@@ -157,7 +158,7 @@ def _score(problem: Problem, response: str) -> tuple[float | None, str, float]:
 
 
 def _number(value: Any) -> float:
-    """A finite float; tensors and numpy scalars of one element count, texts do not."""
+    """Convert to a finite float; accepts one-element tensors and numpy scalars, but no text."""
     number = math.nan
     if not isinstance(value, str | bytes):
         with contextlib.suppress(TypeError, ValueError):

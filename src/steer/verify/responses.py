@@ -1,4 +1,4 @@
-"""Verdicts on model responses, mathematics or code, by the one path that rewards, evaluation and regrading share."""
+"""Verify model responses, mathematics or code: the shared path of rewards, evaluation and regrading."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ from steer.verify.gym import judge_tasks
 from steer.verify.math import Accept, MathVerdict, MathVerifier
 from steer.verify.verdict import Verdict
 
-# Responses to one prompt are often the same text.
+# Responses to one prompt are often equal.
 _program_in = lru_cache(maxsize=4096)(extract_program)
 _OF_PROGRAM = {"pass": "correct", "fail": "wrong", "sandbox_error": "unverifiable"}
 
@@ -52,8 +52,10 @@ class Verifier:
 
     @classmethod
     def of(cls, reward: Reward, workers: int, keep: str | Path | None = None, training: bool = False) -> "Verifier":
-        """The verifier of a configuration's `reward`. In `training` its functions judge, and answers count as its
-        `accept` says; in evaluation guessed ones count, too."""
+        """Make the verifier of a configuration's `reward`.
+
+        In `training` its functions judge and its `accept` applies; in evaluation guessed answers count too.
+        """
         functions = FunctionRules(
             tuple((f.function, f.weight) for f in reward.functions) if training else (),
             reward.correct_from,
@@ -75,7 +77,7 @@ class Verifier:
         self._stack.close()
 
     def verify(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
-        """One verdict per (problem, response), in order."""
+        """Return one verdict per (problem, response), in order."""
         pairs = list(zip(problems, responses, strict=True))
         judges = [self._judge_of(p) for p in problems]
         builtin = [pair for pair, judge in zip(pairs, judges, strict=True) if judge is None]
@@ -100,7 +102,7 @@ class Verifier:
         return [verdict(problem, judge) for problem, judge in zip(problems, judges, strict=True)]
 
     def _judge_of(self, problem: Problem) -> FunctionJudge | None:
-        """The user's own functions that judge answers to this problem, where there are some; kept until the end."""
+        """Return the user's functions that judge this problem, if any; they are kept until the end."""
         functions = self.functions.functions or (((problem.verifier, 1.0),) if problem.verifier else ())
         if functions and functions not in self._judges:
             judge = FunctionJudge(replace(self.functions, functions=functions), self.workers)

@@ -1,8 +1,8 @@
-"""What of a response counts: the text up to the end of its sequence and outside the model's thoughts.
+"""Select the part of a response that counts: before the end of its sequence and outside the model's thoughts.
 
-Both verifiers share these rules. An answer or a program inside a thought counts for nothing, closed or not. Where a
-chat template opens the thought itself, `opened_thought` says so: whoever verifies puts that opening in front of the
-response, which then begins inside a thought.
+Both verifiers share these rules. Answers and programs inside a thought do not count, whether it is closed or not. If
+the chat template opens the thought, `opened_thought` returns the opening: prepend it to the response before verifying,
+so that the response begins inside a thought.
 """
 
 import re
@@ -28,7 +28,7 @@ LEADING = re.compile(
 
 
 def before_end(text: str) -> str:
-    """The text up to the first mark that ends a sequence. Marks at the very start belong to the prompt."""
+    """Return the text up to the first end-of-sequence mark. Marks at the very start belong to the prompt."""
     if "<" not in text and not text.startswith("assistant"):
         return text
     text = text[LEADING.match(text).end() :]
@@ -39,7 +39,7 @@ def before_end(text: str) -> str:
 
 
 def outside_thought(text: str) -> str | None:
-    """The text after the last thought; None where a thought is open to the end."""
+    """Return the text after the last thought; None if a thought never closes."""
     if not any(mark in text for mark in "<[◁"):
         return text
     for opening, closing in THOUGHTS:
@@ -51,7 +51,7 @@ def outside_thought(text: str) -> str | None:
 
 
 def opened_thought(prompt: str) -> str:
-    """The mark that opens a thought at the end of a rendered prompt, with the space behind it; "" where none does."""
+    """Return the mark that opens a thought at the end of a rendered prompt, with the space after it; else ""."""
     bare = prompt.rstrip()
     opening = next((opening for opening, _ in THOUGHTS if bare.endswith(opening)), "")
     return opening + prompt[len(bare) :] if opening else ""

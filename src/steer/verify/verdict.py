@@ -1,4 +1,4 @@
-"""The verdict on one response, whatever judged it."""
+"""The verdict on one response, from any verifier."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,9 +6,11 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Verdict:
-    """`unverifiable`: the verifier, not the answer, failed. `extracted` is the answer or the program judged. `score`:
-    what functions of the user's own gave; `failed`: one of them raised an error, or took too long. `reading`: how a
-    mathematical answer was found; `guessed`: it is right, but was guessed, not stated."""
+    """A verdict. `unverifiable`: the verifier failed, not the answer. `extracted`: the judged answer or program.
+
+    `score`: result of the user's functions; `failed`: one of them raised an error or took too long. `reading`: how a
+    mathematical answer was found; `guessed`: it is correct, but guessed, not stated.
+    """
 
     verdict: Literal["correct", "wrong", "unverifiable"]
     extracted: str | None

@@ -1,4 +1,4 @@
-"""Untrusted programs judged in isolation: what a candidate returns is plain data that another process compares."""
+"""Judge untrusted programs in isolation: a candidate returns plain data, which another process compares."""
 
 from steer.verify.code.extract import extract_program
 from steer.verify.code.program import CodeVerdict, Program

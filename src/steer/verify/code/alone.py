@@ -1,7 +1,7 @@
-"""Test code run without a program: only what goes wrong here as well is the test's own fault, whatever a program does.
+"""Run test code without a program: a failure is the test's own fault only if it also occurs here.
 
-In the program's place stands an object that can be called and whose results equal everything, as if each answer were
-the expected one. As soon as the test asks for more, it has reached the program, and nothing is held against it.
+A callable object whose results equal everything replaces the program, as if each answer were the expected one. If the
+test needs more than that, it has reached the program and is not at fault.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from steer.verify.code.test_code import TestCode
 
 
 class Reached(BaseException):
-    """The test uses what only a program can give. Not an `Exception`, so that no test catches it."""
+    """Raised when the test needs a real program. Not an `Exception`, so that no test catches it."""
 
 
 def _reached(self: "Anything", *_: Any, **__: Any) -> Any:
@@ -20,7 +20,7 @@ def _reached(self: "Anything", *_: Any, **__: Any) -> Any:
 
 
 class Anything:
-    """In the place of a program's function, and of its results."""
+    """Stand-in for a program's function and its results."""
 
     def __init__(self, link: Link, used: list) -> None:
         self.__dict__.update(_link=link, _used=used)
@@ -32,7 +32,7 @@ class Anything:
         self._use()
         for value in (*args, *kwargs.values()):
             if not isinstance(value, Anything):
-                self._link.encode(value)  # a `BadTest` where it could not be sent
+                self._link.encode(value)  # raises `BadTest` if it could not be sent
         return Anything(self._link, self._used)
 
     def __eq__(self, other: Any) -> bool:
@@ -54,7 +54,7 @@ class Anything:
 
 
 def outcome(test: TestCode, own: dict[str, Any]) -> tuple[bool, BaseException | None]:
-    """Whether the test uses the program, and what it raises without one. `own`: names that the judge gives."""
+    """Return whether the test uses the program, and its exception without one. `own`: names provided by the judge."""
     link, used = Link(None), []
     stand_in = Anything(link, used)
     names: dict[str, Any] = {"__name__": "tests", **own, **dict.fromkeys(test.lent, stand_in)}

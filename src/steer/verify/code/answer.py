@@ -1,8 +1,8 @@
-"""Which statements of a program are the answer: the function asked for and what it needs, without trials of it.
+"""Select the statements of a program that form the answer: the requested function and what it needs.
 
-A model tests its function below it, asks for input, or goes on to another problem; base models repeat the prompt. What
-the function does not need is left out where it could fail or replace the function: assertions, calls, loops, names that
-nobody reads. Definitions stay, since tests may use them.
+Models test their function below it, ask for input, or continue with another problem; base models repeat the prompt.
+Statements that the function does not need are removed if they could fail or replace it: assertions, calls, loops,
+unused names. Definitions stay, because tests may use them.
 """
 
 import ast
@@ -13,7 +13,7 @@ from steer.verify.code.syntax import Syntax, binds, changes, known, uses, uses_a
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _DEFINED = _FUNCTION | ast.ClassDef
 _IMPORT = ast.Import | ast.ImportFrom
-# Calls that set up the interpreter, whatever else a program does.
+# Calls that configure the interpreter are always kept.
 _SETTINGS = {"setrecursionlimit", "set_int_max_str_digits", "seed", "filterwarnings", "simplefilter", "stack_size"}
 
 
@@ -32,7 +32,7 @@ def root(entry_point: str | None, statements: list[ast.stmt]) -> str:
 
 
 def whole(node: ast.stmt) -> bool:
-    """Whether a definition is more than a beginning: some statement that is no text, `pass`, `...` or refusal."""
+    """Check that a definition has a body: a statement other than text, `pass`, `...` or raising NotImplementedError."""
     if not isinstance(node, _DEFINED):
         return True
     if isinstance(node, ast.ClassDef):
@@ -61,8 +61,11 @@ def defines_whole(statements: list[ast.stmt], entry_point: str) -> bool:
 
 
 def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = False) -> str:
-    """`program` without the statements that are no part of the answer. Of several definitions of the function the last
-    whole one counts, as in Python; with `first` the first, where a text goes on from a prompt."""
+    """Remove the statements of `program` that are not part of the answer.
+
+    Of several definitions of the function the last complete one counts, as in Python; with `first` the first one, for a
+    text that continues a prompt.
+    """
     statements = syntax.body(program)
     name = root(entry_point, statements)
     if not any(name in binds(node) for node in statements):
@@ -80,7 +83,7 @@ def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = 
 
 
 def _reached(name: str, statements: list[ast.stmt], modules: set[str], lines: list[str]) -> set[str]:
-    """The names that `name` needs, directly or by others: what its statements read and bind."""
+    """Find the names that `name` needs, directly or indirectly: those its statements read and bind."""
     makers: dict[str, list[ast.stmt]] = {}
     for node in statements:
         for each in binds(node) | _changed(node, modules):
@@ -95,12 +98,12 @@ def _reached(name: str, statements: list[ast.stmt], modules: set[str], lines: li
 
 
 def _changed(node: ast.stmt, modules: set[str]) -> set[str]:
-    """What a statement other than a definition changes, modules not counted: `sys.stdin.read()` changes nothing."""
+    """Find what a statement other than a definition changes, except modules: `sys.stdin.read()` changes nothing."""
     return set() if isinstance(node, _DEFINED | ast.Assert) else changes(node) - modules
 
 
 def _replaced(statements: list[ast.stmt], name: str, first: bool) -> set[int]:
-    """Definitions of a name that another one replaces."""
+    """Find definitions of a name that a later one replaces."""
     found: dict[str, list[ast.stmt]] = {}
     for node in statements:
         if isinstance(node, _DEFINED) and not node.decorator_list:
@@ -137,7 +140,7 @@ def _first_line(node: ast.stmt) -> int:
 
 
 def _source(lines: list[str], node: ast.stmt) -> str:
-    """A statement's own text; others may share its lines. Columns are counted in bytes."""
+    """Return a statement's text; other statements may share its lines. Columns are counted in bytes."""
     first = _first_line(node)
     found = [line.encode() for line in lines[first - 1 : node.end_lineno]]
     found[-1] = found[-1][: node.end_col_offset]
@@ -146,7 +149,7 @@ def _source(lines: list[str], node: ast.stmt) -> str:
 
 
 def _without(program: str, statements: list[ast.stmt], kept: list[ast.stmt]) -> str:
-    """The program's own lines, but for those of statements that are not kept."""
+    """Return the program's lines without those of removed statements."""
     if len(kept) == len(statements):
         return program
     lines = program.split("\n")

@@ -1,4 +1,4 @@
-"""Assert tests: trusted test code runs here, on the judge's side, with stand-ins for what lives in the candidate."""
+"""Assert tests: trusted test code runs on the judge's side, with stand-ins for objects of the candidate."""
 
 import builtins
 import contextlib
@@ -13,7 +13,7 @@ from steer.verify.code.test_code import TestCode
 
 
 class Names(dict):
-    """Globals of the test code: a name it lacks is looked up in the candidate."""
+    """Globals of the test code: missing names are looked up in the candidate."""
 
     def __init__(self, link: Link) -> None:
         super().__init__()
@@ -29,8 +29,11 @@ class Names(dict):
 
 
 def run_tests(test: TestCode, session: Session, used: Callable[[], None]) -> None:
-    """Run the test code against the candidate. Returns on success; raises `Stop` with the reason otherwise, `BadTest`
-    where the test fails without any program. `used` is called when the program is first used."""
+    """Run the test code against the candidate; returns on success.
+
+    Raises `Stop` with the reason otherwise, or `BadTest` if the test fails without any program. `used` is called when
+    the program is first used.
+    """
     link = Link(session, used)
     own = _own(test)
     try:
@@ -39,7 +42,7 @@ def run_tests(test: TestCode, session: Session, used: Callable[[], None]) -> Non
         raise
     except MemoryError:
         raise link.end or Stop("memory", "the answer is too large to check") from None
-    except BaseException as error:  # test code meets answers of any type: whatever it raises is a failure
+    except BaseException as error:  # test code gets answers of any type: any exception is a failure
         if isinstance(link.end, Stop):
             raise link.end from None
         if isinstance(error, BadTest | NameError | ImportError) or not link.calls:
@@ -74,7 +77,7 @@ def _run(test: TestCode, link: Link, own: dict[str, Any]) -> None:
 
 
 def _own(test: TestCode) -> dict[str, Any]:
-    """Modules and functions that the judge gives to the test."""
+    """Return modules and functions that the judge provides to the test."""
     found = {}
     for name, path in test.own.items():
         module, _, attribute = path.partition(":")
@@ -85,7 +88,7 @@ def _own(test: TestCode) -> dict[str, Any]:
 
 
 def _blame(test: TestCode, own: dict[str, Any], error: BaseException) -> None:
-    """`BadTest` where the test raises the same without any program."""
+    """Raise `BadTest` if the test raises the same without any program."""
     _, fault = alone.outcome(test, own)
     if isinstance(fault, BadTest):
         raise fault

@@ -1,7 +1,7 @@
-"""What runs inside the candidate's process, after isolation: the program, and answers to the judge's calls.
+"""Code inside the candidate's process after isolation: runs the program and answers the judge's calls.
 
-Everything here is at the candidate's mercy, which is fine: it has inputs only, and what it sends is taken as the
-values it claims to return. Names are bound early so that programs which patch builtins by accident still work.
+The candidate can tamper with everything here, which is safe: it has only inputs, and its messages are only taken as the
+values it claims to return. Names are bound early so that programs that accidentally patch builtins still work.
 """
 
 import _sitebuiltins
@@ -49,7 +49,7 @@ class Line:
 
 
 class Objects:
-    """Objects that stay here and are named by number on the judge's side, and the judge's callables here."""
+    """Objects that stay here, numbered for the judge, and stand-ins for the judge's callables."""
 
     def __init__(self) -> None:
         self.kept: dict[int, Any] = {}
@@ -68,7 +68,7 @@ class Objects:
         return {tag: [number, kind.__name__]}
 
     def found(self, value: Any) -> Any:
-        """What a test gets for a name of the program."""
+        """Return what a test gets for a name of the program."""
         if isinstance(value, type) and issubclass(value, BaseException):
             return {"exception": _names(value)}
         return self._keep(value) if callable(value) else self.encode(value)
@@ -93,7 +93,7 @@ def _builtin(path: str) -> Any:
 
 
 def describe_fully(error: BaseException) -> list:
-    """As `describe`, with the names of the classes it belongs to and its arguments where they are plain and small."""
+    """As `describe`, with the exception's class names, and its arguments if they are plain and small."""
     brief = describe(error)
     try:
         args = wire.encode(list(error.args))
@@ -109,7 +109,7 @@ def _names(kind: type) -> list[str]:
 
 
 def find(module: types.ModuleType, entry_point: str) -> Any:
-    """The callable `entry_point`: a function, `Class.method`, or a method of `Solution` (made anew for each call)."""
+    """Find the callable `entry_point`: a function, `Class.method`, or a method of a new `Solution` for each call."""
     names = module.__dict__
     entry_point = entry_point.replace("()", "")  # some sets write `Solution().method`
     if entry_point in names:
@@ -122,7 +122,7 @@ def find(module: types.ModuleType, entry_point: str) -> Any:
 
 
 def serve(job: dict, objects: Objects) -> None:
-    """Function and assert tests: load the program, then answer the judge until it closes the line."""
+    """Serve function and assert tests: load the program, then answer the judge until it closes the connection."""
     line = objects.line
     try:
         module = load(job, "solution")
@@ -162,7 +162,7 @@ def _case(target: Any, args: list) -> list:
 
 
 def answer(message: list, objects: Objects, module: dict | None = None) -> list:
-    """The reply to one request of an assert test."""
+    """Reply to one request of an assert test."""
     action = message[0]
     try:
         if action == "lookup":
@@ -174,8 +174,8 @@ def answer(message: list, objects: Objects, module: dict | None = None) -> list:
             before = wire.frame(objects.encode(args)) if any(type(a) in _MUTABLE for a in args) else None
             value = function(*args, **kwargs)
             reply = ["ok", objects.encode(value)]
-            # An in-place function returns None. Changes by one that returns a value stay here: tests that work out
-            # the expected value from the same arguments must not be fed by the candidate.
+            # An in-place function returns None. Changes by a function that returns a value are not sent: the candidate
+            # must not change arguments from which a test computes the expected value.
             if value is None and before is not None and wire.frame(after := objects.encode(args)) != before:
                 reply.append(after)
             return reply
@@ -218,7 +218,7 @@ _MUTABLE = frozenset({list, dict, set, bytearray, collections.deque})
 
 
 def add_exit_builtins() -> None:
-    """`exit` and `quit`, which an interpreter without site packages lacks."""
+    """Add `exit` and `quit`, which an interpreter without site packages lacks."""
     for name in ("exit", "quit"):
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
 

@@ -1,4 +1,4 @@
-"""How the candidate's process loads a program and says what went wrong."""
+"""Load a program in the candidate's process and report errors."""
 
 import builtins
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def describe(error: BaseException) -> list:
-    """`["error", kind, text]`; kind is the reason `memory`, or the exception's name."""
+    """Return `["error", kind, text]`; kind is the reason `memory` or the exception's name."""
     memory = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == 12)
     try:
         text = str(error)[:300]
@@ -17,7 +17,7 @@ def describe(error: BaseException) -> list:
 
 
 def load(job: dict, name: str) -> types.ModuleType:
-    """Compile and run the program of `job` as module `name`, behind the imports that its tests give; the module."""
+    """Compile and run the program of `job` as module `name`, after the imports of its tests; return the module."""
     source, path = job["program"], job["path"]
     if job.get("recursion_limit"):
         sys.setrecursionlimit(job["recursion_limit"])
@@ -32,7 +32,7 @@ def load(job: dict, name: str) -> types.ModuleType:
 
 
 def ran(error: BaseException) -> bool:
-    """Whether `error` comes from running the program and not from compiling it."""
+    """Check whether `error` comes from running the program, not from compiling it."""
     trace = error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_globals.get("__name__") in ("solution", "__main__"):

@@ -1,4 +1,4 @@
-"""A stdin program in the candidate's process: standard streams, a run as `__main__`, an end like an interpreter's."""
+"""Run a stdin program in the candidate's process: standard streams, `__main__`, and an interpreter's shutdown."""
 
 import gc
 import os
@@ -10,7 +10,7 @@ from steer.verify.code.child_load import describe, load, ran, stream
 
 
 def run_stdin(job: dict, line: Any) -> None:
-    """A program with standard streams: runs as `__main__`, ends like an interpreter does, reports how it ended."""
+    """Run a program with standard streams as `__main__`, shut down like an interpreter, and report how it ended."""
     sys.stdin = stream(0, errors="surrogateescape")
     sys.stdout = stream(1, "w", errors="surrogateescape")
     sys.stderr = stream(2, "w", errors="backslashreplace", buffering=1)
@@ -35,7 +35,7 @@ def run_stdin(job: dict, line: Any) -> None:
 
 
 def finish() -> None:
-    """What the interpreter does at its end, short of tearing itself down: threads, exit functions, open files."""
+    """Do what the interpreter does at exit, except tearing itself down: threads, exit functions, open files."""
     import atexit
 
     threading._shutdown()

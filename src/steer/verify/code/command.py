@@ -1,4 +1,4 @@
-"""`steer verify code`: programs in on standard input, verdicts out, one JSON object a line."""
+"""`steer verify code`: read programs from standard input, write verdicts, one JSON object per line."""
 
 import argparse
 import codecs
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
             for row in verdicts(sys.stdin.buffer, sandbox):
                 sys.stdout.write(json.dumps(row) + "\n")
                 sys.stdout.flush()
-        except BrokenPipeError:  # whoever read the verdicts has gone
+        except BrokenPipeError:  # the reader of the verdicts has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
@@ -54,7 +54,7 @@ def probe(require: tuple[str, ...]) -> int:
 
 
 def verdicts(lines: Iterable[bytes], sandbox: Sandbox) -> Iterator[dict[str, Any]]:
-    """A row for each line, in order, as soon as it is known; lines are read ahead while programs run."""
+    """Yield one row per line, in order, as soon as it is known; lines are read ahead while programs run."""
     asked: queue.Queue[Future | None] = queue.Queue(AHEAD)
     answer = ThreadPoolExecutor(sandbox.workers, thread_name_prefix="lines")
 
@@ -85,7 +85,7 @@ def _row(line: bytes, sandbox: Sandbox) -> dict[str, Any]:
 
 
 def _parse(line: bytes) -> tuple[Any, Any]:
-    """The line's id with its program, or with a verdict that says what is wrong with the line."""
+    """Return the line's id with its program, or with a verdict that describes an error in the line."""
     name = None
     try:
         row = json.loads(line)
@@ -98,7 +98,7 @@ def _parse(line: bytes) -> tuple[Any, Any]:
 
 
 def _name(name: Any) -> Any:
-    """An id as it can be written again: JSON has no `Infinity`, which Python makes of 1e400."""
+    """Return an id that can be written again: JSON has no `Infinity`, which Python reads from 1e400."""
     try:
         json.dumps(name, allow_nan=False)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""When an answer equals the expected one: values of function tests, text of stdin tests."""
+"""Compare answers with expected ones: values of function tests, text of stdin tests."""
 
 import math
 import re
@@ -13,10 +13,10 @@ _DECIMAL = re.compile(rb"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?|[-+]?\d+\.?(?:[eE][-+]?\
 
 
 def same_value(expected: Any, answer: Any) -> bool:
-    """Whether `answer` (plain data) equals `expected` (from JSON).
+    """Check whether `answer` (plain data) equals `expected` (from JSON).
 
-    Python's `==`, made fit for JSON: a tuple is a list, an object's keys may be what JSON makes strings of, NaN
-    equals NaN, and floats agree to a relative error of 1e-9 (sums in another order are right).
+    Python's `==`, adapted to JSON: a tuple equals a list, dictionary keys may be values that JSON turns into strings,
+    NaN equals NaN, and floats agree to a relative error of 1e-9 (sums in another order are correct).
     """
     try:
         if expected == answer:
@@ -55,7 +55,7 @@ def _close(expected: float, answer: float) -> bool:
 
 
 def _key(key: Any) -> Any:
-    """The string JSON makes of a dictionary key."""
+    """Return JSON's string for a dictionary key."""
     if isinstance(key, str):
         return key
     if isinstance(key, bool):
@@ -66,9 +66,11 @@ def _key(key: Any) -> Any:
 
 
 def same_text(expected: bytes, answer: bytes, numbers: bool = False) -> bool:
-    """Whether two outputs agree token by token. Line ends and the amount of white space do not matter; tokens
-    are compared as text, and as numbers where the expected one has a decimal point or an exponent. With `numbers`,
-    all that are numbers are compared as such (60.0 is 60), as LiveCodeBench does."""
+    """Check whether two outputs agree token by token, ignoring line ends and the amount of white space.
+
+    Tokens are compared as text, or as numbers if the expected one has a decimal point or an exponent. With `numbers`,
+    all numeric tokens are compared as numbers (60.0 equals 60), as in LiveCodeBench.
+    """
     wanted, got = expected.split(), answer.split()
     if wanted == got:
         return True
@@ -95,8 +97,8 @@ def _same_token(expected: bytes, answer: bytes, numbers: bool) -> bool:
 
 
 def _tolerance(expected: bytes, wanted: Decimal) -> Decimal:
-    """How far an answer may be off an expected number that has a decimal point or an exponent."""
-    # An expected value printed with six or more decimals stands for all numbers that round to it.
+    """Return the tolerance for an expected number with a decimal point or an exponent."""
+    # An expected value printed with six or more decimals matches all numbers that round to it.
     places = 0 if re.search(rb"[eE]", expected) else len(expected.partition(b".")[2])
     rounding = Decimal("0.5000001").scaleb(-places) if places >= 6 else Decimal(0)
     noise = Decimal(ABSOLUTE) if not wanted or abs(wanted) >= TINY else Decimal(0)

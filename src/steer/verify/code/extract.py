@@ -1,4 +1,4 @@
-"""The program in a model's response."""
+"""Extract the program from a model's response."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ _DONE = re.compile(r"^\[DONE\]", re.M)  # the end of an answer in MBPP's own pro
 
 
 def extract_program(response: str, prefix: str = "", entry_point: str | None = None) -> str:
-    """Program text of a model response; empty where the response ends inside a thought.
+    """Extract the program text of a model response; empty if the response ends inside a thought.
 
     Thoughts and what follows the end of the sequence are left out. Of fenced blocks, Python ones come before others;
     among them the last that defines `entry_point` as a whole wins, with blocks it needs (their definitions and
@@ -50,8 +50,10 @@ def extract_program(response: str, prefix: str = "", entry_point: str | None = N
 
 
 def _visible(response: str, syntax: Syntax) -> str | None:
-    """The response without thoughts and what follows its end; None inside a thought. A mark in a string of a program,
-    or anywhere in a block that is Python, is text and no mark."""
+    """Remove thoughts and everything after the end of the response; None inside a thought.
+
+    A mark in a string of a program, or anywhere in a Python block, is ordinary text.
+    """
     if not _MARK.search(response):
         return response
     lines = response.split("\n")
@@ -82,7 +84,7 @@ def _hide(text: str) -> str:
 
 
 def _choose(blocks: list[str], entry_point: str | None, syntax: Syntax) -> str:
-    """The block that is the answer, joined with those it needs."""
+    """Choose the block that is the answer and join it with blocks it needs."""
     if entry_point:
         whole = [i for i, block in enumerate(blocks) if defines_whole(syntax.body(block), entry_point)]
         defining = whole or [i for i, block in enumerate(blocks) if _defines(block, entry_point)]
@@ -111,7 +113,7 @@ def _last_valid(blocks: list[str], syntax: Syntax) -> int:
 
 
 def _worth(block: str, syntax: Syntax) -> int:
-    """How much a block is like a program that reads and prints."""
+    """Rate how much a block looks like a program that reads and prints."""
     nodes = [each for node in syntax.body(block) for each in ast.walk(node)]
     names = {n.id if isinstance(n, ast.Name) else n.attr for n in nodes if isinstance(n, ast.Name | ast.Attribute)}
     if not nodes:
@@ -125,7 +127,7 @@ def _lacks(block: str, syntax: Syntax) -> set[str]:
 
 
 def _with_prefix(text: str, prefix: str, entry_point: str | None, syntax: Syntax) -> str:
-    """The program where it may continue `prefix`."""
+    """Return the program if it may continue `prefix`."""
     name = entry_point or _last_function(prefix)
     head = fences.before_first(text)
     if head.startswith(prefix):
@@ -158,7 +160,7 @@ def _with_prefix(text: str, prefix: str, entry_point: str | None, syntax: Syntax
 
 
 def _method(prefix: str, program: str, name: str, syntax: Syntax) -> str:
-    """A method that was written outside the class which the prompt left open, put into it."""
+    """Move a method written outside the class that the prompt left open into it."""
     functions = [node for node in syntax.body(program) if isinstance(node, ast.FunctionDef) and node.name == name]
     arguments = functions[-1].args.args if functions else []
     if prefix.rstrip().endswith(":") and arguments and arguments[0].arg == "self":
@@ -168,8 +170,10 @@ def _method(prefix: str, program: str, name: str, syntax: Syntax) -> str:
 
 
 def _continued(prefix: str, body: str, syntax: Syntax, strict: bool) -> str:
-    """`prefix` followed by as much of `body` as is Python; empty where that is nothing. With `strict`, only where the
-    body looks like code: prose may be Python by chance."""
+    """Join `prefix` with as much of `body` as is Python; empty if there is none.
+
+    With `strict`, only if the body looks like code, because prose may be valid Python by chance.
+    """
     lines = body.strip("\n").rstrip()
     # A response that was stripped has lost the indentation of its first line, or of all lines.
     straight = fences.indented(textwrap.dedent(lines))
@@ -187,12 +191,12 @@ def _continued(prefix: str, body: str, syntax: Syntax, strict: bool) -> str:
 
 
 def _inner_lines(program: str, syntax: Syntax) -> int:
-    """Lines of the longest definition: where a body was indented wrongly, its function ends early."""
+    """Count the lines of the longest definition: a wrongly indented body ends its function early."""
     return max((node.end_lineno - node.lineno for node in syntax.body(program)), default=0)
 
 
 def _trim(text: str, keep: int, syntax: Syntax) -> str:
-    """The longest start of `text`, cut at a line end after position `keep`, that parses; else `text`."""
+    """Return the longest prefix of `text`, cut at a line end after position `keep`, that parses; else `text`."""
     start, tails = text, 0
     for _ in range(MAX_CUTS):
         if syntax.left <= 0:
@@ -213,7 +217,7 @@ def _trim(text: str, keep: int, syntax: Syntax) -> str:
 
 
 def _longest_run(text: str, entry_point: str | None, syntax: Syntax) -> str:
-    """The longest run of lines that parses (and defines `entry_point`), starting where code plausibly starts."""
+    """Find the longest run of lines that parses (and defines `entry_point`), starting where code plausibly starts."""
     lines = text.split("\n")[:MAX_LINES]
     best = ""
     for start in [i for i, line in enumerate(lines) if fences.CODE_START.match(line)][:MAX_CUTS]:
@@ -227,7 +231,7 @@ def _longest_run(text: str, entry_point: str | None, syntax: Syntax) -> str:
 
 
 def _defines(text: str, entry_point: str) -> bool:
-    """Whether a function, class or variable of that name is defined at any level (also where text does not parse)."""
+    """Check whether a function, class or variable of that name is defined at any level, even in unparsable text."""
     name = re.escape(entry_point.rpartition(".")[2].removesuffix("()"))
     pattern = rf"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+{name}\b|^{name}[ \t]*=(?!=)"
     return re.search(pattern, text, re.M) is not None

@@ -1,4 +1,4 @@
-"""Blocks of code in the Markdown of a response."""
+"""Find code blocks in the Markdown of a response."""
 
 import html
 import re
@@ -25,7 +25,7 @@ MAX_LOOKS = 100_000  # lines looked at for the end of a block, in one response
 
 
 def blocks(text: str, syntax: Syntax) -> list[str]:
-    """The Python blocks of `text`, else those without a language, else all; in order."""
+    """Return the Python blocks of `text`, else those without a language, else all; in order."""
     text = _as_fences(text)
     found, lines, tries, looks = [], text.split("\n")[:MAX_LINES], MAX_CLOSINGS, MAX_LOOKS
     at = 0
@@ -67,12 +67,12 @@ def blocks(text: str, syntax: Syntax) -> list[str]:
 
 
 def before_first(text: str) -> str:
-    """What stands before the first fence."""
+    """Return the text before the first fence."""
     return re.split(r"^[ \t>]*(?:```|~~~)", text, maxsplit=1, flags=re.M)[0].partition("```")[0]
 
 
 def begun_inside(text: str, syntax: Syntax) -> str:
-    """The text before the first fence, where that fence can only close a block that the prompt opened; else ""."""
+    """Return the text before the first fence if that fence can only close a block opened by the prompt; else ""."""
     marks = re.findall(r"^[ \t]*```[ \t]*([\w+#.-]*)", text, re.M)
     head = before_first(text)
     if len(marks) % 2 and not marks[0] and looks_like_code(head) and _is_code(head, syntax):
@@ -89,7 +89,7 @@ def indented(text: str) -> str:
 
 
 def plain(block: str, syntax: Syntax) -> str:
-    """A block without the marks of an interactive session, without no-break spaces, and not indented as a whole."""
+    """Remove the marks of an interactive session, no-break spaces and common indentation from a block."""
     block = block.replace("\u00a0", " ")
     if block.lstrip().startswith(">>> "):
         lines = [line.strip() for line in block.split("\n")]
@@ -113,7 +113,7 @@ def _without_numbers(block: str) -> str:
 
 
 def _as_fences(text: str) -> str:
-    """Other marks of code as fences, where there are none."""
+    """Turn other marks of code into fences if there are none."""
     if "```" in text or "~~~" in text:
         return text
     text = _TAGGED.sub(lambda m: f"\n```python\n{(m[2] or m[4] or '').strip(chr(10))}\n```\n", text)
@@ -121,7 +121,7 @@ def _as_fences(text: str) -> str:
 
 
 def _opening(line: str) -> tuple[str, str | int, str, str] | None:
-    """What stands before the fence, the fence, the language, and code behind it on the line."""
+    """Split a line into the text before the fence, the fence, the language, and code after it."""
     if "```" not in line and "~~~" not in line:
         return None
     if one := _ON_ONE_LINE.fullmatch(line):
@@ -143,7 +143,7 @@ def _opens_again(line: str, fence: str) -> bool:
 
 
 def _closes(line: str, fence: str) -> bool:
-    """Whether `line` closes a block that `fence` opened: by a fence without a language, or at the end of code."""
+    """Check whether `line` closes a block opened by `fence`: a fence without a language, or one at the end of code."""
     head, found, rest = line.partition(fence)
     if not found:
         return False
@@ -160,5 +160,5 @@ def _inside(lines: list[str], before: str, first: str) -> str:
 
 
 def _is_code(block: str, syntax: Syntax) -> bool:
-    """Whether a block parses, as a program or as the body of a function."""
+    """Check whether a block parses as a program or as the body of a function."""
     return syntax.valid(plain(block, syntax)) or syntax.valid(f"def body():\n{indented(textwrap.dedent(block))}\n")

@@ -1,4 +1,4 @@
-"""The judge's end of its fork server: its start, its answers, the layers it lacks."""
+"""The judge's side of the fork server: start, messages, missing layers."""
 
 import importlib.util
 import json
@@ -25,7 +25,7 @@ SOURCE = str(Path(__file__).resolve().parents[3])
 
 
 class ZygoteLost(Exception):
-    """The fork server does not answer: a failure of the sandbox, not of the program."""
+    """The fork server does not answer: the sandbox failed, not the program."""
 
 
 def site_packages() -> list[str]:
@@ -41,7 +41,7 @@ def site_packages() -> list[str]:
 
 
 class Zygote:
-    """The fork server as its judge sees it. `missing` maps each layer it could not put up to the reason."""
+    """The judge's handle of the fork server. `missing` maps each layer it could not set up to the reason."""
 
     def __init__(self, without: tuple[str, ...] = ()) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -76,7 +76,7 @@ class Zygote:
         return self.receive()
 
     def probe(self) -> dict[str, str]:
-        """The layers that are missing, those a candidate adds to itself included."""
+        """Return the missing layers, including those that a candidate adds to itself."""
         ours, theirs = socket.socketpair()
         null = os.open(os.devnull, os.O_RDWR)
         limits = {"cpu_s": 1, "memory": 1 << 30, "file_size": 1 << 20, "packages": False, "probe": True}
@@ -89,7 +89,7 @@ class Zygote:
         return {**self.missing, **(json.loads(failed) if failed else {"rlimits": "a candidate could not start"})}
 
     def close(self) -> None:
-        """End it: by itself, as its socket closes, so that it collects its own child; else by force."""
+        """Close its socket, so that it ends and reaps its child by itself; else kill it."""
         self.socket.close()
         try:
             self.process.wait(PATIENCE_S)

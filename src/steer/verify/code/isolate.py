@@ -1,7 +1,7 @@
-"""Which kernel layers stand between a candidate and this machine, and how they are put up.
+"""Set up the kernel layers between a candidate and this machine.
 
-The fork server enters its namespaces once (`enter`); each candidate adds the rest to itself (`confine`). A layer that
-the machine refuses is left out and reported, never guessed.
+The fork server enters its namespaces once (`enter`); each candidate adds the other layers to itself (`confine`). A
+layer that the machine refuses is skipped and reported, never assumed.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ LAYERS = (
 NOBODY = 65534
 PROCESSES = 64
 LIBRARY_DESCRIPTOR = 100
-RESERVED = 1 << 30  # address space that thread stacks, allocators and libraries reserve and hardly use
+RESERVED = 1 << 30  # address space that thread stacks, allocators and libraries reserve but hardly use
 STACK = 512 << 20  # for deep recursion
 FILE_SIZE = 64 << 20
 # What programs need of the limits they inherit: the hard one (1) where they raise it themselves, else the soft one.
@@ -28,7 +28,7 @@ NEEDED = (("STACK", 1, STACK), ("FSIZE", 1, FILE_SIZE), ("AS", 1, 4 << 30), ("DA
 
 @dataclass
 class Plan:
-    """What this fork server does. `missing` maps a layer to why it is not there."""
+    """Layers of this fork server. `missing` maps a layer to the reason for its absence."""
 
     without: frozenset[str] = frozenset()
     missing: dict[str, str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ def _try(plan: Plan, layer: str, action: Any) -> bool:
 
 
 def _in_child(action: Any) -> None:
-    """Try `action` in a process of its own; OSError with its error number when it fails there."""
+    """Try `action` in a separate process; raise OSError with its error number if it fails there."""
     pid = os.fork()
     if pid == 0:
         status = 255
@@ -83,7 +83,7 @@ def drop_user() -> None:
 
 
 def _new_user_namespace(more: int) -> None:
-    """Enter a user namespace (with the namespaces `more`) that knows this process's user and group, and no other."""
+    """Enter a user namespace (with the namespaces `more`) that maps only this process's user and group."""
     user, group = os.geteuid(), os.getegid()
     kernel.unshare(kernel.NEWUSER | more)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
@@ -99,10 +99,10 @@ def _probe_user_namespace() -> None:
 
 
 def enter(without: frozenset[str], packages: list[str]) -> Plan:
-    """Put up the layers of the fork server itself; `packages` are the folders that candidates may import from.
+    """Set up the layers of the fork server; `packages` are the folders that candidates may import from.
 
-    Returns in a forked child where pid namespaces work, so that candidates' namespaces can nest in ours; the parent
-    waits for it and leaves with its status.
+    If pid namespaces work, returns in a forked child, so that candidates' namespaces can nest in ours; the parent
+    waits for it and exits with its status.
     """
     plan = Plan(without, base=_address_space(), packages=packages)
     root = os.geteuid() == 0
@@ -133,8 +133,10 @@ def enter(without: frozenset[str], packages: list[str]) -> Plan:
 
 
 def _hold_library(plan: Plan) -> None:
-    """Keep the standard library's folder open if its path is closed to the user that candidates run as (Python in
-    root's home): through the descriptor it can be read, and nothing above it."""
+    """Keep the standard library's folder open if candidates' user cannot reach its path (Python in root's home).
+
+    Through the descriptor the folder can be read, and nothing above it.
+    """
 
     def look() -> None:
         drop_user()
@@ -209,13 +211,13 @@ def rlimit(name: int, value: int) -> None:
 
 
 def low_limits() -> list[str]:
-    """Limits of this process at which a program would fail that is right elsewhere."""
+    """List limits of this process under which a correct program could fail."""
     found = ((name, resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[n], least) for name, n, least in NEEDED)
     return [f"{name}={value}" for name, value, least in found if value != resource.RLIM_INFINITY and value < least]
 
 
 def confine(plan: Plan, limits: dict[str, Any], folder: str) -> dict[str, str]:
-    """Put the remaining layers on this process; what failed, by layer."""
+    """Set up the remaining layers on this process; return failures by layer."""
     failed: dict[str, str] = {}
     check = Plan(plan.without, failed)
     if plan.pid_namespace is not None and plan.namespaces:

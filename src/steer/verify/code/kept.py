@@ -1,7 +1,7 @@
-"""Verdicts kept from one run to the next: runs of an experiment are asked the same and write the same programs.
+"""Cache of verdicts across runs: runs of an experiment have the same questions and often the same programs.
 
-A folder holds one file for each set of tests with its limits, a line for each program judged on it. Lines are appended
-whole, so that runs may share the folder while they run; a line that a killed process left unfinished is passed over.
+The folder has one file per set of tests with limits, with one line per judged program. Lines are appended
+atomically, so that concurrent runs can share the folder; a line left unfinished by a killed process is ignored.
 """
 
 import contextlib
@@ -21,8 +21,10 @@ from steer.verify.code.program import CodeVerdict
 
 @functools.cache
 def judge_version() -> str:
-    """A hash of what a verdict depends on beside program, tests and limits: the judge's code, the interpreter, and the
-    one package that programs may import."""
+    """Hash what a verdict depends on besides program, tests and limits.
+
+    This is the judge's code, the interpreter, and the package that programs may import.
+    """
     digest = hashlib.sha256(sys.version.encode())
     with contextlib.suppress(PackageNotFoundError):
         digest.update(version("numpy").encode())
@@ -32,15 +34,17 @@ def judge_version() -> str:
 
 
 class KeptVerdicts:
-    """The folder. A key is `<hash of tests and limits>/<hash of program>`. `missing` names the kernel layers that the
-    sandbox lacks: without some of them a program may do less (start processes, say), and `require` asks for others;
-    and the low limits under which it judges."""
+    """The cache folder. A key is `<hash of tests and limits>/<hash of program>`.
+
+    `missing` names the sandbox's missing kernel layers and low limits, on which verdicts may depend: without some
+    layers a program can do less (start processes, for example).
+    """
 
     def __init__(self, folder: str | Path, missing: Iterable[str] = ()) -> None:
         self.folder = Path(folder) / "-".join((judge_version(), *sorted(missing)))
 
     def find(self, keys: Iterable[str]) -> dict[str, CodeVerdict]:
-        """The verdicts that are there already."""
+        """Return the cached verdicts."""
         wanted, found = _by_tests(keys), {}
         for tests, programs in wanted.items():
             try:
@@ -53,16 +57,16 @@ class KeptVerdicts:
                     program = row.pop("program")
                     verdict = CodeVerdict(**row)
                 except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-                    continue  # whatever a failing disk made of it: the program is judged again
+                    continue  # damaged by a failing disk: the program is judged again
                 if isinstance(program, str) and program in programs and verdict.verdict in ("pass", "fail"):
                     found[f"{tests}/{program}"] = verdict
         return found
 
     def add(self, verdicts: dict[str, CodeVerdict]) -> None:
-        """Keep more of them."""
+        """Add verdicts to the cache."""
         for tests, programs in _by_tests(verdicts).items():
             rows = ({"program": p, **asdict(verdicts[f"{tests}/{p}"])} for p in sorted(programs))
-            # A line of its own also behind one that was cut off.
+            # Start a new line even after a truncated one.
             data = "".join(f"\n{json.dumps(row)}" for row in rows).encode()
             path = self._path(tests)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +81,7 @@ class KeptVerdicts:
 
 
 def _by_tests(keys: Iterable[str]) -> dict[str, set[str]]:
-    """Hashes of programs by the hash of their tests."""
+    """Group hashes of programs by the hash of their tests."""
     found: dict[str, set[str]] = {}
     for key in keys:
         tests, _, program = key.partition("/")

@@ -1,4 +1,4 @@
-"""Linux calls that Python has no name for: namespaces, mounts, capabilities, Landlock. All raise OSError."""
+"""Linux calls that Python does not wrap: namespaces, mounts, capabilities, Landlock. All raise OSError."""
 
 import ctypes
 import os
@@ -36,7 +36,7 @@ def _checked(result: int, what: str) -> int:
 
 
 def syscall(what: str, number: int, *args: object) -> int:
-    """A raw system call; integers go as unsigned words."""
+    """Make a raw system call; integers are passed as unsigned words."""
     words = [ctypes.c_ulong(arg & 0xFFFFFFFFFFFFFFFF) if isinstance(arg, int) else arg for arg in args]
     return _checked(_libc.syscall(ctypes.c_long(number), *words), what)
 
@@ -59,7 +59,7 @@ def no_new_privileges() -> None:
 
 
 def dumpable() -> None:
-    """Let this process's own files in /proc belong to it again after a change of user."""
+    """Make this process own its files in /proc again after a change of user."""
     prctl(_PR_SET_DUMPABLE, 1)
 
 

@@ -1,4 +1,4 @@
-"""CPU time and memory of a candidate's processes together, read from outside through /proc."""
+"""Measure the total CPU time and memory of a candidate's processes from outside, through /proc."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ MOST_FILES, LONGEST_PATH = 8192, 1024
 
 
 def children(pid: int) -> list[int]:
-    """Processes started by any thread of `pid` and still there."""
+    """List the living processes started by any thread of `pid`."""
     found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -23,7 +23,7 @@ def children(pid: int) -> list[int]:
 
 
 def family(pid: int) -> Iterator[int]:
-    """`pid` and all its descendants."""
+    """List `pid` and all its descendants."""
     yield pid
     for child in children(pid):
         yield from family(child)
@@ -69,8 +69,10 @@ def proportional(pid: int) -> int:
 
 
 def folder_size(path: str) -> int:
-    """Bytes on disk below `path`, which a candidate may be changing; without bound where it holds more files, or
-    deeper ones, than can be looked through and removed in time, or keeps them secret."""
+    """Return the bytes on disk below `path`, which a candidate may be changing.
+
+    Infinite if it has more or deeper files than can be inspected and removed in time, or unreadable ones.
+    """
     total, seen, folders = 0, 0, [path]
     while folders:
         folder = folders.pop()
@@ -93,7 +95,7 @@ def folder_size(path: str) -> int:
 
 
 def unlinked_size(pid: int) -> int:
-    """Bytes on disk of files that `pid` has open and no folder names any more."""
+    """Return the bytes on disk of deleted files that `pid` still has open."""
     total = 0
     try:
         for entry in os.scandir(f"/proc/{pid}/fd"):
@@ -125,12 +127,14 @@ class Group:
             self.waits_seen |= waits(pid)
 
     def cpu(self) -> float:
-        """CPU seconds of all members, ended ones as last seen."""
+        """Return the CPU seconds of all members; ended ones count as last seen."""
         return sum(self.cpu_seen.values())
 
     def exceeds(self, limit: int) -> bool:
-        """Whether the members together use more than `limit` bytes. The exact sum is slow to read (it walks the
-        pages) and is asked for only where the simple one is over."""
+        """Check whether the members together use more than `limit` bytes.
+
+        The exact sum is slow (the kernel walks the pages) and is read only if the simple sum exceeds the limit.
+        """
         return sum(map(resident, self.members)) > limit and sum(map(proportional, self.members)) > limit
 
     def waited(self) -> float:

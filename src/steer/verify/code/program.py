@@ -61,7 +61,7 @@ def _is_number(value: Any) -> bool:
 
 
 def check(program: Program) -> str:
-    """What is wrong with the form of `program` and its tests, or an empty string."""
+    """Describe what is wrong with the form of `program` and its tests; empty if nothing is."""
     if not isinstance(program.program, str):
         return "program: not text"
     if not _is_number(program.time_limit_s) or not 0 < program.time_limit_s <= 3600:
@@ -72,7 +72,7 @@ def check(program: Program) -> str:
 
 
 def _check_manner(tests: dict[str, Any]) -> str:
-    """The keys that say how a data set's own runner runs and compares."""
+    """Check the keys with settings of a data set's own runner."""
     if tests.get("comparison", "tokens") not in ("tokens", "numbers"):
         return "tests.comparison: not one of tokens, numbers"
     if not isinstance(tests.get("imports", ""), str):
@@ -116,7 +116,7 @@ def _check_tests(tests: Any) -> str:
 
 
 def from_row(row: Any) -> Program:
-    """The program of one parsed input line; `UserError` says what is wrong with it."""
+    """Make the program of one parsed input line; `UserError` describes errors in it."""
     if not isinstance(row, dict):
         raise UserError("not an object")
     program = Program(

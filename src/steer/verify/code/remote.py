@@ -1,7 +1,7 @@
-"""Stand-ins, on the judge's side, for what lives in the candidate; and the link that ships arguments and answers.
+"""Stand-ins on the judge's side for objects of the candidate, and the link that transfers arguments and answers.
 
-Objects that are not plain data stay in the candidate. Their stand-ins can be called, read, written, measured and run
-through, but never compared and never part of a sum: an operation that is shown the expected value could be rigged.
+Objects that are not plain data stay in the candidate. Their stand-ins can be called, read, written, measured and
+iterated, but never compared or added: an operation that receives the expected value could be rigged.
 """
 
 import builtins
@@ -17,11 +17,11 @@ _READABLE = frozenset({"__name__", "__qualname__", "__doc__"})
 
 
 class CandidateError(Exception):
-    """The candidate raised an exception that is no built-in one."""
+    """The candidate raised an exception that is not built in."""
 
 
 class NotPlainData(TypeError):
-    """A test asked for the value of an object that is no plain data."""
+    """A test needs the value of an object that is not plain data."""
 
 
 class BadTest(BaseException):
@@ -57,11 +57,11 @@ class Remote:
         self._link.request(["set", self._link.encode(self), name, self._link.encode(value)])
 
     def __bool__(self) -> bool:
-        """`assert f(x)` with a match object, say: its truth is plain data, asked for where it lives."""
+        """Truth of an object, as in `assert f(x)` with a match object, computed in the candidate."""
         return self._link.request(["do", "bool", self._link.encode(self), []]) is True
 
     def __float__(self) -> float:
-        """Asked for once: a polynomial (HumanEval 32) must not be given another number at each place."""
+        """Value as float, fetched once: a polynomial (HumanEval 32) must not get different numbers at each use."""
         numbers = self._link.numbers
         if self._number not in numbers:
             numbers[self._number] = self._link.request(["do", "float", self._link.encode(self), []])
@@ -99,7 +99,7 @@ class RemoteIterator(Remote):
 
 
 class Link:
-    """Requests to the candidate and the judge's callables it may call back."""
+    """Requests to the candidate, and the judge's callables that it may call back."""
 
     def __init__(self, session: Session | None, used: Callable[[], None] = lambda: None) -> None:
         self.session, self.used = session, used
@@ -152,7 +152,7 @@ class Link:
         return self.request(["do", "wait", self.encode(coroutine), []])
 
     def exchange(self, message: list) -> list:
-        """The answer to `message`. Once the candidate has come to its end, that is the answer to everything."""
+        """Return the answer to `message`. After the candidate's end, its end is the answer to everything."""
         if self.end is not None:
             raise self.end
         if message[0] != "lookup":
@@ -197,7 +197,7 @@ class Link:
         self.session.send(answer)
 
     def _error_class(self, names: list[str]) -> type[Exception]:
-        """The exception class of the program that is called `names[0]`; the others are its bases, nearest first."""
+        """Return the program's exception class `names[0]`; the other names are its bases, nearest first."""
         known: type[Exception] = CandidateError
         for name in reversed(names):
             kind = self.errors.get(name) or _builtin_error(name)
@@ -207,8 +207,10 @@ class Link:
         return known
 
     def _error(self, name: Any, text: Any, names: Any = (), args: Any = ()) -> BaseException:
-        """The exception that stands for the candidate's: its own class where the test knows it, else the nearest
-        built-in one. One that ends a loop must not do so here, where it would skip the rest of the test."""
+        """Make the exception for the test: the candidate's class if the test knows it, else the nearest built-in one.
+
+        `StopIteration` is replaced, because it would end a loop of the test and skip the rest.
+        """
         if not isinstance(name, str) or not isinstance(text, str):
             return Stop("runtime_error", "malformed answer")
         if name == "MemoryError":
@@ -236,7 +238,7 @@ def _builtin_error(name: str) -> type[Exception] | None:
 
 
 def ended(status: int) -> tuple[str, str]:
-    """Reason and detail for a process that ended before it answered."""
+    """Return reason and detail for a process that ended before it answered."""
     if status == 0:
         return "no_output", "the program ended before it returned"
     return "runtime_error", f"the program ended with signal {-status}" if status < 0 else f"exit status {status}"
@@ -247,7 +249,7 @@ KILLED = ended(-9)[1]
 
 
 def _update(ours: Any, theirs: Any) -> None:
-    """Give a mutable argument the contents it has after an in-place call."""
+    """Update a mutable argument to its contents after an in-place call."""
     if isinstance(ours, list | bytearray) and isinstance(theirs, type(ours)):
         ours[:] = theirs
     elif isinstance(ours, dict | set) and isinstance(theirs, type(ours)):

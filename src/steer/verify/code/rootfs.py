@@ -1,4 +1,4 @@
-"""The candidate's file system: a read-only tree with the interpreter and the system's libraries, no user files."""
+"""The candidate's file system: a read-only tree with interpreter and system libraries, without user files."""
 
 import contextlib
 import glob
@@ -19,7 +19,7 @@ _KEPT = ((2, 2), (4, 4), (8, 8), (1024, 1024), (2048, 2048), (4096, 1 << 21))
 
 
 def interpreter() -> list[str]:
-    """What this Python needs to run: its libraries, its program, its shared library. Never the site packages."""
+    """List what this Python needs to run: its libraries, program and shared library, without site packages."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     program = os.path.realpath(sys.executable)
     paths = [library(), program]
@@ -29,7 +29,7 @@ def interpreter() -> list[str]:
 
 
 def placed(package: str) -> str:
-    """Where the tree has a package; packages stay side by side, as numpy and its libraries must."""
+    """Return a package's place in the tree; packages stay adjacent, as numpy and its libraries need."""
     return os.path.join(PACKAGES, os.path.basename(package))
 
 
@@ -38,15 +38,17 @@ def library() -> str:
 
 
 def readable(packages: list[str], reached_as: str) -> list[str]:
-    """Every path a candidate may read, besides its work folder and the devices (for Landlock without a tree of our
-    own). The library is `reached_as` this path; site packages lie in its folder, so its entries are named."""
+    """List every path a candidate may read, except its work folder and the devices, for Landlock without our own tree.
+
+    The library is `reached_as` this path; it contains the site packages, so its other entries are listed.
+    """
     entries = [os.path.join(reached_as, name) for name in os.listdir(reached_as) if not name.endswith("-packages")]
     paths = (*SYSTEM, *SETTINGS, *(path for path in interpreter() if path != library()), *entries, *packages)
     return [path for path in paths if os.path.exists(path)]
 
 
 def build(packages: list[str]) -> None:
-    """Make the tree in this process's own mount namespace, over `STAGING`."""
+    """Build the tree in this process's mount namespace, over `STAGING`."""
     new = STAGING
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", new, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,nr_inodes=1024,mode=755")
@@ -97,7 +99,7 @@ def _bind(source: str, target: str, flags: int) -> None:
 
 
 def enter() -> None:
-    """Make the tree the root of this process and let go of everything else."""
+    """Make the tree the root of this process and detach everything else."""
     with contextlib.suppress(OSError):  # without it the candidate sees no /proc, which is no loss of isolation
         own_proc(STAGING + "/proc")  # a later /proc can be mounted only where one is already in sight
     # A mount inherited from a mightier namespace cannot become the root; a bind mount of it can.
@@ -109,16 +111,16 @@ def enter() -> None:
 
 
 def own_proc(target: str) -> None:
-    """A /proc that shows this process's pid namespace only."""
+    """Mount a /proc that shows only this process's pid namespace."""
     kernel.mount("proc", target, "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
 
 
 def fresh_work() -> None:
-    """An empty work folder for the next candidate."""
+    """Make an empty work folder for the next candidate."""
     options = f"size={WORK_MIB}m,nr_inodes=8192,mode=777"
     kernel.mount("tmpfs", WORK, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
 
 
 def drop_work() -> None:
-    """The folder and all it holds are gone."""
+    """Remove the folder with its content."""
     kernel.detach(WORK)

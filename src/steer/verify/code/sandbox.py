@@ -1,4 +1,4 @@
-"""The pool: batches of programs over several judges, with repeated programs judged once."""
+"""Pool of judges: distributes batches of programs and judges repeated programs once."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ class JudgeLost(Exception):
 
 
 class Judge:
-    """A judge process; started by exec (never by forking the caller), so it is safe beside torch and threads."""
+    """A judge process, started by exec (never by forking the caller), so it is safe with torch and threads."""
 
     def __init__(self, without: tuple[str, ...] = ()) -> None:
         code = f"import sys; sys.path.insert(0, {SOURCE!r}); from steer.verify.code.worker import main; main()"
@@ -47,7 +47,7 @@ class Judge:
         self._send(list(without))
 
     def wait_until_ready(self) -> dict[str, str]:
-        """The layers this machine does not allow, each with the reason."""
+        """Return the layers that this machine does not support, each with the reason."""
         return self._receive(time.monotonic() + START_S)
 
     def judge(self, job: dict[str, Any], patience_s: float) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Judge:
         return data
 
     def close(self) -> int:
-        """End the process, which sees its input end, with all below it; its exit status (see `supervise`)."""
+        """Close its input, which ends the process and all its descendants; return its exit status (see `supervise`)."""
         self.process.stdin.close()
         try:
             self.process.wait(20)
@@ -94,10 +94,10 @@ class Judge:
 class Sandbox:
     """Judges programs in isolated processes. A context manager; `judge` may be called from several threads.
 
-    `workers` judges run at once (default: the cores this process may use). `require` names kernel layers (see
-    `isolate.LAYERS`) without which nothing is judged: a `UserError`. Layers in `without` are left out, to test the
-    others one by one. What the machine lacks is said in one line on standard error and listed in `missing`. With
-    `keep`, a folder, verdicts are kept there and taken from there.
+    `workers` judges run in parallel (default: the cores this process may use). If a kernel layer in `require` (see
+    `isolate.LAYERS`) is missing, it raises `UserError`. Layers in `without` are disabled, to test the others one by
+    one. One line on standard error names missing layers, which are also in `missing`. `keep`: folder that caches
+    verdicts.
     """
 
     def __init__(
@@ -147,8 +147,10 @@ class Sandbox:
             self._free.get().close()
 
     def judge(self, programs: Sequence[Program]) -> list[CodeVerdict]:
-        """One verdict a program, in order. A program that is malformed gets a sandbox error of its own. There is no
-        limit on a batch: slow programs would get others masked, and the policy itself."""
+        """Return one verdict per program, in order. A malformed program gets a sandbox error.
+
+        There is no time limit on a batch: slow programs would mask others, or the policy itself.
+        """
         keys, jobs, verdicts = [], {}, {}
         for program in programs:
             key, job = self._job(program)
@@ -166,7 +168,7 @@ class Sandbox:
         return [verdicts[key] for key in keys]
 
     def _job(self, program: Program) -> tuple[str, dict | CodeVerdict]:
-        """The job with the key of its cached verdict, or at once a verdict."""
+        """Return the job with its cache key, or a verdict if one is already known."""
         if problem := check(program):
             return f"bad {problem}", CodeVerdict("sandbox_error", f"bad input: {problem}")
         job = {name: getattr(program, name) for name in ("tests", "time_limit_s", "memory_limit_mb")}

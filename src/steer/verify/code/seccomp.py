@@ -1,7 +1,7 @@
 """The seccomp filter: system calls that no judged program needs fail with EPERM.
 
-Kept out: sockets (socket pairs stay, event loops need them), other processes' memory, mounts and namespaces, memory
-that belongs to no process (System V, memfd, message queues), and kernel interfaces with a record of holes.
+Blocked: sockets (except socket pairs, which event loops need), other processes' memory, mounts and namespaces, memory
+that belongs to no process (System V, memfd, message queues), and kernel interfaces with a history of vulnerabilities.
 """
 
 import ctypes
@@ -51,8 +51,11 @@ _ABSENT = 0x00050000 | errno.ENOSYS
 
 
 def build(lone: bool) -> bytes:
-    """The filter program. `lone`: for a process without a pid namespace of its own, which then may start threads
-    but no processes, and signal and limit nobody but itself: the fork server may belong to the same user."""
+    """Build the filter program.
+
+    `lone`: for a process without its own pid namespace, which may start threads but no processes, and signal and limit
+    only itself, because the fork server may belong to the same user.
+    """
     machine = kernel.MACHINE
     code: list[tuple[int, int, int, int]] = [
         (_LOAD, 0, 0, 4),
@@ -87,7 +90,7 @@ class _Program(ctypes.Structure):
 
 
 def install(program: bytes) -> None:
-    """Put the filter on this process, for good. Needs `no_new_privileges` first."""
+    """Install the filter on this process permanently. Needs `no_new_privileges` first."""
     buffer = ctypes.create_string_buffer(program, len(program))
     description = _Program(len(program) // 8, ctypes.addressof(buffer))
     kernel.syscall("seccomp", _SECCOMP[kernel.MACHINE], 1, 0, ctypes.byref(description))

@@ -1,4 +1,4 @@
-"""The judge's end of one candidate process: its start, a single loop over its pipes with all limits, its end."""
+"""The judge's side of one candidate process: start, one loop over its pipes with all limits, end."""
 
 import contextlib
 import fcntl
@@ -24,7 +24,7 @@ PARENT = os.getppid()
 
 
 class Stop(Exception):
-    """The candidate's run ends here. `reason` as in the verdict."""
+    """Ends the candidate's run. `reason` as in the verdict."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
@@ -49,9 +49,9 @@ def own_wait() -> float:
 
 
 class Session:
-    """One candidate. With `stdin` its standard output is captured, without it is only counted.
+    """One candidate. With `stdin` its standard output is captured, otherwise only counted.
 
-    Its wall time is the time that the judge waits for it here, so that slow test code costs it nothing.
+    Its wall time is the time that the judge waits for it, so that slow test code does not count.
     """
 
     def __init__(self, zygote: Zygote, limits: dict[str, Any], stdin: bytes | None = None) -> None:
@@ -87,7 +87,7 @@ class Session:
         self.outbox += wire.frame(message)
 
     def receive(self) -> bytes | None:
-        """The next frame, or None when the candidate's process has ended without one."""
+        """Return the next frame, or None if the candidate's process has ended without one."""
         with self._clock():
             while not self.frames:
                 if self.report is not None:
@@ -98,7 +98,7 @@ class Session:
         return frame
 
     def wait(self) -> dict[str, Any]:
-        """Run to the candidate's own end; the fork server's report."""
+        """Wait for the candidate to end; return the fork server's report."""
         with self._clock():
             while self.report is None:
                 self._step()
@@ -184,7 +184,7 @@ class Session:
         return True
 
     def _drain_all(self) -> None:
-        """What is still in the pipes when every process of the candidate has ended."""
+        """Read what remains in the pipes after every process of the candidate has ended."""
         while not self._control_closed:
             before = len(self.inbox) + len(self.frames)
             self._read_control(select.POLLIN)
@@ -197,7 +197,7 @@ class Session:
                     pass
 
     def _check_limits(self) -> float:
-        """Stop at a limit; else the seconds until it is worth looking again."""
+        """Stop at a limit; else return the seconds until the next check."""
         passed = time.monotonic() - self.started
         if passed < FIRST_LOOK_S:
             return FIRST_LOOK_S - passed
@@ -221,7 +221,7 @@ class Session:
         return max(0.002, min(limits["cpu_s"] - used, abs(limits["wall_s"] - wall), 0.05))
 
     def close(self) -> tuple[float, float]:
-        """End and collect the candidate with all its processes; its CPU and wall seconds."""
+        """End and reap the candidate with all its processes; return its CPU and wall seconds."""
         try:
             if self.report is None:
                 self.zygote.socket.send(b"kill")
@@ -237,7 +237,7 @@ class Session:
         return self.cpu, time.monotonic() - self.started
 
     def check_totals(self) -> None:
-        """After `close`: what the candidate used between two looks counts as well."""
+        """Check the totals after `close`, including usage between two checks."""
         if self.cpu > self.limits["cpu_s"]:
             raise Stop("cpu_timeout")
         if self.report["peak"] > self.limits["memory"]:

@@ -1,7 +1,7 @@
-"""A process above the judge that collects whatever is left when the judge ends.
+"""A process above the judge that reaps whatever remains when the judge ends.
 
-Where a judge is killed, its fork server and candidates come to this process, their subreaper, and not to process 1,
-which in many containers collects nothing.
+If a judge is killed, its fork server and candidates are reparented to this process, their subreaper, and not to process
+1, which in many containers reaps nothing.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ SLOW = 101  # exit status of a judge that its clock of processor time has ended
 
 
 def fork() -> None:
-    """Return in a child, the judge; its parent waits for it here, and ends it when standard input has."""
+    """Fork and return in the child, the judge; the parent waits here and ends it when standard input closes."""
     pid = os.fork()
     if pid == 0:
         return
@@ -38,7 +38,7 @@ def fork() -> None:
 
 
 def reap() -> None:
-    """Kill and collect every descendant left behind (they come to this process, their subreaper)."""
+    """Kill and reap all remaining descendants, which are reparented to this process, their subreaper."""
     with contextlib.suppress(ChildProcessError):
         while True:  # one at a time, since the children of each that ends come here
             for pid in monitor.children(os.getpid()):

@@ -1,7 +1,7 @@
-"""Python text seen as a tree, within bounds: where it stops being Python, what a module defines and uses.
+"""Parse Python text within bounds: where it stops being Python, what a module defines and uses.
 
-Text is parsed, never compiled: the compiler writes what stands in a `finally` several times over, so that nested ones
-take minutes. What one response may cost is counted in tokens, which takes the same course on every machine.
+Text is parsed, never compiled: the compiler duplicates `finally` blocks, so that nested ones take minutes. The cost of
+one response is limited in tokens, which is the same on every machine.
 """
 
 import ast
@@ -18,14 +18,14 @@ _BUILTIN = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 
 
 class Syntax:
-    """A parser that remembers what it has seen and stops at its allowance."""
+    """A parser with a cache that stops at its token allowance."""
 
     def __init__(self, tokens: int = MOST_TOKENS) -> None:
         self.left = tokens
         self.seen: dict[str, ast.Module | int] = {}
 
     def parse(self, text: str) -> ast.Module | int:
-        """The tree of `text`, or the line, from 1, at which it stops being Python. Beyond the allowance, line 1."""
+        """Return the tree of `text`, or the line (from 1) where it stops being Python; 1 beyond the allowance."""
         if text not in self.seen and self.left > 0:
             self.left -= sum(1 for _ in _TOKEN.finditer(text))
             self.seen[text] = _parse(text) if self.left > 0 else 1
@@ -53,7 +53,7 @@ def _parse(text: str) -> ast.Module | int:
 
 
 def own_scope(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below `node` that run where it does; functions are named, and what is in them is left out."""
+    """Yield all nodes below `node` in the same scope: functions themselves, but not their bodies."""
     todo = list(ast.iter_child_nodes(node))
     while todo:
         each = todo.pop()
@@ -63,7 +63,7 @@ def own_scope(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def binds(node: ast.stmt) -> set[str]:
-    """Names that a statement of a module binds."""
+    """Return names that a statement of a module binds."""
     if isinstance(node, _FUNCTION | ast.ClassDef):
         return {node.name}
     inside = [node, *own_scope(node)]

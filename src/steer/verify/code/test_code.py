@@ -1,4 +1,4 @@
-"""What can be said of test code before any program is there: its tree, its names, and the function it tests."""
+"""Analyse test code without a program: its tree, its names, and the function it tests."""
 
 import ast
 import builtins
@@ -75,7 +75,7 @@ def _calls_check(tree: ast.Module) -> bool:
 
 
 def _builtin_tested(tree: ast.Module, free: frozenset[str]) -> str | None:
-    """The one built-in name whose results the assertions are about, where they use no name of a program."""
+    """Return the only built-in name whose results are tested, if the assertions use no name of a program."""
     if free:
         return None
     found = set()

@@ -37,8 +37,11 @@ class NotPlain(TypeError):
 
 
 class Named(tuple):
-    """A named tuple without a class of its own, so that no name of the candidate's becomes code. As in Python, no
-    field begins with an underscore: numpy would ask for `__array_interface__` and read memory where that points."""
+    """A named tuple without its own class, so that no name of the candidate becomes code.
+
+    As in Python, no field begins with an underscore: numpy would read `__array_interface__` and the memory it points
+    to.
+    """
 
     def __new__(cls, items: Any = (), fields: Any = ()) -> "Named":
         self = super().__new__(cls, items)
@@ -60,7 +63,7 @@ def frame(message: Any) -> bytes:
 
 
 def encode(value: Any, other: Callable[[Any], Any] | None = None, depth: int = 0) -> Any:
-    """JSON-ready form of `value`; `other` encodes what is not plain data (default: raise `NotPlain`)."""
+    """Encode `value` for JSON; `other` encodes objects that are not plain data (default: raise `NotPlain`)."""
     kind = type(value)
     if kind in _SCALARS:
         return value
@@ -82,7 +85,7 @@ def encode(value: Any, other: Callable[[Any], Any] | None = None, depth: int = 0
 
 
 def _numbers(items: list) -> bool:
-    """Whether all items are numbers that go as they are (the common long list, checked without a call for each)."""
+    """Check whether all items are numbers that JSON holds (a fast path for long lists)."""
     if not set(map(type, items)) <= _NUMBERS:
         return False
     try:
@@ -205,8 +208,10 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 
 
 def decoder(arrays: bool = False, **others: Callable[[Any], Any]) -> Callable[[bytes], Any]:
-    """A function from the bytes of a frame to its message. `others` decode further tags; with `arrays`, numpy
-    arrays come back as such, else as lists. Raises one of `MALFORMED`."""
+    """Return a function that decodes the bytes of a frame; it raises one of `MALFORMED`.
+
+    `others` decode further tags; with `arrays`, numpy arrays stay arrays, else they become lists.
+    """
     table = {**_DECODERS, "ndarray": _ndarray if arrays else lambda items: items, **others}
 
     def hook(tagged: dict) -> Any:

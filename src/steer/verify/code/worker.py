@@ -1,7 +1,7 @@
-"""One judge: a trusted process beside the caller's, with a fork server of its own for candidates.
+"""One judge: a trusted process with its own fork server for candidates.
 
-Jobs come and verdicts go as frames over standard input and output. Test code runs in a fork of this process, so that
-it cannot disturb the next job and can be stopped when an answer makes it run on.
+Jobs arrive and verdicts leave as frames over standard input and output. Test code runs in a fork of this process, so
+that it cannot disturb the next job and can be stopped if an answer makes it run forever.
 """
 
 import contextlib
@@ -230,12 +230,12 @@ JUDGES = {"function": judge_function, "stdin": judge_stdin, "assert": judge_asse
 
 
 def judge(job: dict, zygote: Any) -> dict[str, Any]:
-    """The verdict on one job. `ZygoteLost` passes through: the fork server must be replaced."""
+    """Judge one job. `ZygoteLost` propagates: the fork server must be replaced."""
     total = Total()
     verdict, reason, detail = "pass", "", ""
     runs = len(job["tests"]["cases"]) if job["tests"]["kind"] == "stdin" else 1
-    # An answer can be made to take for ever to read or to compare: the signal ends this process, and the caller
-    # takes that for the verdict it is.
+    # An answer can take forever to read or compare: the signal ends this process, and the caller turns that into a
+    # verdict.
     signal.setitimer(signal.ITIMER_PROF, runs * _judge_cpu_s(job))
     try:
         JUDGES[job["tests"]["kind"]](job, zygote, total)

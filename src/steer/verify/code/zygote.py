@@ -1,7 +1,7 @@
 """Fork server of candidates: one process per program, forked from an interpreter with the standard library loaded.
 
-Holds no program, test or expected output at any time, and has one child at a time. The judge sends limits and four
-descriptors over a sequenced socket (descriptor 0); the child takes over from there.
+It never holds a program, test or expected output, and has one child at a time. The judge sends limits and four
+descriptors over a sequenced socket (descriptor 0); the child continues from there.
 """
 
 import array
@@ -27,7 +27,7 @@ re statistics string struct sys textwrap threading time traceback types typing u
 
 
 class Server:
-    """The fork server's state: its judge and the layers it has put up."""
+    """The fork server's state: its judge and its layers."""
 
     def __init__(self, judge: socket.socket, plan: isolate.Plan) -> None:
         self.judge, self.plan, self.scratch = judge, plan, tempfile.gettempdir()
@@ -53,7 +53,7 @@ class Server:
                 remove(folder)
 
     def fork(self) -> int:
-        """A child, first of its own pid namespace where there are such."""
+        """Fork a child, the first process of its own pid namespace if these are available."""
         if self.plan.pid_namespace is None:
             return os.fork()
         kernel.unshare(kernel.NEWPID)
@@ -85,7 +85,7 @@ class Server:
             os._exit(99)
 
     def attend(self, pid: int) -> dict[str, Any]:
-        """Wait for the child's end, or kill it when the judge says so (or has gone)."""
+        """Wait for the child's end, or kill it if the judge says so or has ended."""
         watch = os.pidfd_open(pid)
         poll = select.poll()
         poll.register(self.judge, select.POLLIN)
@@ -146,7 +146,7 @@ def remove(folder: str) -> None:
 
 
 def receive(judge: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    """Limits and descriptors of the next candidate; None when the judge has gone."""
+    """Receive limits and descriptors of the next candidate; None if the judge has ended."""
     descriptors = array.array("i")
     data, ancillary, _, _ = judge.recvmsg(65536, socket.CMSG_SPACE(4 * descriptors.itemsize))
     for level, kind, payload in ancillary:
