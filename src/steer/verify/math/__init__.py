@@ -1,4 +1,4 @@
-"""Grading of mathematical answers: `verify_math`, and `MathVerifier` for many pairs. Importing this is cheap."""
+"""Grade mathematical answers: `verify_math`, and `MathVerifier` for many pairs. Cheap to import."""
 
 from steer.verify.math.extract import Reading
 from steer.verify.math.verifier import Accept, MathVerdict, MathVerifier, verify_math

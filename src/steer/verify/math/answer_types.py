@@ -1,4 +1,4 @@
-"""The optional `type` of a pair: how a data set says what kind of answer its gold is, and how exact.
+"""The optional `type` of a pair: a data set's hint on the kind and precision of its gold answer.
 
 The gold's own form decides what is compared; a type only adds what the form cannot show:
 
@@ -7,8 +7,8 @@ The gold's own form decides what is compared; a type only adds what the form can
     real:abs=0.1    an absolute one, in units of the gold
     text, choice    compare as words, or as the letter of a choice
 
-Other names (integer, expression, equation, tuple, set, list, interval, matrix, unit, base) are accepted and change
-nothing, and so is any name not known here: a hint must not cost a verdict.
+Other names (integer, expression, equation, tuple, set, list, interval, matrix, unit, base) and unknown names are
+accepted and have no effect: a hint must not cost a verdict.
 """
 
 import math
@@ -29,7 +29,7 @@ class AnswerType:
     absolute: float = 0.0
 
     def accepts(self, gold, answer) -> bool:
-        """Whether a number is within the tolerance around the gold. False for types without one."""
+        """Check whether a number is within the tolerance around the gold. False for types without one."""
         if self.name != "real":
             return False
         exact = isinstance(gold, Fraction)  # and maybe beyond the range of floats
@@ -39,7 +39,7 @@ class AnswerType:
 
 @lru_cache(maxsize=256)
 def answer_type(kind: str | None) -> AnswerType:
-    """The rules of a type; those of no type for a name that is not known."""
+    """Return the rules of a type; an unknown name has those of no type."""
     if not kind:
         return AnswerType()
     kind = kind.strip().lower()

@@ -10,7 +10,7 @@ HUGE_LOG10 = 1e7  # beyond: too large to compare, other than with something that
 
 
 class Undefined(ArithmeticError):
-    """The expression has no value here (division by zero, or a complex one where reals are asked for)."""
+    """The expression has no value here (division by zero, or a complex value where reals are required)."""
 
 
 class TooLarge(ArithmeticError):
@@ -18,7 +18,7 @@ class TooLarge(ArithmeticError):
 
 
 def inexact(value):
-    """The value as mpf or mpc."""
+    """Return the value as mpf or mpc."""
     return mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
 
 

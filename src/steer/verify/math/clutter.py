@@ -1,4 +1,4 @@
-r"""What stands in an answer and says nothing of it: tags, end-of-proof signs, arrows, environments, quotation marks."""
+r"""Remove meaningless parts of an answer: tags, end-of-proof signs, arrows, environments, quotation marks."""
 
 import re
 
@@ -35,7 +35,7 @@ DOLLARS = re.compile(r"\\\$\s*(?:\\,|\\ )?\s*([-+]?\d(?:[\d,.{}!\\]|\s(?=\\[!,])
 
 
 def cleared(text: str) -> str:
-    """The text without what says nothing, in the spelling that the other rules of `normalise` expect."""
+    """Remove meaningless parts; the result has the spelling that the other rules of `normalise` expect."""
     bare = text.strip()
     while len(bare) > 2 and bare[0] in QUOTES and bare[-1] in QUOTES:
         bare = bare[1:-1].strip()

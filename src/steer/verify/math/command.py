@@ -1,9 +1,9 @@
-"""`steer verify math`: pairs in on standard input, one verdict a line out, in the same order.
+"""`steer verify math`: read pairs from standard input, write one verdict per line, in the same order.
 
     {"id", "gold", "response", "type"?}  ->  {"id", "verdict", "extracted", "reason", "seconds", "reading"}
 
-A line that cannot be read, a blank one too, has its own `unverifiable` verdict and never stops the rest. Verdicts
-appear as soon as they are ready, so that a program may write a line and wait for its verdict.
+A line that cannot be read, including a blank one, gets an `unverifiable` verdict and never stops the rest. Verdicts
+appear as soon as they are ready, so that a program can write a line and wait for its verdict.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from steer.verify.math.verifier import Accept, MathVerdict, MathVerifier
 
-BATCH = 64  # lines that are compared side by side before their verdicts are printed
+BATCH = 64  # lines that are compared in parallel before their verdicts are printed
 BOM = b"\xef\xbb\xbf"
 
 
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _finite(literal: str) -> float | str:
-    """A JSON number, as its text where a float cannot hold it: `1e400` would be printed as `Infinity`."""
+    """Return a JSON number, as text if a float cannot hold it: `1e400` would be printed as `Infinity`."""
     value = float(literal)
     return value if math.isfinite(value) else literal
 
@@ -42,7 +42,7 @@ def _no_constant(name: str) -> None:
 
 
 def read(line: bytes) -> tuple[Any, tuple[str, str, str | None] | str]:
-    """The id of a line (None where it has none) and its pair, or what is wrong with it."""
+    """Return the id of a line (None without one) and its pair, or an error description."""
     if not line.strip():
         return None, "the line is blank"
     try:
@@ -69,7 +69,7 @@ def read(line: bytes) -> tuple[Any, tuple[str, str, str | None] | str]:
 
 
 def arriving(stream: BinaryIO) -> Iterator[list[bytes]]:
-    """The lines of a stream as they come, up to `BATCH` at a time: a writer may wait for the verdict on its line."""
+    """Yield the lines of a stream as they arrive, up to `BATCH` at a time: a writer may wait for each verdict."""
     begun, mark = [], BOM  # pieces of a line that has not ended, and what the first line may begin with
     while data := stream.read1(1 << 16):
         if b"\n" not in data:
@@ -84,7 +84,7 @@ def arriving(stream: BinaryIO) -> Iterator[list[bytes]]:
 
 
 def grade(batches: Iterable[list[bytes]], workers: int, accept: Accept = "guessed") -> Iterator[list[dict[str, Any]]]:
-    """Verdict rows for lines of JSON, one for each, in order. `accept`: the readings that count."""
+    """Return one verdict row per line of JSON, in order. `accept`: the readings that count."""
     with MathVerifier(workers) as verifier:
         for batch in batches:
             found = [read(line) for line in batch]

@@ -1,7 +1,7 @@
-r"""Comparison of two answers by kind, gold first. Runs in worker processes only.
+r"""Compare two answers by kind, gold first. Runs only in worker processes.
 
-The kind of the gold decides what is needed: a tuple keeps its order, a set does not, an interval keeps its ends, a
-unit or base must not be contradicted. What cannot be read here goes to Math-Verify (verdict "fallback").
+The kind of the gold decides what counts: a tuple keeps its order, a set does not, an interval keeps its ends, a
+unit or base must not be contradicted. Text that cannot be read here goes to Math-Verify (verdict "fallback").
 """
 
 import re
@@ -31,8 +31,8 @@ from steer.verify.math.values import constant
 from steer.verify.math.work import TooMuchWork, begin
 
 CHOICE = re.compile(r"(?:\\text\s?\{)?\s*(?:\(([A-J])\)|([A-J])[.:)])\s*\}?(?=\s*\S)")
-# all that is left to Math-Verify, and only beside a gold that cannot be read here. It reads what it can of a text and
-# passes over the rest (`6 \\\\ 5` is 5 to it), so that nothing loose may stand in either text.
+# everything left to Math-Verify, and only with a gold that cannot be read here. It reads what it can of a text and
+# ignores the rest (`6 \\\\ 5` is 5 to it), so that nothing loose may stand in either text.
 LOOSE = re.compile(r"\\\\|\\text|[;?!<>&]|\\(?:begin|or|and|quad|lor|land)|(?<![a-zA-Z\\])[a-zA-Z]{4,}")
 ANALYSIS = re.compile(r"\\(?:i*int|oint|lim)(?![a-z])")
 # after the letter of a choice: another choice, or what makes the letter part of a formula
@@ -42,13 +42,13 @@ HEDGED = re.compile(
 
 
 class Comparison:
-    """One comparison, with what the answer type asks for."""
+    """One comparison, with the rules of the answer type."""
 
     def __init__(self, rules: AnswerType):
         self.rules = rules
 
     def same(self, gold: Form, answer: Form) -> bool:
-        """Whether `answer` states what `gold` states. Raises what the parser and the evaluator raise."""
+        """Check whether `answer` states the same as `gold`. Raises the parser's and evaluator's exceptions."""
         gold, answer = relations.definition(gold), relations.definition(answer)
         if isinstance(gold, Collection) and len(gold.items) == 1 and isinstance(answer, (Expr, Quantity, Seq)):
             return self.same(gold.items[0], answer)
@@ -76,7 +76,7 @@ class Comparison:
 
 
 def decided(form: Form) -> bool:
-    """Whether the built-in parser reads every formula of a form, and finds a value where it has no names."""
+    """Check that the parser reads every formula of a form and that formulas without names have a value."""
     if isinstance(form, Expr):
         try:
             return constant(form.text) is not None or bool(parse(form.text))
@@ -89,7 +89,7 @@ def decided(form: Form) -> bool:
 
 
 def _verdict(comparison: Comparison, gold: Form, answer: str, texts: str) -> tuple[str, str]:
-    """The verdict on one answer. Where the gold can be read, whatever goes wrong is the answer's fault."""
+    """Return the verdict on one answer. If the gold can be read, any failure is the answer's fault."""
     try:
         same = comparison.same(gold, interpret(answer))
     except Unreadable as error:
@@ -110,10 +110,10 @@ def _verdict(comparison: Comparison, gold: Form, answer: str, texts: str) -> tup
 
 
 def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, int]:
-    """Verdict ("correct", "wrong", "unverifiable" or "fallback"), reason, and which of the answers it is about.
+    """Return verdict ("correct", "wrong", "unverifiable" or "fallback"), reason, and the index of the answer used.
 
-    `answers` holds what stands in the last box and, where several boxes close the response, all of them as one
-    list; the second counts only for a gold that consists of as many answers.
+    `answers` has the content of the last box and, if several boxes end the response, all of them as one
+    list; the second counts only for a gold with as many answers.
     """
     for cached in (interpret, parse, constant):  # what an earlier comparison left would make this one cost less
         cached.cache_clear()

@@ -1,6 +1,6 @@
-"""Values of expression trees at a point: exact rationals as long as possible, then 100 decimal digits (mpmath).
+"""Evaluate expression trees at a point: exact rationals as long as possible, then 100 decimal digits (mpmath).
 
-Runs in worker processes only: the cost of a value is bounded by their limits, and by the checks below, which stop
+Runs only in worker processes, whose limits bound the cost of a value, together with the checks below, which stop
 towers of powers before they are computed.
 """
 
@@ -78,7 +78,7 @@ class Evaluator:
         return large
 
     def lasts(self, node: Node, value) -> bool:
-        """Whether a tiny value is one, rather than what rounding left of zero: more digits do not make it smaller."""
+        """Check that a tiny value is not zero with rounding error: more digits do not make it smaller."""
         if mp.dps > 2000:
             return True
         with mp.workdps(2 * mp.dps):

@@ -44,9 +44,11 @@ Reading = Literal["stated", "guessed", ""]
 
 @dataclass(frozen=True)
 class Extraction:
-    """`answer` is None where the response has none. `boxes` holds the closing group of boxed answers, last one
-    included, for golds that consist of several answers. `how` says where the answer was found, `reading` whether the
-    response states it or it was guessed."""
+    """Result of extraction. `answer` is None if the response has none.
+
+    `boxes` is the final group of boxed answers, including the last one, for golds with several answers. `how` says
+    where the answer was found, `reading` whether the response states it or it was guessed.
+    """
 
     answer: str | None
     how: str
@@ -55,7 +57,7 @@ class Extraction:
 
 
 def balanced(text: str, start: int, limit: int) -> int:
-    """Index just after the brace that closes the one at `start`, or -1 if there is none before `limit`."""
+    """Return the index after the brace that closes the one at `start`, or -1 if there is none before `limit`."""
     depth = 0
     for match in BRACE.finditer(text, start, limit):
         brace = match.group()
@@ -78,7 +80,7 @@ def _places(text: str) -> Iterator[int]:
 
 
 def _spans(text: str) -> list[tuple[int, int, int]]:
-    """Where the last balanced box and those directly before it begin, where their contents begin, and their ends."""
+    """Return start, content start and end of the last balanced box and of those directly before it."""
     group: list[tuple[int, int, int]] = []
     before = len(text)
     for place in islice(_places(text), BOX_TRIES):
@@ -118,7 +120,7 @@ def _boxed(text: str) -> Extraction | None:
 
 
 def extract(response: str) -> Extraction:
-    """The final answer of a response."""
+    """Extract the final answer of a response."""
     if len(response) > MARKS_LIMIT and response.count("<") > MARKS_LIMIT:
         return Extraction(None, f"more than {MARKS_LIMIT:,} angle brackets")
     text = outside_thought(before_end(response))
@@ -140,7 +142,7 @@ def extract(response: str) -> Extraction:
 
 
 def extract_gold(gold: str) -> str:
-    """The answer inside a gold that may be a whole worked solution."""
+    """Extract the answer from a gold that may be a complete worked solution."""
     boxes = boxed_group(gold) if "\\boxed" in gold or "\\fbox" in gold else ()
     if boxes:
         return ", ".join(dict.fromkeys(boxes))

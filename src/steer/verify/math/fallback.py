@@ -1,4 +1,4 @@
-"""Comparison by Math-Verify and SymPy, for what our own comparison does not read. Runs in worker processes only."""
+"""Compare with Math-Verify and SymPy, for text that our comparison cannot read. Runs only in worker processes."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ def _parse(text: str) -> list:
 
 
 def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, int]:
-    """Verdict, reason, and 0: only the first answer is looked at. Gold first."""
+    """Return verdict, reason, and 0, because only the first answer is used. Gold first."""
     answer = answers[0]
     if _brackets(gold) != _brackets(answer):
         return "wrong", "another kind of answer", 0
@@ -32,7 +32,7 @@ def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, 
 
 
 def _brackets(text: str) -> tuple[bool, bool]:
-    """Whether an answer is written as a set and whether it has half-open ends: Math-Verify mixes up such kinds."""
+    """Check whether an answer is written as a set and whether it has half-open ends, which Math-Verify confuses."""
     return text.lstrip().startswith("\\{"), bool(re.match(r"\s*(?:\[.*\)|\(.*\])\s*$", text))
 
 

@@ -15,8 +15,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Several:
-    """Answers in no order. `joiner` is "or" or "and" where such words stood between them, "lor" or "land" where the
-    signs of logic did, else ","."""
+    """Unordered answers. `joiner` is the word or logic sign between them: "or", "and", "lor", "land", else ","."""
 
     items: tuple["Form", ...]
     joiner: str = ","
@@ -56,7 +55,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A value with the text of its unit; "%" and "deg" stand for per cent and degrees of arc."""
+    """A value with the text of its unit; "%" and "deg" mean per cent and degrees of arc."""
 
     value: "Form"
     unit: str

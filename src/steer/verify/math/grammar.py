@@ -24,7 +24,7 @@ MAX_EXPONENT = 5000
 
 
 def _vector(node: Node) -> bool:
-    """Whether a tree holds a name with an arrow outside of products that are numbers."""
+    """Check whether a tree has a name with an arrow outside products that are numbers."""
     if node[0] == "sym":
         return node[1].startswith(VECTORS)
     return node[0] not in ("dot", "call") and any(

@@ -1,4 +1,4 @@
-r"""Which form a normalised answer has. Only the structure outside brackets is looked at; formulas stay text."""
+r"""Determine the form of a normalised answer from its structure outside brackets; formulas stay text."""
 
 import re
 from functools import lru_cache
@@ -72,7 +72,7 @@ MATH_WORDS = re.compile(
 
 
 def levels(text: str) -> list[int]:
-    """Bracket depth before each character. Half-open intervals close with the other bracket, so kinds may mix."""
+    """Compute the bracket depth before each character. Half-open intervals mix bracket kinds, so any may match."""
     spend(CHARACTER * len(text))
     depths, depth = [], 0
     for place, character in enumerate(text):
@@ -85,7 +85,7 @@ def levels(text: str) -> list[int]:
 
 
 def split(text: str, pattern: re.Pattern) -> tuple[list[str], list[str]]:
-    """Parts of `text` between the matches of `pattern` outside brackets, and those matches."""
+    """Split `text` at the matches of `pattern` outside brackets; return the parts and the matches."""
     matches = list(pattern.finditer(text))
     if not matches:
         return [text], []
@@ -100,7 +100,7 @@ def split(text: str, pattern: re.Pattern) -> tuple[list[str], list[str]]:
 
 
 def enclosed(text: str) -> bool:
-    """Whether the first character opens a bracket that the last one closes."""
+    """Check whether the first character opens a bracket that the last one closes."""
     return (
         len(text) > 1
         and text[0] in OPENING + "]"
@@ -121,7 +121,7 @@ def _list(parts: list[str]) -> tuple[Form, ...]:
 
 @lru_cache(maxsize=4096)
 def interpret(text: str) -> Form:
-    """The form of a normalised answer."""
+    """Return the form of a normalised answer."""
     text = LEADING.sub("", text.strip()).lstrip(" ,;:").rstrip(" .,;:") or text.strip()  # `.5` keeps its point
     opening = IN_TEXT.match(text)
     # `\text{12 cm}`, `\text{Option A}`: more than words
@@ -286,7 +286,7 @@ def _is_name(match: re.Match) -> bool:
 
 
 def _wordy(text: str) -> bool:
-    """Whether the text is words rather than a formula."""
+    """Check whether the text is words rather than a formula."""
     if re.fullmatch(r"\\text\s*\{\s*[A-Za-z]{2,}\s*\}", text):  # `\text{No}`
         return True
     stripped = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)

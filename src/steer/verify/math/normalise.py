@@ -85,7 +85,7 @@ def _digits(match: re.Match) -> str:
 
 
 def latex(text: str) -> str:
-    """Canonical spelling that still is LaTeX: what the parsers read."""
+    """Return the canonical LaTeX spelling that the parsers read."""
     if not text.isascii():
         # a run of them is one exponent: 10²³ is 10^{23}, not 10^2^3
         text = RAISED.sub(lambda m: f"^{{{m.group().translate(LEVEL)}}}", text.translate(UNICODE))
@@ -135,7 +135,7 @@ def _braced_frac(match: re.Match) -> str:
 
 
 def key(text: str) -> str:
-    """Canonical spelling for exact comparison: no spaces, explicit braces, text without its wrapper."""
+    """Return the canonical spelling for exact comparison: no spaces, explicit braces, text without its wrapper."""
     if "\\" in text:
         text = FRAC_BARE.sub(_braced_frac, text) if "\\frac" in text else text
         text = ROOT_BARE.sub(r"\\sqrt{\1}", text) if "\\sqrt" in text else text

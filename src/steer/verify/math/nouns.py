@@ -1,7 +1,7 @@
-"""Words behind a number that leave its value as it is: known units, and nouns of what was counted.
+"""Words after a number that do not change its value: known units, and nouns of counted things.
 
-Whatever else stands there may change the value (`5 hundred`, `5 squared`, `5 and a half`), deny it or offer a second
-answer, so that only what is listed or has the form of a plural counts.
+Any other word may change the value (`5 hundred`, `5 squared`, `5 and a half`), deny it or offer a second
+answer, so only listed words and plurals count.
 """
 
 import re
@@ -45,7 +45,7 @@ COUNTERS = re.compile(
 
 
 def counted(text: str) -> bool:
-    """Whether the words of `text`, which stand behind a number, leave the number as it is."""
+    """Check that the words of `text`, which follow a number, do not change its value."""
     text = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text).strip(" .,;:$*`\"'")
     if not text or text in ("%", "deg") or MARK.fullmatch(text) or known(text) or COUNTERS.fullmatch(text):
         return True
@@ -58,7 +58,7 @@ def counted(text: str) -> bool:
 
 
 def _noun(words: list[str]) -> bool:
-    """Whether a plural, or a common singular, is among the words, and all before it only describe it."""
+    """Check for a plural or a common singular noun, preceded only by words that describe it."""
     if not any(map(_plural, words)) and not (len(words) <= 3 and words[-1] in SINGULAR):
         return set(words) <= AROUND
     first = next((n for n, word in enumerate(words) if _plural(word)), len(words) - 1)
@@ -75,6 +75,6 @@ def _plural(word: str) -> bool:
 
 
 def worded(text: str) -> bool:
-    """Whether a gold is words rather than mathematics: `Yes, infinitely many`."""
+    """Check whether a gold is words rather than mathematics: `Yes, infinitely many`."""
     bare = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
     return not re.search(r"[\d\\=+*/^_<>(){}$|]", bare) and re.search(r"[^\W\d_]{2,}", bare) is not None

@@ -1,4 +1,4 @@
-"""Exact rational numbers in the spellings people write, in plain Python: no floats, no evaluation, bounded cost."""
+"""Read exact rational numbers in common spellings, in plain Python: no floats, no evaluation, bounded cost."""
 
 import re
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def _magnitude(match: re.Match) -> Fraction | None:
 
 
 def number(text: str) -> Number | None:
-    """The number that `text` (a key of `normalise.key`) spells, or None where it is not just a number."""
+    """Read the number in `text` (from `normalise.key`), or None if it is not just a number."""
     if len(text) > MAX_DIGITS:
         return None
     if INTEGER.fullmatch(text):
@@ -85,8 +85,10 @@ def number(text: str) -> Number | None:
 
 
 def approximates(decimal: str, exact) -> bool:
-    """Whether a decimal of at least six significant digits is `exact`, a value without a finite decimal, rounded or
-    cut off at its last place. `exact` may be of any type that mixes with Fraction or float arithmetic."""
+    """Check whether a decimal of at least six significant digits equals `exact`, rounded or truncated.
+
+    `exact` is a value without a finite decimal, of any type that mixes with Fraction or float arithmetic.
+    """
     whole, point, places = decimal.lstrip("+-").partition(".")
     if not point or len((whole + places).lstrip("0")) < 6:
         return False
@@ -109,8 +111,10 @@ def _finite(value: Fraction) -> bool:
 
 
 def equal(gold: Number, answer: Number) -> bool:
-    """A per cent sign or degree sign may be left out; where both numbers carry marks they must be the same.
-    Twenty per cent is also one fifth."""
+    """Compare two numbers. A per cent or degree sign may be omitted; if both have marks, they must be equal.
+
+    Twenty per cent also equals one fifth.
+    """
     if gold.mark and answer.mark:
         return gold.mark == answer.mark and gold.value == answer.value
     if gold.value == answer.value:

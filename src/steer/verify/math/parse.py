@@ -23,7 +23,7 @@ DERIVATIVE = re.compile(
 
 
 class Parser(Grammar):
-    """Adds what stands for itself: names, commands, functions, matrices, series."""
+    """Adds atoms: names, commands, functions, matrices, series."""
 
     def atom(self) -> Node:
         kind, token = self.kind(), self.peek()
@@ -85,7 +85,7 @@ class Parser(Grammar):
         return ("sym", name)
 
     def arguments(self) -> list[Node]:
-        """Arguments of a named function, none where `x(t)` is a product; `calls` decides the doubtful cases."""
+        """Return the arguments of a named function, none if `x(t)` is a product; `calls` decides doubtful cases."""
         start = self.at
         self.next()
         found = [self.sum()]
@@ -249,7 +249,7 @@ def _derivative(match: re.Match) -> str:
 
 @lru_cache(maxsize=4096)
 def parse(text: str, calls: bool = True) -> Node:
-    """The tree of one expression. `calls` reads `f(x)` as a call rather than a product. Raises `Unreadable`."""
+    """Parse one expression. `calls` reads `f(x)` as a call rather than a product. Raises `Unreadable`."""
     text = DERIVATIVE.sub(_derivative, text)
     if re.fullmatch(r"\[\s*\\begin.*\\end\s*\{\w+\}\s*\]", text):
         text = text[text.index("\\") : text.rindex("]")]

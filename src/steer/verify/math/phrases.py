@@ -1,6 +1,6 @@
-r"""The words by which a text states, hedges, denies or withdraws an answer, in the languages that models write.
+r"""Phrases with which a text states, hedges, denies or withdraws an answer, in the languages that models write.
 
-One list for one meaning. `extract` and its helpers decide what follows from them.
+Each list has one meaning; `extract` and its helpers decide what follows from it.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""A pool of killable worker processes, seen from the program that grades (see `worker` for the other side).
+"""A pool of killable worker processes, from the side of the grading program (see `worker` for the other side).
 
-The supervisor is started with `subprocess`, so the pool also works in a daemonic process, in a thread, and beside
-torch; no Python object but JSON crosses the pipes.
+The supervisor is started with `subprocess`, so the pool also works in a daemonic process, in a thread, and with
+torch; only JSON crosses the pipes.
 """
 
 import json
@@ -46,7 +46,7 @@ class Pool:
         )
 
     def _lines(self, limit_s: float) -> list[bytes]:
-        """Whole lines that have arrived; none where the supervisor is silent for `limit_s` or gone."""
+        """Return the complete lines that have arrived; none if the supervisor is silent for `limit_s` or has ended."""
         output = self._process.stdout.fileno()
         poll = select.poll()  # unlike select, it has no limit on descriptor numbers
         poll.register(output, select.POLLIN | select.POLLHUP)
@@ -62,7 +62,7 @@ class Pool:
         return lines
 
     def compare(self, jobs: Sequence[Job]) -> list[dict]:
-        """An outcome `{"verdict", "reason", "used", "seconds"}` for each job, in order. Several threads may call."""
+        """Return an outcome `{"verdict", "reason", "used", "seconds"}` per job, in order. Thread-safe."""
         if os.getpid() != self._owner:  # forked: the pipes belong to the parent
             self._process, self._lock, self._owner = None, threading.Lock(), os.getpid()
         with self._lock:
@@ -100,7 +100,7 @@ class Pool:
                 if silent_starts == ATTEMPTS:
                     self.stop()
                     raise RuntimeError(f"the comparing processes of {self.module} do not start; see the error above")
-            if not lines:  # the supervisor is gone: start another and give it what was under way
+            if not lines:  # the supervisor has ended: start another and give it the unfinished jobs
                 self.stop()
                 for n in flying:
                     if attempts[n] < ATTEMPTS:
@@ -117,7 +117,7 @@ class Pool:
             view = view[self._process.stdin.write(view) :]
 
     def stop(self) -> None:
-        """End the processes. The pool starts again when it is used again."""
+        """End the processes. The pool restarts at its next use."""
         process, self._process = self._process, None
         if process is None or os.getpid() != self._owner:
             return

@@ -18,7 +18,7 @@ FLIP = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", "\\ne": "\\ne"}
 
 @dataclass(frozen=True)
 class Piece:
-    """From `low` to `high`; the flags say whether the ends belong to it. A point has equal ends, both included."""
+    """An interval from `low` to `high`; flags tell whether the ends belong to it. A point has equal, included ends."""
 
     low: object
     low_in: bool
@@ -34,7 +34,7 @@ def _less(a, b) -> bool:
 
 
 def merge(pieces: list[Piece]) -> tuple[Piece, ...]:
-    """Sorted, without empty pieces, touching ones joined."""
+    """Sort pieces, drop empty ones and join touching ones."""
     kept = [p for p in pieces if _less(p.low, p.high) or (close(p.low, p.high) and p.low_in and p.high_in)]
     kept.sort(key=lambda p: (inexact(p.low), not p.low_in))
     merged: list[Piece] = []
@@ -100,7 +100,7 @@ def _half_line(sign: str, root) -> tuple[Piece, ...]:
 
 
 def _unknown(node: Node) -> Node:
-    """The tree with an unknown function such as f(x) taken as one symbol."""
+    """Replace an unknown function such as f(x) in the tree by one symbol."""
     if node[0] == "apply":
         return ("sym", repr(node))
     return tuple(
@@ -109,8 +109,10 @@ def _unknown(node: Node) -> Node:
 
 
 def solve(form: Relation) -> tuple[str, tuple[Piece, ...]] | None:
-    """Name of the unknown and the numbers that satisfy a chain of linear inequalities, with absolute values of
-    x + c or c - x maybe; None for other relations."""
+    """Solve a chain of linear inequalities, possibly with absolute values of x + c or c - x.
+
+    Returns the name of the unknown and the solution set; None for other relations.
+    """
     if not all(isinstance(part, Expr) for part in form.parts):
         return None
     trees = [_unknown(parse(part.text)) for part in form.parts]
@@ -134,7 +136,7 @@ def solve(form: Relation) -> tuple[str, tuple[Piece, ...]] | None:
 
 
 def _solve(node: Node, sign: str) -> tuple[Piece, ...] | None:
-    """Where `node sign 0` holds: on each side of the places where an absolute value turns, the tree is linear."""
+    """Solve `node sign 0`: between the zeros of absolute values the tree is linear."""
     turns = []
     try:
         for inner in _absolutes(node):
@@ -171,7 +173,7 @@ def _absolutes(node: Node) -> list[Node]:
 
 
 def _unfolded(node: Node, at) -> Node:
-    """The tree with each absolute value as what it is around `at`."""
+    """Replace each absolute value in the tree by its linear form around `at`."""
     if node[:2] == ("call", "abs") and symbols(node):
         slope, start = line(node[2])
         return node[2] if inexact(slope) * at + inexact(start) > 0 else ("neg", node[2])
@@ -181,7 +183,7 @@ def _unfolded(node: Node, at) -> Node:
 
 
 def region(form: Form) -> tuple[str | None, tuple[Piece, ...]] | None:
-    """The set of reals that a form stands for, with the unknown's name where it has one; None where it is none."""
+    """Return the set of reals that a form describes, with the unknown's name if it has one; None for other forms."""
     if isinstance(form, Seq):
         pieces = _interval(form)
         return None if pieces is None else (None, pieces)
@@ -222,7 +224,7 @@ def _combine(found: list, operation: str, form: Form) -> tuple[str | None, tuple
 
 
 def is_interval_like(form: Form) -> bool:
-    """Whether a form can only be a set of reals: half-open or infinite intervals, unions, inequalities."""
+    """Check whether a form can only be a set of reals: half-open or infinite intervals, unions, inequalities."""
     if isinstance(form, Seq):
         infinite = any(isinstance(item, Expr) and "\\infty" in item.text for item in form.items)
         return len(form.items) == 2 and (infinite or form.opening + form.closing in ("[)", "(]"))

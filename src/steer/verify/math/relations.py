@@ -1,4 +1,4 @@
-r"""Comparison of equations and inequalities, with each other and with the value or the set that they amount to.
+r"""Compare equations and inequalities with each other and with the value or set that they describe.
 
 Functions take the running comparison `c` first: `c.same` compares parts.
 """
@@ -28,7 +28,7 @@ ANGLE = re.compile(r"\\?(?:[A-Z]|\\(?:alpha|beta|gamma|delta|theta|phi|varphi|om
 
 
 def relation(c, gold: Form, answer: Form) -> bool:
-    """An equation or inequality on at least one side."""
+    """Compare two forms of which at least one is an equation or inequality."""
     if isinstance(gold, Relation) and isinstance(answer, Relation):
         return _both(c, gold, answer)
     stated, other = (gold, answer) if isinstance(gold, Relation) else (answer, gold)
@@ -91,8 +91,10 @@ def definition(form: Form) -> Form:
 
 
 def _labels(left: str, right: Form) -> bool:
-    """Whether the left side of an equation only names the value on the right: a name, or what was asked for, such as
-    m + n or AB. In `x/2 = 5` and `|x| = 5`, 5 is no value of a name."""
+    """Check whether the left side of an equation only names the value on the right.
+
+    It is a name, or a requested expression such as m + n or AB. In `x/2 = 5` and `|x| = 5`, 5 is not a name's value.
+    """
     if NAME.fullmatch(left.strip()) or ("\\frac" in left and parse(left)[0] == "sym"):  # dy/dx
         return True
     if not LABEL.fullmatch(left.strip()):
@@ -111,7 +113,7 @@ def _labels(left: str, right: Form) -> bool:
 
 
 def _asked(tree) -> bool:
-    """A sum, product or quotient of names, with counts in front maybe: what a question may ask for."""
+    """Check for a sum, product or quotient of names, possibly with coefficients, that a question may ask for."""
     if tree[0] == "call" and tree[1] == "abs":  # |AB|
         return tree[2][0] == "mul" and all(name.isupper() for name in symbols(tree))
     if tree[0] in ("add", "mul", "div"):

@@ -1,4 +1,4 @@
-r"""Comparison of single values: formulas, decimals, units, per cent and degrees, numbers in a base, ratios, words.
+r"""Compare single values: formulas, decimals, units, per cent and degrees, numbers in a base, ratios, words.
 
 Functions take the running comparison `c` first: `c.same` compares parts and `c.rules` is the answer type.
 """
@@ -30,26 +30,26 @@ ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
 
 def bag(text: str) -> str:
-    """Words without articles, case and punctuation."""
+    """Return the words of a text without articles, case and punctuation."""
     text = re.sub(r"\\[a-z]+\s*", " ", text).lower()
     words = re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+|\d", ARTICLES.sub(" ", text))
     return " ".join(w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith(("ss", "us")) else w for w in words)
 
 
 def nothing(form: Form) -> bool:
-    """Whether an answer says that there is none."""
+    """Check whether an answer says that there is no solution."""
     if isinstance(form, Collection):
         return not form.items
     return isinstance(form, Words) and NOTHING.fullmatch(bag(form.text)) is not None
 
 
 def meaning(text: str) -> list[str]:
-    """Signs in a text of words that make it another: `Amy > Bob`."""
+    """Return signs that change the meaning of words: `Amy > Bob`."""
     return MEANING.findall(text)
 
 
 def statement(text: str) -> bool:
-    """Whether a gold is a sentence, which other words may state as well: more than a name, yes or no, or a list."""
+    """Check whether a gold is a sentence, which other words may state too: more than a name, yes or no, or a list."""
     if not worded(text):
         return False
     first = bag(text).split()[:1]
@@ -70,7 +70,7 @@ def words(c, gold: Form, answer: Form) -> bool:
 
 
 def _same_product(gold: str, answer: str) -> bool:
-    """Whether letters that were taken for words are equal formulas: `abc` and `b \\cdot ca`."""
+    """Check whether letters that were read as words are equal formulas: `abc` and `b \\cdot ca`."""
     try:
         one_letter = all(len(name) == 1 for text in (gold, answer) for name in symbols(parse(text)))
         return one_letter and equal_texts(gold, answer)
@@ -92,7 +92,7 @@ def expr(c, gold: str, answer: str) -> bool:
 
 
 def large(c, gold: str, answer: str) -> bool:
-    """One side is beyond comparison: unequal where the other is an ordinary number, else undecided."""
+    """Compare when one side is too large: unequal to an ordinary number, else undecided."""
     for text in (gold, answer):
         try:
             if constant(text) is not None:
@@ -103,7 +103,7 @@ def large(c, gold: str, answer: str) -> bool:
 
 
 def near(c, gold: str, answer: str) -> bool:
-    """A decimal against an exact value that has no finite decimal, and the tolerance of the answer type."""
+    """Compare a decimal with an exact value without a finite decimal, with the answer type's tolerance."""
     values = constant(gold), constant(answer)
     if None in values or any(isinstance(value, tuple) for value in values):
         return False
@@ -154,7 +154,7 @@ def marked(c, gold: Quantity, answer: Quantity) -> bool:
 
 
 def bare(c, mark: str, gold: Form, answer: Form, gold_marked: bool) -> bool:
-    """One side is marked and the other bare: 28 % is 0.28, and 30 degrees are pi/6."""
+    """Compare a marked with an unmarked value: 28 % is 0.28, and 30 degrees are pi/6."""
     if mark not in ("%", "deg") or not (isinstance(gold, Expr) and isinstance(answer, Expr)):
         return False
     factor = "\\frac{1}{100}" if mark == "%" else "\\frac{\\pi}{180}"

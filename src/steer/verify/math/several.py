@@ -1,4 +1,4 @@
-r"""Comparison of answers with several parts: lists, sets, tuples, intervals, unions, vectors.
+r"""Compare answers with several parts: lists, sets, tuples, intervals, unions, vectors.
 
 Functions take the running comparison `c` first: `c.same` compares parts.
 """
@@ -46,7 +46,7 @@ def many(c, gold: Form, answer: Form) -> bool:
 
 
 def labels(form: Form) -> list[str]:
-    """The names of `x = 2, y = 3`, where every part has one and they differ; else none."""
+    """Return the names in `x = 2, y = 3` if every part has one and they differ; else none."""
     if not isinstance(form, (Several, Seq)) or len(form.items) < 2:
         return []
     named = [item.parts[0].text.strip().partition("_")[0] for item in form.items if _named(item)]  # x_1, x_2: all x
@@ -71,7 +71,7 @@ def ordered(c, gold: tuple[Form, ...], answer: tuple[Form, ...]) -> bool:
 
 
 def unordered(c, gold: Several | Collection, answer: Several | Collection) -> bool:
-    """Every gold answer has its own partner; repetition matters only where the gold repeats itself outside braces."""
+    """Match every gold answer with its own partner; repetition matters only if the gold repeats outside braces."""
     wanted, given = list(gold.items), list(answer.items)
     if isinstance(gold, Collection) or len(distinct(c, wanted)) == len(wanted):
         wanted, given = distinct(c, wanted), distinct(c, given)
@@ -94,7 +94,7 @@ def distinct(c, items: list[Form]) -> list[Form]:
 
 
 def vector(c, gold: Form, answer: Form) -> bool:
-    """A column vector and the tuple of its entries."""
+    """Compare a column vector with the tuple of its entries."""
     matrix, sequence = (gold, answer) if isinstance(gold, Expr) else (answer, gold)
     value = constant(matrix.text)
     if not isinstance(value, tuple) or sequence.opening != "(" or len(value[0]) != 1:

@@ -31,7 +31,7 @@ Token = tuple[str, str]
 
 
 class Unreadable(ValueError):
-    """The text is not mathematics that this parser knows."""
+    """The parser cannot read the text as mathematics."""
 
 
 def _letters(run: str) -> list[Token]:

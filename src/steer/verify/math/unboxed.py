@@ -1,8 +1,8 @@
-r"""The answer of a text without a box, by two readings.
+r"""Find the answer of a text without a box, by two readings.
 
 `stated`: the text says that this is its answer: "the answer is …", `####`, answer tags, or a last line or sentence that
-is nothing but the answer. `guessed`: the last formula or number of the text, where nothing near it denies, doubts or
-compares it and the text does not break off behind it.
+consists of the answer. `guessed`: the last formula or number of the text, if nothing near it denies, doubts or
+compares it and the text does not break off after it.
 """
 
 import re
@@ -28,8 +28,8 @@ from steer.verify.math.phrases import (
 )
 from steer.verify.math.sentences import END, MATH, sentence, sentences
 
-TAIL = 2000  # characters of a response that are searched: a final answer stands at the end
-AFTERWARDS = 240  # characters behind a statement that may take it back
+TAIL = 2000  # characters of a response that are searched, because a final answer is at the end
+AFTERWARDS = 240  # characters after a statement that may withdraw it
 SENTENCES = 8  # sentences that a guess looks back over
 CLAUSE = re.compile(
     r"[,;:，；：、]\s+|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
@@ -67,7 +67,7 @@ QUOTES = "\"'`*“”„«»_ \t\r\n"
 
 
 def strip(text: str) -> str:
-    """Without quotation marks, emphasis and the punctuation of a sentence around it."""
+    """Remove surrounding quotation marks, emphasis and sentence punctuation."""
     text = text.strip(QUOTES)
     while text and text[-1] in ".,;:!。，；：、" + QUOTES and not text.endswith(("\\,", "\\;", "\\:", "\\!", "!")):
         text = text[:-1]
@@ -75,12 +75,12 @@ def strip(text: str) -> str:
 
 
 def prose(text: str) -> list[str]:
-    """Words of a text that belong to no formula."""
+    """Return the words of a text outside formulas."""
     return [word for word in WORD.findall(outside(text)) if not MATHS.match(word)]
 
 
 def outside(text: str) -> str:
-    """A text without its formulas, as far as dollar signs, commands and braces show them."""
+    """Remove formulas from a text, recognised by dollar signs, commands and braces."""
     text = WRAPPED.sub(" ", MATH.sub(" ", text))
     while "{" in text and (shorter := BRACES.sub(" ", text)) != text:
         text = shorter
@@ -88,8 +88,10 @@ def outside(text: str) -> str:
 
 
 def pure(text: str, strict: bool = False) -> bool:
-    """Whether a text is nothing but an answer: a formula, a number with its unit, a choice, a few words. Unless
-    `strict`, any words may stand where a unit does: whether they are one is decided when the answer is compared."""
+    """Check whether a text is only an answer: a formula, a number with its unit, a choice, a few words.
+
+    Unless `strict`, any words may replace a unit; the comparison decides whether they are one.
+    """
     words = prose(text)
     if not words:
         return any(character.isalnum() or character == "_" for character in text)
@@ -108,13 +110,13 @@ def pure(text: str, strict: bool = False) -> bool:
 
 
 def _last(text: str, words: list[str]) -> bool:
-    """Whether the words stand behind all formulas and numbers, as a unit does."""
+    """Check whether the words follow all formulas and numbers, as a unit does."""
     place = text.rfind(words[0])
     return not any(c.isdigit() or c in "$=" for c in text[place:])
 
 
 def statement(text: str) -> str | None:
-    """The answer at the start of `text`, which follows an announcement; None where more than an answer follows."""
+    """Return the answer at the start of `text`, which follows an announcement; None if more than an answer follows."""
     end = sentence(text)
     said = text[:end]
     if said.rstrip(QUOTES + ")").endswith(("?", "？")) or said.lstrip().startswith(("...", "…")):
@@ -135,7 +137,7 @@ def statement(text: str) -> str | None:
 
 
 def bare(text: str) -> str:
-    """A sentence without its opening ("So", "we get"), its closing and what is said aside."""
+    """Remove a sentence's opening ("So", "we get"), closing and asides."""
     text = BUT.sub("", strip(EMPHASIS.sub("", text).lstrip("} ")))
     while match := OPENING.match(text):
         text = text[match.end() :].lstrip(QUOTES)
@@ -150,13 +152,13 @@ def bare(text: str) -> str:
 
 
 def withdrawn(after: str) -> bool:
-    """Whether the text behind an answer takes it back."""
+    """Check whether the text after an answer withdraws it."""
     hoped = HOPE.match(after)  # "I hope it is correct" ends an answer; what follows it is another text
     return WITHDRAWN.search(after[: hoped.end() + 40 if hoped else AFTERWARDS]) is not None
 
 
 def stated(text: str) -> tuple[str | None, str]:
-    """The answer that a text states, and how; None where it states none, with "denied" where it takes one back."""
+    """Return the answer that a text states, and how; None if it states none, with "denied" if it withdraws one."""
     plain = PLAIN.search(text[-80:])
     if plain:
         return plain[1], "stated in words"
@@ -186,7 +188,7 @@ def stated(text: str) -> tuple[str | None, str]:
 
 
 def _mark(text: str) -> re.Match | None:
-    """The last announcement of an answer."""
+    """Find the last announcement of an answer."""
     low, end = text.lower(), len(text)
     keys = ASCII_KEYS if low.isascii() else KEYS
     for _ in range(8):
@@ -201,7 +203,7 @@ def _mark(text: str) -> re.Match | None:
 
 
 def _closing(text: str) -> str | None:
-    """The last line or sentence, where it is nothing but the answer."""
+    """Return the last line or sentence if it is only the answer."""
     whole = MATH.sub(lambda m: m.group().replace("\n", " "), text.strip())
     lines = [line for line in whole.split("\n") if line.strip(QUOTES + "-#")]
     if not lines:
@@ -223,13 +225,13 @@ def _closing(text: str) -> str | None:
 
 
 def last_value(text: str) -> str | None:
-    """The last formula, number or choice letter of a text, whatever stands around it: for golds."""
+    """Return the last formula, number or choice letter of a text, whatever surrounds it; for golds."""
     found = (_last_value(part) for part in reversed(sentences(text)))
     return next((value[0] for value in found if value), None)
 
 
 def guessed(text: str) -> str | None:
-    """The last formula or number of a text, or the last choice letter; None where it is no answer."""
+    """Return the last formula, number or choice letter of a text; None if it is not an answer."""
     parts = sentences(text)[-SENTENCES:]
     for place, part in reversed(list(enumerate(parts))):
         found = _last_value(part)
@@ -249,7 +251,7 @@ def guessed(text: str) -> str | None:
 
 
 def _last_value(text: str) -> tuple[str, int, int] | None:
-    """The last formula or number of a sentence with its place, or the last choice letter."""
+    """Return the last formula or number of a sentence with its position, or the last choice letter."""
     shown = CONTRASTED.sub("", text) or text
     spans = list(MATH.finditer(shown))
     number = _last_number(shown, spans[-1].end() if spans else 0)

@@ -1,7 +1,7 @@
-"""Units of measurement: which unit a text names, and how it converts. Unknown words are units of their own.
+"""Units of measurement: recognise and convert them. Unknown words are separate units.
 
 A unit is a size and powers of base dimensions, so that N and kg·m/s², J and N·m, mL and cm³, Hz and 1/s agree. The case
-of a symbol counts: mg is not Mg, and mW not MW.
+of a symbol counts: mg is not Mg, and mW is not MW.
 """
 
 import re
@@ -105,7 +105,7 @@ def _plain(text: str) -> str:
 
 
 def known(text: str) -> bool:
-    """Whether every word of `text` is a unit of the table."""
+    """Check whether every word of `text` is a unit of the table."""
     words = [word for word, _, _ in TOKEN.findall(_plain(text)) if word and word != "1"]
     named = [_singular(word) in TABLE for word in words]
     return any(named) and all(

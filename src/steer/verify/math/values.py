@@ -1,7 +1,7 @@
-"""Whether two formulas are equal: by their values, exactly where they are rational, at many points where they are not.
+"""Compare two formulas by their values, exactly if they are rational, else at many points.
 
-Two expressions that agree to 40 digits at six independently drawn points are the same function in all but
-constructed cases; unlike simplification this has a bounded cost and never depends on how a formula is written.
+Two expressions that agree to 40 digits at six independently drawn points are the same function except in
+constructed cases. Unlike simplification, this has a bounded cost and does not depend on how a formula is written.
 """
 
 import random
@@ -28,7 +28,7 @@ SURE_DIGITS = 1000  # of constants that agree in those
 
 
 def close(a, b) -> bool:
-    """Equality of two values: exact for rationals, relative to four fifths of the working precision else."""
+    """Compare two values: exactly for rationals, else relative to four fifths of the working precision."""
     if isinstance(a, tuple) or isinstance(b, tuple):
         if not (isinstance(a, tuple) and isinstance(b, tuple)) or (len(a), len(a[0])) != (len(b), len(b[0])):
             return False
@@ -42,7 +42,7 @@ def close(a, b) -> bool:
 
 
 def value_of(node: Node, point: dict, real: bool, base10: bool = False):
-    """The value of a tree at a point. What rounding leaves of zero is zero."""
+    """Evaluate a tree at a point. A value that is only rounding error is zero."""
     evaluator = Evaluator(point, real, base10)
     value = evaluator(node)
     if isinstance(value, (Fraction, tuple)) or not value or abs(value) > mpf(10) ** -int(0.5 * mp.dps):
@@ -52,14 +52,16 @@ def value_of(node: Node, point: dict, real: bool, base10: bool = False):
 
 @lru_cache(maxsize=2048)
 def constant(text: str):
-    """The value of a formula without symbols; None where it has symbols. Raises as the parser and evaluator do."""
+    """Evaluate a formula without symbols; None if it has symbols. Raises the parser's and evaluator's exceptions."""
     node = parse(text)
     return None if symbols(node) else value_of(node, {}, real=False)
 
 
 def points(names: set[str], used: set[str], signed: bool, count: int = TRIES, far: Fraction | None = None):
-    """Points to evaluate at: the same for the same names. Whole numbers where the functions ask for them; beyond `far`
-    where it is given."""
+    """Return points for evaluation, equal for equal names.
+
+    Integers if the functions need them; beyond `far` if it is given.
+    """
     draw = random.Random(2510)
 
     def number(name: str, n: int) -> Fraction:
@@ -78,7 +80,7 @@ def points(names: set[str], used: set[str], signed: bool, count: int = TRIES, fa
 
 
 def sample(node: Node, point: dict, real: bool, base10: bool):
-    """The value at a point, or None where there is none."""
+    """Return the value at a point, or None if it is undefined."""
     try:
         return value_of(node, point, real, base10)
     except (Undefined, ZeroDivisionError, OverflowError):
@@ -86,7 +88,7 @@ def sample(node: Node, point: dict, real: bool, base10: bool):
 
 
 def same_function(a: Node, b: Node, base10: bool = False) -> bool:
-    """Whether two trees agree wherever both have a value. Raises `Undefined` where too few points have one."""
+    """Check whether two trees agree wherever both have a value. Raises `Undefined` if too few points have one."""
     names = symbols(a) | symbols(b)
     used = functions(a) | functions(b)
     if not names:
@@ -100,14 +102,14 @@ def same_function(a: Node, b: Node, base10: bool = False) -> bool:
 
 
 def further(a: Node, b: Node, names: set[str], used: set[str]):
-    """Points of both signs, and beyond all constants where functions are put together from pieces."""
+    """Return points of both signs, and beyond all constants for piecewise functions."""
     yield from points(names, used, True, count=STEP_POINTS if used & PIECEWISE else 4)
     if used & PIECEWISE and not used & INTEGRAL:
         yield from points(names, used, True, count=2 * POINTS, far=3 * (largest(a) + largest(b) + 1))
 
 
 def largest(node: Node) -> Fraction:
-    """A bound on the constants in a tree."""
+    """Bound the constants in a tree."""
     if node[0] in ("num", "const"):
         return abs(node[1]) if node[0] == "num" else Fraction(4)
     if node[0] == "pow" and not symbols(node):
@@ -160,9 +162,9 @@ def _complex_agree(a: Node, b: Node, names: set[str], base10: bool) -> bool:
 
 
 def equal_texts(gold: str, answer: str) -> bool:
-    """Equality of two formulas given as text. Raises `Unreadable`, `Undefined` or `TooLarge`.
+    """Compare two formulas given as text. Raises `Unreadable`, `Undefined` or `TooLarge`.
 
-    An answer with a name that the gold does not have is another one, whatever it cancels to: `0x`, `5x/x`.
+    An answer with a name that the gold lacks is different, even if the name cancels: `0x`, `5x/x`.
     """
     trees = parse(gold), parse(answer)
     if not symbols(trees[1]) | applied(trees[1]) <= symbols(trees[0]) | applied(trees[0]):
@@ -179,7 +181,7 @@ def equal_texts(gold: str, answer: str) -> bool:
 
 
 def proportional(gold: Node, answer: Node) -> int:
-    """Sign of the constant c != 0 with gold = c * answer everywhere, or 0 where there is none."""
+    """Return the sign of the constant c != 0 with gold = c * answer everywhere, or 0 if there is none."""
     names = symbols(gold) | symbols(answer)
     if not names or symbols(gold) != symbols(answer):
         return 0
@@ -210,7 +212,7 @@ def proportional(gold: Node, answer: Node) -> int:
 
 
 def bound(text: str):
-    """The value of an interval's end as a real number; None where it depends on symbols."""
+    """Return an interval's end as a real number; None if it depends on symbols."""
     value = constant(text)
     if value is None:
         return None
@@ -221,7 +223,7 @@ def bound(text: str):
 
 
 def line(node: Node) -> tuple[object, object]:
-    """Slope and value at 0 of a tree that is linear in its only symbol. Raises `Undefined` for others."""
+    """Return slope and value at 0 of a tree that is linear in its only symbol. Raises `Undefined` for others."""
     if not symbols(node):
         value = value_of(node, {}, real=True)
         if isinstance(value, (tuple, mpc)):

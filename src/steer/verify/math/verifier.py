@@ -1,6 +1,6 @@
-"""The ladder: extraction, equal spelling, plain numbers, a cost gate, then comparison in killable processes.
+"""The steps of verification: extraction, equal spelling, plain numbers, a cost gate, comparison in killable processes.
 
-The order of comparison is fixed here: gold first, answer second.
+The order of arguments is fixed here: gold first, answer second.
 """
 
 import threading
@@ -31,10 +31,12 @@ CPU_LIMITS_S = {
 
 @dataclass(frozen=True)
 class MathVerdict:
-    """`unverifiable` means that the verifier failed, not the answer: such a sample is masked and counted.
-    `extracted` is the answer found in the response, None where there is none. `seconds` is wall time. `reading`:
-    "stated" where the response says that this is its answer, "guessed" where it was the last number or formula of the
-    text, "" where there is none."""
+    """A verdict. `unverifiable`: the verifier failed, not the answer; the sample is masked and counted.
+
+    `extracted` is the answer found in the response, or None. `seconds` is wall time. `reading`: "stated" if the
+    response says that this is its answer, "guessed" if it is the last number or formula of the text, "" without an
+    answer.
+    """
 
     verdict: Literal["correct", "wrong", "unverifiable"]
     extracted: str | None
@@ -43,7 +45,7 @@ class MathVerdict:
     reading: Reading = ""
 
     def counted(self, accept: Accept) -> "MathVerdict":
-        """The verdict where only what `accept` names counts as an answer."""
+        """Return the verdict if only the readings in `accept` count as an answer."""
         if accept == "guessed" or self.reading != "guessed":
             return self
         return replace(self, verdict="wrong", reason=f"guessed, not stated: {self.reason}")
@@ -51,7 +53,7 @@ class MathVerdict:
 
 @dataclass(frozen=True)
 class Step:
-    """What the ladder knows about a pair: a verdict, or the two texts (and the type) that must be compared."""
+    """State of a pair: a verdict, or the two texts (and the type) that must be compared."""
 
     extraction: Extraction
     verdict: str | None
@@ -60,7 +62,7 @@ class Step:
 
 
 def too_costly(text: str) -> str | None:
-    """The cost gate before any parsing: why `text` is not worth reading, or None."""
+    """Cost gate before any parsing: explain why `text` is too costly to read, or return None."""
     if len(text) > MAX_LENGTH:
         return f"longer than {MAX_LENGTH} characters"
     depth = deepest = 0
@@ -75,7 +77,7 @@ def too_costly(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _spelled(text: str) -> tuple[str, str, numbers.Number | None]:
-    """Normal LaTeX, comparison key, and the number it spells. Golds and frequent answers come again and again."""
+    """Return normal LaTeX, comparison key, and the number if it is one; cached, because golds and answers repeat."""
     if text.isascii() and text.isdigit():
         return text, text, numbers.number(text)
     canonical = normalise.latex(text)
@@ -84,7 +86,7 @@ def _spelled(text: str) -> tuple[str, str, numbers.Number | None]:
 
 
 def settle(gold: str, response: str, kind: str | None) -> Step:
-    """All steps that need no other process."""
+    """Run all steps that need no other process."""
     if not isinstance(gold, str) or not isinstance(response, str):
         return Step(Extraction(None, ""), "unverifiable", "gold and response must be strings")
     kind = kind[:64] if isinstance(kind, str) else None
@@ -96,7 +98,7 @@ def settle(gold: str, response: str, kind: str | None) -> Step:
         return Step(found, "wrong", f"no answer in the response ({found.how})")
     for name, text in (("gold", gold), ("answer", found.answer)):
         costly = too_costly(text) if len(text) > MAX_DEPTH and text != gold else None
-        if costly:  # what is wrong with an answer is the answer's fault: nobody masks a sample by writing too much
+        if costly:  # an answer that is too costly is wrong: writing too much must not mask a sample
             return Step(found, "unverifiable" if name == "gold" else "wrong", f"the {name} is {costly}")
     if found.answer == gold and gold.isalnum():
         return Step(found, "correct", "same text")
@@ -124,7 +126,7 @@ class MathVerifier:
     """Grades many pairs. A context manager; its processes start at the first pair that needs them."""
 
     def __init__(self, workers: int = 1):
-        # two pools, so that the large imports of the second one are paid for only when it is needed
+        # two pools, so that the large imports of the second are loaded only if needed
         self._pools = [Pool(f"steer.verify.math.{module}", workers, limit) for module, limit in CPU_LIMITS_S.items()]
         self._cache: OrderedDict[Job, dict] = OrderedDict()
         self._lock = threading.Lock()
@@ -141,7 +143,7 @@ class MathVerifier:
             pool.stop()
 
     def verify(self, pairs: Sequence[tuple[str, str, str | None]]) -> list[MathVerdict]:
-        """Verdicts for (gold, response, type) triples, in their order. `type` may be None."""
+        """Return verdicts for (gold, response, type) triples, in order. `type` may be None."""
         steps, seconds, outcomes = self._steps(pairs)
         verdicts = []
         for step, spent in zip(steps, seconds, strict=True):
@@ -176,7 +178,7 @@ class MathVerifier:
         return steps, seconds, {job: outcome for one in asked for job, outcome in one.result().items()}
 
     def _compare(self, jobs: list[Job]) -> dict[Job, dict]:
-        """Outcomes of the comparisons, from the cache or from the pools."""
+        """Return the outcomes of the comparisons, from the cache or the pools."""
         with self._lock:
             outcomes = {job: self._cache[job] for job in jobs if job in self._cache}
         waiting = [job for job in jobs if job not in outcomes]
@@ -196,7 +198,7 @@ class MathVerifier:
         return outcomes | fresh
 
     def _blame(self, fresh: dict[Job, dict]) -> None:
-        """Where a comparison failed though the gold alone can be read, the answer is at fault, and wrong."""
+        """Judge an answer wrong if the comparison failed although the gold alone can be read."""
         for number, pool in enumerate(self._pools):
             failed = [
                 j
@@ -215,7 +217,7 @@ _default: MathVerifier | None = None
 
 
 def verify_math(gold: str, response: str, type: str | None = None) -> MathVerdict:
-    """Grade one response. The processes behind it are shared by all calls and end with the program."""
+    """Grade one response. All calls share worker processes, which end with the program."""
     global _default
     if _default is None:
         _default = MathVerifier()

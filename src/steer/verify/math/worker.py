@@ -1,4 +1,4 @@
-"""The process behind `pool.Pool`: a small supervisor that forks the workers which do the comparing.
+"""The process behind `pool.Pool`: a small supervisor that forks the workers that compare.
 
     python -m steer.verify.math.worker MODULE WORKERS CPU_LIMIT_S < jobs > outcomes      (one JSON object a line)
 
@@ -41,7 +41,7 @@ class Worker:
 
 
 def _serve(module, cpu_limit_s: float, jobs: int, outcomes: int) -> None:
-    """The life of a worker. Hostile text may raise anything in the parsers, and each such failure is an outcome."""
+    """Main loop of a worker. Hostile text may raise anything in the parsers; each such failure is an outcome."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -108,7 +108,7 @@ def _report(job: dict, outcome: dict, seconds: float) -> None:
 
 
 def _ended(status: int, cpu_limit_s: float) -> dict:
-    """The outcome of a job whose worker is gone; `status` as from waitpid."""
+    """Return the outcome of a job whose worker has ended; `status` as from waitpid."""
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
         return {"verdict": "unverifiable", "reason": f"comparison exceeded {cpu_limit_s} s of processor time"}
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXHAUSTED:
@@ -121,7 +121,7 @@ def _ended(status: int, cpu_limit_s: float) -> dict:
 
 
 def _collect(worker: Worker, module, cpu_limit_s: float, waiting: list[dict]) -> Worker:
-    """Read what a worker has to say; returns the worker that has its place from now on."""
+    """Read a worker's outcome; return the worker that now has its place."""
     data = os.read(worker.outcomes, 65536)
     worker.buffer += data
     if data and not worker.buffer.endswith(b"\n"):
