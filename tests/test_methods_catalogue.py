@@ -31,6 +31,7 @@ def test_a_method_that_says_nothing_about_itself_is_on_the_page_too(tmp_path, mo
     for name, text in {"grpo": "advantage: grpo\n", "bare": "weight: {name: fork, share: 0.5}\n"}.items():
         (tmp_path / f"configs/methods/{name}.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("steer.methods.catalogue.method_names", lambda: ["bare", "grpo"])
     page = render()
     assert re.search(r"^\| bare \| \[`bare`\].* \| – \| – \| .*weight: \[`fork`\].*\(share 0.5\) \|$", page, re.M)
     assert "| bare |  |  |  | ✓ |" in page

@@ -62,11 +62,16 @@ def _refusal(error: OSError) -> str:
     return f"{place}{error.strerror}; {REFUSED[error.errno]}"
 
 
-def _imported(path: str) -> ModuleType:
+def _imported(path: str, command: str) -> ModuleType:
     """Import a module with garbage collection off: collection takes an eighth of torch's import time."""
     gc.disable()
     try:
         return importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if (error.name or "steer").split(".")[0] == "steer":
+            raise
+        lacking = f"steer {command}: needs {error.name}, which is not installed; run pip install 'steer-rlvr[all]'"
+        raise SystemExit(lacking) from None
     finally:
         gc.enable()
 
@@ -94,7 +99,7 @@ def main(argv: list[str] | None = None) -> int:
     for name, (path, summary) in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if argv[:1] == [name]:
-            module = _imported(path)
+            module = _imported(path, name)
             module.configure(subparser)
     args = parser.parse_args(argv)
     try:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -29,7 +30,9 @@ for handler in logger.handlers:
     if hasattr(handler.formatter, "show_failed_logs"):
         handler.formatter.show_failed_logs = True
 
-CONFIG_FILE = os.path.relpath(workflow.configfiles[-1]) if workflow.configfiles else "configs/tiny.yaml"
+# The repository, whichever Snakefile is the entry and whatever the working directory.
+ROOT = Path(str(workflow.current_basedir)).parents[1]
+CONFIG_FILE = os.path.relpath(workflow.configfiles[-1] if workflow.configfiles else ROOT / "configs/tiny.yaml")
 
 try:
     OVERRIDES = workflow_overrides(dict(workflow.config_settings.config or {}))
@@ -102,7 +105,7 @@ wildcard_constraints:
 
 def code(*stages):
     """List the source files of some stages: a changed loss retrains, a changed plot only redraws."""
-    places = [Path(workflow.basedir, "src", "steer", stage) for stage in stages]
+    places = [ROOT / "src/steer" / stage for stage in stages]
     # Relative to the working directory, so that it is equal in every checkout.
     files = (path for place in places for path in [place, *place.rglob("*")] if path.is_file())
     # Results of our own trainer do not depend on verl's adapter.
@@ -122,7 +125,7 @@ def content(files):
 
 def code_version(*stages, starting=()):
     """`code` as one value, and the modules of training `starting`: what a changed source file changes."""
-    places = [Path(workflow.basedir, "src", "steer", "train", f"{name}.py") for name in starting]
+    places = [ROOT / "src/steer/train" / f"{name}.py" for name in starting]
     return content((*code(*stages), *map(os.path.relpath, places)))
 
 
@@ -194,7 +197,7 @@ def model_argument(wildcards, input):
     """`--model FOLDER` or `--oracle`."""
     if wildcards.run == "oracle":
         return "--oracle"
-    return f"--model {input.model[0] if input.model else CONFIG.model.path}"
+    return f"--model {shlex.quote(input.model[0] if input.model else CONFIG.model.path)}"
 
 
 def run_sections(wildcards):

@@ -90,7 +90,7 @@ rule select:
     input:
         models=f"{RESULTS}/runs/{{run}}/seed{{seed}}/models",
         verdicts=validations,
-        code=["src/steer/analyse/select.py", "src/steer/analyse/statistics.py"],
+        code=[os.path.relpath(ROOT / "src/steer/analyse" / name) for name in ("select.py", "statistics.py")],
     output:
         model=directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/best"),
         summary=f"{RESULTS}/runs/{{run}}/seed{{seed}}/selection.json",

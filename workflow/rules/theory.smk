@@ -82,5 +82,5 @@ rule measure:
         model=lambda wildcards, input: measured_path(wildcards) or input.base[0],
         run=lambda wildcards, input: Path(input.run[0]).parent,
     shell:
-        "steer measure --config {params.config} --model {params.model} --run {params.run} --data {input.data}"
+        "steer measure --config {params.config} --model {params.model:q} --run {params.run} --data {input.data}"
         " --out {output.tokens} --threads {threads} > {log} 2>&1"

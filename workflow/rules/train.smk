@@ -83,6 +83,6 @@ rule train:
         checkpoints=f"{RESULTS}/checkpoints/{{run}}/seed{{seed}}",
         verdicts="results/cache/verdicts",
     shell:
-        "steer train --config {params.config} --run {wildcards.run} --seed {wildcards.seed} --model {params.model}"
+        "steer train --config {params.config} --run {wildcards.run} --seed {wildcards.seed} --model {params.model:q}"
         " --data {input.data} --out {params.out} --checkpoints {params.checkpoints} --verdicts {params.verdicts}"
         " --threads {threads} > {log} 2>&1"

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from steer.configs.dataset import DataSet
 from steer.configs.load import nearest, read_yaml
 from steer.configs.schema import Data
+from steer.configs.shipped import files
 from steer.data.parsers import PARSERS
 from steer.data.rows import read_rows
 from steer.errors import UserError
@@ -16,16 +17,11 @@ from steer.errors import UserError
 UNKNOWN = 1000
 
 
-def datasets_folder() -> Path:
-    """Return configs/datasets of the working directory, or of the source checkout of this package."""
-    local = Path("configs/datasets")
-    return local if local.is_dir() else Path(__file__).parents[3] / "configs" / "datasets"
-
-
 @cache
 def known_sets(folder: Path | None = None) -> dict[str, DataSet]:
     """Read the data sets of a folder of YAML files (default: this project's), by file name."""
-    return {path.stem: _read(path) for path in sorted((folder or datasets_folder()).glob("*.yaml"))}
+    found = files("datasets") if folder is None else {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {name: _read(path) for name, path in found.items()}
 
 
 def _read(path: Path) -> DataSet:

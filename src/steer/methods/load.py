@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ConfigDict, ValidationError, create_model
 
 from steer.configs.load import nearest, read_yaml
+from steer.configs.shipped import files, folders
 from steer.errors import UserError
 from steer.methods import advantage, clip, penalty, reduction, shaping, weight
 from steer.methods.method import Method
@@ -37,14 +38,9 @@ DEFAULTS = {
 ABOUT = {"label", "paper", "equation", "description", "extends"}
 
 
-def methods_folder() -> Path:
-    """Return configs/methods of the working directory, or of the source checkout of this package."""
-    local = Path("configs/methods")
-    return local if local.is_dir() else Path(__file__).parents[3] / "configs" / "methods"
-
-
 def method_names() -> list[str]:
-    return sorted(path.stem for path in methods_folder().glob("*.yaml"))
+    """The methods of configs/methods in the working directory and of those that come with this package."""
+    return list(files("methods"))
 
 
 def load_method(name: str, overrides: dict[str, Any] | None = None) -> Method:
@@ -74,9 +70,11 @@ def method_settings(name: str, overrides: dict[str, Any] | None = None) -> tuple
 
 def _read(name: str, below: tuple[str, ...] = ()) -> dict[str, Any]:
     """Merge the file's slots over those of the file it extends or the defaults; return them and its texts."""
-    path = methods_folder() / f"{name}.yaml"
-    if not path.is_file():
-        raise UserError(f"method {name!r} does not exist: no {path}{nearest(name, method_names())}")
+    known = files("methods")
+    if name not in known:
+        missing = folders("methods")[0] / f"{name}.yaml"
+        raise UserError(f"method {name!r} does not exist: no {missing}{nearest(name, known)}")
+    path = known[name]
     if name in below:
         raise UserError(f"{path}: `extends` goes in a circle: {' → '.join((*below, name))}")
     tree = read_yaml(path)
