@@ -74,7 +74,7 @@ class Project:
         output = self.run("--dry-run")
         table = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", output, re.S | re.M)
         rows = [line.split() for line in table.group(1).splitlines()] if table else []
-        return {name: int(count) for name, count in rows if name not in ("all", "total")}
+        return {name: int(count) for name, count in rows if name not in ("everything", "total")}
 
     def edit(self, path: str, text: str) -> None:
         with open(self.root / path, "a") as file:

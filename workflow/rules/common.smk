@@ -89,8 +89,8 @@ CHOICE = ("also", "select_by", "select_samples", "prune")
 ASKED = CONFIG.evaluation.for_selection().model_dump(mode="json") if SELECT_BY else {}
 SELECTION = {key: value for key, value in ASKED.items() if key not in ("also", "select_samples", "prune")}
 # GPUs per sampling job.
-SAMPLING_GPUS = CONFIG.rollout.tensor_parallel if CONFIG.hardware.gpus else 0
-# With `engine: verl` training also depends on verl's section (not on where Ray runs) and uses verl's environment.
+SAMPLING_GPUS = CONFIG.rollout.tensor_parallel if CONFIG.hardware.gpus and CONFIG.rollout.engine != "openai" else 0
+# With `engine: verl` training depends on verl's section too (not on where Ray runs), and has verl's environment.
 VERL = CONFIG.engine == "verl"
 VERL_SECTIONS = {"verl": {k: v for k, v in SECTIONS["verl"].items() if k != "ray_address"}} if VERL else {}
 TRAIN_ENVIRONMENT = f"../../environment{'-verl' if VERL else ''}.yml"

@@ -14,6 +14,7 @@ from steer.configs.model import Architecture as Architecture
 from steer.configs.model import Model, Name, Positive, Section, Temperature, TopP
 from steer.configs.model import WarmStart as WarmStart
 from steer.configs.reward import Reward as Reward
+from steer.configs.rollout import Rollout as Rollout
 
 
 class Training(Section):
@@ -102,40 +103,6 @@ class External(Section):
     map: dict[str, str] = Field(default_factory=dict, description="key of the log → our metric")
 
 
-class Rollout(Section):
-    """The engine that samples responses, in training and in evaluation. docs/engines.md."""
-
-    engine: Literal["local", "vllm"] = Field("local", description="the trainer's own torch model, or vLLM")
-    lean: bool = Field(True, description="local: fewer calls per token where the architecture is known; false: modules")
-    statistics: bool = Field(
-        True,
-        description="local: log-probabilities and entropies of the policy that samples come with its samples, where "
-        "nothing but rounding tells them from the trainer's; false: from a forward pass of their own",
-    )
-    placement: Literal["colocated", "own"] = Field(
-        "colocated", description="vLLM in the trainer's process and on its device, or in processes of its own"
-    )
-    devices: list[Annotated[int, Field(ge=0)]] | None = Field(
-        None, description="`own`: GPUs for vLLM, `tensor_parallel` of them per training process; absent: those visible"
-    )
-    tensor_parallel: Positive = Field(1, description="GPUs that one vLLM spreads the model over")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="of vLLM's weights and cache")
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="share of the device for vLLM")
-    kv_cache_gib: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="memory for keys and values; absent: what `gpu_memory_utilization` leaves"
-    )
-    enforce_eager: bool = Field(False, description="no compilation and no CUDA graphs: a quicker start")
-    stop: list[str] = Field(
-        default_factory=list, description="tokens that end a response beside the end of sequence, `<|im_end|>`"
-    )
-
-    @model_validator(mode="after")
-    def _placed(self) -> "Rollout":
-        if self.placement == "colocated" and (self.tensor_parallel > 1 or self.devices is not None):
-            raise ValueError("tensor_parallel and devices need `placement: own`")
-        return self
-
-
 class Verl(Section):
     """verl on Ray, with `engine: verl`. docs/verl.md. What `rollout` says of dtype and memory holds there too."""
 
@@ -206,6 +173,8 @@ class Config(Section):
         if trained and (self.training is None or not self.seeds or self.data.train is None):
             raise ValueError("methods need `training`, `data.train` and at least one of `seeds`")
         self._check_runs()
+        if self.rollout.engine == "openai":
+            self._check_served()
         # What is listed twice would count twice in every mean and interval.
         listed = {"seeds": self.seeds, "data.benchmarks": self.data.benchmarks, "evaluation.also": self.evaluation.also}
         for key, values in listed.items():
@@ -239,6 +208,16 @@ class Config(Section):
                     f"evaluation.select_by chooses among kept models, and run {run!r} keeps none; set "
                     "training.keep_models_every to at most training.steps"
                 )
+
+    def _check_served(self) -> None:
+        """A served model is evaluated; nothing here can train it, or serve another."""
+        if self.methods or len(self.external) > len(self.imported):
+            raise ValueError(
+                "rollout.engine `openai` evaluates the model that a server serves, and trains none; set "
+                "`methods: {}` and leave external runs with models out, or take another engine"
+            )
+        if "base" in self.evaluation.also and (self.model.path is None or self.model.made):
+            raise ValueError("rollout.engine `openai` needs the served model's name as `model.path`, and no cold start")
 
     def kept_steps(self, run: str) -> list[int]:
         """The steps after which the run keeps its model for `evaluation.select_by`."""

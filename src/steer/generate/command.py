@@ -49,11 +49,39 @@ def _oracle(name: str, problems: list[Problem]) -> list[dict]:
 
 
 @contextmanager
+def served_answers(args: argparse.Namespace, config: Config):
+    """As `model_answers`, for a model behind a server."""
+    from steer.generate import cache
+    from steer.generate.served import Server
+
+    folder = Path(args.cache) if args.cache else None
+    asked = config.rollout.model_dump(include={"engine", "url", "stop"})
+    settings = config.evaluation.model_dump(include={"temperature", "top_p", "max_response_tokens", "seed"}) | asked
+    with Server(config, args.model) as server:
+
+        def rows(name: str, chosen: list[Problem]) -> list[dict]:
+            sampling = {**settings, "samples": config.evaluation.samples_for(name), "benchmark": name}
+            sampling["chat_template"] = config.model.chat_template
+            key = cache.key(cache.model_hash(args.model, None), chosen, sampling)
+            kept = cache.load(folder, key)
+            if kept is None:
+                kept = server.rows(chosen, name)
+                cache.store(folder, key, kept)
+            return kept
+
+        yield rows
+
+
+@contextmanager
 def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, list[Problem]]):
     """Return a function that answers with the model in `args`; its engine starts at the first cache miss.
 
     Reads model, config (the file, for messages), cache and threads from `args`.
     """
+    if config.rollout.engine == "openai":
+        with served_answers(args, config) as rows:
+            yield rows
+        return
     # torch and transformers are loaded only to run a model.
     import torch
 

@@ -35,6 +35,6 @@ def jobs(config: Config) -> dict[str, int]:
         "tabulate": 1,
         "plot": len(wanted(config)),
         "report": 1,
-        "all": 1,
+        "everything": 1,
     }
     return {rule: count for rule, count in counts.items() if count}
