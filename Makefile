@@ -199,6 +199,7 @@ rulegraph: setup  ## draw the rules of the workflow, docs/rulegraph.svg
 docs: setup  ## write the generated pages
 	python -m steer.methods.catalogue
 	python -m steer.configs.page
+	python -m steer.data.card
 
 lock: setup  ## write requirements.lock
 	{ echo '# Every package of the environment, pinned. Made from requirements.in and requirements-dev.in by `make lock`.'; \

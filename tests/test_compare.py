@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from steer import cli
+from steer.report import compare
 
 
 def write(folder, rows):
@@ -20,11 +21,34 @@ def test_rows_of_either_table_appear_in_order(tmp_path, capsys):
     write(tmp_path / "b", ["base,base,0.26,0.21,0.31", "steer,STEER,0.4,0.3,0.5"])
     assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines[2:]] == ["base", "my method", "STEER"]
+    assert [line.split("  ")[0] for line in lines[2:5]] == ["base", "my method", "STEER"]
     assert "25.0 [20.0, 30.0]" in lines[2]
     assert "26.0 [21.0, 31.0]" in lines[2]
     assert lines[3].rstrip().endswith("–")
-    assert len({len(line) for line in lines[1:]}) == 1, "columns line up"
+    assert len({len(line) for line in lines[1:5]}) == 1, "columns line up"
+
+
+def test_differences_have_an_interval_and_a_verdict(tmp_path, capsys):
+    """Half widths 3 and 4 points give one of 5: √(3² + 4²)."""
+    write(tmp_path / "a", ["one,one,0.50,0.47,0.53", "two,two,0.50,0.47,0.53"])
+    write(tmp_path / "b", ["one,one,0.44,0.40,0.48", "two,two,0.46,0.42,0.50"])
+    assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "+6.0 [+1.0, +11.0]" in lines[2] and lines[2].endswith(" higher")
+    assert "+4.0 [-1.0, +9.0]" in lines[3] and lines[3].endswith(" no difference shown")
+    assert lines[4].startswith("verdict: 1 of 2 averages differ") and "over questions for 2" in lines[4]
+    assert cli.main(["compare", str(tmp_path / "b"), str(tmp_path / "a")]) == 0
+    assert capsys.readouterr().out.splitlines()[2].endswith(" lower")
+
+
+def test_intervals_over_runs_come_first(tmp_path):
+    """A claim about methods is one about new runs."""
+    row = {"average": "0.5", "average low": "0.49", "average high": "0.51"}
+    wide = row | {"average run low": "0.3", "average run high": "0.7"}
+    assert compare.difference(wide, wide).unit == "runs"
+    assert compare.difference(wide, wide).high == pytest.approx(math.hypot(0.2, 0.2))
+    assert compare.difference(wide, row).unit == "questions"
+    assert compare.difference(wide, None) is None
 
 
 @pytest.mark.parametrize("missing", ["a", "b"])

@@ -9,6 +9,8 @@ from packaging.requirements import Requirement
 from steer.configs import page
 from steer.configs.load import flatten, load_config, merge, parse_overrides, read_yaml, workflow_overrides
 from steer.configs.schema import Config
+from steer.data import card
+from steer.data.sets import known_sets
 from steer.errors import UserError
 
 CONFIGS = [p for p in Path("configs").rglob("*.yaml") if p.parent.name not in ("methods", "datasets")]
@@ -240,3 +242,8 @@ def test_methods_given_on_the_command_line_replace_those_of_the_file(tmp_path):
     for overrides in (parse_overrides(["methods={rloo: }"]), workflow_overrides({"methods": {"rloo": ""}})):
         config = load_config(path, overrides)
         assert list(config.methods) == ["rloo"] and config.measurement is None
+
+
+def test_the_data_card_is_in_step_and_names_a_licence_for_each_set():
+    assert card.OUTPUT.read_text(encoding="utf-8") == card.render(), "run `make docs`"
+    assert all(spec.licence for spec in known_sets().values())

@@ -115,6 +115,14 @@ def test_the_documented_folders_are_there_and_nothing_is_left_to_do(finished):
     assert finished.planned() == {}
 
 
+def test_a_deleted_figure_is_drawn_again(project):
+    figure = project.root / "results" / "pico" / "figures" / "FE_policy_entropy.png"
+    figure.unlink()
+    assert project.planned() == {"plot": 1, "report": 1}
+    project.run(str(figure.relative_to(project.root)))
+    assert figure.is_file()
+
+
 def test_adding_a_method_trains_that_method_alone(project):
     project.configure(methods={"grpo": None, "clip_higher": None})
     planned = project.planned()

@@ -1,6 +1,8 @@
 """`steer compare`: the main tables of two results folders side by side; with more folders, intervals over them."""
 
 import argparse
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 from steer.errors import UserError
@@ -43,7 +45,10 @@ def side_by_side(ours: dict, reference: dict, our_name: str, reference_name: str
     labels = {name: (ours.get(name) or reference[name])["label"] for name in names}
     width = max(len("run"), *(len(label) for label in labels.values())) if names else 3
     cells = [[_cell(table.get(name), column) for column in COLUMNS for table in (ours, reference)] for name in names]
+    found = [difference(ours.get(name), reference.get(name)) for name in names]
+    cells = [[*row, _points(one), one.verdict if one else "–"] for row, one in zip(cells, found, strict=True)]
     head = [f"{column} ({place})" for column in COLUMNS for place in ("here", "reference")]
+    head += ["difference of averages", "verdict"]
     widths = [max(len(title), *(len(row[i]) for row in cells)) for i, title in enumerate(head)]
     lines = [
         f"here: {our_name}; reference: {reference_name}; accuracy in percent [95 % interval]",
@@ -51,7 +56,54 @@ def side_by_side(ours: dict, reference: dict, our_name: str, reference_name: str
     ]
     for name, row in zip(names, cells, strict=True):
         lines.append("  ".join([labels[name].ljust(width), *(c.rjust(w) for c, w in zip(row, widths, strict=True))]))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_summary([one for one in found if one])])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Our average accuracy minus the reference's, with a 95 % interval over `unit`: runs, or questions alone."""
+
+    mean: float
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def verdict(self) -> str:
+        return "higher" if self.low > 0 else "lower" if self.high < 0 else "no difference shown"
+
+
+def difference(ours: dict[str, str] | None, reference: dict[str, str] | None) -> Difference | None:
+    """The difference of two rows' averages; None where either is absent.
+
+    The interval combines those of the two means, which are independent: their distances to the bounds add in squares
+    (Zou and Donner 2008, "Construction of confidence limits about effect measures"). Over runs where both tables have
+    such intervals, else over questions.
+    """
+    if any(not row or not row.get("average") for row in (ours, reference)):
+        return None
+    unit = "run " if all(row.get("average run low") for row in (ours, reference)) else ""
+    names = ("average", f"average {unit}low", f"average {unit}high")
+    (a, a_low, a_high), (b, b_low, b_high) = (tuple(float(row[name]) for name in names) for row in (ours, reference))
+    low, high = math.hypot(a - a_low, b_high - b), math.hypot(a_high - a, b - b_low)
+    return Difference(a - b, a - b - low, a - b + high, "runs" if unit else "questions")
+
+
+def _points(found: Difference | None) -> str:
+    return "–" if found is None else f"{100 * found.mean:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+
+
+def _summary(found: list[Difference]) -> list[str]:
+    """What the differences say together."""
+    if not found:
+        return ["verdict: the two folders have no run in common"]
+    differing = sum(one.verdict != "no difference shown" for one in found)
+    units = {unit: sum(one.unit == unit for one in found) for unit in ("runs", "questions")}
+    over = " and ".join(f"over {unit} for {count}" for unit, count in units.items() if count)
+    return [
+        f"verdict: {differing} of {len(found)} averages differ; intervals of differences in points, {over}; of twenty "
+        "equal ones, one differs by chance"
+    ]
 
 
 def _cell(row: dict[str, str] | None, column: str) -> str:

@@ -1,0 +1,53 @@
+"""docs/data-card.md from configs/datasets: `python -m steer.data.card` writes it."""
+
+from pathlib import Path
+
+from steer.configs.dataset import DataSet
+from steer.data.sets import known_sets
+from steer.io import atomic_write
+
+OUTPUT = Path("docs/data-card.md")
+HEAD = """# Data card
+
+Written by `python -m steer.data.card` (`make docs`) from `configs/datasets`; edit those. None of this data is part of the
+repository: a run reads the files in `data.data_dir`, or fetches the revision named here from the hub. The licence is what
+the source states; where it states none, ask its owners before you pass the rows on. [data.md](data.md) says what cleaning
+removes and how a set is added.
+
+- **Purpose.** Benchmarks measure how well answers and programs are judged correct; training sets reward a policy. Neither
+  is evidence of ability beyond such questions.
+- **Contamination.** Many of these problems are on public pages that pretraining read. Rows of a training set that repeat
+  an evaluation problem are removed; what a base model has seen before cannot be.
+- **People.** No personal data is known in any of them: they are problems, answers and tests.
+- **Synthetic sets.** The nine families of the default experiment and the tasks of reasoning-gym are generated from a seed;
+  they have no rows to license.
+"""
+
+
+def render() -> str:
+    """The whole page: one row for each data set."""
+    lines = [HEAD.rstrip(), "", "| set | kind | source | revision | rows | licence | note |", "|---" * 7 + "|"]
+    for name, spec in known_sets().items():
+        rows = spec.rows or next((copy.rows for copy in spec.known if copy.rows), None)
+        cells = (
+            f"[`{name}`](../configs/datasets/{name}.yaml)",
+            spec.kind,
+            _source(spec),
+            f"`{spec.revision[:12]}`" if spec.revision else "newest" if spec.hub else "–",
+            str(rows or "–"),
+            spec.licence or "none stated",
+            " ".join(spec.note.split()),
+        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _source(spec: DataSet) -> str:
+    if spec.hub:
+        return f"[{spec.hub}](https://huggingface.co/datasets/{spec.hub}), {spec.split}"
+    return f"file `{spec.local or spec.file}`"
+
+
+if __name__ == "__main__":
+    atomic_write(OUTPUT, render())
+    print(OUTPUT)
