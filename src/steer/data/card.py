@@ -9,18 +9,17 @@ from steer.io import atomic_write
 OUTPUT = Path("docs/data-card.md")
 HEAD = """# Data card
 
-Written by `python -m steer.data.card` (`make docs`) from `configs/datasets`; edit those. None of this data is part of the
-repository: a run reads the files in `data.data_dir`, or fetches the revision named here from the hub. The licence is what
-the source states; where it states none, ask its owners before you pass the rows on. [data.md](data.md) says what cleaning
-removes and how a set is added.
+Written by `python -m steer.data.card` (`make docs`) from `configs/datasets`; edit those. None of this data is part of
+the repository: a run reads the files in `data.data_dir`, or fetches the revision named here from the hub. The licence
+is what the source states; where it states none, ask its owners before you pass the rows on. [data.md](data.md) says
+what cleaning removes and how a set is added.
 
-- **Purpose.** Benchmarks measure how well answers and programs are judged correct; training sets reward a policy. Neither
-  is evidence of ability beyond such questions.
-- **Contamination.** Many of these problems are on public pages that pretraining read. Rows of a training set that repeat
-  an evaluation problem are removed; what a base model has seen before cannot be.
-- **People.** No personal data is known in any of them: they are problems, answers and tests.
-- **Synthetic sets.** The nine families of the default experiment and the tasks of reasoning-gym are generated from a seed;
-  they have no rows to license.
+- **Purpose.** Benchmarks measure how often answers and programs are judged correct; training sets reward a policy.
+- **Contamination.** Many of these problems are on public pages that pretraining read. Training rows that repeat an
+  evaluation problem are removed; what a base model has seen before cannot be.
+- **People.** The rows are problems, answers and tests; no personal data is known in any of them.
+- **Synthetic sets.** The nine families of the default experiment and the tasks of reasoning-gym are generated from a
+  seed; they have no rows to license.
 """
 
 
