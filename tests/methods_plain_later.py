@@ -85,6 +85,20 @@ def plain_asymmetric(xs):
     return weighted(xs, [0.9 + 0.1 * (w - low) / (high - low) for w in omega], **HIGHER)
 
 
+def plain_quantile(xs):
+    size = [abs(theorem(x)) for x in xs]
+    return weighted(xs, [0.7 ** (sum(other < w for other in size) / (len(xs) - 1)) for w in size], **HIGHER)
+
+
+def plain_damp_random(xs):
+    among = [i for i, x in enumerate(xs) if x.a != 0]
+    order = torch.randperm(len(among), generator=torch.Generator().manual_seed(1)).tolist()
+    held = sum(x.a > 0 and x.lp + x.h > 0 for x in xs)
+    dropped = {among[place] for place in order[:held]}
+    assert 0 < held < len(among)
+    return weighted(xs, [0.0 if i in dropped else 1.0 for i in range(len(xs))])
+
+
 LATER = {
     "sapo": plain_sapo,
     "dppo": plain_dppo,
@@ -98,5 +112,7 @@ LATER = {
     "permuted": plain_permuted,
     "norm_matched": plain_norm_matched,
     "steer_asymmetric": plain_asymmetric,
+    "steer_quantile": plain_quantile,
+    "damp_random": plain_damp_random,
     **dict.fromkeys(["maxrl", "pass_at_k", "lite_ppo"], plain_grpo),
 }

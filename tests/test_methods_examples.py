@@ -130,6 +130,8 @@ LOSSES = {
     "uniform": (CLIPPED, {"weight.factor": 0.5}, -0.05),
     # λ = 0.7^(2/3) and 0.7 on tokens of |A| (1 - π) = (1/2, 3/4)
     "norm_matched": ({}, {}, -(0.7 ** (2 / 3) - 0.7) / 2 * math.hypot(2, 3) / math.hypot(2 * 0.7 ** (2 / 3), 3 * 0.7)),
+    # |ω| of the first is the smaller: λ = (0.7^0, 0.7^1)
+    "steer_quantile": ({}, {}, -(1 - 0.7) / 2),
     # the first token is exploitation, the second release
     "damp_exploitation": ({}, {}, 0.5),
     "damp_release": ({}, {}, -0.5),
@@ -177,6 +179,14 @@ def test_steer_target_after_its_controller_has_acted():
 def test_permuted_weights_are_steers_at_other_places():
     out = load_method("permuted").loss(two_tokens(), generator=torch.Generator().manual_seed(0))
     assert sorted(out.weight.flatten().tolist()) == pytest.approx([0.7, 0.7 ** (2 / 3)])
+
+
+def test_as_many_random_tokens_as_a_quadrant_holds():
+    """One of two tokens is exploitation, so one is left out; where none has an advantage, none is."""
+    draw = [load_method("damp_random").loss(two_tokens(), generator=torch.Generator().manual_seed(i)) for i in range(8)]
+    assert {tuple(out.weight.flatten().tolist()) for out in draw} == {(0.0, 1.0), (1.0, 0.0)}
+    idle = two_tokens().with_(advantage=torch.zeros(2, 1).double())
+    assert load_method("damp_random").prepare(idle).weight.tolist() == [[1.0], [1.0]]
 
 
 def test_entropic_after_a_step_above_and_below_its_target():
@@ -239,5 +249,6 @@ def test_every_method_has_an_example():
         "position_shaping_plateau",
         "clip_cov",
         "permuted",
+        "damp_random",
     }
     assert shown == set(method_names())

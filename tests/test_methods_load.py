@@ -137,6 +137,6 @@ def test_slot_functions_are_those_the_slots_define():
     assert set(slot_functions("clip")) == {"none", "ppo", "gspo", "cispo", "ce_gppo", "sapo", "dppo", "bapo"}
     assert set(slot_functions("weight")) == {
         *("none", "steer", "fork", "stare", "opefo", "quadrant", "clip_cov", "covariance_kernel", "clip_b", "clip_v"),
-        *("uniform", "permuted", "norm_matched"),
+        *("uniform", "permuted", "norm_matched", "random_tokens"),
     }
     assert "largest" not in slot_functions("penalty") and "group_mean" not in slot_functions("advantage")

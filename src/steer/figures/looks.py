@@ -56,6 +56,8 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "uniform": ("#B0B0B0", "solid", "v"),
     "permuted": ("#B0B0B0", "dashed", "^"),
     "norm_matched": ("#B0B0B0", "dotted", "D"),
+    "damp_random": ("#B0B0B0", "dashdot", "o"),
+    "steer_quantile": ("#F2A65A", "long", "^"),
     "steer_linear": ("#E69F00", "dashed", "s"),
     "steer_binary": ("#A6761D", "dotted", "D"),
     "steer_signed": ("#882255", "dashdot", "v"),

@@ -81,13 +81,13 @@ def intervals(rng: Random) -> Exercise:
 
 
 def chains(rng: Random) -> Exercise:
-    """A digit and six to nine operations applied to it in turn, modulo ten: several steps, each needing the last.
+    """A digit and four to six operations applied to it in turn, modulo ten: several steps, each needing the last.
 
     Integer.
     """
     value = rng.randrange(10)
     question, steps = str(value), []
-    for _ in range(rng.randrange(6, 10)):
+    for _ in range(rng.randrange(4, 7)):
         sign, digit = rng.choice("+-*"), rng.randrange(10)
         before = value
         value = {"+": before + digit, "-": before - digit, "*": before * digit}[sign] % 10

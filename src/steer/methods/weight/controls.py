@@ -6,12 +6,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from steer.methods import estimators
 from steer.methods.reading import Reads
 from steer.methods.tokens import Context, Tokens
 from steer.methods.weight.steer import steer
 
 Estimator = Literal["theorem", "released", "tabular", "covariance", "opefo"]
-Mapping = Literal["exponential", "linear", "binary", "signed", "asymmetric"]
+Mapping = Literal["exponential", "linear", "binary", "quantile", "signed", "asymmetric"]
 Minimum = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -56,6 +57,27 @@ def norm_matched(
     weighted = (weight * size).norm()
     factor = torch.where(weighted > 0, size.norm() / weighted, 1.0)
     return torch.where(tokens.valid, weight * factor, 1.0)
+
+
+def random_tokens(
+    tokens: Tokens,
+    context: Context,
+    *,
+    which: Literal["exploitation", "exploration", "release", "pruning"],
+    factor: Annotated[float, Field(ge=0)] = 0.0,
+) -> Tensor:
+    """λ = `factor` on as many tokens as the quadrant holds, drawn at random from those with A ≠ 0; else 1.
+
+    The control for `quadrant`: what of its effect is that of fewer tokens?
+    """
+    among = (tokens.valid & (tokens.advantage != 0)).flatten().nonzero().squeeze(1)
+    count = int(estimators.quadrants(tokens)[which].sum())
+    weight = torch.ones_like(tokens.logprob)
+    weight.view(-1)[among[context.permutation(len(among)).to(among.device)[:count]]] = factor
+    return weight
+
+
+random_tokens.reads = "advantage"
 
 
 def _reads(*, estimator: str, **_: Any) -> Reads:

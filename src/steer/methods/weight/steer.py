@@ -26,7 +26,7 @@ def steer(
     context: Context,
     *,
     estimator: Literal["theorem", "released", "tabular", "covariance", "opefo"] = "theorem",
-    mapping: Literal["exponential", "linear", "binary", "signed", "asymmetric", "target"] = "exponential",
+    mapping: Literal["exponential", "linear", "binary", "quantile", "signed", "asymmetric", "target"] = "exponential",
     minimum: Annotated[float, Field(gt=0, le=1)] = 0.7,
     maximum: Annotated[float, Field(ge=1)] | None = None,
     floor: NonNegative | None = None,
@@ -46,6 +46,8 @@ def steer(
     - `linear`: λ = λ_max - (|ω| - min|ω|)·(λ_max - λ_min)/(m - min|ω|); λ_max is `maximum`, 1.2 if null. If all
       |ω| are equal, λ is (λ_min + λ_max)/2. The authors' code uses [0.8, 1.2].
     - `binary`: λ_min where |ω| exceeds its `quantile`, else 1. The paper does not state its rule.
+    - `quantile`: λ = λ_min^q, q the share of the other valid tokens whose |ω| is smaller: the dose follows the rank of
+      |ω|, which a few large values do not compress. This project's control.
     - `signed`: λ = clamp(exp(α·ω/m), λ_min, λ_max), unbounded above if `maximum` is null: only tokens that lower the
       entropy are damped. The authors' later asymmetric mode.
     - `asymmetric`: λ = λ_min + (ω - min ω)·(λ_max - λ_min)/(max ω - min ω), λ_max 1 if null; the mean of both if all
@@ -75,6 +77,9 @@ def steer(
     elif mapping == "binary":
         above = size > lower_quantile(size[valid], quantile)
         weight = torch.ones_like(size).masked_fill(above, minimum)
+    elif mapping == "quantile":
+        order = size[valid].sort().values
+        weight = minimum ** (torch.searchsorted(order, size).to(size.dtype) / max(len(order) - 1, 1))
     elif mapping == "asymmetric":
         maximum = 1.0 if maximum is None else maximum
         smallest, span = omega[valid].min(), omega[valid].max() - omega[valid].min()
