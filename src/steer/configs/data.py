@@ -1,4 +1,4 @@
-"""The section of a configuration that says what is trained and evaluated on."""
+"""The `data` section: training and evaluation data."""
 
 from typing import Annotated, Literal
 
@@ -9,12 +9,12 @@ from steer.configs.model import Name, Positive, Section
 
 
 class Data(Section):
-    """What is trained and evaluated on. docs/data.md."""
+    """Training and evaluation data. docs/data.md."""
 
     source: Literal["synthetic", "benchmarks"] = Field("synthetic", description="generated from a seed, or real rows")
     benchmarks: list[str] = Field(min_length=1, description="what is evaluated, in the order of the tables")
     data_dir: str | None = Field(None, description="folder with the benchmarks' files; absent: the hub")
-    sets: dict[Name, DataSet] = Field(default_factory=dict, description="data sets of one's own (docs/data.md)")
+    sets: dict[Name, DataSet] = Field(default_factory=dict, description="your own data sets (docs/data.md)")
     train: str | list[str] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
         "synthetic",
         description="training set; several are mixed as they are in a list, and by their shares of the prompts of a "
@@ -22,12 +22,12 @@ class Data(Section):
     )
     train_size: Positive | None = Field(None, description="training prompts; absent: all there are")
     clean: bool = Field(
-        True, description="real training data without broken rows and those that repeat evaluation problems"
+        True, description="remove broken rows and rows that repeat evaluation problems from real training data"
     )
     rows: Positive | None = Field(None, description="evaluation problems per benchmark; absent: all there are")
     template: str | None = Field(None, description="prompt template for every benchmark; absent: its own")
     window: tuple[str, str] | None = Field(None, description="LiveCodeBench: first and last day of the contests, ISO")
-    seed: int = Field(0, description="of the synthetic problems and of the selection of rows")
+    seed: int = Field(0, description="seed of the synthetic problems and of the selection of rows")
 
     @property
     def train_sets(self) -> list[str]:

@@ -9,16 +9,15 @@ from steer.configs.references import split_reference
 
 
 class Copy(Section):
-    """A copy whose content was read and hashed once."""
+    """A known copy of the data, identified by its hash."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="hash of its content")]
     rows: Positive | None = Field(None, description="its number of rows")
-    note: str = Field("", description="whose copy it is")
+    note: str = Field("", description="source of the copy")
 
 
 class DataSet(Section):
-    """Where rows lie, and which of their columns hold what. Columns are named with dots into nested rows,
-    `prompt.0.content`. docs/data.md."""
+    """Location of rows and names of their columns. Dots reach into nested rows: `prompt.0.content`. docs/data.md."""
 
     title: str | None = Field(None, description="name in tables and figures; absent: the entry's own")
     kind: Literal["math", "code"] = Field(description="which verifier judges")
@@ -27,7 +26,7 @@ class DataSet(Section):
         description=".jsonl, .jsonl.gz, .json, .csv or .parquet; one file or a glob, from the working directory or the "
         "configuration's folder",
     )
-    local: str | None = Field(None, description="file below `data.data_dir`, read where that is set")
+    local: str | None = Field(None, description="file below `data.data_dir`, read if that is set")
     hub: str | None = Field(None, description="hub id of a data set")
     config: str | None = Field(None, description="hub: name of its configuration")
     split: str = Field("train", description="hub: its split")
@@ -51,11 +50,11 @@ class DataSet(Section):
     system: str = Field("", description="system turn before the question")
     prompt: str | None = Field(None, description="name of a template, or text with {question}; absent: the question")
     prompts: dict[str, str] = Field(default_factory=dict, description="prompts by model family, as `data.template`")
-    rows: Positive | None = Field(None, description="number of rows there must be")
+    rows: Positive | None = Field(None, description="required number of rows")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         None, description="hash of the file, or of the content as `steer data` prints it"
     )
-    copies: list[Copy] = Field(default_factory=list, description="several known hashes, in place of one `sha256`")
+    copies: list[Copy] = Field(default_factory=list, description="several known hashes, instead of one `sha256`")
     time_limit_s: Annotated[float, Field(gt=0)] | None = Field(None, description="code, in evaluation: CPU seconds")
     memory_limit_mb: Positive | None = Field(None, description="code, in evaluation")
     verifier: str = Field("", description="your own function that judges, `FILE.py:FUNCTION` (docs/rewards.md)")

@@ -1,4 +1,4 @@
-"""The `evaluation` section: what models are asked, and by what the best of a run is chosen."""
+"""The `evaluation` section: benchmarks' samples, and how the best model of a run is selected."""
 
 from typing import Literal
 
@@ -16,23 +16,23 @@ class Evaluation(Section):
     temperature: Temperature = 1.0
     top_p: TopP = 1.0
     max_response_tokens: Positive = Field(3072, description="length at which a response is cut off")
-    batch: Positive = Field(256, description="responses sampled side by side")
+    batch: Positive = Field(256, description="responses sampled in one batch")
     seed: int = Field(0, description="of the samples")
-    also: list[Literal["base", "oracle"]] = Field(["base"], description="evaluated beside the trained runs")
+    also: list[Literal["base", "oracle"]] = Field(["base"], description="evaluated in addition to the trained runs")
     select_by: str | None = Field(
-        None, description="benchmark on which the best kept model of a run is chosen; absent: the last model"
+        None, description="benchmark that selects the best kept model of a run; absent: the last model is used"
     )
     select_samples: Positive | None = Field(
         None, description="samples of a question of `select_by` by which is chosen; absent: as many as are evaluated"
     )
     prune: bool = Field(
-        False, description="delete kept models once the best is chosen: less disk, but a changed verifier trains again"
+        False, description="delete kept models once the best is selected: less disk, but a changed verifier retrains"
     )
 
     def samples_for(self, benchmark: str) -> int:
         return self.samples.get(benchmark, self.samples.get("default", 1))
 
     def for_selection(self) -> "Evaluation":
-        """What the kept models of a run are asked: `select_by` alone, and other samples than the final evaluation's."""
+        """Return the settings for kept models: only `select_by`, with other samples than the final evaluation."""
         asked = {self.select_by: self.select_samples or self.samples_for(self.select_by)}
         return self.model_copy(update={"samples": asked, "seed": self.seed + 1})

@@ -1,4 +1,4 @@
-"""YAML to `Config`: one level of inheritance at a time (`extends:`), dotted overrides, errors in one line each."""
+"""Load YAML as `Config`: inheritance (`extends:`), dotted overrides, one-line errors."""
 
 import difflib
 import glob
@@ -20,7 +20,7 @@ RUNS = ("methods", "external")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The mapping in a YAML file; a missing file, a syntax error or another kind of value is a `UserError`."""
+    """Read the mapping in a YAML file; a missing file, a syntax error or another kind of value raises `UserError`."""
     try:
         value = parse(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -37,7 +37,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the closest valid name, else the list of them."""
+    """Return `; did you mean 'x'?` for the closest valid name, else the list of valid names."""
     valid = [str(v) for v in valid]
     close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.5)
     if close:
@@ -46,7 +46,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def merge(base: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
-    """`delta` over `base`: mappings merge key by key, anything else replaces. Neither argument is changed."""
+    """Merge `delta` over `base`: mappings merge key by key, anything else replaces. Does not change its arguments."""
     merged = dict(base)
     for key, value in delta.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -55,7 +55,7 @@ def merge(base: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
 
 
 def set_dotted(tree: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
-    """A copy of `tree` with the value at `a.b.c` replaced."""
+    """Copy `tree` with the value at `a.b.c` replaced."""
     head, _, rest = dotted.partition(".")
     inner = tree.get(head)
     return {
@@ -65,7 +65,7 @@ def set_dotted(tree: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted keys: `{"a": {"b": 1}}` → `{"a.b": 1}`."""
+    """Flatten nested mappings to dotted keys: `{"a": {"b": 1}}` → `{"a.b": 1}`."""
     flat = {}
     for key, value in tree.items():
         nested = isinstance(value, dict) and value
@@ -74,11 +74,10 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def read_tree(path: str | Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """A configuration file with the files it `extends` (relative to itself) merged underneath.
+    """Read a configuration file merged over the files it `extends` (relative to itself).
 
-    A mapping in the delta merges with the base's, with two exceptions. `methods: {…}`: a list of runs is a choice,
-    so a file that names methods replaces the base's, and with them the measurement of one of them. `model.path`: the
-    base's revision is a commit of another model, and is not inherited.
+    Mappings merge with the base's, with two exceptions. `methods: {…}` replaces the base's list of runs and drops its
+    measurement. `model.path` drops the base's revision, which is a commit of another model.
     """
     path = Path(path)
     if path.resolve() in _seen:
@@ -122,7 +121,7 @@ def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Co
 
 
 def _placed(config: str | Path, spec: DataSet) -> DataSet:
-    """The data set with the paths at which its files lie."""
+    """Return the data set with the paths of its files."""
     return spec.model_copy(
         update={
             "file": spec.file and beside(config, spec.file),
@@ -137,14 +136,16 @@ def _function(config: str | Path, reference: str) -> str:
 
 
 def beside(config: str | Path, file: str) -> str:
-    """Where a file, or a pattern of files, that a configuration names lies: as written from the working directory, else
-    in the configuration's folder; as written where it is in neither."""
+    """Locate a file or glob named in a configuration: from the working directory, else the configuration's folder.
+
+    If it is in neither, the name is returned unchanged.
+    """
     other = str(Path(config).parent / file)
     return other if not glob.glob(file, recursive=True) and glob.glob(other, recursive=True) else file
 
 
 def check(tree: dict[str, Any], source: str) -> Config:
-    """A merged tree as `Config`; every problem is named with its file, key and the nearest valid key."""
+    """Check a merged tree as `Config`; errors name file, key and the nearest valid key."""
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -184,12 +185,12 @@ def _model_at(model: type[BaseModel], place: list[str]) -> type[BaseModel] | Non
 
 
 def dump(config: Config) -> str:
-    """The resolved configuration as YAML, every default written out."""
+    """Write the resolved configuration as YAML, with every default."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def add_config_argument(parser: Any) -> None:
-    """Add the arguments by which every command takes its configuration."""
+    """Add the configuration arguments of every command."""
     parser.add_argument("--config", required=True, metavar="FILE", help="configuration file (configs/*.yaml)")
     parser.add_argument(
         "--set",
@@ -201,7 +202,7 @@ def add_config_argument(parser: Any) -> None:
 
 
 def config_from(args: Any) -> Config:
-    """The configuration that `add_config_argument`'s arguments name."""
+    """Load the configuration named by `add_config_argument`'s arguments."""
     return load_config(args.config, parse_overrides(args.set))
 
 
@@ -222,9 +223,9 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def workflow_overrides(config: dict[str, Any]) -> dict[str, Any]:
-    """What `snakemake --config` was given, as `parse_overrides` gives what `--set` was.
+    """Convert `snakemake --config` to the form that `parse_overrides` returns for `--set`.
 
-    Snakemake takes no dotted names, so those stand under `set`: `set=a.b=1`, `set='[a.b=1, c.d=2]'` or
+    Snakemake has no dotted names, so they are given under `set`: `set=a.b=1`, `set='[a.b=1, c.d=2]'` or
     `set='{a.b: 1}'`. It leaves every value in a mapping or list as text, which is read as YAML here.
     """
     sections = {key: value for key, value in config.items() if key != "set"}

@@ -1,4 +1,4 @@
-"""The section of a configuration that asks for the entropy change of single updates."""
+"""The `measurement` section: the entropy change of single updates."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from steer.configs.model import Model, Name, Positive, Section, Share
 class Measurement(Section):
     """The entropy change of single updates, measured and compared with its estimates (docs/theory.md)."""
 
-    run: str = Field(description="the entry of `methods` whose models and update are measured, with the first seed")
+    run: str = Field(description="the entry of `methods` to measure, with its first seed")
     stages: list[Share] = Field(
         [0.0, 0.5, 1.0], min_length=1, description="when to measure, as shares of the run: 0 is the base model"
     )
@@ -24,7 +24,8 @@ class Measurement(Section):
     )
     draws: Positive = Field(1000, description="bootstrap draws")
     models: dict[Name, Model] = Field(
-        default_factory=dict, description="further base models, each trained by the same run and measured alike"
+        default_factory=dict,
+        description="further base models, each trained with the same run and measured in the same way",
     )
 
     @model_validator(mode="after")

@@ -1,15 +1,14 @@
-"""The sections of a configuration that say what model there is, and what all sections have in common."""
+"""The `model` section, and definitions shared by all sections."""
 
 import datetime
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-# What chat templates take for today, or prompts would change at midnight: the date that Llama 3's own name where they
-# are not told any.
+# Today's date for chat templates, so that prompts do not change at midnight: the default date of Llama 3's templates.
 PROMPT_DATE = datetime.date(2024, 7, 26)
 Positive = Annotated[int, Field(gt=0)]
-# A run's or a model's: part of paths and of shell lines.
+# Name of a run or a model: part of paths and of shell lines.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 TopP = Annotated[
@@ -24,7 +23,7 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
-        """`true` where a number belongs is a mistake, not 1."""
+        """Refuse `true` for a number: it is a mistake, not 1."""
         annotation = cls.model_fields[info.field_name].annotation
         if isinstance(value, bool) and bool not in (annotation, *get_args(annotation)):
             raise ValueError("true and false are no values of this key")
@@ -58,7 +57,7 @@ class WarmStart(Section):
     weight_decay: Annotated[float, Field(ge=0, description="of AdamW")] = 0.01
     noise: Share = Field(0.4, description="share of the worked solutions with one symbol corrupted")
     direct: Share = Field(0.3, description="share of the solutions that give the answer without working")
-    seed: int = Field(0, description="of weights, solutions and noise")
+    seed: int = Field(0, description="seed of weights, solutions and noise")
 
 
 class ColdStart(Section):
@@ -71,11 +70,11 @@ class ColdStart(Section):
     batch: Positive = Field(16, description="solutions per step")
     lr: Annotated[float, Field(gt=0, description="learning rate")] = 1e-5
     weight_decay: Annotated[float, Field(ge=0, description="of AdamW")] = 0.01
-    seed: int = Field(0, description="of the order of the solutions")
+    seed: int = Field(0, description="seed of the order of the solutions")
 
 
 class Lora(Section):
-    """Low-rank adapters: W + alpha/rank·B·A is trained, W stands still."""
+    """Low-rank adapters: W + alpha/rank·B·A, where only A and B are trained."""
 
     rank: Positive = Field(16, description="of A and B")
     alpha: Annotated[float, Field(gt=0, description="scale: alpha/rank multiplies B·A")] = 32
@@ -107,8 +106,10 @@ class Model(Section):
 
     @property
     def made(self) -> bool:
-        """Whether a job makes the model that runs start from, in results/<name>/base_model: from scratch, of a .gguf
-        file, or by a cold start. Else they start from `path` itself."""
+        """Whether a job makes the base model in results/<name>/base_model; otherwise runs start from `path` itself.
+
+        It does so from scratch, from a .gguf file, or by a cold start.
+        """
         return self.path is None or self.is_gguf or self.cold_start is not None
 
     @model_validator(mode="after")

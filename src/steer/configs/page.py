@@ -1,4 +1,4 @@
-"""docs/configuration.md from the schema: `python -m steer.configs.page` writes it."""
+"""Write docs/configuration.md from the schema: `python -m steer.configs.page`."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""References to a function in a Python file of the user's own: `rewards.py:score`."""
+"""References to a function in a user's Python file: `rewards.py:score`."""
 
 import ast
 from pathlib import Path
@@ -15,7 +15,7 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def check_reference(reference: str, key: str) -> None:
-    """Raise `UserError` where the file is missing, is no Python or binds no such name. The file is not run."""
+    """Raise `UserError` if the file is missing, is not Python or does not bind the name. The file is not run."""
     file, name = split_reference(reference)
     try:
         tree = ast.parse(Path(file).read_text(encoding="utf-8"))

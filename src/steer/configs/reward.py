@@ -1,4 +1,4 @@
-"""The section of a configuration that says how responses are rewarded."""
+"""The `reward` section: how responses are rewarded."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from steer.configs.references import split_reference
 
 
 class RewardFunction(Section):
-    """A function of the user's own, `score(problem, response) -> float | None`. docs/rewards.md."""
+    """A user's reward function, `score(problem, response) -> float | None`. docs/rewards.md."""
 
     function: str = Field(description="`FILE.py:FUNCTION`, beside the working directory or the configuration")
     weight: float = Field(1.0, description="factor on its value in the sum of all functions")
@@ -21,7 +21,7 @@ class RewardFunction(Section):
 
 
 class Reward(Section):
-    """What a response is rewarded for. docs/rewards.md."""
+    """How responses are rewarded. docs/rewards.md."""
 
     kind: Literal["verified", "python", "random", "format", "wrong-label"] = Field(
         "verified",
@@ -29,10 +29,10 @@ class Reward(Section):
         "problems' answers",
     )
     accept: Literal["stated", "guessed"] = Field(
-        "stated", description="which answers earn the reward: those that are stated, or also the last number of a text"
+        "stated", description="answers that earn the reward: only stated ones, or also the last number of a text"
     )
     correct: float = Field(1.0, description="reward of a correct response")
-    wrong: float = Field(-1.0, description="reward of a wrong one")
+    wrong: float = Field(-1.0, description="reward of a wrong response")
     functions: tuple[RewardFunction, ...] = Field(
         (), description="`python`: the reward is the weighted sum of their values"
     )
@@ -41,14 +41,15 @@ class Reward(Section):
         10.0, description="own functions: wall seconds for one response"
     )
     on_error: Literal["wrong", "mask"] = Field(
-        "wrong", description="own functions: a response on which one fails gets `wrong` as reward, or is masked out"
+        "wrong",
+        description="own functions: if one fails on a response, the response gets the reward `wrong`, or is masked out",
     )
     overlong_buffer: Positive | None = Field(None, description="DAPO's soft penalty over the last tokens; absent: none")
     overlong: Literal["count", "mask"] = Field(
         "count",
         description="`mask`: responses cut off at the length limit enter no loss; their rewards count in their groups",
     )
-    verifier_workers: Positive = Field(1, description="verifiers of each training process")
+    verifier_workers: Positive = Field(1, description="verifier processes per training process")
     code_time_limit_s: Annotated[float, Field(gt=0, description="CPU seconds of a program on one test")] = 2.0
     code_memory_limit_mb: Positive = Field(512, description="memory of a program, MiB")
     code_batch_limit_s: Annotated[float, Field(gt=0)] | None = Field(

@@ -33,14 +33,14 @@ class Rollout(Section):
         None, description="`own`: GPUs for vLLM, `tensor_parallel` of them per training process; absent: those visible"
     )
     tensor_parallel: Positive = Field(1, description="GPUs that one vLLM spreads the model over")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="of vLLM's weights and cache")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="type of vLLM's weights and cache")
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="share of the device for vLLM")
     kv_cache_gib: Annotated[float, Field(gt=0)] | None = Field(
         None, description="memory for keys and values; absent: what `gpu_memory_utilization` leaves"
     )
-    enforce_eager: bool = Field(False, description="no compilation and no CUDA graphs: a quicker start")
+    enforce_eager: bool = Field(False, description="no compilation and no CUDA graphs: starts sooner, runs slower")
     stop: list[str] = Field(
-        default_factory=list, description="tokens that end a response beside the end of sequence, `<|im_end|>`"
+        default_factory=list, description="tokens that end a response in addition to the end of sequence, `<|im_end|>`"
     )
 
     @model_validator(mode="after")

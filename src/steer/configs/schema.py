@@ -1,6 +1,6 @@
-"""What a configuration may hold: one pydantic model per stage, unknown keys forbidden.
+"""The schema of configurations: one pydantic model per stage, unknown keys forbidden.
 
-Snakemake, the command line and the tests read configurations through these models alone (`steer.configs.load`).
+Snakemake, the command line and the tests read configurations only through these models (`steer.configs.load`).
 """
 
 from typing import Annotated, Any, Literal
@@ -24,53 +24,60 @@ class Training(Section):
     prompts: Positive = Field(description="prompts per step (512 in the papers)")
     rollouts: Annotated[int, Field(ge=2)] = Field(8, description="G, responses per prompt: one group")
     updates: Positive = Field(description="optimizer updates per step, each on an equal share of the groups")
-    dynamic_sampling: Positive = Field(1, description="rounds of rollouts at most until enough groups differ in reward")
+    dynamic_sampling: Positive = Field(1, description="maximum rounds of rollouts until enough groups differ in reward")
     optimizer: Literal["adamw", "sgd"] = Field(
-        "adamw", description="sgd: plain gradient descent, without momentum and weight decay; it takes a larger lr"
+        "adamw", description="sgd: plain gradient descent without momentum or weight decay; it needs a larger lr"
     )
     lr: Annotated[float, Field(gt=0, description="learning rate after the warm-up")] = 1e-6
     warmup_steps: Annotated[int, Field(ge=0, description="steps over which the learning rate rises")] = 0
     weight_decay: Annotated[float, Field(ge=0, description="of adamw alone")] = 0.01
-    gradient_clip: Annotated[float, Field(gt=0, description="largest norm of the gradient")] = 1.0
+    gradient_clip: Annotated[float, Field(gt=0, description="gradients are clipped to this norm")] = 1.0
     temperature: Temperature = 1.0
     top_p: TopP = 1.0
     max_prompt_tokens: Positive = Field(1024, description="training problems of longer prompts are dropped")
     max_response_tokens: Positive = Field(3072, description="length at which a response is cut off")
     head: Literal["plain", "fused", "auto"] = Field(
-        "auto", description="fused: never the logits of the whole vocabulary; auto: from 16,384 tokens on"
+        "auto", description="fused: logits in blocks of the vocabulary; auto: fused from 16,384 tokens on"
     )
     shared_prompts: bool = Field(True, description="a prompt enters a forward pass once for all its responses")
     micro_batch: Positive | None = Field(None, description="sequences per forward pass; absent: the update batch")
-    micro_batch_tokens: Positive | None = Field(None, description="tokens that enter a forward pass at most")
+    micro_batch_tokens: Positive | None = Field(None, description="maximum tokens per forward pass")
     skip_idle: bool = Field(
-        True, description="responses that can change no gradient (advantage 0, no penalty) do not enter the update"
+        True, description="skip responses that cannot change the gradient (advantage 0, no penalty)"
     )
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the computation; weights are kept in fp32")
-    gradient_checkpointing: bool = Field(False, description="compute activations twice instead of keeping them")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="precision of the computation; weights are kept in fp32"
+    )
+    gradient_checkpointing: bool = Field(False, description="recompute activations instead of keeping them")
     processes: Positive = Field(1, description="processes (devices) of one run, which shard its model")
     correction_cap: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="C: token losses times min(π_trainer/π_rollout, C) for what the engines differ; absent: 1"
+        None,
+        description="C: multiplies token losses by min(π_trainer/π_rollout, C), for the engines' mismatch; absent: 1",
     )
     mismatch_limit: Annotated[float, Field(gt=0)] | None = Field(
         0.1, description="mean |Δ log-probability| between rollout engine and trainer, nats, above which a run ends"
     )
-    skipped_limit: Positive = Field(5, description="updates in a row whose gradient is not finite, after which it ends")
+    skipped_limit: Positive = Field(
+        5, description="consecutive updates with a non-finite gradient after which a run ends"
+    )
     collective_minutes: Annotated[float, Field(gt=0)] = Field(
-        30, description="several processes: how long one waits for the others before the run ends"
+        30, description="several processes: minutes that one waits for the others before the run ends"
     )
     checkpoint_every: Positive = Field(10, description="steps between checkpoints")
     checkpoint_minutes: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="a checkpoint also where the last one is older than this; absent: by steps alone"
+        None, description="also save a checkpoint when the last one is older than this; absent: only by steps"
     )
-    checkpoints_kept: Positive = Field(2, description="newest checkpoints kept, beside the best one")
-    checkpoint_metric: str = Field("accuracy", description="of metrics.jsonl; its mean since the last checkpoint ranks")
-    final_model: Literal["last", "best"] = Field("last", description="whose weights `model/` gets")
+    checkpoints_kept: Positive = Field(2, description="newest checkpoints kept, in addition to the best one")
+    checkpoint_metric: str = Field(
+        "accuracy", description="field of metrics.jsonl; its mean since the last checkpoint ranks checkpoints"
+    )
+    final_model: Literal["last", "best"] = Field("last", description="weights saved as `model/`")
     keep_models_every: Positive | None = Field(
         None, description="steps between the models kept for `evaluation.select_by`; absent: the last one alone"
     )
     tensorboard: bool = Field(False, description="TensorBoard files in the run folder")
-    wandb: str | None = Field(None, description="project of Weights & Biases that gets the curves")
-    trackio: str | None = Field(None, description="project of Trackio that gets the curves")
+    wandb: str | None = Field(None, description="Weights & Biases project for the curves")
+    trackio: str | None = Field(None, description="Trackio project for the curves")
 
     @model_validator(mode="after")
     def _divides(self) -> "Training":
@@ -98,19 +105,57 @@ class External(Section):
         default_factory=dict, description="seed → log file or TensorBoard folder; no rule, no model, no verdicts"
     )
     format: Literal["auto", "verl", "trl", "openrlhf", "prime-rl", "wandb", "tensorboard", "jsonl"] = Field(
-        "auto", description="of the logs; auto: recognised by their content"
+        "auto", description="format of the logs; auto: detected from their content"
     )
     map: dict[str, str] = Field(default_factory=dict, description="key of the log → our metric")
 
 
+<<<<<<< HEAD
+=======
+class Rollout(Section):
+    """The engine that samples responses, in training and in evaluation. docs/engines.md."""
+
+    engine: Literal["local", "vllm"] = Field("local", description="the trainer's own torch model, or vLLM")
+    lean: bool = Field(True, description="local: fewer calls per token where the architecture is known; false: modules")
+    statistics: bool = Field(
+        True,
+        description="local: log-probabilities and entropies of the policy that samples come with its samples, where "
+        "nothing but rounding tells them from the trainer's; false: from a forward pass of their own",
+    )
+    placement: Literal["colocated", "own"] = Field(
+        "colocated", description="vLLM in the trainer's process and on its device, or in processes of its own"
+    )
+    devices: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None, description="`own`: GPUs for vLLM, `tensor_parallel` of them per training process; absent: those visible"
+    )
+    tensor_parallel: Positive = Field(1, description="GPUs that one vLLM spreads the model over")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="type of vLLM's weights and cache")
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="share of the device for vLLM")
+    kv_cache_gib: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="memory for keys and values; absent: what `gpu_memory_utilization` leaves"
+    )
+    enforce_eager: bool = Field(False, description="no compilation and no CUDA graphs: starts sooner, runs slower")
+    stop: list[str] = Field(
+        default_factory=list,
+        description="tokens that end a response in addition to the end of sequence, for example `<|im_end|>`",
+    )
+
+    @model_validator(mode="after")
+    def _placed(self) -> "Rollout":
+        if self.placement == "colocated" and (self.tensor_parallel > 1 or self.devices is not None):
+            raise ValueError("tensor_parallel and devices need `placement: own`")
+        return self
+
+
+>>>>>>> 33ada57 (Configuration: descriptions and docstrings in plain sentences)
 class Verl(Section):
-    """verl on Ray, with `engine: verl`. docs/verl.md. What `rollout` says of dtype and memory holds there too."""
+    """verl on Ray, with `engine: verl`. docs/verl.md. dtype and memory of `rollout` apply there too."""
 
     nodes: Positive = Field(1, description="machines")
-    gpus_per_node: Positive = Field(1, description="GPUs that a run takes on each of them")
+    gpus_per_node: Positive = Field(1, description="GPUs per node")
     ray_address: str | None = Field(None, description="`host:port` of a running Ray; absent: Ray on this machine alone")
     strategy: Literal["fsdp", "fsdp2"] = Field("fsdp2", description="how the model is sharded")
-    rollout: Literal["vllm", "sglang"] = Field("vllm", description="what samples the responses")
+    rollout: Literal["vllm", "sglang"] = Field("vllm", description="engine that samples responses")
     tensor_parallel: Positive = Field(1, description="GPUs per rollout engine")
     tokens_per_gpu: Positive | None = Field(
         None, description="of a micro-batch; at least a sequence of full length; absent: two"
@@ -122,12 +167,12 @@ class Verl(Section):
 
 
 class Threads(Section):
-    """Threads per job; independent jobs run side by side until the cores are used."""
+    """Threads per job; independent jobs run in parallel until the cores are used."""
 
     warm_start: Positive = Field(2, description="making the base model")
     train: Positive = Field(1, description="a training run")
     generate: Positive = Field(1, description="sampling the responses of one model")
-    grade: Positive = Field(1, description="judging them: so many verifiers")
+    grade: Positive = Field(1, description="judging them: number of verifiers")
 
 
 class Hardware(Section):
@@ -142,7 +187,7 @@ class Config(Section):
     """The top level: the experiment's name, what it trains, and its sections."""
 
     name: Name = Field(description="`results/<name>/` holds the results")
-    description: str = Field("", description="what the experiment asks; shown in the report")
+    description: str = Field("", description="purpose of the experiment; shown in the report")
     data: Data
     model: Model = Model()
     training: Training | None = None
@@ -161,7 +206,7 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _empty_runs(cls, values: Any) -> Any:
-        """`grpo:` with nothing behind it in YAML means the method as its file has it."""
+        """Read `grpo:` without a value as the method of its file."""
         if isinstance(values, dict) and isinstance(values.get("methods"), dict):
             methods = {name: run if run is not None else {} for name, run in values["methods"].items()}
             values = {**values, "methods": methods}
@@ -173,9 +218,13 @@ class Config(Section):
         if trained and (self.training is None or not self.seeds or self.data.train is None):
             raise ValueError("methods need `training`, `data.train` and at least one of `seeds`")
         self._check_runs()
+<<<<<<< HEAD
         if self.rollout.engine == "openai":
             self._check_served()
         # What is listed twice would count twice in every mean and interval.
+=======
+        # Duplicates would count twice in every mean and interval.
+>>>>>>> 33ada57 (Configuration: descriptions and docstrings in plain sentences)
         listed = {"seeds": self.seeds, "data.benchmarks": self.data.benchmarks, "evaluation.also": self.evaluation.also}
         for key, values in listed.items():
             if len(set(values)) != len(values):
@@ -220,7 +269,7 @@ class Config(Section):
             raise ValueError("rollout.engine `openai` needs the served model's name as `model.path`, and no cold start")
 
     def kept_steps(self, run: str) -> list[int]:
-        """The steps after which the run keeps its model for `evaluation.select_by`."""
+        """Return the steps after which the run keeps its model for `evaluation.select_by`."""
         training = self.training_for(run)
         every = training.keep_models_every
         return list(range(every, training.steps + 1, every)) if every else []
@@ -231,7 +280,7 @@ class Config(Section):
         return sorted({round(stage * steps) for stage in self.measurement.stages})
 
     def saved_steps(self, run: str, seed: int) -> list[int]:
-        """The steps after which training keeps the model, beside the last: to choose from, and to measure."""
+        """Return the steps after which training keeps the model, besides the last: for selection and measurement."""
         if self.measurement is None or (run, seed) != (self.measurement.run, self.seeds[0]):
             return self.kept_steps(run)
         between = {step for step in self.measured_steps() if 0 < step < self.training_for(run).steps}
@@ -243,7 +292,7 @@ class Config(Section):
         return Training.model_validate({**self.training.model_dump(), **changes})
 
     def gpus_of(self, run: str) -> int:
-        """GPUs of a training job, those of vLLM's own processes among them; 0 where jobs run on the CPU."""
+        """Return the GPUs of a training job, including vLLM's own processes; 0 for jobs on the CPU."""
         apart = self.rollout.engine == "vllm" and self.rollout.placement == "own"
         each = 1 + (self.rollout.tensor_parallel if apart else 0)
         return self.training_for(run).processes * each if self.hardware.gpus else 0
@@ -254,11 +303,11 @@ class Config(Section):
 
     @property
     def imported(self) -> list[str]:
-        """The runs of which there are logs alone: they have curves, and neither models nor verdicts."""
+        """Return the imported runs: they have only logs, without models or verdicts."""
         return [name for name, run in self.external.items() if run.logs]
 
     def seeds_of(self, run: str) -> list[int]:
-        """The seeds of a run; of an imported one those that there are logs of."""
+        """Return the seeds of a run; for an imported one, those with logs."""
         return sorted(self.external[run].logs) if run in self.imported else self.seeds
 
     @property

@@ -1,4 +1,4 @@
-"""YAML text to plain values, as `yaml.safe_load`, but a key that is given twice in one mapping is an error."""
+"""Read YAML text as plain values, like `yaml.safe_load`, but a repeated key in one mapping is an error."""
 
 from typing import Any
 

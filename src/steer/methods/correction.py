@@ -1,6 +1,7 @@
 """Mismatch between the rollout engine's policy and the trainer's: measurement, limit and correction.
 
 Both hold the same weights, but different kernels and types give different log-probabilities for the same token.
+Symbols: docs/notation.md.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """Reduction of token losses to one number: the share (S, T) of each token in the sum.
 
 Each function takes `valid` (S, T) of the whole update batch, 1.0 on response tokens and 0.0 elsewhere; a function with
-a second argument `group` also gets the prompt ids (S,).
+a second argument `group` also gets the prompt ids (S,). Symbols: docs/notation.md.
 """
 
 import inspect

@@ -1,4 +1,7 @@
-"""Compute per-token statistics from hidden states or logits: log-probability, entropy, and optional ones."""
+"""Compute per-token statistics from hidden states or logits: log-probability, entropy, and optional ones.
+
+Symbols: docs/notation.md.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

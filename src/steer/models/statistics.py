@@ -1,4 +1,7 @@
-"""Statistics of a policy's response tokens, with the forward pass chosen in the configuration."""
+"""Statistics of a policy's response tokens, with the forward pass chosen in the configuration.
+
+Symbols: docs/notation.md.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The model that a run started from, for penalties on the distance to it."""
+"""The model that a run started from, for penalties on the distance to it. Symbols: docs/notation.md."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,6 +1,7 @@
 """Forward passes over a batch in micro-batches, distributed over the processes of a run.
 
-Every process holds the whole batch and its statistics, which are small; only the model's work is distributed.
+Every process holds the whole batch and its statistics, which are small; only the model's work is distributed. Symbols:
+docs/notation.md.
 """
 
 from dataclasses import dataclass

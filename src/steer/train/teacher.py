@@ -1,4 +1,7 @@
-"""RLRT's second forward pass: score the responses after a prompt that contains a correct rollout of the problem."""
+"""RLRT's second forward pass: score the responses after a prompt that contains a correct rollout of the problem.
+
+Symbols: docs/notation.md.
+"""
 
 import torch
 from torch import Tensor

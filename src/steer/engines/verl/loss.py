@@ -2,7 +2,7 @@
 
 An update batch is spread over the data-parallel ranks and, on each, over micro-batches. `SteerLoss.prepare` gathers
 the method's inputs from all ranks, so that every rank computes batch statistics of the whole batch. verl then calls
-the loss on each micro-batch, whose rows carry their index into the prepared values.
+the loss on each micro-batch, whose rows carry their index into the prepared values. Symbols: docs/notation.md.
 """
 
 import json
