@@ -110,44 +110,6 @@ class External(Section):
     map: dict[str, str] = Field(default_factory=dict, description="key of the log → our metric")
 
 
-<<<<<<< HEAD
-=======
-class Rollout(Section):
-    """The engine that samples responses, in training and in evaluation. docs/engines.md."""
-
-    engine: Literal["local", "vllm"] = Field("local", description="the trainer's own torch model, or vLLM")
-    lean: bool = Field(True, description="local: fewer calls per token where the architecture is known; false: modules")
-    statistics: bool = Field(
-        True,
-        description="local: log-probabilities and entropies of the policy that samples come with its samples, where "
-        "nothing but rounding tells them from the trainer's; false: from a forward pass of their own",
-    )
-    placement: Literal["colocated", "own"] = Field(
-        "colocated", description="vLLM in the trainer's process and on its device, or in processes of its own"
-    )
-    devices: list[Annotated[int, Field(ge=0)]] | None = Field(
-        None, description="`own`: GPUs for vLLM, `tensor_parallel` of them per training process; absent: those visible"
-    )
-    tensor_parallel: Positive = Field(1, description="GPUs that one vLLM spreads the model over")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="type of vLLM's weights and cache")
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="share of the device for vLLM")
-    kv_cache_gib: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="memory for keys and values; absent: what `gpu_memory_utilization` leaves"
-    )
-    enforce_eager: bool = Field(False, description="no compilation and no CUDA graphs: starts sooner, runs slower")
-    stop: list[str] = Field(
-        default_factory=list,
-        description="tokens that end a response in addition to the end of sequence, for example `<|im_end|>`",
-    )
-
-    @model_validator(mode="after")
-    def _placed(self) -> "Rollout":
-        if self.placement == "colocated" and (self.tensor_parallel > 1 or self.devices is not None):
-            raise ValueError("tensor_parallel and devices need `placement: own`")
-        return self
-
-
->>>>>>> 33ada57 (Configuration: descriptions and docstrings in plain sentences)
 class Verl(Section):
     """verl on Ray, with `engine: verl`. docs/verl.md. dtype and memory of `rollout` apply there too."""
 
@@ -218,13 +180,9 @@ class Config(Section):
         if trained and (self.training is None or not self.seeds or self.data.train is None):
             raise ValueError("methods need `training`, `data.train` and at least one of `seeds`")
         self._check_runs()
-<<<<<<< HEAD
         if self.rollout.engine == "openai":
             self._check_served()
-        # What is listed twice would count twice in every mean and interval.
-=======
         # Duplicates would count twice in every mean and interval.
->>>>>>> 33ada57 (Configuration: descriptions and docstrings in plain sentences)
         listed = {"seeds": self.seeds, "data.benchmarks": self.data.benchmarks, "evaluation.also": self.evaluation.also}
         for key, values in listed.items():
             if len(set(values)) != len(values):
