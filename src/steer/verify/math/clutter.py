@@ -17,9 +17,13 @@ ENVIRONMENT = re.compile(
     re.DOTALL,
 )
 # `12 \text{ at } x = 3`, `12 \text{ (see above)}`: where, and where to read more
+REMARK = (
+    r"(?:see|by|from|as|using|cf|exact(?:ly)?|rounded|to\s+the\s+nearest|simplified|in\s+(?:simplest|lowest)"
+    r"|final|checked|verified)"
+)
 PLACE = re.compile(
     r"(?:\\text\s*\{\s*,?\s*(?:at|when|for)\s*\}|(?<=\d)\s+(?:at|when)(?=\s))\s*\$?\s*\(?[a-zA-Z](?:_\w)?\s*=[^=,;&<>]*$"
-    r"|\\text\s*\{\s*\((?:see|by|from|as|using|cf)\b[^(){}]*\)\s*\}\s*$|(?<=\d)\s*\((?:see|by|from|as|using|cf)\b[^(){}]*\)\s*$"
+    rf"|\\text\s*\{{\s*\({REMARK}\b[^(){{}}]*\)\s*\}}\s*$|(?<=\d)\s*\({REMARK}\b[^(){{}}]*\)\s*$"
 )
 QUOTES = "\"'`*“”«»„"
 LINE_ENDS = re.compile(r"(?:\\\\|\\(?=\s*$)|\\newline)\s*$")

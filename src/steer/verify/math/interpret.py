@@ -1,8 +1,10 @@
 r"""Determine the form of a normalised answer from its structure outside brackets; formulas stay text."""
 
 import re
+from fractions import Fraction
 from functools import lru_cache
 
+from steer.verify.math.brackets import enclosed, levels, split
 from steer.verify.math.forms import (
     Based,
     Collection,
@@ -17,9 +19,7 @@ from steer.verify.math.forms import (
     Words,
 )
 from steer.verify.math.units import known
-from steer.verify.math.work import CHARACTER, spend
 
-OPENING, CLOSING = "([{", ")]}"
 SEPARATOR = re.compile(
     r"[,;]|\\text\s*\{\s*,?\s*(?:and|or|und|y)\s*\}|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-z])"
 )
@@ -60,7 +60,7 @@ PERCENT = re.compile(
 CHOICE = re.compile(r"(?:\\text\s*\{)?\s*\(?\s*([A-Za-z])\s*\)?\s*\}?")
 CHOICE_LABEL = re.compile(r"(?:\\text\s*\{\s*\(([A-J])\)\s*\}|\(([A-J])\))\s*(?=[\d\\$a-zA-Z(-])")
 LEADING = re.compile(
-    r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|option|choice|so|we|get|have)\b[\s:]*|\\(?:approx|simeq|sim)(?![a-z])\s*|=\s*|≈\s*)+",
+    r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|option|choice|so|we|get|have)\b[\s:]*|\\(?:approx|simeq)(?![a-z])\s*|=\s*|≈\s*)+",
     re.IGNORECASE,
 )
 IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
@@ -69,44 +69,6 @@ PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)")
 MATH_WORDS = re.compile(
     r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"
 )
-
-
-def levels(text: str) -> list[int]:
-    """Compute the bracket depth before each character. Half-open intervals mix bracket kinds, so any may match."""
-    spend(CHARACTER * len(text))
-    depths, depth = [], 0
-    for place, character in enumerate(text):
-        opens = character in OPENING or text.startswith(("\\begin", "\\langle", "\\lfloor", "\\lceil"), place)
-        closes = character in CLOSING or text.startswith(("\\end", "\\rangle", "\\rfloor", "\\rceil"), place)
-        depth -= closes
-        depths.append(depth)
-        depth += opens
-    return depths
-
-
-def split(text: str, pattern: re.Pattern) -> tuple[list[str], list[str]]:
-    """Split `text` at the matches of `pattern` outside brackets; return the parts and the matches."""
-    matches = list(pattern.finditer(text))
-    if not matches:
-        return [text], []
-    depths = levels(text)
-    parts, found, start = [], [], 0
-    for match in matches:
-        if depths[match.start()] == 0:
-            parts.append(text[start : match.start()])
-            found.append(match.group())
-            start = match.end()
-    return [*parts, text[start:]], found
-
-
-def enclosed(text: str) -> bool:
-    """Check whether the first character opens a bracket that the last one closes."""
-    return (
-        len(text) > 1
-        and text[0] in OPENING + "]"
-        and all(depth > 0 for depth in levels(text)[1:-1])
-        and text[-1] in CLOSING + "["
-    )
 
 
 def _flatten(items: list[Form]) -> tuple[Form, ...]:
@@ -176,18 +138,36 @@ def _relation(text: str) -> Form | None:
     signs = [RELATIONS.get(sign, sign) for sign in signs]
     if "\\approx" in signs:  # `x = 1/3 \approx 0.33`: what is exact stands before
         keep = signs.index("\\approx")
+        if not _rounded(*parts[keep : keep + 2]):
+            return Words(text)
         if keep == 0:
             return interpret(parts[1] if PLAIN_NUMBER.search(parts[0]) is None else parts[0])
-        if all(PLAIN_NUMBER.fullmatch(p.strip()) for p in parts[keep : keep + 2]):  # `5 \\approx 6` is two answers
-            exact, rounded = (float(part) for part in parts[keep : keep + 2])
-            if abs(exact - rounded) > 0.1 * abs(exact):
-                return Words(text)
         parts, signs = parts[: keep + 1], signs[:keep]
     if signs[-1] == "\\in" and not re.search(r"[-+\d^*/]|\\frac", re.sub(r"_\{?\w", "", parts[-2])):  # of a mere name
         return interpret(parts[-1])
     if len(signs) > 1 and set(signs) == {"="}:
+        if not all(_agree(part, parts[-1]) for part in parts[1:-1]):  # `x = 6 = 5`
+            return Words(text)
         parts, signs = [parts[0], parts[-1]], ["="]
     return Relation(tuple(interpret(part) for part in parts), tuple(signs))
+
+
+def _rounded(exact: str, rounded: str) -> bool:
+    """Whether the second of two plain numbers is the first, rounded or cut off: `5 \\approx 6` is two answers."""
+    if not all(PLAIN_NUMBER.fullmatch(part.strip()) for part in (exact, rounded)):
+        return True
+    given = rounded.strip().rstrip(".")
+    places = len(given.partition(".")[2])
+    trailing = len(given) - len(given.rstrip("0")) if not places else 0
+    return abs(Fraction(exact.strip().rstrip(".")) - Fraction(given)) < Fraction(10) ** (trailing - places)
+
+
+def _agree(part: str, last: str) -> bool:
+    """Whether two parts of a chain of equations may be the same number: roundings may, but not 6 and 5."""
+    if not all(PLAIN_NUMBER.fullmatch(text.strip()) for text in (part, last)):
+        return True
+    a, b = (Fraction(text.strip().rstrip(".")) for text in (part, last))
+    return abs(a - b) <= Fraction(1, 20) * abs(b)
 
 
 def _set(text: str) -> Form | None:

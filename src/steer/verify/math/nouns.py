@@ -20,6 +20,10 @@ black yellow new old small large real positive negative prime even odd consecuti
 ordered unordered other such good bad integer natural rational complex square cubic long wide tall high deep away apart
 overall every day week month year hour minute second person piece side on for old
 """
+# of those, what may stand without a noun: `5 left`, `5 in all`
+WITHOUT_NOUN = """
+left total altogether remaining each more in of the all overall apart away long wide tall high deep old
+"""
 SINGULAR_NOUNS = """
 apple orange ball way point person piece day week month year hour minute second time unit dollar cent degree side edge
 solution root pair triangle square circle book coin card student digit number integer element term step sequence set
@@ -29,8 +33,8 @@ NO_PLURALS = """
 plus minus times is was has does less unless besides yes versus this thus always perhaps as us its his hers ours theirs
 yours various previous otherwise else bias pas mas mais menos moins fois las los les des
 """
-PLURALS, AROUND, SINGULAR, NO_PLURAL = (
-    set(words.split()) for words in (IRREGULAR, DESCRIPTION, SINGULAR_NOUNS, NO_PLURALS)
+PLURALS, AROUND, ALONE, SINGULAR, NO_PLURAL = (
+    set(words.split()) for words in (IRREGULAR, DESCRIPTION, WITHOUT_NOUN, SINGULAR_NOUNS, NO_PLURALS)
 )
 ARITHMETIC = """
 twos threes fours fives sixes sevens eights nines elevens twelves opposites negatives reciprocals inverses doubles
@@ -60,7 +64,7 @@ def counted(text: str) -> bool:
 def _noun(words: list[str]) -> bool:
     """Check for a plural or a common singular noun, preceded only by words that describe it."""
     if not any(map(_plural, words)) and not (len(words) <= 3 and words[-1] in SINGULAR):
-        return set(words) <= AROUND
+        return set(words) <= ALONE and words[-1] not in ("in", "of", "the")
     first = next((n for n, word in enumerate(words) if _plural(word)), len(words) - 1)
     return first <= 3 and all(
         word in AROUND or _plural(word) or n < first or words[n - 1] == "of" for n, word in enumerate(words)

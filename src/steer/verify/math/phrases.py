@@ -106,7 +106,7 @@ DOUBT = (
 COMPARED = (
     r"\b(?:at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
     r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than|up\s+to|between|exceed\w*"
-    r"|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
+    r"|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
     r"|(?:root|negative|inverse|square|cube|half|third|quarter|opposite|reciprocal|logarithm|factorial|percent)\s+of)\b"
     r"|\b(?:over|under|above|below|beyond|within|past)\s*[$(\\]*\d|\b\d+\s*(?:to|through|-{2,})\s*\d"
@@ -133,6 +133,18 @@ OTHER_SUBJECT = re.compile(
     r"|previous|initial|naive|old|other)\b",
     re.IGNORECASE,
 )
+# before an announcement: what holds under a condition only, and what is no answer but computed from it
+CONDITIONAL = re.compile(
+    r"^\W*(?:(?:so|thus|then|and|but|now|hence|therefore)\b\W*)?(?:(?:only\s+)?if|unless|when(?:ever)?|provided|in\s+case|for)\b"
+    r"[^.?!]*?(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b(?:is|are|were|was)\s+(?:not\s+)?"
+    r"(?:even|odd|positive|negative|zero|prime|composite|true|false|divisible|real|an?\s+integer))",
+    re.IGNORECASE,
+)
+COMPUTED = re.compile(
+    r"\b(?:half|twice|double|thrice|triple)(?:\s+of)?\s+(?:the|our|my|this)?\s*(?:\w+\s+)?$"
+    r"|\b(?!value)\w+\s+of\s+(?:the|our|my|this)\s+(?:\w+\s+)?(?=$)",
+    re.IGNORECASE,
+)
 # a text that goes on like this takes back what it said before
 WITHDRAWN = re.compile(
     r"\b(?:wait|hmm+|hm|oops|sorry|scratch\s+that|correction|my\s+mistake|i\s+(?:was|am)\s+(?:wrong|mistaken)|made\s+(?:a|an)\s+(?:\w+\s+)?"
@@ -143,7 +155,9 @@ WITHDRAWN = re.compile(
     r"|not\s+(?:sure|certain|right|correct|true|really|the\s+(?:right|correct|final)?\s*answer)|unsure|or\s+(?:maybe|perhaps|is\s+it|rather)|is\s+wrong|is\s+incorrect"
     r"|is\s+not\s+(?:the\s+)?(?:right|correct|answer|true|possible)|isn['’]t\s+(?:the\s+)?(?:right|correct|answer|true|possible)"
     r"|contradiction|disregard|ignore\s+(?:that|this|the\s+above)|no\s+longer|incorrectly|just\s+kidding|kidding|does(?:n['’]t|\s+not)\s+(?:work|satisfy|hold|count|fit))\b"
-    r"|(?:^|[.!?。]\s*|\n\s*)(?:no|but|however|instead|nope|nah|yet|although|though|unless|or|except|alternatively)\b"
+    r"|\b(?:it|this|that)\s+(?:could|may|might)\s+(?:also\s+)?be\b"
+    r"|(?:^|[.!?。]|\n)\s*(?:not|wrong|false|incorrect|never)\s*(?:[.!]|$)"
+    r"|(?:^|[.!?。]|\n)\s*(?:no|but|however|instead|nope|nah|yet|although|though|unless|or|except|alternatively)\b"
     r"|(?:^|[。，,\s])(?:不对|不對|等等|错了|錯了|不是|但是|然而|其实|아니|잠깐|하지만|틀렸|いや|違う|しかし|待って)"
     r"|\b(?:faux|incorrecte?|mais|en\s+fait|falsch|aber|nein|doch|incorrecta|pero|espera|sbagliat\w*|anzi|errad[oa]|mas|неверно"
     r"|неправильно|нет|но|погоди\w*|стоп)\b",
@@ -173,3 +187,11 @@ HANGING = re.compile(
     r"|get|gives|into|than|also|now|plus|minus|times|subtract|add|multiply|divide|let|since|because|not|equals?)\s*$|[,:;=+*/({\[<>-]\s*$",
     re.IGNORECASE,
 )
+
+
+def bound(opening: str, announcement: str) -> bool:
+    """Whether an announcement holds under a condition only (`if x = 1, the answer is`), or is about something computed
+    from the answer (`half the answer is`). The sum of the solutions may well be what was asked for."""
+    computed = COMPUTED.search(opening)
+    whole = announcement.lower().lstrip().startswith(("answer", "result"))
+    return bool(CONDITIONAL.match(opening) or (computed and (whole or " of " not in computed.group())))

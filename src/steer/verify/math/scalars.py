@@ -168,6 +168,8 @@ def based(c, gold: Form, answer: Form) -> bool:
         return gold.base == answer.base and canonical(gold) == canonical(answer)
     if isinstance(gold, Based):  # the base may be left out, as a unit may
         return isinstance(answer, Expr) and answer.text.replace(" ", "").upper() == gold.digits
+    if len(answer.digits) == 1:  # `5_6` is a name with an index
+        return False
     try:
         value = int(answer.digits, answer.base)
     except ValueError:

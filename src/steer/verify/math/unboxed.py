@@ -25,6 +25,7 @@ from steer.verify.math.phrases import (
     SPOILED_BEHIND,
     SUPPOSED,
     WITHDRAWN,
+    bound,
 )
 from steer.verify.math.sentences import END, MATH, sentence, sentences
 
@@ -60,6 +61,7 @@ BRACES = re.compile(r"\{[^{}]*\}")
 STARTS = re.compile(r"[-+(\[{]*(?:[\d.\\$€£|]|[a-zA-Z](?![a-zA-Z]))")
 TO_NUMBER = re.compile(r"^.*[\d$)\]}]", re.DOTALL)
 FORMULA, SIGNS = re.compile(r"[\d\\$]"), re.compile(r"[\\$=+*/^]")
+SINGLE = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?|\(?[A-J]\)?")
 GOES_ON, WHOLE = re.compile(r"[,;]\s*\w"), re.compile(r"[^\s$*]*")
 SPOILED_SOON = re.compile(rf"[\s\S]{{0,40}}?(?:{SPOILED.pattern})", re.IGNORECASE)
 BEFORE_ASIDE = " \t\r\n,;:—–-"
@@ -166,18 +168,23 @@ def stated(text: str) -> tuple[str | None, str]:
     if tagged:
         inner = tagged[-1].strip()
         said = statement(inner) if sentence(inner) == len(inner) or pure(bare(inner)) else stated(inner)[0]
-        return said, "in answer tags" if said else "denied"
+        behind = text[text.lower().rfind("</answer>") + len("</answer>") :]
+        return (None, "denied") if not said or withdrawn(behind) else (said, "in answer tags")
     mark = _mark(text)
     if mark:
         before = text[: mark.start()]
         lead = sentences(before[-300:])[-1:] or [""]
-        lead = "" if END.search(lead[0][-1:]) else lead[0]
-        lead = lead if SUPPOSED.search(lead) else lead[max((m.end() for m in CLAUSE.finditer(lead)), default=0) :]
+        opening = "" if END.search(lead[0][-1:]) else lead[0]
+        lead = (
+            opening
+            if SUPPOSED.search(opening)
+            else opening[max((m.end() for m in CLAUSE.finditer(opening)), default=0) :]
+        )
         rest = text[mark.end() :].lstrip()
         said = statement(rest)
-        if said and SPOILED.search(lead):
-            return None, "denied"
-        if said and withdrawn(text[len(text) - len(rest) + sentence(rest) :]):
+        after = rest[sentence(rest) :]
+        spoiled = SPOILED.search(lead) or bound(opening, mark.group())
+        if said and (spoiled or withdrawn(after) or _another(said, after)):
             return None, "denied"
         if said:
             return said, "stated in words"
@@ -185,6 +192,12 @@ def stated(text: str) -> tuple[str | None, str]:
             return None, "denied"
         text = rest
     return _closing(text), "the last line"
+
+
+def _another(said: str, after: str) -> bool:
+    """Whether what follows an answer is nothing but another number or letter."""
+    following = next(iter(sentences(after)), "").strip(" .\n\t$*")
+    return following != said.strip(" .$*") and SINGLE.fullmatch(following) is not None
 
 
 def _mark(text: str) -> re.Match | None:
