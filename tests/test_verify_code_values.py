@@ -175,6 +175,10 @@ def test_hostile_json_raises_only_what_is_caught(message):
         (1, 1, True),
         (1, 1.0, True),
         (1, 2, False),
+        (3, 2.9999999999, True),
+        (5_000_000_000, 5_000_000_001.0, False),  # near, and another count
+        (10**18 + 1, 1e18, False),
+        (1e18, 10**18 + 1, True),  # expected as a float, so measured as one
         (True, 1, True),
         ([1, 2], (1, 2), True),
         ([1, 2], [2, 1], False),

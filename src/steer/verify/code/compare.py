@@ -40,7 +40,8 @@ def _same(expected: Any, answer: Any) -> bool:
     if isinstance(expected, float) and isinstance(answer, int | float) and not isinstance(answer, bool):
         return _close(expected, answer)
     if isinstance(answer, float) and isinstance(expected, int) and not isinstance(expected, bool):
-        return _close(expected, answer)
+        # Whole numbers are exact: the tolerance alone would take any answer near a large count.
+        return _close(expected, answer) and round(answer) == expected
     return expected == answer
 
 

@@ -19,6 +19,9 @@ MENDED = {
         "(np.asarray(out), np.asarray(exp))"
     ),
 }
+# Types that tests use without their import, which the program may have.
+_TYPES = {name: "collections" for name in ("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple")}
+_TYPES |= {"Decimal": "decimal", "Fraction": "fractions"}
 _DEFINED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -29,8 +32,8 @@ class TestCode:
     `entry_point` is the function under test: the one that is given, or the built-in name that alone is tested
     (`assert max([1, 2]) == 2`). `check` is still to be called where `call_check`. `free` are names that the code reads
     and binds nowhere: the program may lend them, but for those in `own`, modules of the judge (name in the code →
-    module) and functions of `math`: a `math.isclose` or `sys.getsizeof` (MBPP 596) of the program's making would say
-    that every answer is right. `lent` are those that a right program has to define.
+    module), functions of `math` and types such as `Counter`: a `math.isclose` or `sys.getsizeof` (MBPP 596) of the
+    program's making would say that every answer is right. `lent` are those that a right program has to define.
     """
 
     code: CodeType
@@ -60,6 +63,7 @@ def compiled(tests: dict) -> TestCode:
     own = _modules(tree, free)
     if entry_point:
         own |= {name: f"math:{name}" for name in free if hasattr(math, name)}
+        own |= {name: f"{_TYPES[name]}:{name}" for name in free & _TYPES.keys()}
     names = free - own.keys() - {entry_point, "candidate"}
     called = names & _called(tree)
     if call_check:  # the program is handed over, so other names are the test's own
