@@ -200,6 +200,7 @@ docs: setup  ## write the generated pages
 	python -m steer.methods.catalogue
 	python -m steer.configs.page
 	python -m steer.data.card
+	python -m steer.plan.papers
 
 lock: setup  ## write requirements.lock
 	{ echo '# Every package of the environment, pinned. Made from requirements.in and requirements-dev.in by `make lock`.'; \

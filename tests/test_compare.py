@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from steer import cli
-from steer.report import compare
 
 
 def write(folder, rows):
@@ -19,36 +18,66 @@ def write(folder, rows):
 def test_rows_of_either_table_appear_in_order(tmp_path, capsys):
     write(tmp_path / "a", ["base,base,0.25,0.2,0.3", "mine,my method,0.5,0.4,0.6"])
     write(tmp_path / "b", ["base,base,0.26,0.21,0.31", "steer,STEER,0.4,0.3,0.5"])
-    assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines[2:5]] == ["base", "my method", "STEER"]
+    assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 1, "STEER is missing"
+    out = capsys.readouterr().out
+    lines, differences = (part.splitlines() for part in out.split("\n\n")[:2])
+    assert [line.split("  ")[0] for line in lines[2:]] == ["base", "my method", "STEER"]
     assert "25.0 [20.0, 30.0]" in lines[2]
     assert "26.0 [21.0, 31.0]" in lines[2]
     assert lines[3].rstrip().endswith("–")
-    assert len({len(line) for line in lines[1:5]}) == 1, "columns line up"
+    assert len({len(line) for line in lines[1:]}) == 1, "columns line up"
+    assert [line.split("  ")[-1].strip() for line in differences[2:]] == [
+        "agrees",
+        "not in the second folder",
+        "not in the first folder",
+    ]
+    assert out.splitlines()[-1].startswith("FAIL: 1 of 3 runs beyond") and out.strip().endswith("missing here: STEER")
 
 
-def test_differences_have_an_interval_and_a_verdict(tmp_path, capsys):
-    """Half widths 3 and 4 points give one of 5: √(3² + 4²)."""
-    write(tmp_path / "a", ["one,one,0.50,0.47,0.53", "two,two,0.50,0.47,0.53"])
-    write(tmp_path / "b", ["one,one,0.44,0.40,0.48", "two,two,0.46,0.42,0.50"])
-    assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert "+6.0 [+1.0, +11.0]" in lines[2] and lines[2].endswith(" higher")
-    assert "+4.0 [-1.0, +9.0]" in lines[3] and lines[3].endswith(" no difference shown")
-    assert lines[4].startswith("verdict: 1 of 2 averages differ") and "over questions for 2" in lines[4]
-    assert cli.main(["compare", str(tmp_path / "b"), str(tmp_path / "a")]) == 0
-    assert capsys.readouterr().out.splitlines()[2].endswith(" lower")
+def both(tmp_path, here, there, seeds=(0, 1, 2)):
+    """Two folders with one run on two questions of 4 samples, correct counts by seed, and its final entropy."""
+    for name, (counts, entropy) in {"a": here, "b": there}.items():
+        rows = [
+            {"run": "grpo", "seed": seed, "benchmark": "sums", "id": f"q{i}", "correct": c, "wrong": 4 - c}
+            for seed, of_seed in zip(seeds, counts, strict=True)
+            for i, c in enumerate(of_seed)
+        ]
+        mean = sum(row["correct"] for row in rows) / 4 / len(rows)
+        write(tmp_path / name, [f"grpo,GRPO,{mean},0,1"])
+        pd.DataFrame(rows).to_csv(tmp_path / name / "tables/accuracy_by_question.csv.gz", index=False)
+        (tmp_path / name / "tables/T0_claims.csv").write_text(f"run,label,entropy_last\ngrpo,GRPO,{entropy}\n")
+    return ["compare", str(tmp_path / "a"), str(tmp_path / "b")]
 
 
-def test_intervals_over_runs_come_first(tmp_path):
-    """A claim about methods is one about new runs."""
-    row = {"average": "0.5", "average low": "0.49", "average high": "0.51"}
-    wide = row | {"average run low": "0.3", "average run high": "0.7"}
-    assert compare.difference(wide, wide).unit == "runs"
-    assert compare.difference(wide, wide).high == pytest.approx(math.hypot(0.2, 0.2))
-    assert compare.difference(wide, row).unit == "questions"
-    assert compare.difference(wide, None) is None
+def test_differences_intervals_and_verdict_by_hand(tmp_path, capsys):
+    """By seed +12.5, 0 and +12.5 points, so 8.3 ± 4.303 · 7.217/√3; by question +16.7 and 0, so 8.3 ± 12.71 · 8.33."""
+    arguments = both(tmp_path, ([(3, 2), (2, 2), (3, 2)], 0.30), ([(2, 2), (2, 2), (2, 2)], 0.34))
+    assert cli.main(arguments) == 1
+    out = capsys.readouterr().out
+    row = next(line for line in out.split("\n\n")[1].splitlines() if line.startswith("GRPO"))
+    assert "+8.3 [-9.6, +26.3] {-97.6, +100.0}" in row and "-0.040" in row and "differs in accuracy" in row
+    assert out.splitlines()[-1].startswith("FAIL: 1 of 1 run beyond 3 points of accuracy and 0.05 nats")
+    assert cli.main([*arguments, "--accuracy", "8.4"]) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == "PASS: 1 run within 8.4 points of accuracy and 0.05 nats of final entropy"
+    assert cli.main([*arguments, "--accuracy", "9", "--entropy", "0.03"]) == 1
+    assert "differs in entropy" in capsys.readouterr().out
+    assert cli.main([*arguments, "--entropy", "-1"]) == 2
+    assert "--entropy -1.0: a tolerance must be at least 0" in capsys.readouterr().err
+
+
+def test_the_committed_reference_agrees_with_itself(capsys):
+    folder = str(Path(__file__).parents[1] / "results/reference/tiny")
+    assert cli.main(["compare", folder, folder, "--accuracy", "0", "--entropy", "0"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("PASS: 7 runs within 0 points")
+
+
+def test_a_damaged_table_of_questions_is_one_line(tmp_path, capsys):
+    arguments = both(tmp_path, ([(3, 2)], 0.3), ([(2, 2)], 0.3), seeds=[0])
+    (tmp_path / "a/tables/accuracy_by_question.csv.gz").write_bytes(b"no gzip")
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert "accuracy_by_question.csv.gz: no readable table" in error and "\n" not in error
 
 
 @pytest.mark.parametrize("missing", ["a", "b"])

@@ -4,19 +4,19 @@ import copy
 import importlib
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
 import yaml
+from bigram import TRAINING, VOCABULARY, Bigram
 from training import ragged_batch
 
 from steer import cli
 from steer.analyse.agreement import agreement
 from steer.analyse.theory.measure import Measurer, rms
 from steer.configs.load import load_config
-from steer.configs.schema import Architecture, Reward, Training
+from steer.configs.schema import Architecture, Reward
 from steer.data.tasks import distinct_problems
 from steer.io import write_jsonl
 from steer.methods import estimators, load_method
@@ -25,25 +25,6 @@ from steer.models.load import load_model, new_model, save_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train.loop import Trainer
 from steer.train.update import Batch
-
-VOCABULARY = 40
-TRAINING = Training(steps=1, prompts=4, updates=1, max_response_tokens=6, gradient_clip=1e9, shared_prompts=False)
-
-
-class Bigram(torch.nn.Module):
-    """A table of logits by the token before: an independent softmax per state, as the theorems assume."""
-
-    def __init__(self):
-        super().__init__()
-        self.lm_head = torch.nn.Linear(VOCABULARY, VOCABULARY, bias=False)
-        torch.nn.init.normal_(self.lm_head.weight, std=1.5, generator=torch.Generator().manual_seed(0))
-
-    def model(self, input_ids, **_):
-        hidden = torch.nn.functional.one_hot(input_ids, VOCABULARY).to(self.lm_head.weight.dtype)
-        return SimpleNamespace(last_hidden_state=hidden)
-
-    def forward(self, input_ids, **_):
-        return SimpleNamespace(logits=self.lm_head(self.model(input_ids).last_hidden_state))
 
 
 @pytest.fixture
@@ -60,7 +41,7 @@ def exact():
     sequences = Sequences.from_lists(prompts, responses, 0)
     advantage = torch.tensor([1.0, -1.0, 0.5, -0.5, 0.0, 0.0, -2.0, 2.0], dtype=torch.float64)
     group = torch.arange(4).repeat_interleave(2)
-    old = measurer._statistics(sequences)
+    old = measurer.statistics(sequences)
     return measurer, Batch(sequences, old, advantage, group, torch.ones(8, dtype=torch.bool))
 
 
@@ -141,7 +122,7 @@ def test_the_change_is_that_of_the_same_step_written_plainly(kind):
     model = new_model(SMALL, character_tokenizer(), seed=0).double()
     measurer = Measurer(model, None, load_method("grpo"), [], TRAINING, Reward(), seed=0)
     batch = replace(ragged_batch(model), teacher=None, correction=None)
-    batch = replace(batch, old=measurer._statistics(batch.sequences))
+    batch = replace(batch, old=measurer.statistics(batch.sequences))
     stepped = copy.deepcopy(model)
     optimizer = torch.optim.SGD(stepped.parameters(), lr=0.3)
     if kind == "adamw":
@@ -175,7 +156,14 @@ CONFIG = {
     "methods": {"grpo": {}},
     "seeds": [0],
     "measurement": {"run": "grpo", "prompts": 6, "updates": ["sgd", "adamw", "adamw_warm"]}
-    | {"warm": 1, "own_tokens": 40, "draws": 50},
+    | {"warm": 1, "own_tokens": 40, "draws": 50, "batches": 2}
+    | {
+        "weightings": {
+            "uniform": None,
+            "steer": None,
+            "micro": {"method": "steer", "set": {"weight.scope": "micro_batch"}, "training": {"micro_batch": 3}},
+        }
+    },
 }
 
 
@@ -248,7 +236,27 @@ def test_shares_of_the_gradient_add_up(measured):
     assert table.groupby("step")["gradient"].sum().tolist() == pytest.approx([1, 1, 1], abs=1e-4)
 
 
-@pytest.mark.parametrize(("name", "panels"), [("F1_entropy_change", 12), ("F2_estimates", 6), ("D4_positions", 2)])
+@pytest.mark.slow
+def test_every_weighting_is_beside_the_unweighted_update_at_every_stage(measured):
+    table = pd.read_csv(measured / "tables/T13_weightings.csv")
+    names = ["grpo", "uniform", "steer", "micro"]
+    assert table["weighting"].tolist() == [name for _ in range(3) for name in names for _ in range(3)]
+    assert set(table["step"]) == {0, 1, 2}
+    at = table.set_index(["step", "update", "weighting"])
+    assert (at.xs("grpo", level="weighting")["change_ratio"] == 1).all()
+    assert at.loc[(0, "adamw", "uniform"), "change_ratio"] == pytest.approx(1, abs=0.01)
+    assert at.loc[(0, "sgd", "uniform"), "local_ratio"] == pytest.approx(0.7, abs=0.02)
+    assert (table["change"] - table["local"] - table["visits"]).abs().max() < 1e-6
+    # Two maxima over parts damp more tokens to λ_min than one over the whole does.
+    assert at.loc[(0, "sgd", "micro"), "weight"] < at.loc[(0, "sgd", "steer"), "weight"]
+    assert len(pd.read_csv(measured / "tables/T13_law.csv")) == 3 * 3 * 2
+    assert "law" in (measured / "tables/T13_weightings.md").read_text()
+
+
+FIGURES = [("F1_entropy_change", 12), ("F2_estimates", 6), ("D4_positions", 2), ("F13_law", 4)]
+
+
+@pytest.mark.parametrize(("name", "panels"), FIGURES)
 @pytest.mark.slow
 def test_figures_draw_from_the_tables_alone(measured, name, panels):
     from matplotlib import pyplot as plt
@@ -272,6 +280,11 @@ def test_figures_draw_from_the_tables_alone(measured, name, panels):
         ({"measurement": {"run": "grpo", "updates": ["adamw"]}}, "own_tokens needs `sgd` among updates"),
         ({"measurement": {"run": "grpo", "stages": [0.25]}, "training": {"steps": 4, "prompts": 4, "updates": 2}},
          "models/step1: no such model"),
+        ({"measurement": {"run": "grpo", "weightings": {"grpo": {}}}}, "must not repeat measurement.run"),
+        ({"measurement": {"run": "grpo", "stages": [0], "weightings": {"rlrt": {}}}},
+         "measurement.weightings.rlrt: method rlrt needs teacher_logprob"),
+        ({"measurement": {"run": "grpo", "stages": [0], "weightings": {"uniform": {"training": {"micro": 1}}}}},
+         "measurement.weightings.uniform.training"),
     ],
 )  # fmt: skip
 @pytest.mark.slow

@@ -39,6 +39,8 @@ try:
     CONFIG = load_config(CONFIG_FILE, OVERRIDES)
     check_names(CONFIG, CONFIG_FILE)
     SETTINGS = {name: method_settings(run.method or name, run.set) for name, run in CONFIG.methods.items()}
+    COMPARED = CONFIG.measurement.weightings.items() if CONFIG.measurement else []
+    WEIGHTINGS = {name: method_settings(run.method or name, run.set)[0] for name, run in COMPARED}
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -227,7 +229,9 @@ def gpus_of_run(wildcards):
 
 def measure_code(wildcards):
     """The version of the code a measurement depends on: what its run depends on, and its own."""
-    return [run_code(SimpleNamespace(run=CONFIG.measurement.run)), code_version("analyse/theory")]
+    own = run_code(SimpleNamespace(run=CONFIG.measurement.run))
+    compared = [code_version("methods"), WEIGHTINGS] if WEIGHTINGS else []
+    return [own, code_version("analyse/theory"), *compared]
 
 
 def measured_path(wildcards):

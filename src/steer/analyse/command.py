@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> None:
     from steer.analyse.statements import is_default, statements
     from steer.analyse.studies import studies
     from steer.analyse.theory import tables as theory
+    from steer.analyse.theory import weightings
     from steer.analyse.timing import step_time_table, step_times
 
     config = config_from(args)
@@ -80,6 +81,11 @@ def run(args: argparse.Namespace) -> None:
     agreements = theory.agreements(measurements, config.measurement.draws if config.measurement else 0)
     if config.measurement:
         made += [theory.estimator_table(collected, agreements), theory.model_table(collected, agreements)]
+    weighed = weightings.rows_of(measurements)
+    laws = weightings.laws(weighed, config.measurement.draws if config.measurement else 0)
+    effects = weightings.effects(weighed, weightings.labels_of(collected))
+    if len(weighed):
+        made.append(weightings.weighting_table(collected, effects, laws))
     for table in made:
         render.write(table, out, about)
     frames = {
@@ -89,6 +95,8 @@ def run(args: argparse.Namespace) -> None:
         "training_curves.csv": labelled_curves(everything),
         "F1_entropy_change.csv": theory.binned(measurements),
         "F1_tokens.csv": theory.sampled(measurements),
+        "T13_weightings.csv": effects,
+        "T13_law.csv": laws,
         "D3_perplexity_groups.csv": perplexity_table(collected, found),
         "D4_positions.csv": theory.positions(measurements),
         "accuracy_by_question.csv.gz": collected.questions,

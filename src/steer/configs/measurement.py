@@ -1,10 +1,11 @@
 """The `measurement` section: the entropy change of single updates."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from steer.configs.model import Model, Name, Positive, Section, Share
+from steer.configs.run import Run, with_empty
 
 
 class Measurement(Section):
@@ -23,10 +24,24 @@ class Measurement(Section):
         256, description="tokens a model of which the part of SGD's step that is their own is computed"
     )
     draws: Positive = Field(1000, description="bootstrap draws")
+    weightings: dict[Name, Run] = Field(
+        default_factory=dict,
+        description="methods, as in `methods`, of which one update each is compared with one of `run` by its effect on "
+        "fresh trajectories",
+    )
+    batches: Annotated[int, Field(ge=2)] = Field(
+        8, description="independent pairs of an update batch and fresh trajectories, for `weightings`"
+    )
     models: dict[Name, Model] = Field(
         default_factory=dict,
         description="further base models, each trained with the same run and measured in the same way",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_runs(cls, values: Any) -> Any:
+        known = isinstance(values, dict) and "weightings" in values
+        return {**values, "weightings": with_empty(values["weightings"])} if known else values
 
     @model_validator(mode="after")
     def _coherent(self) -> "Measurement":

@@ -15,6 +15,8 @@ from steer.configs.model import Model, Name, Positive, Section, Temperature, Top
 from steer.configs.model import WarmStart as WarmStart
 from steer.configs.reward import Reward as Reward
 from steer.configs.rollout import Rollout as Rollout
+from steer.configs.run import Run as Run
+from steer.configs.run import with_empty
 
 
 class Training(Section):
@@ -88,15 +90,6 @@ class Training(Section):
         return self
 
 
-class Run(Section):
-    """One entry of `methods`: a method file with the values this experiment changes in it."""
-
-    method: str | None = Field(None, description="name in configs/methods; absent: the entry's own name")
-    label: str | None = Field(None, description="name in figures and tables; absent: the method's own")
-    set: dict[str, Any] = Field(default_factory=dict, description="dotted slot parameters, `weight.minimum: 0.5`")
-    training: dict[str, Any] = Field(default_factory=dict, description="training keys this run changes")
-
-
 class External(Section):
     """A run of another trainer: its logs, or a rule in workflow/rules/baselines/ that writes the run folder."""
 
@@ -168,11 +161,8 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _empty_runs(cls, values: Any) -> Any:
-        """Read `grpo:` without a value as the method of its file."""
-        if isinstance(values, dict) and isinstance(values.get("methods"), dict):
-            methods = {name: run if run is not None else {} for name, run in values["methods"].items()}
-            values = {**values, "methods": methods}
-        return values
+        known = isinstance(values, dict) and "methods" in values
+        return {**values, "methods": with_empty(values["methods"])} if known else values
 
     @model_validator(mode="after")
     def _coherent(self) -> "Config":
@@ -194,6 +184,8 @@ class Config(Section):
             raise ValueError("a run's name must be its own, and neither `base` nor `oracle`")
         if self.measurement is not None and self.measurement.run not in self.methods:
             raise ValueError(f"measurement.run is {self.measurement.run!r}, which is no entry of `methods`")
+        if self.measurement is not None and self.measurement.run in self.measurement.weightings:
+            raise ValueError("measurement.weightings must not repeat measurement.run, which they are compared with")
         return self
 
     def _check_runs(self) -> None:

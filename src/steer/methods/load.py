@@ -35,7 +35,7 @@ DEFAULTS = {
     "penalty": "none",
     "reduction": "token_mean",
 }
-ABOUT = {"label", "paper", "equation", "description", "extends"}
+ABOUT = {"label", "paper", "equation", "description", "checked", "extends"}
 
 
 def method_names() -> list[str]:

@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from steer.configs.load import add_config_argument, config_from
-from steer.configs.schema import Config
+from steer.configs.schema import Config, Training
 from steer.data.problem import Problem
 from steer.errors import UserError
 from steer.io import read_jsonl, write_json
@@ -70,18 +72,15 @@ def _measure_step(
     config: Config, args: argparse.Namespace, problems: list[Problem], step: int, device: Any, verifier: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     from steer.analyse.theory.measure import Measurer, measure
+    from steer.analyse.theory.weigh import weigh
     from steer.engines.limits import stop_tokens
-    from steer.methods import load_method
     from steer.models.load import load_model, load_tokenizer
 
     chosen = config.measurement
     folder = model_folder(config, args.model, Path(args.run), step)
-    entry, training = config.methods[chosen.run], config.training_for(chosen.run)
-    method = load_method(entry.method or chosen.run, entry.set)
-    if method.needs & {"teacher_logprob", "proxy_logprob", "base_logprob"}:
-        raise UserError(f"{args.config}: measurement.run: method {method.name} needs {', '.join(method.needs)}, which "
-                        "is not measured; name a run of another method")  # fmt: skip
-    method.progress = step / training.steps
+    training = config.training_for(chosen.run).model_copy(update={"prompts": chosen.prompts, "updates": 1})
+    compared = _compared(config, args.config, step, training)
+    method, _ = compared[chosen.run]
     known = [config.model, *chosen.models.values()]
     revision = next((model.revision for model in known if model.path == folder), None)
     model = load_model(folder, revision).to(device)
@@ -91,13 +90,38 @@ def _measure_step(
         tokenizer=tokenizer,
         method=method,
         problems=problems,
-        training=training.model_copy(update={"prompts": chosen.prompts, "updates": 1}),
+        training=training,
         reward=config.reward,
         seed=config.seeds[0],
         stop=stop_tokens(model.generation_config, tokenizer, config.rollout.stop),
     )
     columns, facts = measure(measurer, step, chosen.updates, chosen.warm, chosen.own_tokens, verifier)
-    return columns, {"parameters": sum(p.numel() for p in model.parameters()), "updates": facts}
+    about = {"parameters": sum(p.numel() for p in model.parameters()), "updates": facts}
+    if chosen.weightings:
+        about["weightings"] = weigh(measurer, step, chosen.updates, chosen.batches, compared, verifier)
+    return columns, about
+
+
+def _compared(config: Config, path: str, step: int, training: Training) -> dict[str, tuple[Any, Training]]:
+    """Name → (method, training) of the measured run and of each weighting; they differ in the method, and in what of
+    `training` an entry changes. All make one update on the whole batch."""
+    from steer.methods import load_method
+
+    chosen, found = config.measurement, {}
+    for name, entry in {chosen.run: config.methods[chosen.run], **chosen.weightings}.items():
+        place = "measurement.run" if name == chosen.run else f"measurement.weightings.{name}"
+        method = load_method(entry.method or name, entry.set)
+        if method.needs & {"teacher_logprob", "proxy_logprob", "base_logprob"}:
+            raise UserError(f"{path}: {place}: method {method.name} needs {', '.join(method.needs)}, which "
+                            "is not measured; name another method")  # fmt: skip
+        method.progress = step / config.training_for(chosen.run).steps
+        changes = {} if name == chosen.run else entry.training
+        try:
+            own = Training.model_validate({**training.model_dump(), **changes, "updates": 1})
+        except ValidationError as error:
+            raise UserError(f"{path}: {place}.training: {error.errors()[0]['msg']}") from None
+        found[name] = method, own
+    return found
 
 
 def model_folder(config: Config, base: str, run: Path, step: int) -> str:

@@ -66,14 +66,14 @@ class Measurer:
             rollouts = judged(sampled, judging, samples, self.reward, generator)
         rollouts = penalised(rollouts, self.reward, training.max_response_tokens).to(self.model.device)
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
-        old = self._statistics(rollouts.sequences)
+        old = self.statistics(rollouts.sequences)
         return rollouts, Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
 
     def change(self, batch: Batch, optimizer: torch.optim.Optimizer) -> tuple[Tensor, float]:
         """Return (entropy change (S, T) by one update of `optimizer`, norm of the gradient)."""
-        with self._restored():
+        with self.restored():
             norm = self._update(batch, optimizer)
-            return self._statistics(batch.sequences).entropy - batch.old.entropy, norm
+            return self.statistics(batch.sequences).entropy - batch.old.entropy, norm
 
     def adamw(self, rate: float, batches: list[Batch]) -> torch.optim.Optimizer:
         """Return training's AdamW with moments from updates at rate 0 on `batches`; without any it is fresh."""
@@ -154,7 +154,7 @@ class Measurer:
                 found[row, :length] = score.norm(dim=-1)
         return found
 
-    def _statistics(self, sequences: Sequences) -> TokenStatistics:
+    def statistics(self, sequences: Sequences) -> TokenStatistics:
         return scored(self.model, sequences, self.training, NEEDS)
 
     def _update(self, batch: Batch, optimizer: torch.optim.Optimizer) -> float:
@@ -163,7 +163,7 @@ class Measurer:
         return records[0].metrics["gradient_norm"] if records else 0.0
 
     @contextmanager
-    def _restored(self) -> Iterator[None]:
+    def restored(self) -> Iterator[None]:
         """Restore the parameters afterwards."""
         kept = [p.detach().clone() for p in self.model.parameters()]
         try:

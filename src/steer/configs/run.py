@@ -1,0 +1,21 @@
+"""One entry of `methods`, and of a measurement's `weightings`."""
+
+from typing import Any
+
+from pydantic import Field
+
+from steer.configs.model import Section
+
+
+class Run(Section):
+    """A method file with the values this experiment changes in it."""
+
+    method: str | None = Field(None, description="name in configs/methods; absent: the entry's own name")
+    label: str | None = Field(None, description="name in figures and tables; absent: the method's own")
+    set: dict[str, Any] = Field(default_factory=dict, description="dotted slot parameters, `weight.minimum: 0.5`")
+    training: dict[str, Any] = Field(default_factory=dict, description="training keys this run changes")
+
+
+def with_empty(runs: Any) -> Any:
+    """`grpo:` with nothing behind it in YAML means the method as its file has it."""
+    return {name: {} if run is None else run for name, run in runs.items()} if isinstance(runs, dict) else runs
