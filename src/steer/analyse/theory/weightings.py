@@ -90,9 +90,10 @@ def _ratio(name: str, values: NDArray, own: NDArray) -> dict[str, float]:
 def laws(rows: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
     """LAW_COLUMNS: per model, step and update, how the law's ratios agree with the measured ones over the weightings.
 
-    The unweighted update is left out, whose ratio is 1 by definition. `measured`: the ratio of L + V (`change`) or of L
-    alone (`local`). `r`: Pearson's correlation; `error`: mean absolute difference; with the law made of the `tabular`
-    or of the `theorem`'s estimate. Intervals: 95 % percentiles of a bootstrap over batches.
+    The unweighted update is left out, whose ratio is 1 by definition. `measured`: L + V (`change`) or L alone
+    (`local`). `r`: Pearson's correlation of the law's and the measured changes; `error`: mean absolute difference of
+    their ratios to the unweighted update's. The law is made of the `tabular` or of the `theorem`'s estimate.
+    Intervals: 95 % percentiles of a bootstrap over batches.
     """
     found = []
     for key, part in rows.groupby(KEYS, sort=False):
@@ -114,7 +115,8 @@ def laws(rows: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
             for law in LAWS:
                 said = ratios[f"law_{law}"]
                 for name, values in (
-                    (f"r_{law}", _correlations(said, ratios[measured])),
+                    # Of the changes themselves: a ratio to a change near 0 may have any sign.
+                    (f"r_{law}", _correlations(by_batch[f"law_{law}"][:, 1:], by_batch[measured][:, 1:])),
                     (f"error_{law}", np.abs(said - ratios[measured]).mean(axis=1)),
                 ):
                     known = values[1:][np.isfinite(values[1:])]
