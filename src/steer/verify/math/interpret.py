@@ -3,6 +3,7 @@ r"""Determine the form of a normalised answer from its structure outside bracket
 import re
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 
 from steer.verify.math.brackets import enclosed, levels, split
 from steer.verify.math.forms import (
@@ -138,7 +139,7 @@ def _relation(text: str) -> Form | None:
     signs = [RELATIONS.get(sign, sign) for sign in signs]
     if "\\approx" in signs:  # `x = 1/3 \approx 0.33`: what is exact stands before
         keep = signs.index("\\approx")
-        if not _rounded(*parts[keep : keep + 2]):
+        if not all(_rounded(*pair) for pair in pairwise(parts[keep:])):
             return Words(text)
         if keep == 0:
             return interpret(parts[1] if PLAIN_NUMBER.search(parts[0]) is None else parts[0])

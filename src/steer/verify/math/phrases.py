@@ -106,7 +106,7 @@ DOUBT = (
 COMPARED = (
     r"\b(?:at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
     r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than|up\s+to|between|exceed\w*"
-    r"|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
+    r"|(?:minus|negative|page|section|chapter|step|figure|table|equation)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
     r"|(?:root|negative|inverse|square|cube|half|third|quarter|opposite|reciprocal|logarithm|factorial|percent)\s+of)\b"
     r"|\b(?:over|under|above|below|beyond|within|past)\s*[$(\\]*\d|\b\d+\s*(?:to|through|-{2,})\s*\d"
@@ -123,6 +123,7 @@ SPOILED = re.compile(f"{DENIAL}|{SUPPOSITION}|{DOUBT}|{COMPARED}", re.IGNORECASE
 SPOILED_BEHIND = re.compile(
     f"{DENIAL}|{COMPARED}|"
     + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
+    + r"|^(?:st|nd|rd|th)\b"
     + rf"|^[\s$-]*(?:{'|'.join(NUMBER_WORDS)}|squared|cubed|halved|doubled|plus|minus|times|point|over"
     r"|divided|multiplied|to\s+the)\b",
     re.IGNORECASE,
@@ -157,7 +158,9 @@ WITHDRAWN = re.compile(
     r"|contradiction|disregard|ignore\s+(?:that|this|the\s+above)|no\s+longer|incorrectly|just\s+kidding|kidding|does(?:n['’]t|\s+not)\s+(?:work|satisfy|hold|count|fit))\b"
     r"|\b(?:it|this|that)\s+(?:could|may|might)\s+(?:also\s+)?be\b"
     r"|(?:^|[.!?。]|\n)\s*(?:not|wrong|false|incorrect|never)\s*(?:[.!]|$)"
-    r"|(?:^|[.!?。]|\n)\s*(?:no|but|however|instead|nope|nah|yet|although|though|unless|or|except|alternatively)\b"
+    r"|\b(?:also|too)\s+(?:possible|correct|valid|right|works?)\b|\bworks?\s+(?:too|as\s+well)\b"
+    r"|\b(?:second|other|another)\s+(?:one|guess|answer|option|solution|possibility)\b"
+    r"|(?:^|[.!?。]|\n)\s*\(?(?:otherwise|if\s+not|so\s+is|no(?!\s+other)|but|however|instead|nope|nah|yet|although|though|unless|or|except|alternatively)\b"
     r"|(?:^|[。，,\s])(?:不对|不對|等等|错了|錯了|不是|但是|然而|其实|아니|잠깐|하지만|틀렸|いや|違う|しかし|待って)"
     r"|\b(?:faux|incorrecte?|mais|en\s+fait|falsch|aber|nein|doch|incorrecta|pero|espera|sbagliat\w*|anzi|errad[oa]|mas|неверно"
     r"|неправильно|нет|но|погоди\w*|стоп)\b",
