@@ -193,6 +193,9 @@ def test_figures_are_inside_the_page_and_enlarge(page):
     assert button.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
     button.click()
     expect(page.locator("#lightbox")).to_be_visible()
+    box, window = page.locator("#lightbox img").bounding_box(), page.viewport_size
+    assert box["x"] >= 0 and box["x"] + box["width"] <= window["width"]
+    assert box["y"] >= 0 and box["y"] + box["height"] <= window["height"]
     page.keyboard.press("Escape")
     expect(page.locator("#lightbox")).to_be_hidden()
 

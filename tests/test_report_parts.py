@@ -14,7 +14,7 @@ from steer.report.estimates import comparison
 from steer.report.figures import TRIED, Figure, embed
 from steer.report.scoreboard import scoreboard
 from steer.report.sections import arrange
-from steer.report.tables import Table
+from steer.report.tables import Table, read_tables
 
 HEADER = "model,parameters,step,update,tasks,estimator,tokens,clusters," + ",".join(
     f"{name}{end}" for name in ("pearson", "spearman", "unexplained") for end in ("", "_low", "_high")
@@ -114,3 +114,13 @@ def test_figures_are_whole_where_there_is_room_and_small_where_not(tmp_path):
     small, width = embed(one, 100_000, [])
     assert width < 1800 and len(small["X"].uri) < len(whole["X"].uri) / 4
     assert TRIED[-1][0] == embed(one, 10, [])[1]
+
+
+def test_averages_stand_right_after_the_runs(tmp_path):
+    """As the last columns of nine benchmarks they would be out of view."""
+    head = "| method | sums (n=6 × k=4) | lists (n=6 × k=4) | math average (n=6 × k=4) | average (n=12 × k=4) |"
+    (tmp_path / "T3_main_results.md").write_text(head + "\n|---|---|---|---|---|\n| GRPO | 1 | 2 | 3 | 4 |\n")
+    found = read_tables(tmp_path, [])[0]
+    names = [name.split(" (")[0] for name in found.header]
+    assert names == ["method", "average", "math average", "sums", "lists"]
+    assert [cell.text for cell in found.rows[0]] == ["GRPO", "4", "3", "1", "2"]

@@ -111,6 +111,8 @@ def cell(text: str) -> Cell:
 def _table(path: Path, lines: list[list[str]], missing: list[str]) -> Table:
     header, body = lines[0], lines[1:]
     rows = [[cell(text) for text in (line + [""] * len(header))[: len(header)]] for line in body[:ROWS_SHOWN]]
+    order = _averages_first(header)
+    header, rows = [header[i] for i in order], [[row[i] for i in order] for row in rows]
     about = _sidecar(path.with_suffix(".json"))
     caption, notes = about.pop("caption", ""), about.pop("notes", [])
     about.pop("table", None)
@@ -129,6 +131,14 @@ def _table(path: Path, lines: list[list[str]], missing: list[str]) -> Table:
         sources=json.dumps(about, indent=1, ensure_ascii=False) if about else "",
         runs=runs if len(runs) == len(body) else [],
     )
+
+
+def _averages_first(header: list[str]) -> list[int]:
+    """The columns with averages over benchmarks right after the first: at the end they would be out of view."""
+    names = [name.split(" (n=")[0].replace("_", " ") for name in header]
+    averages = [i for i, name in enumerate(names) if i and name in ("average", "math average", "code average")]
+    averages.sort(key=lambda i: names[i] != "average")
+    return [*range(len(header))[:1], *averages, *(i for i in range(1, len(header)) if i not in averages)]
 
 
 def _runs(path: Path, missing: list[str]) -> list[str]:
