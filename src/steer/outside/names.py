@@ -14,6 +14,7 @@ advantage_std zero_spread response_length truncated gradient_norm ratio_p01 rati
 lr seconds_sync seconds_rollout seconds_verify seconds_logprob seconds_update seconds rollout_mismatch_mean
 rollout_mismatch_max rollout_kl_k1 rollout_kl_k3 correction_mean rollout_weights clamped_entropy peak_entropy
 entropy_change entropy_change_weighted entropy_change_removed tabular_change tabular_change_weighted
+touched gradient_mass gradient_mass_plain
 """
 OURS = set(NAMES.split())
 GIB = 2**30 / 1e9

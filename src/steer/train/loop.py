@@ -19,6 +19,7 @@ from steer.engines.weights import trainer_weights
 from steer.errors import UserError
 from steer.io import write_jsonl
 from steer.methods import Method
+from steer.methods.advantage import grpo
 from steer.methods.correction import check_mismatch, truncated_importance
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
@@ -132,7 +133,8 @@ class Trainer:
         enter = ~rollouts.rewards.isnan()
         if self.reward.overlong == "mask":
             enter &= ~rollouts.truncated
-        batch = Batch(rollouts.sequences, old, advantage, rollouts.group, enter)
+        plain = grpo(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
+        batch = Batch(rollouts.sequences, old, advantage, rollouts.group, enter, plain=plain)
         if training.correction_cap is not None:
             correction = truncated_importance(old.logprob, *told_by_engine, training.correction_cap)
             batch = replace(batch, correction=correction)

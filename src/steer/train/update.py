@@ -11,6 +11,7 @@ from torch.distributed.tensor import DTensor
 
 from steer.configs.schema import Training
 from steer.methods import Method, Tokens
+from steer.methods.plain import against_plain
 from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL, TokenStatistics
 from steer.models.products import products_for
@@ -25,7 +26,8 @@ class Batch:
     `advantage`, `group` (S,); `old`: statistics of the sampling policy; `judged` (S,) bool: false for a response that
     enters no loss because it has no verdict or is masked as overlong; `teacher`, `base` (S, T): log-probability under
     RLRT's teacher and under the model that training started from, if the method needs them; `correction` (S, T):
-    factors on the token losses, if training uses them.
+    factors on the token losses, if training uses them; `plain` (S,): GRPO's advantages, which the method's are
+    compared with (absent: its own).
     """
 
     sequences: Sequences
@@ -36,6 +38,7 @@ class Batch:
     teacher: Tensor | None = None
     correction: Tensor | None = None
     base: Tensor | None = None
+    plain: Tensor | None = None
 
     @property
     def valid(self) -> Tensor:
@@ -49,7 +52,8 @@ class Batch:
         old = TokenStatistics(**{k: None if v is None else v[index, :width] for k, v in found.items()})
         extra = {name: getattr(self, name) for name in ("teacher", "correction", "base")}
         extra = {k: None if v is None else v[index, :width] for k, v in extra.items()}
-        return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index], **extra)
+        plain = None if self.plain is None else self.plain[index]
+        return Batch(sequences, old, self.advantage[index], self.group[index], self.judged[index], **extra, plain=plain)
 
     def unmoved(self, needs: frozenset[str]) -> TokenStatistics:
         """Use the sampling policy's statistics as the current policy's; 0 for those that it does not have."""
@@ -176,6 +180,8 @@ def _update(
         # Only known now: the current policy's statistics, or each micro-batch's weights.
         whole = placed_over(sampled, enters, together(seen, mask).map(lambda found: found[enters]))
         effect = effect | method.effect(batch.tokens(whole).with_(advantage=prepared.advantage), used)
+    plain = batch.advantage if batch.plain is None else batch.plain
+    effect = effect | against_plain(batch.tokens(whole), prepared, used, plain)
     metrics = {**effect, **dict(sums), "gradient_norm": norm.item()}
     return UpdateRecord(metrics, used[valid], placed(ratios, mask)[valid & entered], skipped=not finite)
 
