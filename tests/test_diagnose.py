@@ -1,12 +1,14 @@
 """`steer diagnose`: verdicts on runs made for it, and each check by a curve that sets it off."""
 
 import json
+import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from steer.cli import main
-from steer.diagnose.act import first_apart, verdict
+from steer.diagnose.act import first_apart, in_words, verdict
 from steer.diagnose.folders import read_runs
 from steer.diagnose.health import CHECKS, health
 from steer.io import write_jsonl
@@ -57,6 +59,24 @@ def test_what_cannot_be_decided_says_why(mine, reference, said):
 
 def test_a_switch_that_is_off_is_inert():
     assert "last digit" in verdict(run(seeds=(3,)), run(seeds=(3, 4))).reason
+    timed = {seed: frame.assign(seconds=9.0) for seed, frame in run(seeds=(3,)).items()}
+    assert "last digit" in verdict(timed, {3: run(seeds=(3,))[3].assign(seconds=1.0)}).reason
+    one_other = {3: run(seeds=(3,))[3].assign(**{"other/kl": [0.0] * (STEPS - 1) + [0.1]})}
+    assert verdict(one_other, {3: run(seeds=(3,))[3].assign(**{"other/kl": 0.0})}).verdict == "cannot be decided"
+
+
+def test_a_run_that_touches_no_token_is_inert_without_any_reference():
+    plain = {"touched": 0.0, "gradient_mass": 0.4, "gradient_mass_plain": 0.4}
+    assert verdict({0: run()[0].assign(**plain)}, {}).verdict == "inert"
+    for change in ({"touched": 0.2}, {"gradient_mass": 0.399}):
+        said = verdict({0: run()[0].assign(**plain | change)}, {})
+        assert said.verdict == "cannot be decided" and "no reference" in said.reason
+
+
+def test_the_numbers_in_words():
+    said = in_words(verdict({0: run()[0].assign(touched=0.25, gradient_mass=0.3, gradient_mass_plain=0.4)}, {}).facts)
+    assert "25.0% of the tokens have another part of the gradient than under plain GRPO" in said
+    assert "-25.0% change of the gradient's mass against plain GRPO" in said
 
 
 FLAT = {"entropy": 0.5, "zero_spread": 0.3, "truncated": 0.05, "response_length": 100.0, "rollout_kl_k3": 1e-4}
@@ -79,6 +99,7 @@ SICK = {
     "length drifts": curve(response_length=lambda x: 100 + 200 * x),
     "engines differ": curve(rollout_kl_k3=lambda x: 0.05 if x == 0.5 else 1e-4),
     "gradient spikes": curve(gradient_norm=lambda x: 50.0 if x == 0.5 else 0.5),
+    "no gradient": curve(gradient_norm=lambda x: 0.0 if x > 0.3 else 0.5),
     "verifier fails": curve(unverifiable=lambda x: 2),
     "guessed verdicts": curve(guessed=lambda x: 0.2 * x),
     "policy stands still": curve(ratio_p01=lambda x: 1.0, ratio_p99=lambda x: 1.0),
@@ -94,6 +115,22 @@ def test_a_flat_run_is_healthy_and_every_check_has_a_sick_one():
 def test_a_check_sees_what_it_is_for(name):
     warned = [row["check"] for row in health(SICK[name], CONFIG) if row["state"] == "warning"]
     assert name in warned and len(warned) <= 2
+
+
+def test_a_run_without_gradient_has_no_spike():
+    (row,) = [r for r in health(curve(gradient_norm=lambda x: 0.0), {}) if r["check"] == "gradient spikes"]
+    assert row["state"] == "ok" and row["seen"] == "no step has a gradient"
+    idle = curve(gradient_norm=lambda x: 0.5 if x > 0.9 else 0.0)
+    assert "gradient spikes" not in [r["check"] for r in health(idle, {}) if r["state"] == "warning"]
+
+
+def test_thresholds_are_the_numbers_that_the_checks_use_and_their_links_lead_somewhere():
+    page = (Path(__file__).parents[1] / "docs/reading-curves.md").read_text()
+    anchors = {line.lstrip("# ").lower().replace(" ", "-") for line in page.splitlines() if line.startswith("#")}
+    for check in CHECKS:
+        assert check.link.partition("#")[2] in anchors, check.link
+        never = math.inf if check.name not in ("collapse", "policy stands still") else -math.inf
+        assert not check.test(SICK[check.name], CONFIG, never)[0], check.name
 
 
 def test_what_is_not_logged_is_not_judged():
@@ -122,4 +159,14 @@ def test_a_page_of_run_folders_alone(tmp_path, capsys):
     assert main(["report", "--runs", *places, "--out", str(tmp_path / "page.html")]) == 0
     page = (tmp_path / "page.html").read_text()
     assert "mine, seed 0: collapse" in page and "plain, seed 0" not in page
+    assert (
+        "There is no run of the plain method" in page and "<strong>cannot be decided</strong>: no reference run" in page
+    )
+    for name, frames in {"mine": run(0.4), "grpo": run()}.items():
+        for seed, frame in frames.items():
+            write_jsonl(tmp_path / "two" / name / f"seed{seed}/metrics.jsonl", frame.to_dict("records"))
+    places = [str(tmp_path / "two" / name) for name in ("mine", "grpo")]
+    assert main(["report", "--runs", *places, "--out", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "Each beside grpo" in page and "mine: <strong>acts</strong>: entropy differs" in page
     assert main(["report", "--out", str(tmp_path / "page.html")]) == 2 and "--runs" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Does the method act? Checks the run's weights and clipping, and compares its curves with a reference run's."""
+"""Did the method act? Weights and clipping of the run itself, and its curves beside those of a reference run."""
 
 import math
 from dataclasses import dataclass
@@ -8,16 +8,31 @@ import pandas as pd
 
 from steer.analyse.statistics import t_quantile
 
+# What the tests compare: outcomes, not what a method sets itself.
 COMPARED = ("entropy", "reward", "accuracy", "response_length", "gradient_norm", "truncated")
-INERT = 0.10  # the predicted entropy change counts as equal within this share of the plain method's
+INERT = 0.10  # predicted change of entropy within this share of the plain method's
 IN_A_ROW, ALPHA, WINDOW = 5, 0.05, 5
-# Sums over tokens of the method and of the plain method, for the prediction of docs/theory.md.
+# Of the method's sum over tokens and of the plain method's, for the law's prediction.
 WEIGHTED, PLAIN = "tabular_change_weighted", "tabular_change"
+MASS, PLAIN_MASS = "gradient_mass", "gradient_mass_plain"
+NOTHING = 1e-6  # of the gradient's mass
+# How the numbers are called in a sentence.
+NAMES = {
+    "touched": "of the tokens have another part of the gradient than under plain GRPO",
+    "weights_set": "of the tokens have a weight that is not 1",
+    "gradient_mass_change": "change of the gradient's mass against plain GRPO",
+    "effective_sample_size": "effective sample size of the weights",
+    "clip_fraction": "of the tokens are clipped",
+    "entropy_change_removed": "of the estimated entropy change is taken away by the weights",
+    "predicted_entropy_change": "times the reference's change of entropy, as the law predicts it",
+    "apart": "apart from the reference",
+}
+SHARES = {"touched", "gradient_mass_change", "clip_fraction", "entropy_change_removed"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`verdict` is `inert`, `acts` or `cannot be decided`; `reason` says why; `facts` are numbers, None if unknown."""
+    """`verdict` is `inert`, `acts` or `cannot be decided`; `reason` says why; `facts` are the numbers, None unknown."""
 
     verdict: str
     reason: str
@@ -25,38 +40,48 @@ class Verdict:
 
 
 def verdict(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> Verdict:
-    """Judge a run against a reference, both by seed; without one nothing can be compared or predicted."""
+    """Both by seed. Without reference only what never touched a token is decided: the law's prediction lacks the
+    unweighted run's norm, and nothing says how far seeds differ."""
     facts = _facts(pd.concat(run.values(), ignore_index=True))
+    if reference and _equal(run, reference):
+        return Verdict("inert", "every logged number but the times equals the reference's to the last digit", facts)
+    if facts["touched"] == 0 and abs(facts["gradient_mass_change"] or 0.0) <= NOTHING:
+        return Verdict("inert", "no token's part of the gradient differs from plain GRPO's in any step", facts)
     if not reference:
-        return Verdict("cannot be decided", "no reference run; name a run of the plain method with --reference", facts)
-    if _equal(run, reference):
-        return Verdict("inert", "every logged metric equals the reference's to the last digit", facts)
+        return Verdict("cannot be decided", "no reference run; name runs of the plain method with --reference", facts)
     facts["predicted_entropy_change"] = ratio = _predicted(run, reference)
-    apart = first_apart(run, reference)
-    facts["apart"] = apart
-    compared = min(len(run), len(reference)) >= 2
+    facts["apart"] = apart = first_apart(run, reference)
     if apart:
         name, step = min(apart.items(), key=lambda item: item[1])
-        return Verdict(
-            "acts", f"{name} differs from the reference by more than the spread of seeds from step {step} on", facts
-        )
-    if not compared:
-        return Verdict("cannot be decided", "fewer than two seeds of each, so the spread of seeds is unknown", facts)
+        return Verdict("acts", f"{name} differs from the reference by more than seeds do from step {step} on", facts)
+    if min(len(run), len(reference)) < 2:
+        return Verdict("cannot be decided", "fewer than two seeds of each, so nothing says how far seeds differ", facts)
     if ratio is None:
         needed = f"`{WEIGHTED}`, `{PLAIN}` and `gradient_norm`"
         return Verdict(
-            "cannot be decided",
-            f"no metric differs by more than the spread of seeds, and the prediction needs {needed}",
-            facts,
+            "cannot be decided", f"no metric differs by more than seeds do, but the law needs {needed}", facts
         )
-    said = f"the predicted entropy change is {ratio:.2f} times the plain method's"
+    said = f"the law predicts {ratio:.2f} times the plain method's change of entropy"
     if abs(ratio - 1) <= INERT:
-        return Verdict("inert", f"{said}, and no logged metric differs by more than the spread of seeds", facts)
-    return Verdict("cannot be decided", f"{said}, but no logged metric differs by more than the spread of seeds", facts)
+        return Verdict("inert", f"{said}, and no logged metric differs by more than seeds do", facts)
+    return Verdict("cannot be decided", f"{said}, but no logged metric differs by more than seeds do", facts)
+
+
+def in_words(facts: dict[str, Any]) -> list[str]:
+    """A phrase for each number that is known."""
+    found = []
+    for name, value in facts.items():
+        if name == "apart" and value:
+            found.append(f"{NAMES[name]}: " + ", ".join(f"{metric} from step {step}" for metric, step in value.items()))
+        elif value is not None and name != "apart":
+            sign = "+" if name == "gradient_mass_change" else ""
+            shown = f"{value:{sign}.1%}" if name in SHARES else value if isinstance(value, str) else f"{value:.4g}"
+            found.append(f"{shown} {NAMES[name]}" if name != "effective_sample_size" else f"{NAMES[name]}: {shown}")
+    return found
 
 
 def _facts(frame: pd.DataFrame) -> dict[str, Any]:
-    """Average the run's own metrics of weights and clipping over steps."""
+    """Means over steps of what the run says of its own weights, gradient and clipping."""
 
     def mean(name: str) -> float | None:
         there = name in frame and frame[name].notna().any()
@@ -64,12 +89,13 @@ def _facts(frame: pd.DataFrame) -> dict[str, Any]:
 
     low, high, both = mean("clip_fraction_low"), mean("clip_fraction_high"), mean("clip_fraction")
     clipped = both if low is None or high is None else low + high
-    touched = None
+    mass, plain = mean(MASS), mean(PLAIN_MASS)
     names = [f"weight_{end}" for end in ("min", "p05", "p25", "p50", "p75", "p95", "max")]
-    if all(name in frame for name in names) and frame[names].notna().all(axis=1).any():
-        touched = _touched(frame[names].dropna())
+    known = all(name in frame for name in names) and frame[names].notna().all(axis=1).any()
     return {
-        "weights_set": touched,
+        "touched": mean("touched"),
+        "weights_set": _touched(frame[names].dropna()) if known else None,
+        "gradient_mass_change": mass / plain - 1 if mass is not None and plain else None,
         "effective_sample_size": mean("weight_ess"),
         "clip_fraction": clipped,
         "entropy_change_removed": mean("entropy_change_removed"),
@@ -77,7 +103,7 @@ def _facts(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _touched(quantiles: pd.DataFrame) -> str:
-    """Bound the share of tokens with a weight other than 1 from the logged quantiles."""
+    """Which share of tokens has a weight that is not 1, as far as quantiles tell."""
     away = (quantiles - 1).abs() > 1e-6
     ends = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0]
     at_one = (~away).mean() > 0.5
@@ -88,18 +114,25 @@ def _touched(quantiles: pd.DataFrame) -> str:
 
 
 def _equal(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> bool:
-    """Check whether common seeds have equal metrics, except wall times."""
+    """Whether seeds that both have are the same numbers, times aside. One seed that is not says no."""
     shared = run.keys() & reference.keys()
     for seed in shared:
         mine, theirs = run[seed], reference[seed]
-        names = [name for name in COMPARED if name in mine and name in theirs]
-        if not names or len(mine) != len(theirs) or not mine[names].equals(theirs[names]):
+        names = [name for name in mine.columns.intersection(theirs.columns) if not _clock(name)]
+        if "entropy" not in names and "reward" not in names:
+            return False
+        if len(mine) != len(theirs) or not mine[names].equals(theirs[names]):
             return False
     return bool(shared)
 
 
+def _clock(name: str) -> bool:
+    """Whether two runs of the same updates may differ in it: wall times, memory, rates of tokens."""
+    return name.startswith(("seconds", "memory_gb", "other/time", "other/perf/", "other/timing", "other/num_"))
+
+
 def _predicted(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> float | None:
-    """Compute Σ share·λ·ω / ‖g‖ over the plain method's in the first tenth of the steps, where policies are alike."""
+    """The law's Σ share·λ·ω / ‖g‖ over the plain method's, in the first tenth of the steps: policies are alike."""
     mine, theirs = _law(run, WEIGHTED), _law(reference, PLAIN)
     return None if mine is None or not theirs else mine / theirs
 
@@ -116,11 +149,8 @@ def _law(run: dict[int, pd.DataFrame], name: str) -> float | None:
 
 
 def first_apart(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> dict[str, int]:
-    """Map each metric to the first of `IN_A_ROW` steps at which the difference exceeds the spread of seeds.
-
-    A t test, two-sided `ALPHA` for entropy and for the other metrics together. Curves are averaged over `WINDOW` steps,
-    variances over all steps.
-    """
+    """Metric → first of `IN_A_ROW` steps in which the difference exceeds what seeds explain (t, two-sided `ALPHA` for
+    entropy, and over the other metrics together). Curves are averaged over `WINDOW` steps; variances over all steps."""
     found = {}
     if min(len(run), len(reference)) < 2:
         return found
@@ -128,7 +158,7 @@ def first_apart(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]
     names = [n for n in COMPARED if all(n in frame for frame in (*run.values(), *reference.values()))]
     for name in names:
         mine, theirs = _table(run, name), _table(reference, name)
-        # Entropy is the methods' target and has its own error rate; the other metrics share another.
+        # Entropy is what the methods are about; the others share one more error rate.
         shares = 1 if name == "entropy" else len(names)
         steps = mine.index.intersection(theirs.index)
         if not len(steps):

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from steer.diagnose.act import verdict
+from steer.diagnose.act import in_words, verdict
 from steer.diagnose.folders import RunOf, read_runs
 from steer.diagnose.health import health
 
@@ -39,20 +39,15 @@ def diagnose(run: RunOf, reference: dict[int, Any]) -> dict[str, Any]:
 
 def text(found: dict[str, Any]) -> str:
     lines = [found["label"], f"  Did the method act? {found['verdict']}: {found['reason']}."]
-    shown = {name: value for name, value in found["facts"].items() if value not in (None, {})}
-    lines += [f"    {name.replace('_', ' ')}: {_said(value)}" for name, value in shown.items()]
-    lines.append("  Is the run healthy? (docs/reading-curves.md)")
+    lines += [f"    {phrase}" for phrase in in_words(found["facts"])]
+    lines.append("  Is the run healthy?")
     for seed, rows in found["health"].items():
         for row in rows:
             if row["state"] == "warning":
-                lines.append(f"    seed {seed}: {row['check']}: {row['seen']} (threshold: {row['threshold']})")
+                lines.append(
+                    f"    seed {seed}: {row['check']}: {row['seen']} (threshold: {row['threshold']}; {row['link']})"
+                )
         fine = [row["check"] for row in rows if row["state"] == "ok"]
         absent = [row["check"] for row in rows if row["state"] == "not logged"]
         lines.append(f"    seed {seed}: fine: {', '.join(fine) or 'none'}; not logged: {', '.join(absent) or 'none'}")
     return "\n".join(lines)
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} from step {step}" for name, step in value.items())
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Health checks of one run's curves against thresholds, all in one table."""
+"""Is a run healthy? Checks of one run's curves against thresholds that stand in one table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,69 +9,92 @@ import pandas as pd
 Finding = tuple[bool, str]
 
 
+PAGE = "docs/reading-curves.md"
+
+
 @dataclass(frozen=True)
 class Check:
-    """A check. `threshold` and `source` are for people; `test` takes the frame and the run's config.yaml."""
+    """`said`, with `limit` in it, and its `source` are what people read; `shape` is the section of the page on it.
+    `test` takes the frame, the run's config.yaml and the limit."""
 
     name: str
     needs: tuple[str, ...]
-    threshold: str
+    limit: float
+    said: str
     source: str
-    test: Callable[[pd.DataFrame, dict[str, Any]], Finding]
+    shape: str
+    test: Callable[[pd.DataFrame, dict[str, Any], float], Finding]
+
+    @property
+    def threshold(self) -> str:
+        return self.said.format(limit=self.limit)
+
+    @property
+    def link(self) -> str:
+        return f"{PAGE}#{self.shape}"
 
 
 def _ends(values: pd.Series) -> tuple[float, float]:
-    """Return the means of the first and the last tenth of the steps."""
+    """Means of the first and the last tenth of the steps."""
     values = values.dropna()
     part = max(1, len(values) // 10)
     return float(values.iloc[:part].mean()), float(values.iloc[-part:].mean())
 
 
-def _collapse(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _collapse(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     first, last = _ends(frame["entropy"])
-    return last < 0.2 * first, f"entropy {first:.3g} → {last:.3g} nats"
+    return last < limit * first, f"entropy {first:.3g} → {last:.3g} nats"
 
 
-def _explosion(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _explosion(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     first, last = _ends(frame["entropy"])
-    return last > 2 * first, f"entropy {first:.3g} → {last:.3g} nats"
+    return last > limit * first, f"entropy {first:.3g} → {last:.3g} nats"
 
 
-def _surge(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
-    """Check whether the minimum entropy is inside the run and the end far above it."""
+def _surge(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
+    """The least entropy lies inside the run, and the end is far above it."""
     values = frame.set_index("step")["entropy"].dropna().rolling(5, min_periods=1).mean()
     least, last = float(values.min()), float(values.iloc[-1])
-    inside = values.index.get_loc(values.idxmin()) < 0.8 * len(values)
-    return inside and last > 1.5 * least, f"least {least:.3g} at step {values.idxmin()}, last {last:.3g} nats"
+    inside = 0.1 <= values.index.get_loc(values.idxmin()) / len(values) < 0.8
+    return inside and last > limit * least, f"least {least:.3g} at step {values.idxmin()}, last {last:.3g} nats"
 
 
-def _no_signal(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _no_signal(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     _, last = _ends(frame["zero_spread"])
-    return last > 0.8, f"{100 * last:.0f} % of groups with equal rewards at the end"
+    return last > limit, f"{100 * last:.0f} % of groups with equal rewards at the end"
 
 
-def _truncation(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _truncation(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     first, last = _ends(frame["truncated"])
-    return last > first + 0.1, f"{100 * first:.1f} → {100 * last:.1f} % cut off"
+    return last > first + limit, f"{100 * first:.1f} → {100 * last:.1f} % cut off"
 
 
-def _length(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _length(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     first, last = _ends(frame["response_length"])
-    return not 0.5 * first <= last <= 2 * first, f"{first:.0f} → {last:.0f} tokens"
+    return not first / limit <= last <= limit * first, f"{first:.0f} → {last:.0f} tokens"
 
 
-def _mismatch(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _mismatch(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     worst = float(frame["rollout_kl_k3"].max())
-    return worst > 0.01, f"largest k3 {worst:.2g} nats"
+    return worst > limit, f"largest k3 {worst:.2g} nats"
 
 
-def _spikes(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _spikes(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
+    """Beside the median of the steps that have a gradient."""
     norms = frame["gradient_norm"].dropna()
-    many = int((norms > 10 * norms.median()).sum())
-    return many > 0, f"{many} steps above ten times the median of {norms.median():.3g}"
+    norms = norms[norms > 0]
+    if norms.empty:
+        return False, "no step has a gradient"
+    many = int((norms > limit * norms.median()).sum())
+    return many > 0, f"{many} steps above {limit:g} times the median of {norms.median():.3g}"
 
 
-def _verifier(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _idle(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
+    share = float((frame["gradient_norm"].dropna() == 0).mean())
+    return share > limit, f"{share:.0%} of the steps have a gradient of 0"
+
+
+def _verifier(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     training = config.get("training") or {}
     count = frame["unverifiable"]
     total = (training.get("prompts") or 0) * (training.get("rollouts") or 0)
@@ -80,56 +103,67 @@ def _verifier(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
             (count > 0).mean() > 0.5
         ), f"unverifiable responses in {100 * (count > 0).mean():.0f} % of the steps"
     share = float(count.mean()) / total
-    return share > 0.01, f"{100 * share:.2f} % of the responses unverifiable"
+    return share > limit, f"{100 * share:.2f} % of the responses unverifiable"
 
 
-def _guessed(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _guessed(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     _, last = _ends(frame["guessed"])
-    return last > 0.05, f"{100 * last:.1f} % of responses right by guessing alone"
+    return last > limit, f"{100 * last:.1f} % of responses right by guessing alone"
 
 
-def _still(frame: pd.DataFrame, config: dict[str, Any]) -> Finding:
+def _still(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     moved = float((frame["ratio_p99"] - frame["ratio_p01"]).max())
-    return moved < 1e-4, f"ratios' 1 to 99 % range at most {moved:.2g}"
+    return moved < limit, f"ratios' 1 to 99 % range at most {moved:.2g}"
 
 
 def aggregation(config: dict[str, Any]) -> Finding | None:
-    """Check whether a trainer does not average entropy over tokens; None if its settings do not say."""
+    """Whether a trainer reduces entropy otherwise than over tokens; None where its settings do not say."""
     mode = (config.get("verl") or {}).get("loss_agg_mode")
     return None if mode is None else (mode != "token-mean", f"loss_agg_mode {mode}")
 
 
-# All thresholds. `ours` are conventions of this project, chosen on its own runs.
-OURS = "ours"
-DAPO, COV = "ours; effect: arXiv 2503.14476", "ours; shape: arXiv 2505.22617"
+# All thresholds. `ours` are conventions of this project, chosen on its own runs, and no one's theorem.
+OURS, DAPO = "ours", "ours; effect: arXiv 2503.14476"
+ENTROPY, NORM = ("entropy",), ("gradient_norm",)
 CHECKS = (
-    Check("collapse", ("entropy",), "entropy at the end below 20 % of the start", COV, _collapse),
-    Check("explosion", ("entropy",), "entropy at the end above twice the start", "ours; shape: verl#2738", _explosion),
-    Check("late surge", ("entropy",), "end above 1.5 times a minimum inside the run", "ours; verl#6382", _surge),
-    Check("no signal", ("zero_spread",), "over 80 % of groups with equal rewards", DAPO, _no_signal),
-    Check("truncation rises", ("truncated",), "10 points more responses cut off", DAPO, _truncation),
-    Check("length drifts", ("response_length",), "mean halved or doubled", "ours; arXiv 2503.20783", _length),
-    Check("engines differ", ("rollout_kl_k3",), "k3 above 0.01 nats in a step", OURS, _mismatch),
-    Check("gradient spikes", ("gradient_norm",), "a norm above ten times the median", OURS, _spikes),
-    Check("verifier fails", ("unverifiable",), "over 1 % of responses unverifiable", OURS, _verifier),
-    Check("guessed verdicts", ("guessed",), "over 5 % right by guessing alone", OURS, _guessed),
-    Check("policy stands still", ("ratio_p01", "ratio_p99"), "ratios within 1e-4 of one another", OURS, _still),
-)
-DEFINITION = ("entropy's definition", "not averaged over tokens", "docs/outside.md")
+    Check("collapse", ENTROPY, 0.2, "entropy at the end below {limit:.0%} of the start",
+          "ours; shape: arXiv 2505.22617", "collapse", _collapse),
+    Check("explosion", ENTROPY, 2, "entropy at the end above {limit:g} times the start",
+          "ours; shape: verl#2738", "explosion", _explosion),
+    Check("late surge", ENTROPY, 1.5, "end above {limit:g} times a least value inside the run",
+          "ours; shape: verl#6382", "late-surge", _surge),
+    Check("no signal", ("zero_spread",), 0.8, "over {limit:.0%} of groups with equal rewards at the end", DAPO,
+          "no-signal", _no_signal),
+    Check("truncation rises", ("truncated",), 0.1, "a share of responses cut off that rises by {limit:g}", DAPO,
+          "length-and-truncation", _truncation),
+    Check("length drifts", ("response_length",), 2, "mean length by a factor of {limit:g} up or down",
+          "ours; shape: arXiv 2503.20783", "length-and-truncation", _length),
+    Check("engines differ", ("rollout_kl_k3",), 0.01, "k3 above {limit:g} nats in a step", OURS,
+          "what-no-curve-shows", _mismatch),
+    Check("gradient spikes", NORM, 10, "a norm above {limit:g} times the median", OURS, "spikes", _spikes),
+    Check("no gradient", NORM, 0.5, "a gradient of 0 in over {limit:.0%} of the steps", OURS, "no-signal", _idle),
+    Check("verifier fails", ("unverifiable",), 0.01, "over {limit:.0%} of responses unverifiable", OURS,
+          "what-no-curve-shows", _verifier),
+    Check("guessed verdicts", ("guessed",), 0.05, "over {limit:.0%} right by guessing alone", OURS,
+          "what-no-curve-shows", _guessed),
+    Check("policy stands still", ("ratio_p01", "ratio_p99"), 1e-4, "ratios within {limit:g} of one another",
+          OURS, "standing-still", _still),
+)  # fmt: skip
+DEFINITION = "entropy's definition", "reduced otherwise than over tokens", "docs/outside.md", "what-no-curve-shows"
 
 
 def health(frame: pd.DataFrame, config: dict[str, Any]) -> list[dict[str, str]]:
-    """Return one row per check: name, `ok`, `warning` or `not logged`, observed value, threshold and source."""
+    """One row a check: name, `ok`, `warning` or `not logged`, what was seen, threshold, its source and the page."""
     rows = []
     for check in CHECKS:
         there = all(name in frame and frame[name].notna().any() for name in check.needs)
-        finding = check.test(frame, config) if there else None
-        rows.append(_row(check.name, check.threshold, check.source, finding))
-    name, threshold, source = DEFINITION
-    return [*rows, _row(name, threshold, source, aggregation(config))]
+        finding = check.test(frame, config, check.limit) if there else None
+        rows.append(_row(check.name, check.threshold, check.source, check.link, finding))
+    name, threshold, source, shape = DEFINITION
+    return [*rows, _row(name, threshold, source, f"{PAGE}#{shape}", aggregation(config))]
 
 
-def _row(name: str, threshold: str, source: str, finding: Finding | None) -> dict[str, str]:
+def _row(name: str, threshold: str, source: str, link: str, finding: Finding | None) -> dict[str, str]:
     state = "not logged" if finding is None else "warning" if finding[0] else "ok"
     seen = "" if finding is None else finding[1]
-    return {"check": name, "state": state, "seen": seen, "threshold": threshold, "source": source}
+    return {"check": name, "state": state, "seen": seen, "threshold": threshold, "source": source, "link": link}

@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 from steer.configs.load import add_config_argument, config_from, nearest
+from steer.diagnose.axes import AXES
 from steer.errors import UserError
 from steer.figures.wanted import about_figures, figure_ids
 
@@ -24,6 +25,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"results/<name>/tables, written by `steer tabulate`; {OF_MODELS} takes one per model",
     )
     parser.add_argument("--out", metavar="FOLDER", help="where to write <id>.pdf and <id>.png")
+    parser.add_argument(
+        "--runs", nargs="+", metavar="FOLDER", help="entropy and reward of run folders alone, as curves.pdf and .png"
+    )
+    parser.add_argument(
+        "--against", choices=AXES, default="step", help="with --runs: what the curves are drawn against"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -31,6 +38,11 @@ def run(args: argparse.Namespace) -> None:
         for name, about in about_figures().items():
             print(f"{name:28s} {about.summary}")
         return
+    if args.runs:
+        _runs(args)
+        return
+    if args.against != "step":
+        raise UserError("--against: for --runs FOLDER… alone")
     for option in ("id", "config", "tables", "out"):
         if getattr(args, option) is None:
             raise UserError(
@@ -49,6 +61,18 @@ def run(args: argparse.Namespace) -> None:
     sources = Sources(folder, config_from(args), beside)
     with plt.style.context(page.STYLE):
         for path in page.save(_module(args.id).draw(sources), Path(args.out) / args.id):
+            print(path)
+
+
+def _runs(args: argparse.Namespace) -> None:
+    if args.out is None:
+        raise UserError("`out` is missing: steer plot --runs FOLDER… [--against tokens] --out FOLDER")
+    from matplotlib import pyplot as plt
+
+    from steer.figures import page, runs
+
+    with plt.style.context(page.STYLE):
+        for path in page.save(runs.draw(args.runs, args.against), Path(args.out) / (args.id or "curves")):
             print(path)
 
 

@@ -77,7 +77,11 @@ def notes(figure: Figure, sources: Sources, *lines: str) -> None:
     if missing:
         more = f"; and {len(missing) - SHOWN_MISSING} more" if len(missing) > SHOWN_MISSING else ""
         texts.append("Missing: " + "; ".join(missing[:SHOWN_MISSING]) + more + ".")
-    texts.append(sources.about["scale"])
+    under(figure, [*texts, sources.about["scale"]])
+
+
+def under(figure: Figure, texts: list[str]) -> None:
+    """Small print beneath the panels."""
     width = int(figure.get_figwidth() * 72 / (NOTE_SIZE * 0.52))
     body = "\n".join(textwrap.fill(text, width) for text in texts)
     # Below the canvas: `savefig.bbox: tight` makes room, whatever the panels leave.

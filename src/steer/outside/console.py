@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from steer.outside import settings, wrapped
 from steer.outside.names import MARKS
-from steer.outside.records import Joiner, Log, Record, is_validation
+from steer.outside.records import CLOCKS, Joiner, Log, Record, is_validation
 
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# Colours and cursor; titles and links, which end in BEL or ESC \; other short sequences; NUL, of a file with a hole.
+ANSI = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z^-~]|\0")
 PREFIX = re.compile(r"^\((?:(?P<who>[\w.]+)(?: pid=(?P<pid>\d+))?|pid=\d+)(?:, ip=[^)]*)?\) ?")
 REPEATED = re.compile(r" \[repeated \d+x across cluster\].*$")
-NUMBER = re.compile(r"^(?:np\.\w+\()?\s*([+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|nan|inf))\s*\)?$")
+NUMBER = re.compile(r"^(?:np\.\w+\()?\s*([+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|nan|inf))\s*\)?$", re.ASCII)
 THREE = re.compile(r"[+-]?\d+\.\d{3}|[+-]?nan|[+-]?inf")
-STEP = re.compile(r"^step:(\d+) - (.*)$")
+STEP = re.compile(r"^step:(\d{1,12}) - (.*)$", re.ASCII)
 PROGRESS = re.compile(r"^Training Progress:.*?\| *\d+/(\d+) \[")
 LAST_KEY = "perf/throughput"  # of a training line of verl; later versions add variances after it
 OPENRLHF = re.compile(r"^(?:[A-Z]+ [\d-]+ [\d:]+ [\w./]+:\d+\] ?)?(?:✨ ?)?Global step (\d+): (\{.*\})$")
@@ -33,7 +34,8 @@ PRIME_RL_KEYS = {
 def lines_of(data: bytes) -> list[tuple[str, str]]:
     """Yield (writer, text) of each line, without colours, prefixes and Ray's notes on folded lines."""
     found = []
-    for line in data.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n").split("\n"):
+    # A bar that is drawn over and over leaves carriage returns before what is printed next.
+    for line in re.split(r"[\n\r]", data.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n")):
         text = ANSI.sub("", line)
         prefix = PREFIX.match(text)
         who = (prefix["pid"] or "") if prefix and prefix["who"] in ("TaskRunner", "main_task") else ""
@@ -59,7 +61,7 @@ def formats_of(data: bytes) -> list[str]:
 def read(data: bytes, trainer: str, name: str, log: Log, joiner: Joiner) -> None:
     """Add the steps of a console log of the trainer to `log`."""
     lines = lines_of(data)
-    log.lines += len(lines)
+    log.lines += data.count(b"\n") + (not data.endswith(b"\n"))
     readers = {"verl": _verl, "trl": _trl, "openrlhf": _openrlhf, "prime-rl": _prime_rl_lines}
     joiner.ordered = trainer in ("verl", "openrlhf")
     readers[trainer](lines, data.endswith(b"\n"), name, log, joiner)
@@ -87,8 +89,7 @@ def fields(text: str) -> dict[str, str]:
 
 
 def number(text: str) -> float:
-    value = float(NUMBER.match(text)[1])
-    return int(value) if re.fullmatch(r"[+-]?\d+", text) else value
+    return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text) else float(NUMBER.match(text)[1])
 
 
 def _verl_line(text: str) -> tuple[int, dict[str, str]] | None:
@@ -114,10 +115,23 @@ def _samples(texts: list[str]) -> set[int]:
     return inside
 
 
+def _without_intruders(found: list[tuple[int, str, int, dict[str, str]]], name: str, log: Log) -> list:
+    """Without single lines, as sampled text may hold, between two steps of one process that follow one another."""
+    trained = [line for line in found if not all(map(is_validation, line[3].keys() - CLOCKS))]
+    strange = []
+    for before, line, after in zip(trained, trained[1:], trained[2:], strict=False):
+        one = before[1] == after[1] and line[1] in (before[1], "")
+        if one and after[2] == before[2] + 1 and line[2] not in (before[2], after[2]):
+            strange.append(line)
+    for line in strange:
+        log.notes.append(f"{name}: a line of step {line[2]} between steps that follow one another is left out")
+    return [line for line in found if line not in strange]
+
+
 def _verl(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner: Joiner) -> None:
     samples = _samples([text for _, text in lines])
     found = [(n, who, _verl_line(text)) for n, (who, text) in enumerate(lines) if n not in samples]
-    found = [(n, who, *step) for n, who, step in found if step is not None]
+    found = _without_intruders([(n, who, *step) for n, who, step in found if step is not None], name, log)
     trained = [values for *_, values in found if not all(map(is_validation, values))]
     whole = [values for n, _, _, values in found if ended or n < len(lines) - 1]
     printed = [value for values in whole for value in values.values()]

@@ -1,5 +1,6 @@
 """Read files into one log: detect each file's container and trainer, and read its steps."""
 
+import codecs
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -64,7 +65,7 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
         return "tensorboard"
     if path.suffix == ".wandb":
         raise UserError(f"{name}: W&B's binary log; export a CSV or `run.history()` instead")
-    data = path.read_bytes()
+    data = utf8(path.read_bytes())
     text = data.lstrip()
     if not text:
         raise UserError(f"{name}: no metrics in it; the file is empty")
@@ -93,6 +94,14 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
         joiner.add(tables.records(data, name, log), name)
         return "wandb" if wanted == "wandb" or b"_step" in text or b"__MIN" in text else "csv"
     return _console(name, data, wanted, log, joiner)
+
+
+def utf8(data: bytes) -> bytes:
+    """The text as UTF-8 without a byte order mark; PowerShell's `>` writes UTF-16."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace").encode()
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def _console(name: str, data: bytes, wanted: str, log: Log, joiner: Joiner) -> str:

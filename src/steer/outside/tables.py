@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 
 import pandas as pd
@@ -16,8 +17,11 @@ PANEL = re.compile(r"^(?P<run>.+) - (?P<metric>.+?)$")
 def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
     """Read the steps of a CSV file, in order."""
     try:
-        table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            # A row with more cells than the header would move or lose columns.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, index_col=False)
+    except (ValueError, UnicodeDecodeError, pd.errors.ParserWarning) as error:
         raise UserError(f"{name}: no readable CSV ({' '.join(str(error).split())}); export it again") from None
     log.lines += len(table) + 1
     if {"metric", "value"} <= set(table.columns):

@@ -14,7 +14,7 @@ from steer.report.collect import Contents
 from steer.report.colours import dashes, run_styles
 from steer.report.estimates import comparison
 from steer.report.figures import embed
-from steer.report.health import warnings
+from steer.report.health import acted, warnings
 from steer.report.provenance import glossary, provenance
 from steer.report.scoreboard import scoreboard
 from steer.report.sections import arrange
@@ -55,6 +55,7 @@ def render(contents: Contents) -> str:
             metrics=names,
             selection=selection,
             tokens=view,
+            acted=acted(contents.runs),
             health=warnings(contents.runs),
             provenance=provenance(contents),
             glossary=glossary(),

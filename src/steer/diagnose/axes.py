@@ -1,0 +1,50 @@
+"""What a curve is drawn against: steps, tokens sampled, or seconds of training, from what the log has."""
+
+from typing import Any
+
+import pandas as pd
+
+AXES = {"step": "training step", "tokens": "response tokens sampled (millions)", "seconds": "training time (minutes)"}
+SCALE = {"step": 1.0, "tokens": 1e-6, "seconds": 1 / 60}
+# Their count of a batch's tokens, prompts included.
+THEIRS = ("other/perf/total_num_tokens",)
+
+
+def along(frame: pd.DataFrame, config: dict[str, Any], axis: str) -> tuple[pd.Series | None, str]:
+    """(the axis at each row, what to know of it); None where the log lacks what it takes, and the words say what.
+
+    Tokens are the responses of a batch, prompts × rollouts, times their mean length, added up; failing that the
+    trainer's own count. A step that lacks a value counts as the mean of the others.
+    """
+    if axis == "step":
+        return frame["step"], ""
+    if axis == "seconds":
+        if not _has(frame, "seconds"):
+            return None, "the log has no `seconds` of its steps"
+        return _summed(frame["seconds"]), _gaps(frame["seconds"])
+    training = config.get("training") or {}
+    responses = (training.get("prompts") or 0) * (training.get("rollouts") or 0)
+    if _has(frame, "response_length") and responses:
+        several = (training.get("dynamic_sampling") or 1) > 1
+        note = "rounds that dynamic sampling threw away are not counted" if several else ""
+        note = "; ".join(filter(None, (note, _gaps(frame["response_length"]))))
+        return _summed(frame["response_length"] * responses), note
+    for name in THEIRS:
+        if _has(frame, name):
+            return _summed(frame[name]), "tokens of the prompts included"
+    if _has(frame, "other/num_tokens"):
+        return frame["other/num_tokens"].ffill(), "tokens of the prompts included"
+    return None, "the log has no number of tokens: it takes `response_length`, and prompts and rollouts in config.yaml"
+
+
+def _has(frame: pd.DataFrame, name: str) -> bool:
+    return name in frame and frame[name].notna().any()
+
+
+def _summed(values: pd.Series) -> pd.Series:
+    return values.fillna(values.mean()).cumsum()
+
+
+def _gaps(values: pd.Series) -> str:
+    lacking = int(values.isna().sum())
+    return f"{lacking} steps without a value count as the mean of the others" if lacking else ""

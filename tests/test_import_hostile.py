@@ -1,0 +1,72 @@
+"""`steer import`: bytes, terminals and sampled text that a log may hold beside its steps."""
+
+import json
+
+import pytest
+from outside_logs import console, rows, verl_line, verl_step
+
+STEPS = [1, 2, 3]
+LOG = console(*STEPS, pid=None)
+BAR = "Training Progress:  45%|████▌     | {}/3 [7:13:11<10:00:24, 600.40s/it]\r"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf" + LOG.encode(),
+        LOG.encode("utf-16"),
+        bytes(range(256)) * 3 + b"\n" + LOG.encode(),
+        LOG.replace("step:2", "step:2\0").encode(),
+        "".join(BAR.format(row["step"]) + verl_step(row, pid=None) for row in rows(*STEPS)).encode(),
+        ("\x1b]0;a title\x07\x1b(B\x1b[?25l" + LOG.replace("entropy", "\x1b[38;5;9mentropy\x1b[0m")).encode(),
+        console(*STEPS, pid="7, ip=10.0.0.1").encode(),
+        (LOG + "x" * 10**6 + "\n").encode(),
+    ],
+    ids=["mark", "UTF-16", "binary", "NUL", "bars", "terminal", "two nodes", "long line"],
+)
+def test_whatever_stands_around_the_steps(imported, data):
+    metrics, _, _ = imported(data)
+    assert [(row["step"], row["entropy"]) for row in metrics] == [(1, 0.49), (2, 0.48), (3, 0.47)]
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", "".join(json.dumps(row) + "\r\n" for row in rows(*STEPS))),
+        ("a.csv", "step,entropy,gradient_norm\r\n1,0.49,1\r\n2,0.48,1\r\n3,0.47,1\r\n"),
+    ],
+)
+def test_files_from_windows(imported, mark, name, text):
+    assert [row["entropy"] for row in imported(mark + text.encode(), name=name)[0]] == [0.49, 0.48, 0.47]
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "1e999", "nan", "-inf", "np.float64(nan)"])
+def test_a_value_that_is_no_finite_number_is_null(imported, value):
+    line = f"step:1 - actor/entropy:0.5 - actor/grad_norm:{value} - perf/throughput:1.5\n"
+    metrics, _, about = imported(line)
+    assert metrics[0]["gradient_norm"] is None and "NaN or infinite" in about["notes"][0]
+
+
+@pytest.mark.parametrize("line", ["step:１ - ", "step:-1 - ", f"step:{10**30} - ", "step:1.5 - "])
+def test_what_is_no_step_is_none(imported, line):
+    assert len(imported(line + "actor/entropy:9.0 - perf/throughput:1.5\n" + LOG)[0]) == 3
+
+
+@pytest.mark.parametrize("pid", [1234, None])
+@pytest.mark.parametrize("step", [2, 9])
+def test_a_whole_imitation_between_steps_that_follow_one_another(imported, pid, step):
+    """As good as a true line, in a sample that does not end: it would replace step 2, or be a step 9."""
+    values = {"actor/entropy": 9.0, "training/global_step": step, "perf/throughput": 1.5}
+    metrics, _, about = imported(console(*STEPS) + "[response] so\n" + verl_line(step, values, pid) + console(4))
+    assert [row["entropy"] for row in metrics] == [0.49, 0.48, 0.47, 0.46]
+    assert about["steps_replaced"] == 0 and any(f"step {step} between" in note for note in about["notes"])
+
+
+def test_a_session_of_one_step_is_no_imitation(imported):
+    again = verl_step({**rows(2)[0], "entropy": 0.25}, pid=8)
+    assert [row["entropy"] for row in imported(console(*STEPS) + again + console(3, 4, pid=9))[0]][1] == 0.25
+
+
+def test_a_table_with_rows_longer_than_its_header_is_refused(refused):
+    assert "no readable CSV" in refused("step,loss\n1,0.5,7\n2,0.4\n")
