@@ -28,7 +28,7 @@ VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
 .DEFAULT_GOAL := setup
-.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup wheel rulegraph reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs clean
+.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup wheel rulegraph reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs curves curves-drawn clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -158,6 +158,20 @@ gpu-evidence: setup  ## measure on one GPU, nine minutes
 PROFILE ?= tiny
 reference: setup  ## keep finished runs: make reference PROFILE=dial
 	steer reference --results results/$(PROFILE) --out results/reference/$(PROFILE)
+
+# The runs and drawings of docs/reading-curves.md, a few minutes.
+SHAPES := healthy held collapse explosion late_surge crash short standing_still few_prompts
+CURVES := results/reference/curves
+curves: setup  ## train and draw the shapes of docs/reading-curves.md
+	snakemake $(patsubst %,results/curves/runs/%/seed0/metrics.jsonl,$(SHAPES) steer) \
+		--cores 2 --configfile configs/experiments/curves.yaml
+	steer reference --results results/curves --out $(CURVES)
+	$(MAKE) curves-drawn
+
+curves-drawn: setup  ## draw the committed runs of docs/reading-curves.md
+	for shape in $(SHAPES); do steer plot $$shape --runs $(CURVES)/runs/$$shape --out $(CURVES)/figures || exit 1; done
+	steer plot one_on_another --runs $(CURVES)/runs/healthy $(CURVES)/runs/steer --out $(CURVES)/figures
+	rm $(CURVES)/figures/*.pdf
 
 # Peers (TRL) in a separate environment.
 bench-setup: .venv-bench/.installed  ## make the environment of the benchmarks

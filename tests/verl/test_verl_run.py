@@ -34,7 +34,6 @@ OVERRIDES = {
     "+ray_kwargs.ray_init.num_gpus": 2,
     "+ray_kwargs.ray_init.include_dashboard": False,
     "+ray_kwargs.ray_init.object_store_memory": 200_000_000,
-    "trainer.logger": ["console", "file", "tensorboard"],
 }
 
 
@@ -66,7 +65,6 @@ def runs(tmp_path_factory):
     arguments += ["--data", folder / "data/train.jsonl", "--out", folder / "run", "--checkpoints", folder / "kept"]
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests/verl")])
     here = {"PYTHONPATH": path, "VERL_USE_EXTERNAL_MODULES": "cpu_verl", "CPU_VERL_DIE_ONCE": str(folder / "died")}
-    here |= {"VERL_FILE_LOGGER_PATH": str(folder / "verl.jsonl"), "TENSORBOARD_DIR": str(folder / "tensorboard")}
     # A busy machine is slow to start Ray.
     quiet = {
         "RAY_agent_register_timeout_ms": "120000",
@@ -113,32 +111,6 @@ def test_the_metrics_are_those_of_our_own_trainer(runs):
     documented = (ROOT / "docs/metrics.md").read_text()
     unknown = [name for name in rows[0] if name.split("/")[0].rsplit("_", 1)[0] not in documented]
     assert unknown == []
-
-
-def imported(folder: Path, log: str) -> tuple[list[dict], dict]:
-    out = folder / "imported" / log
-    assert main(["import", str(folder / log), "--out", str(out)]) == 0
-    return read_jsonl(out / "metrics.jsonl"), json.loads((out / "import.json").read_text())
-
-
-def test_its_loggers_are_imported_and_agree(runs):
-    """Console and event files hold both sessions, verl's file logger begins anew with the second."""
-    folder, killed, again = runs
-    (folder / "train.log").write_text(killed.stdout + killed.stderr + again.stdout + again.stderr)
-    console, about = imported(folder, "train.log")
-    assert about["format"] == "verl" and [row["step"] for row in console] == [1, 2]
-    events, _ = imported(folder, "tensorboard")
-    file, _ = imported(folder, "verl.jsonl")
-    assert [row["step"] for row in events] == [1, 2] and [row["step"] for row in file] == [2]
-    for mine, other, error in ((console[0], events[0], 1e-6), (console[1], events[1], 1e-6), (console[1], file[0], 0)):
-        assert {"entropy", "reward", "gradient_norm", "response_length", "lr", "seconds"} <= mine.keys() & other.keys()
-        for name in mine.keys() & other.keys():
-            if mine[name] is not None and other[name] is not None:
-                assert mine[name] == pytest.approx(other[name], rel=error, abs=1e-12), name
-    ours = read_jsonl(folder / "run/metrics.jsonl")
-    for row, mine in zip(console, ours, strict=True):
-        assert row["gradient_norm"] == pytest.approx(mine["gradient_norm"]) and row["lr"] == mine["lr"]
-        assert row["response_length"] == pytest.approx(mine["response_length"])
 
 
 def test_the_run_folder_is_whole(runs):

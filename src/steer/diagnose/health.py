@@ -112,6 +112,8 @@ def _guessed(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Findi
 
 
 def _still(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
+    if (config.get("training") or {}).get("updates") == 1:
+        return False, "one update per batch, whose ratio is 1 whatever the rate"
     moved = float((frame["ratio_p99"] - frame["ratio_p01"]).max())
     return moved < limit, f"ratios' 1 to 99 % range at most {moved:.2g}"
 
@@ -130,7 +132,7 @@ CHECKS = (
           "ours; shape: arXiv 2505.22617", "collapse", _collapse),
     Check("explosion", ENTROPY, 2, "entropy at the end above {limit:g} times the start",
           "ours; shape: verl#2738", "explosion", _explosion),
-    Check("late surge", ENTROPY, 1.5, "end above {limit:g} times a least value inside the run",
+    Check("late surge", ENTROPY, 1.5, "end above {limit:g} times a minimum inside the run",
           "ours; shape: verl#6382", "late-surge", _surge),
     Check("no signal", ("zero_spread",), 0.8, "over {limit:.0%} of groups with equal rewards at the end", DAPO,
           "no-signal", _no_signal),
@@ -140,7 +142,7 @@ CHECKS = (
           "ours; shape: arXiv 2503.20783", "length-and-truncation", _length),
     Check("engines differ", ("rollout_kl_k3",), 0.01, "k3 above {limit:g} nats in a step", OURS,
           "what-no-curve-shows", _mismatch),
-    Check("gradient spikes", NORM, 10, "a norm above {limit:g} times the median", OURS, "spikes", _spikes),
+    Check("gradient spikes", NORM, 10, "a norm above {limit:g} times the median", OURS, "crash", _spikes),
     Check("no gradient", NORM, 0.5, "a gradient of 0 in over {limit:.0%} of the steps", OURS, "no-signal", _idle),
     Check("verifier fails", ("unverifiable",), 0.01, "over {limit:.0%} of responses unverifiable", OURS,
           "what-no-curve-shows", _verifier),
@@ -149,7 +151,7 @@ CHECKS = (
     Check("policy stands still", ("ratio_p01", "ratio_p99"), 1e-4, "ratios within {limit:g} of one another",
           OURS, "standing-still", _still),
 )  # fmt: skip
-DEFINITION = "entropy's definition", "reduced otherwise than over tokens", "docs/outside.md", "what-no-curve-shows"
+DEFINITION = "entropy's definition", "not averaged over tokens", "docs/outside.md", "what-no-curve-shows"
 
 
 def health(frame: pd.DataFrame, config: dict[str, Any]) -> list[dict[str, str]]:
