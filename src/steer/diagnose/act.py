@@ -53,15 +53,19 @@ def verdict(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) ->
     facts["apart"] = apart = first_apart(run, reference)
     if apart:
         name, step = min(apart.items(), key=lambda item: item[1])
-        return Verdict("acts", f"{name} differs from the reference by more than the spread of seeds from step {step} on", facts)
+        return Verdict(
+            "acts", f"{name} differs from the reference by more than the spread of seeds from step {step} on", facts
+        )
     if min(len(run), len(reference)) < 2:
         return Verdict("cannot be decided", "fewer than two seeds of each, so the spread of seeds is unknown", facts)
     if ratio is None:
         needed = f"`{WEIGHTED}`, `{PLAIN}` and `gradient_norm`"
         return Verdict(
-            "cannot be decided", f"no metric differs by more than the spread of seeds, but the law needs {needed}", facts
+            "cannot be decided",
+            f"no metric differs by more than the spread of seeds, and the prediction needs {needed}",
+            facts,
         )
-    said = f"the law predicts {ratio:.2f} times the plain method's change of entropy"
+    said = f"the predicted entropy change is {ratio:.2f} times the plain method's"
     if abs(ratio - 1) <= INERT:
         return Verdict("inert", f"{said}, and no logged metric differs by more than the spread of seeds", facts)
     return Verdict("cannot be decided", f"{said}, but no logged metric differs by more than the spread of seeds", facts)
