@@ -222,7 +222,7 @@ def test_transition_leaves_out_steps_without_a_value():
     entropy[7], accuracy[60] = math.nan, math.inf
     assert transition(entropy, accuracy) == pytest.approx(40, abs=2)
     assert transition([math.nan] * 80) is None
-    with pytest.raises(ValueError, match="one value a step each"):
+    with pytest.raises(ValueError, match="each have one value per step"):
         transition(entropy, accuracy[:-1])
 
 

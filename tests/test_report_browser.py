@@ -115,7 +115,7 @@ def test_curves_follow_the_choice_of_runs_metric_and_seeds(page, tmp_path):
     app.get_by_label("Smoothing").select_option("5")
     expect(app).to_contain_text("mean of the last 5 steps")
     app.get_by_label("Log axis").check()
-    expect(app).to_contain_text("not positive")
+    expect(app).to_contain_text("without a positive value")
 
 
 def test_a_value_can_be_read_with_the_keyboard(page):

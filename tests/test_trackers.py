@@ -78,9 +78,12 @@ def test_tensorboard_holds_the_values(tmp_path):
 
 
 @pytest.mark.parametrize(("again", "shown"), [((2, 3), [(1, 1.0), (2, 2.5), (3, 3.5)]), ((1, 2), [(1, 1.5), (2, 2.5)])])
-def test_tensorboard_shows_a_step_that_is_done_again_once(tmp_path, again, shown):
+def test_tensorboard_shows_a_step_that_is_done_again_once(tmp_path, monkeypatch, again, shown):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.summary.writer import event_file_writer
 
+    # Files are read by their names: the second of their start, the process, and a count over its files, as text.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     for steps, more in (((1, 2), 0.0), (again, 0.5)):
         with tracked(training(tensorboard=True), SETTINGS, tmp_path, "abc") as on_step:
             for step in steps:
