@@ -11,13 +11,14 @@ from steer.figures.sources import Sources
 
 CATEGORY = "Estimates"
 STAGES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"]
+SMOOTHED = 5  # steps
 MARKERS = ["o", "s", "^", "D", "v"]
 
 
 def draw(sources: Sources) -> Figure:
     measured = sources.frame("T13_weightings.csv")
     updates = [name for name in UPDATES if name in set(measured["update"])]
-    figure, axes = page.panels(len(updates) + 1, 2, 3.6, 3.0)
+    figure, axes = page.panels(len(updates) + 1, 2, 3.6 if updates else 6.0, 3.0)
     if updates:
         fits = sources.frame("T13_law.csv")
         for update, ax in zip(updates, axes, strict=False):
@@ -36,7 +37,8 @@ def draw(sources: Sources) -> Figure:
         sources,
         single if updates else "",
         "Along a run: entropy against the sum, over the steps so far, of lr·Σ λω / ‖g‖ (under SGD lr·Σ λω), ω the "
-        "`tabular` estimate; first seed. Under the law with a constant factor, runs of one optimizer share one line.",
+        "`tabular` estimate; first seed, mean of the last 5 steps. Under the law with a constant factor, runs of one "
+        "optimizer share one line.",
     )
     return figure
 
@@ -74,9 +76,12 @@ def along_runs(ax: Axes, sources: Sources) -> None:
         change = rows["lr"] * rows["tabular_change_weighted"] / (1.0 if sgd else rows["gradient_norm"])
         style = look(run) | ({"linestyle": DASHES["dotted"]} if sgd else {})
         so_far = change.cumsum().shift(fill_value=0.0)
-        ax.plot(so_far, rows["entropy"], label=label, markevery=0.2, markersize=4, **style)
+        entropy = rows["entropy"].rolling(SMOOTHED, min_periods=1).mean()
+        ax.plot(so_far, entropy, label=label, markevery=max(len(rows) // 5, 1), markersize=4, **style)
         drawn += 1
     if drawn:
+        ax.locator_params(axis="x", nbins=4)
+        ax.ticklabel_format(axis="x", scilimits=(-2, 3))
         ax.set(xlabel="sum of the law's changes so far", ylabel="policy entropy (nats per token)")
         ax.set_title("along the runs")
     else:
