@@ -13,6 +13,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +170,11 @@ def meaning(path: Path) -> str:
 
     A file that reads docstrings keeps its own in the hash.
     """
-    if path.suffix != ".py":
-        return sha256(path)
-    text = path.read_bytes()
+    return _meaning(path.read_bytes()) if path.suffix == ".py" else sha256(path)
+
+
+@lru_cache(maxsize=4096)
+def _meaning(text: bytes) -> str:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):

@@ -38,8 +38,9 @@ def run(args: argparse.Namespace) -> None:
         if not value > 0:
             raise UserError(f"--difference {value:g}: give a number of points above 0")
     questions, curves = read_questions(args.results), read_curves(args.results)
-    frame = power_frame(questions, curves, tuple(args.difference or PRICED))
-    if frame["spread"].isna().all():
+    repeated = (questions.groupby("run")["seed"].nunique() > 1).sum()
+    frame = power_frame(questions, curves, tuple(args.difference or PRICED)) if repeated > 1 else None
+    if frame is None or frame["spread"].isna().all():
         raise UserError(f"{args.results}: power needs two methods with two seeds each; add seeds or methods")
     for _, rows in frame.groupby("quantity", sort=False):
         first = rows.iloc[0]
