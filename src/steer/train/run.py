@@ -134,8 +134,7 @@ def train_and_save(args: argparse.Namespace, trainer: Trainer, settings: dict, s
     kept = checkpoints.folder / "models"
     trainer.keep_model = lambda step: save(kept / f"step{step}")
     with checkpoints.alone(), disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
-        if first:
-            check_disk(out, trainer)
+        check_disk(out, trainer)  # on every process: they look for a checkpoint together
         with tracked(trainer.training, settings, out, checkpoints.fingerprint[:16]) as trainer.on_step:
             metrics = trainer.run()
         seconds = round(time.perf_counter() - clock, 1)
