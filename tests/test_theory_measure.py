@@ -245,10 +245,8 @@ def test_every_weighting_is_beside_the_unweighted_update_at_every_stage(measured
     at = table.set_index(["step", "update", "weighting"])
     assert (at.xs("grpo", level="weighting")["change_ratio"] == 1).all()
     assert at.loc[(0, "adamw", "uniform"), "change_ratio"] == pytest.approx(1, abs=0.01)
-    # What is measured is not linear here: this model's entropy is near its maximum.
+    # Near its maximum entropy is not linear in the update, so what is measured may be another share.
     assert at.loc[(0, "sgd", "uniform"), "predicted_tabular"] == pytest.approx(0.7, abs=1e-4)
-    norms = at["gradient_norm"].xs("sgd", level="update")
-    assert norms[0, "uniform"] == pytest.approx(0.7 * norms[0, "grpo"], rel=1e-4)
     assert (table["change"] - table["local"] - table["visits"]).abs().max() < 1e-6
     # Two maxima over parts damp more tokens to λ_min than one over the whole does.
     assert at.loc[(0, "sgd", "micro"), "weight"] < at.loc[(0, "sgd", "steer"), "weight"]
