@@ -1,4 +1,4 @@
-"""`rollout.engine: openai` against a small server in a thread: what is asked, repeated, bounded, kept and refused."""
+"""`rollout.engine: openai` against a small server in a thread: requests, retries, limits, cache and refusals."""
 
 import json
 import re

@@ -1,7 +1,7 @@
 """Answers to tasks of the package reasoning-gym, judged by the task's own `score_answer` inside the sandbox.
 
 Several tasks read an answer with Python's `eval`, or with sympy, which calls it. So no answer is read in this process,
-and `eval` in the sandbox takes literals and formulas alone: an answer cannot change its own score.
+and `eval` in the sandbox takes literals and formulas of known names alone: an answer must not change its own score.
 """
 
 import re
@@ -65,11 +65,12 @@ def alone(module):
 
 ARITHMETIC = (ast.Expression, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.Load, ast.UnaryOp, ast.BinOp,
               ast.operator, ast.unaryop)
-HARMLESS = {"abs", "max", "min", "pow", "round", "sum", "divmod", "int", "float", "len", "sorted"}
+# What sympy's parser writes, and the functions and constants of formulas. sympy has functions that run text.
+FORMULA = set("""Symbol Integer Float Rational Function Pow Mul Add Abs Min Max abs min max pow round sqrt cbrt root exp
+log ln sin cos tan cot sec csc asin acos atan atan2 acot sinh cosh tanh asinh acosh atanh erf erfc gamma factorial
+binomial floor ceiling sign pi E I oo zoo nan And Or Not Xor Implies Equivalent true false""".split())
 
 def _guarded(evaluate):
-    refused = set(dir(builtins)) - HARMLESS | {"lambdify", "sympify", "S", "parse_expr", "autowrap", "ufuncify"}
-
     def names(code):
         yield from code.co_names
         for constant in code.co_consts:
@@ -83,7 +84,8 @@ def _guarded(evaluate):
                 raise ValueError("an answer that is no value")
             return evaluate(compile(tree, "answer", "eval"), {"__builtins__": {}})
         code = compile(text, "answer", "eval") if isinstance(text, str) else text
-        if any(name.startswith("_") or name in refused for name in names(code)):
+        known = FORMULA.union(*scopes[1:2])  # the task's own symbols
+        if not known.issuperset(names(code)):
             raise ValueError("names in the answer that no formula has")
         return evaluate(code, *scopes, **more)
 
