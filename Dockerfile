@@ -1,4 +1,4 @@
-# The environment of requirements.lock in a container. Not built by this project's tests: no container tool was at hand.
+# The environment of requirements.lock in a container. Not built by this project's tests.
 #   docker build -t steer . && docker run --rm -v "$PWD/results:/steer/results" steer --cores 2
 FROM python:3.11-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*

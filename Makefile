@@ -64,7 +64,7 @@ vllm-setup: .venv-vllm/.installed  ## make the environment of vLLM, .venv-vllm
 	.venv-vllm/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-# On a GPU node: Linux on x86-64 with Python 3.11 or newer and a driver for CUDA 13. Not tried where this was written.
+# On a GPU node: Linux on x86-64 with Python 3.11 or newer and a driver for CUDA 13. Not tried yet.
 vllm-gpu-setup: .venv-vllm-gpu/.installed  ## make the environment with vLLM for GPUs, .venv-vllm-gpu
 
 .venv-vllm-gpu/.installed: requirements-vllm-gpu.lock pyproject.toml

@@ -1,7 +1,7 @@
 """`make bench`: every benchmark in turn, one table at the end, and one line of JSON.
 
 Each section is a script of its own that prints its own table and keeps its numbers in benchmarks/<section>.json. The
-verifiers' sections need a folder of benchmark rows (`STEER_SHARED_DATA`, else ../shared/data) and are left out without.
+section on mathematical answers needs a folder of benchmark rows (`STEER_SHARED_DATA`, else ../shared/data).
 """
 
 import json

@@ -1,10 +1,12 @@
 """One training step of GRPO, from prompts to an optimizer step, with the pieces that `steer train` is made of.
 
-    python examples/grpo_step.py            # or any other method of configs/methods: examples/grpo_step.py steer
+    python examples/grpo_step.py            # or another method of configs/methods: examples/grpo_step.py steer
 
-It needs two seconds and no download: the model is a transformer of 50,000 random parameters. Read it from top to
-bottom; each part names the module that does the same in a real run. Left out: several devices, checkpoints, dynamic
-sampling, micro-batches. Shapes: S responses, T tokens of the longest one; G responses to a prompt form a group.
+Methods that need a second model or further statistics (`rlrt`, `grpo_kl`, `lp_reg`, `aent`, `siren`) run in
+`steer train` alone. It needs two seconds and no download: the model is a transformer of 50,000 random parameters. Read
+it from top to bottom; each part names the module that does the same in a real run. Left out: several devices,
+checkpoints, dynamic sampling, micro-batches. Shapes: S responses, T tokens of the longest one; G responses to a prompt
+form a group.
 """
 
 import sys

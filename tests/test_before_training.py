@@ -29,12 +29,12 @@ def test_vllm_is_refused_where_its_weights_could_not_be_checked(config):
 
 
 def test_a_disk_that_is_too_small_ends_a_run_before_its_first_step(model, tokenizer, problems, tmp_path, monkeypatch):
-    run = trainer(model, tokenizer, problems, tmp_path / "kept", training=TRAINING.model_copy(update={"steps": 2}))
+    run = trainer(model, tokenizer, problems, tmp_path / "kept", training=TRAINING.model_copy(update={"steps": 9}))
     run.keep_steps = (1, 2)
     count = sum(p.numel() for p in model.parameters())
     # Three models in fp32; checkpoints of weights and two moments: those kept, the best, one being written.
     needed = 3 * 4 * count + (TRAINING.checkpoints_kept + 2) * 12 * count
-    assert bytes_to_write(run) == needed
+    assert sum(bytes_to_write(run)) == needed
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=needed - 1))
     with pytest.raises(UserError, match=r"GB of models and checkpoints, and .* are free; free space"):
         check_disk(tmp_path / "not/yet/there", run)
@@ -45,5 +45,11 @@ def test_a_disk_that_is_too_small_ends_a_run_before_its_first_step(model, tokeni
 def test_a_run_that_goes_on_does_not_ask_for_the_room_again(model, tokenizer, problems, tmp_path, monkeypatch):
     run = trainer(model, tokenizer, problems, tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
-    run.checkpoints = SimpleNamespace(newest=lambda: tmp_path)
+    run.checkpoints = SimpleNamespace(any=lambda: True)
     check_disk(tmp_path, run)
+
+
+def test_a_run_that_writes_no_checkpoint_needs_room_for_none(model, tokenizer, problems, tmp_path):
+    training = TRAINING.model_copy(update={"steps": 5, "checkpoint_every": 5, "final_model": "last"})
+    run = trainer(model, tokenizer, problems, tmp_path, training=training)
+    assert bytes_to_write(run) == (4 * sum(p.numel() for p in model.parameters()), 0)

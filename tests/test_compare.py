@@ -66,6 +66,16 @@ def test_differences_intervals_and_verdict_by_hand(tmp_path, capsys):
     assert "--entropy -1.0: a tolerance must be at least 0" in capsys.readouterr().err
 
 
+def test_a_value_that_one_folder_lacks_is_no_agreement(tmp_path, capsys):
+    arguments = both(tmp_path, ([(3, 2), (2, 2)], 0.30), ([(3, 2), (2, 2)], ""), seeds=(0, 1))
+    (tmp_path / "b/tables/T0_claims.csv").write_text("run,label,entropy_last\ngrpo,GRPO,\nsteer,STEER,0.3\n")
+    assert cli.main(arguments) == 1
+    out = capsys.readouterr().out
+    assert "differs in entropy (one has none)" in out and out.splitlines()[-1].startswith("FAIL: 1 of 1 run")
+    (tmp_path / "b/tables/T0_claims.csv").unlink()
+    assert cli.main(arguments) == 0, "older folders have no table of entropies at all"
+
+
 def test_the_committed_reference_agrees_with_itself(capsys):
     folder = str(Path(__file__).parents[1] / "results/reference/tiny")
     assert cli.main(["compare", folder, folder, "--accuracy", "0", "--entropy", "0"]) == 0

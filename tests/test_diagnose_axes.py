@@ -26,6 +26,13 @@ def test_a_step_without_a_value_counts_as_the_mean_and_is_told():
     assert x.tolist() == [1, 3, 6] and "1 steps without a value" in note
 
 
+def test_a_row_stands_for_the_steps_since_the_one_before():
+    """Logged every tenth step: 10 · 1, then 10 · 2 and, after a gap, 20 · 3 seconds."""
+    rows = pd.DataFrame({"step": [10, 20, 40], "seconds": [1.0, 2.0, 3.0]})
+    assert along(rows, {}, "seconds")[0].tolist() == [10, 30, 90]
+    assert along(rows[:1], {}, "seconds")[0].tolist() == [1]
+
+
 @pytest.mark.parametrize(
     ("columns", "last"),
     [({"other/perf/total_num_tokens": [5, 5, 6]}, 16), ({"other/num_tokens": [5, None, 9]}, 9)],

@@ -6,7 +6,7 @@ import yaml
 from steer import cli
 from steer.errors import UserError
 from steer.methods import load_method, method_names
-from steer.methods.load import method_settings, slot_functions
+from steer.methods.load import method_settings, slot_files, slot_functions
 
 MISTAKES = {
     "no such method": (("stear", None), r"'stear' does not exist: .*did you mean 'steer'"),
@@ -140,3 +140,9 @@ def test_slot_functions_are_those_the_slots_define():
         *("uniform", "permuted", "norm_matched", "random_tokens"),
     }
     assert "largest" not in slot_functions("penalty") and "group_mean" not in slot_functions("advantage")
+
+
+def test_the_files_of_a_function_are_its_own_and_those_of_the_slot_that_it_uses():
+    """`permuted` and `norm_matched` change STEER's weights, so a change of those is a change of theirs."""
+    names = {chosen: {path.name for path in slot_files("weight", chosen)} for chosen in ("steer", "permuted")}
+    assert names == {"steer": {"steer.py"}, "permuted": {"controls.py", "steer.py"}}

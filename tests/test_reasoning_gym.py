@@ -18,10 +18,14 @@ from steer.verify.responses import Verifier
 
 ROOT = Path(__file__).parents[1]
 FACTORY = """
+import atexit
+atexit.register(print, "made")
+
 class Task:
     def __init__(self, seed, size, step=1):
         assert step > 0, "step must be positive"
         self.seed, self.size, self.step = seed, size, step
+        print("making")  # as some tasks do
     def __getitem__(self, index):
         return {"question": f"Count to {self.seed + index}.", "answer": None if index == 7 else self.step * index}
 

@@ -15,6 +15,7 @@ from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import Method, load_method, method_names
 from steer.models.load import load_model, save_model
+from steer.train import loop
 from steer.train.base import Base
 from steer.train.problems import short_prompts
 from steer.train.prompts import choose_prompts, without_long_prompts
@@ -122,6 +123,18 @@ def test_every_epoch_has_each_problem_once_in_another_order(problems):
     assert sorted(first) == sorted(second) == sorted(p.id for p in problems)
     assert first != second
     assert [p.id for p in choose_prompts(problems, training, 7, 3)] == chosen[8:12], "a step stands by itself"
+
+
+def test_a_response_is_judged_against_the_problem_that_was_sampled(model, tokenizer, problems, tmp_path, monkeypatch):
+    """With shares of the training sets, which change the order of a step's prompts."""
+    seen = []
+    monkeypatch.setattr(loop, "penalised", lambda rollouts, *_: seen.append(rollouts) or rollouts)
+    two = problems[:5] + [replace(problem, benchmark="others") for problem in problems[5:]]
+    trainer(model, tokenizer, two, tmp_path, verifier=ParityVerifier, shares={"sums": 0.5, "others": 0.5}).run()
+    for rollouts in seen:
+        rows = zip(rollouts.problems, rollouts.sequences.tokens, rollouts.sequences.prompt_lengths, strict=True)
+        assert all(tokenizer.decode(row[:length]).strip() == problem.prompt for problem, row, length in rows)
+    assert {problem.benchmark for rollouts in seen for problem in rollouts.problems} == {"sums", "others"}
 
 
 def test_prompts_longer_than_the_limit_are_dropped_and_not_cut(tokenizer, problems, capsys):

@@ -55,6 +55,11 @@ def cells(questions: pd.DataFrame) -> dict[tuple[str, str], Cells]:
     return found
 
 
+def shares_of(found: dict[tuple[str, str], Cells]) -> dict[tuple[str, str], pd.DataFrame]:
+    """Map (run, benchmark) to shares of correct samples, (seeds, questions)."""
+    return {key: cell.share for key, cell in found.items()}
+
+
 def columns(collected: Collected) -> dict[str, list[str]]:
     """Map each column of the main table to the benchmarks it averages: each benchmark, then math, code and all."""
     benchmarks = collected.config.data.benchmarks

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from steer.analyse.accuracy import Cells, columns, pass_frames, verified
+from steer.analyse.accuracy import Cells, columns, pass_frames, shares_of, verified
 from steer.analyse.collect import Collected
 from steer.analyse.comparison import Paired, paired
 from steer.analyse.statistics import run_mean, seed_spread
@@ -71,7 +71,7 @@ def claims_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> p
     """
     entropy = entropy_by_seed(collected)
     weights = weight_summary(collected)
-    accuracies = {key: cells.share for key, cells in found.items()}
+    accuracies = shares_of(found)
     rows = []
     for run in collected.trained:
         gain = paired(accuracies, run, "base", columns(collected)["overall"])

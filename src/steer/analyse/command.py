@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
 
     found = accuracy.cells(collected.questions)
     accuracies = accuracy.accuracy_table(collected, found)
-    shares = {key: cell.share for key, cell in found.items()}
+    shares = accuracy.shares_of(found)
     compared = comparison.comparison_table(shares, list(collected.labels), accuracy.columns(collected))
     alike = comparison.seeds_as_methods(shares, collected.trained, accuracy.columns(collected))
     print(tables.alike_note(alike) or "A/A check: no method has two seeds to compare.")

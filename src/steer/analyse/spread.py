@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from steer.analyse.accuracy import cells, pass_frames, verified
+from steer.analyse.accuracy import cells, pass_frames, shares_of, verified
 from steer.analyse.claims import last_steps
 from steer.analyse.collect import BESIDE
 from steer.analyse.comparison import LEAST_RUNS, Scores, paired
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     frame = power_frame(questions, curves, tuple(args.difference or PRICED)) if repeated > 1 else None
     if frame is None or frame["spread"].isna().all():
         raise UserError(f"{args.results}: power needs two methods with two seeds each; add seeds or methods")
-    for _, rows in frame.groupby("quantity", sort=False):
+    for _, rows in frame.dropna(subset="spread").groupby("quantity", sort=False):
         first = rows.iloc[0]
         print(
             f"{first['quantity']}: two runs of the same seed differ by {first['spread']:.2f} {first['unit']} (SD, "
@@ -79,7 +79,7 @@ def _read(path: Path, wanted: tuple[str, ...]) -> pd.DataFrame:
 
 
 def accuracy_scores(questions: pd.DataFrame) -> Scores:
-    return {key: cell.share for key, cell in cells(questions).items()}
+    return shares_of(cells(questions))
 
 
 def pass_scores(questions: pd.DataFrame, k: int) -> Scores:

@@ -16,9 +16,10 @@ configuration is one YAML file; `steer config --config FILE` checks it and print
 - **Inheritance.** `extends: FILE`, relative to the file that says it. Sections merge key by key. Four things do not:
   `methods` and `external` replace the inherited list, `methods` drops the inherited `measurement`, and `model.path`
   drops the inherited `model.revision`.
-- **One value from the command line.** Every `steer` command takes `--set a.b=1` and `--set a='{b: 1}'`. Snakemake takes
-  `--config a='{b: 1}'`, and dotted names under `set`: `--config set=a.b=1`, several as `--config set='[a.b=1, c.d=2]'`.
-  Both merge as `extends` does, and values are YAML. Put the target before `--config`, which takes every word after it.
+- **One value from the command line.** Every `steer` command that reads a configuration takes `--set a.b=1` and
+  `--set a='{b: 1}'`. Snakemake takes `--config a='{b: 1}'`, and dotted names under `set`: `--config set=a.b=1`,
+  several as `--config set='[a.b=1, c.d=2]'`. Both merge as `extends` does, and values are YAML. Put the target before
+  `--config`, which takes every word after it.
 - **Mistakes** end in one line with file and key: an unknown key, a key given twice, a value of another type.
 - Methods have files of their own in `configs/methods` ([methods.md](methods.md)), data sets in `configs/datasets`
   ([data.md](data.md)).

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from steer.configs.model import Positive, Section
 from steer.configs.references import split_reference
 
+# Keys on which no result depends: of the machine, or of what is printed.
+WITHOUT_RESULT = ("verifier_workers", "code_batch_limit_s", "require")
+
 
 class RewardFunction(Section):
     """A user's reward function, `score(problem, response) -> float | None`. docs/rewards.md."""

@@ -22,25 +22,30 @@ INSTALL = "`make reasoning-gym` installs it"
 # In an interpreter of its own with a fixed hash seed: some tasks draw from sets of texts.
 MAKER = """
 import json, sys
-asked = json.load(sys.stdin)
-try:
-    from reasoning_gym.factory import DATASETS, create_dataset
-    import reasoning_gym
-except ImportError as error:
-    sys.exit(json.dumps({"absent": str(error)}))
-if asked["task"] not in DATASETS:
-    sys.exit(json.dumps({"known": sorted(DATASETS)}))
-where = "key `settings`"
-try:
-    task = create_dataset(asked["task"], **asked["settings"], size=asked["start"] + asked["size"])
-    rows = []
-    for index in range(asked["start"], asked["start"] + asked["size"]):
-        where = f"item {index}"
-        row = task[index]
-        rows.append([str(row["question"]), "" if row["answer"] is None else str(row["answer"])])
-except Exception as error:
-    sys.exit(json.dumps({"wrong": f"{where}: {type(error).__name__}: {error}"}))
-print(json.dumps({"module": type(task).__module__, "rows": rows}))
+asked, out = json.load(sys.stdin), sys.stdout
+sys.stdout = sys.stderr  # some tasks print
+
+def made():
+    try:
+        from reasoning_gym.factory import DATASETS, create_dataset
+        import reasoning_gym
+    except ImportError as error:
+        return {"absent": str(error)}
+    if asked["task"] not in DATASETS:
+        return {"known": sorted(DATASETS)}
+    where = "key `settings`"
+    try:
+        task = create_dataset(asked["task"], **asked["settings"], size=asked["start"] + asked["size"])
+        rows = []
+        for index in range(asked["start"], asked["start"] + asked["size"]):
+            where = f"item {index}"
+            row = task[index]
+            rows.append([str(row["question"]), "" if row["answer"] is None else str(row["answer"])])
+    except Exception as error:
+        return {"wrong": f"{where}: {type(error).__name__}: {error}"}
+    return {"module": type(task).__module__, "rows": rows}
+
+print(json.dumps(made()), file=out)
 """
 
 
@@ -72,12 +77,11 @@ def _made(name: str, spec: DataSet, settings: dict[str, Any]) -> dict[str, Any]:
         text=True,
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )
-    if done.returncode == 0:
-        return json.loads(done.stdout.splitlines()[-1])
-    try:
-        said = json.loads(done.stderr.splitlines()[-1])
-    except (ValueError, IndexError):
-        raise UserError(f"data set {name!r}: {spec.reasoning_gym}: {done.stderr.strip()[-300:]}") from None
+    if done.returncode:
+        raise UserError(f"data set {name!r}: {spec.reasoning_gym}: {done.stderr.strip()[-300:]}")
+    said = json.loads(done.stdout)
+    if "rows" in said:
+        return said
     if "absent" in said:
         raise UserError(f"data set {name!r} needs the package reasoning-gym ({said['absent']}); {INSTALL}")
     if "known" in said:

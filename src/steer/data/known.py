@@ -40,8 +40,9 @@ def check_names(config: Config, file: str) -> None:
             raise UserError(f"{file}: key `data.sets.{name}.file`: no file matches {spec.file}; correct the path")
         if spec.verifier:
             _check_function(spec.verifier, f"data.sets.{name}.verifier", file)
-    evaluated = {name: data_set(name, data) for name in data.benchmarks if name in data.sets}
-    trained = {name: data_set(name, data) for name in data.train_sets if name in data.sets}
+    used = {name: data_set(name, data) for name in used_sets(config)}
+    evaluated = {name: spec for name, spec in used.items() if name in data.benchmarks}
+    trained = {name: spec for name, spec in used.items() if name in data.train_sets}
     try:
         check_ranges(trained, evaluated)
     except UserError as error:

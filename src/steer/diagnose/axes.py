@@ -14,24 +14,25 @@ def along(frame: pd.DataFrame, config: dict[str, Any], axis: str) -> tuple[pd.Se
     """(the axis at each row, what to know of it); None where the log lacks what it takes, and the words say what.
 
     Tokens are the responses of a batch, prompts × rollouts, times their mean length, added up; failing that the
-    trainer's own count. A step that lacks a value counts as the mean of the others.
+    trainer's own count. A row stands for the steps since the one before; a row without a value counts as the mean of
+    the others.
     """
     if axis == "step":
         return frame["step"], ""
     if axis == "seconds":
         if not _has(frame, "seconds"):
             return None, "the log has no `seconds` of its steps"
-        return _summed(frame["seconds"]), _gaps(frame["seconds"])
+        return _summed(frame["seconds"], frame["step"]), _gaps(frame["seconds"])
     training = config.get("training") or {}
     responses = (training.get("prompts") or 0) * (training.get("rollouts") or 0)
     if _has(frame, "response_length") and responses:
         several = (training.get("dynamic_sampling") or 1) > 1
         note = "rounds that dynamic sampling threw away are not counted" if several else ""
         note = "; ".join(filter(None, (note, _gaps(frame["response_length"]))))
-        return _summed(frame["response_length"] * responses), note
+        return _summed(frame["response_length"] * responses, frame["step"]), note
     for name in THEIRS:
         if _has(frame, name):
-            return _summed(frame[name]), "tokens of the prompts included"
+            return _summed(frame[name], frame["step"]), "tokens of the prompts included"
     if _has(frame, "other/num_tokens"):
         return frame["other/num_tokens"].ffill(), "tokens of the prompts included"
     return None, "the log has no number of tokens: it takes `response_length`, and prompts and rollouts in config.yaml"
@@ -41,8 +42,11 @@ def _has(frame: pd.DataFrame, name: str) -> bool:
     return name in frame and frame[name].notna().any()
 
 
-def _summed(values: pd.Series) -> pd.Series:
-    return values.fillna(values.mean()).cumsum()
+def _summed(values: pd.Series, steps: pd.Series) -> pd.Series:
+    """The values added up over the steps; a row stands for all steps since the last row."""
+    since = steps.diff()
+    first = min(steps.iloc[0], since.median()) if len(steps) > 1 else 1
+    return (values.fillna(values.mean()) * since.fillna(first).clip(lower=1)).cumsum()
 
 
 def _gaps(values: pd.Series) -> str:

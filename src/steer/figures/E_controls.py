@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from steer.figures import page
+from steer.figures import intervals, page
 from steer.figures.lines import draw_runs, headroom, seeds_note, smoothing_window
 from steer.figures.points import draw_list, study
 from steer.figures.sources import Sources
@@ -31,7 +31,8 @@ def draw(sources: Sources) -> Figure:
         figure,
         sources,
         f"The reward is `{sources.config.reward.kind}`. Final accuracy: average over benchmarks, by the correct "
-        "answers; bars: 95 % interval over questions.",
+        "answers.",
+        intervals.note(intervals.over_runs(table)),
         seeds_note(curves),
         f"Curves: moving average over {window} steps." if window > 1 else "",
     )

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from steer.figures import page
+from steer.figures import intervals, page
 from steer.figures.points import bars, study, style
 from steer.figures.sources import Sources
 
@@ -44,7 +44,8 @@ def draw(sources: Sources) -> Figure:
         figure,
         sources,
         "Achieved: mean over the second half of the steps, bars: range of the seeds; grey line: target. Accuracy: "
-        "average over benchmarks, bars: 95 % interval over questions.",
+        "average over benchmarks.",
+        intervals.note(intervals.over_runs(table)),
     )
     return figure
 

@@ -162,10 +162,14 @@ def _slot_modules(slot: str) -> list[ModuleType]:
 
 
 def slot_files(slot: str, chosen: str | None = None) -> set[Path]:
-    """List source files that define functions of the slot; with `chosen`, the file that defines that function."""
+    """List source files that define functions of the slot; with `chosen`, the file that defines that function and those
+    of the slot whose functions it imports."""
+    functions = list(slot_functions(slot).values())
     if chosen is not None:
-        return {Path(inspect.getfile(slot_functions(slot)[chosen]))}
-    return {Path(inspect.getfile(function)) for function in slot_functions(slot).values()}
+        function = slot_functions(slot)[chosen]
+        named = filter(inspect.isfunction, vars(inspect.getmodule(function)).values())
+        functions = [function, *(used for used in named if used.__module__.startswith(SLOTS[slot].__name__))]
+    return {Path(inspect.getfile(function)) for function in functions}
 
 
 @cache

@@ -1,6 +1,6 @@
 """What a slot function reads of the current policy, which decides what an update must pass through the model.
 
-A function of the slots `shaping`, `weight` and `penalty` declares it in its attribute `reads`:
+A function of the slots `shaping`, `clip`, `weight` and `penalty` declares it in its attribute `reads`:
 
 - `nothing`: no statistic of the current policy; all its inputs are known before the update.
 - `advantage`: only statistics of tokens whose shaped advantage A′ is not 0. Where A′ is 0 does not depend on them, and

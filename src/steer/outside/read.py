@@ -72,6 +72,7 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
     if text[:1] == b"{":
         document = _document(text)
         if document is not None:
+            before = log.lines
             log.lines += data.count(b"\n") + (not data.endswith(b"\n"))
             if isinstance(document.get("log_history"), list):
                 _allow(name, "trl", wanted)
@@ -83,7 +84,7 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
                 _allow(name, "wandb", wanted)
                 joiner.add(objects.summary(document, name, log), name)
                 return "wandb"
-            log.lines = 0
+            log.lines = before
         if document is not None or _begins_with_object(text):
             _allow(name, "jsonl", wanted)
             verl = b'"data"' in text.partition(b"\n")[0]

@@ -11,7 +11,6 @@ from steer.errors import UserError
 from steer.outside.records import Log, Record
 
 AXES = ("step", "_step", "global_step", "train/global_step", "training/global_step", "trainer/global_step", "Step")
-PANEL = re.compile(r"^(?P<run>.+) - (?P<metric>.+?)$")
 
 
 def records(data: bytes, name: str, log: Log) -> Iterator[Record]:

@@ -18,6 +18,14 @@ from steer.plan.facts import facts_of
 OUTPUT = Path("docs/papers.md")
 REFERENCE = Path("results/reference")
 LARGE = Path("configs/paper")
+NOT_RUN = "not run"
+ELSEWHERE = (
+    "entropy_terms",
+    "quadrants",
+    "estimators",
+    "mappings",
+    "dial",
+)  # for methods that `ALL`'s run did not have
 ALL = "all_methods"  # the experiment of every method
 HEAD = """# Paper index
 
@@ -139,7 +147,8 @@ def _methods() -> Iterable[list[str]]:
         about: dict[str, Any] = method_settings(name)[1]
         paper = str(about.get("paper", "–"))
         if not paper.startswith((STEER, DECOMPOSING)):
-            text, seconds = ours(ALL, name)
+            found_in = (ours(folder, name) for folder in (ALL, *ELSEWHERE))
+            text, seconds = next((pair for pair in found_in if pair[0] != NOT_RUN), (NOT_RUN, "–"))
             link = f"[`{name}`](../configs/methods/{name}.yaml)"
             found.append((paper, [paper, link, about.get("equation", "–"), text, seconds, about.get("checked", "no")]))
     return [row for _, row in sorted(found, key=lambda pair: pair[0])]
@@ -150,7 +159,7 @@ def ours(experiment: str, run: str) -> tuple[str, str]:
     path = REFERENCE / experiment.replace("_", "-") / "tables/T0_claims.csv"
     row = read_runs(path, ["gain", "entropy_last", "seconds"]).get(run) if path.is_file() else None
     if row is None or not row["gain"]:
-        return "not run", "–"
+        return NOT_RUN, "–"
     seeds = f"{row['seeds_trained']} seed{'' if row['seeds_trained'] == '1' else 's'}"
     text = f"`{run}` {100 * float(row['gain']):+.1f} points, {float(row['entropy_last']):.3f} nats ({seeds})"
     return text, f"{float(row['seconds']):.0f}" if row["seconds"] else "–"

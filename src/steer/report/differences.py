@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from steer.analyse.accuracy import cells
+from steer.analyse.accuracy import cells, shares_of
 from steer.analyse.comparison import Paired, Scores, paired
 from steer.errors import UserError
 from steer.io import read_runs
@@ -31,7 +31,7 @@ class Difference:
     """First folder minus second: average accuracy in [-1, 1], final entropy in nats; NaN where a folder has no value.
 
     `pairs`: the same questions in both, seed by seed; None where the tables do not hold them. `absent`: which folder
-    lacks the run, 1 or 2; 0 for none.
+    lacks the run, 1 or 2; 0 for none. `lacking`: what one folder alone has no value of.
     """
 
     run: str
@@ -40,13 +40,14 @@ class Difference:
     accuracy: float
     entropy: float
     pairs: Paired | None
+    lacking: tuple[str, ...] = ()
 
     def beyond(self, accuracy: float, entropy: float) -> list[str]:
         """What differs by more than the tolerances; a run of the second folder that the first lacks differs."""
         if self.absent:
             return ["not in the first folder"] if self.absent == 1 else []
         apart = {"accuracy": abs(self.accuracy) > accuracy, "entropy": abs(self.entropy) > entropy}
-        return [name for name, much in apart.items() if much]
+        return [name for name, much in apart.items() if much] + [f"{name} (one has none)" for name in self.lacking]
 
 
 def read(folder: str, rows: dict[str, dict[str, str]]) -> Side:
@@ -55,7 +56,7 @@ def read(folder: str, rows: dict[str, dict[str, str]]) -> Side:
     if (path := tables / QUESTIONS).is_file():
         try:
             questions = pd.read_csv(path, dtype={"run": str, "id": str})
-            scores = {key: cell.share for key, cell in cells(questions).items()}
+            scores = shares_of(cells(questions))
         except (ValueError, KeyError, OSError, EOFError) as error:
             raise UserError(f"{path}: no readable table ({error}); make it again with `steer tabulate`") from None
     if (path := tables / CLAIMS).is_file():
@@ -74,7 +75,12 @@ def differences(ours: Side, reference: Side) -> list[Difference]:
         averages = [_number(side.rows.get(run, {}).get("average")) for side in (ours, reference)]
         accuracy = averages[0] - averages[1] if pairs is None else pairs.over_runs.value
         entropies = [side.entropies.get(run, math.nan) for side in (ours, reference)]
-        found.append(Difference(run, row["label"], absent, accuracy, entropies[0] - entropies[1], pairs))
+        values = {"accuracy": averages}
+        if ours.entropies and reference.entropies:  # older tables have none
+            values["entropy"] = entropies
+        lacking = tuple(name for name, both in values.items() if sum(map(math.isnan, both)) == 1)
+        entropy = entropies[0] - entropies[1]
+        found.append(Difference(run, row["label"], absent, accuracy, entropy, pairs, () if absent else lacking))
     return found
 
 

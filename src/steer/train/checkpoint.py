@@ -122,6 +122,10 @@ class Checkpoints:
             shutil.rmtree(self.folder / f"step-{step:06d}", ignore_errors=True)
         shutil.rmtree(self.parent, ignore_errors=True)
 
+    def any(self) -> bool:
+        """Check whether there is a checkpoint, intact or not. Call on every process."""
+        return gather(bool(self._steps()))[0]
+
     def newest(self) -> Path | None:
         """Find the newest intact checkpoint. A corrupt one is skipped with a warning."""
         steps = gather(self._steps())[0]

@@ -23,11 +23,9 @@ def with_wrong_labels(problems: list[Problem], seed: int) -> list[Problem]:
     for members in families.values():
         labels = wrong_labels([_label(problems[i]) for i in members], generator)
         for index, label in zip(members, labels, strict=True):
-            problem = problems[index]
-            changed = {"gold": label} if problem.kind == "math" else {"tests": json.loads(label)}
-            relabelled[index] = replace(problem, **changed)
+            relabelled[index] = replace(problems[index], **json.loads(label))
     return relabelled
 
 
 def _label(problem: Problem) -> str:
-    return problem.gold if problem.kind == "math" else json.dumps(problem.tests, sort_keys=True)
+    return json.dumps({"gold": problem.gold, "tests": problem.tests}, sort_keys=True)

@@ -115,7 +115,7 @@ class Trainer:
         def roll(attempt: int) -> Rollouts:
             shares = gather(self._roll(step, attempt, engine, verifier, clock, meanwhile).without_problems())
             # Every process has the problems with their tests, so they are not sent.
-            problems = choose_prompts(self.problems, training, self.seed, step, attempt)
+            problems = self._prompts(step, attempt)
             rounds.append(together([s.of(own_share(problems, k)) for k, s in enumerate(shares)]))
             return rounds[-1]
 
@@ -180,6 +180,10 @@ class Trainer:
         """Whether the samples come with all statistics that the method needs, in fp32."""
         return engine.exact and self.training.precision == "fp32" and not self.method.needs & set(OPTIONAL)
 
+    def _prompts(self, step: int, attempt: int) -> list[Problem]:
+        """The prompts of a round on all processes."""
+        return choose_prompts(self.problems, self.training, self.seed, step, attempt, self.shares)
+
     def _roll(
         self,
         step: int,
@@ -195,7 +199,7 @@ class Trainer:
         """
         training, again = self.training, f"/{attempt}" if attempt else ""
         again += f"/process{rank()}" if rank() else ""
-        problems = own_share(choose_prompts(self.problems, training, self.seed, step, attempt, self.shares))
+        problems = own_share(self._prompts(step, attempt))
         prompts = encode_prompts(self.tokenizer, problems, training.max_prompt_tokens)
         generator = step_generator(self.seed, step, f"rollout{again}")
         sampling = sampling_of(training, self.stop, entropy=self._told(engine))

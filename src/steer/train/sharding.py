@@ -109,7 +109,7 @@ class Replica(LocalEngine):
 
 
 def replica(precision: str, model: Any, tokenizer: Any) -> Replica:
-    """Return a function that makes the engine from the trainer's model and tokenizer."""
+    """Make the rollout engine from the trainer's model and tokenizer."""
     copy = empty_model(model.config, PRECISION[precision], model.device)
     return Replica(copy.requires_grad_(False), tokenizer, exact=False)
 

@@ -143,7 +143,7 @@ class Shares:
         return torch.tensor(losses).sum().item()
 
     def _share(self, batch: Plain, number: int) -> tuple[tuple[Tensor, ...], float]:
-        """Gradient and loss of every `count`-th sequence, so that lengths mix; None if no sequence is left."""
+        """Gradient and loss of every `count`-th sequence, so that lengths mix; zeros if no sequence is left."""
         sequences = Sequences(*map(torch.from_numpy, batch)).to(self.model.device)
         total = sequences.lengths.sum()
         index = sequences.by_length(len(sequences.lengths))[0][number :: self.count]

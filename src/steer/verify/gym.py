@@ -4,10 +4,12 @@ Several tasks read an answer with Python's `eval`, or with sympy, which calls it
 and `eval` in the sandbox takes literals and formulas of known names alone: an answer must not change its own score.
 """
 
+import importlib.util
 import re
 from collections.abc import Sequence
 
 from steer.data.problem import Problem
+from steer.errors import UserError
 from steer.verify.code import Program, Sandbox
 from steer.verify.math.extract import extract
 from steer.verify.thought import before_end, outside_thought
@@ -115,6 +117,8 @@ def scoring_program(problem: Problem, answer: str) -> Program:
 
 def judge_tasks(pairs: Sequence[tuple[Problem, str]], sandbox: Sandbox) -> list[Verdict]:
     """One verdict per (problem, response), in order."""
+    if pairs and importlib.util.find_spec("reasoning_gym") is None:
+        raise UserError("answers to reasoning-gym's tasks need the package in this environment, too (docs/data.md)")
     answers = [stated_answer(response) for _, response in pairs]
     verdicts: dict[int, Verdict] = {}
     asked: list[int] = []

@@ -94,12 +94,17 @@ def _measure_step(
         reward=config.reward,
         seed=config.seeds[0],
         stop=stop_tokens(model.generation_config, tokenizer, config.rollout.stop),
+        shares=config.data.train_shares,
     )
     columns, facts = measure(measurer, step, chosen.updates, chosen.warm, chosen.own_tokens, verifier)
     about = {"parameters": sum(p.numel() for p in model.parameters()), "updates": facts}
     if chosen.weightings:
         about["weightings"] = weigh(measurer, step, chosen.updates, chosen.batches, compared, verifier)
     return columns, about
+
+
+# Keys of `training` that a weighting may change: those that one update's gradient depends on.
+OF_THE_GRADIENT = {"micro_batch", "micro_batch_tokens", "gradient_clip", "precision", "head", "shared_prompts"}
 
 
 def _compared(config: Config, path: str, step: int, training: Training) -> dict[str, tuple[Any, Training]]:
@@ -116,6 +121,8 @@ def _compared(config: Config, path: str, step: int, training: Training) -> dict[
                             "is not measured; name another method")  # fmt: skip
         method.progress = step / config.training_for(chosen.run).steps
         changes = {} if name == chosen.run else entry.training
+        if other := sorted(set(changes) - OF_THE_GRADIENT):
+            raise UserError(f"{path}: {place}.training: `{other[0]}` changes no gradient of one update; take it out")
         try:
             own = Training.model_validate({**training.model_dump(), **changes, "updates": 1})
         except ValidationError as error:

@@ -5,7 +5,7 @@ on-policy (importance ratio 1, nothing clipped). docs/theory.md describes the co
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -50,11 +50,12 @@ class Measurer:
     reward: Reward
     seed: int
     stop: tuple[int, ...] = ()
+    shares: Mapping[str, float] | None = None
 
     def contexts(self, step: int, verifier: Verifier) -> tuple[Rollouts, Batch]:
         """Sample rollouts on the prompts of that step (from 1), judge them and compute advantages."""
         training = self.training
-        chosen = choose_prompts(self.problems, training, self.seed, step)
+        chosen = choose_prompts(self.problems, training, self.seed, step, shares=self.shares)
         prompts = encode_prompts(self.tokenizer, chosen, training.max_prompt_tokens)
         generator = step_generator(self.seed, step, "measured rollout")
         sampling, samples = sampling_of(training, self.stop), training.rollouts
@@ -65,6 +66,8 @@ class Measurer:
             generator = step_generator(self.seed, step, "measured reward")
             rollouts = judged(sampled, judging, samples, self.reward, generator)
         rollouts = penalised(rollouts, self.reward, training.max_response_tokens).to(self.model.device)
+        if rollouts.rewards.isnan().all():
+            raise ValueError(f"prompts of step {step}: no response could be judged, so there is no update to measure")
         advantage = self.method.advantages(rollouts.rewards, rollouts.group, rollouts.sequences.lengths)
         old = self.statistics(rollouts.sequences)
         return rollouts, Batch(rollouts.sequences, old, advantage, rollouts.group, ~rollouts.rewards.isnan())
@@ -182,8 +185,6 @@ def measure(
     The prompts are those that training would use next, and those of the `warm` steps after it.
     """
     rollouts, batch = measurer.contexts(step + 1, verifier)
-    if not batch.judged.any():
-        raise ValueError(f"step {step}: no response could be judged, so there is no update to measure")
     tokens, prepared = measurer.tokens(batch)
     valid = tokens.valid
     columns = _columns(rollouts, batch, tokens, measurer.gradient_norms(batch, prepared))

@@ -88,7 +88,7 @@ def _ratio(name: str, values: NDArray, own: NDArray) -> dict[str, float]:
 
 
 def laws(rows: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
-    """LAW_COLUMNS: per model, step and update, how the law's ratios agree with the measured ones over the weightings.
+    """LAW_COLUMNS: per model, step and update, how the law agrees with what was measured over the weightings.
 
     The unweighted update is left out, whose ratio is 1 by definition. `measured`: L + V (`change`) or L alone
     (`local`). `r`: Pearson's correlation of the law's and the measured changes; `error`: mean absolute difference of
@@ -179,6 +179,6 @@ def _said(fit: dict[str, Any]) -> str:
     other = number(fit["r_theorem"], "+.2f")
     return (
         f"{fit['model']}, step {fit['step']}, {UPDATES[fit['update']]}: over {fit['weightings']} weightings r = {r} of "
-        f"the law's ratios with those of {what}, mean absolute error {error}; with the theorem's ω r = {other}. "
-        f"Intervals: bootstrap over {fit['batches']} batches."
+        f"the law's changes with those of {what}, mean absolute error of the ratios {error}; with the theorem's ω "
+        f"r = {other}. Intervals: bootstrap over {fit['batches']} batches."
     )

@@ -23,11 +23,12 @@ from steer.verify.code.program import CodeVerdict
 def judge_version() -> str:
     """Hash what a verdict depends on besides program, tests and limits.
 
-    This is the judge's code, the interpreter, and the package that programs may import.
+    This is the judge's code, the interpreter, and the packages that programs may import.
     """
     digest = hashlib.sha256(sys.version.encode())
-    with contextlib.suppress(PackageNotFoundError):
-        digest.update(version("numpy").encode())
+    for package in ("numpy", "reasoning-gym", "sympy"):
+        with contextlib.suppress(PackageNotFoundError):
+            digest.update(f"{package} {version(package)}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(meaning(path).encode())
     return digest.hexdigest()[:16]
