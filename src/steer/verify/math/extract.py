@@ -10,6 +10,8 @@ from itertools import islice
 from typing import Literal
 
 from steer.verify.math import unboxed
+from steer.verify.math.around import BEFORE, BEHIND, EITHER
+from steer.verify.math.around import answer as stands
 from steer.verify.math.phrases import MARK
 from steer.verify.math.sentences import MATH
 from steer.verify.math.unboxed import TAIL, WORD, WRAPPED
@@ -22,24 +24,13 @@ BOX_TRIES = 64
 GROUP_GAP = 60  # at most this much text between two boxes that together state several answers
 MARKS_LIMIT = 200_000  # angle brackets of a text that is searched for marks of thoughts and of the end
 LABEL = re.compile(r"(?<![\w\\])(\\?[a-zA-Z]\w*'*(?:_\{?\w+\}?)?(?:\(\w\))?)\s*=\s*[$\\(\[\s]*$")
-# directly before or behind a box: it is not the answer, or one of two
-DENIED_BEFORE = re.compile(
-    r"(?:\b(?:not|never|cannot|neither|nor|maybe|perhaps|either\b[^.]{1,40}\bor)|n['’]t|\\ne(?:q)?|≠|不是|不等于|不可能是|nicht|pas|no\s+es|não\s+é|не)"
-    r"(?:\s+(?:be|equal(?:\s+to)?|the\s+(?:\w+\s+)?answer))*[\s$*:\\(\[}]*$"
-    r"|(?:\\(?:lnot|neg)|\\cancel\s*\{|~~|\b(?:wrong|incorrect)\s+(?:answer|to\s+say)(?:\s+(?:is|that))?)[\s$*:\\(\[}]*$"
-    r"|\\(?:frac|sqrt)\s*\{\s*$|\\(?:cdot|times)\s*$|(?<=[\w\s=$({])/$|(?<=[=$({])-$|(?<=[=$({] )-$|^-$",
-    re.IGNORECASE,
+# what a reader does not see: comments of LaTeX and HTML
+COMMENT = re.compile(
+    r"<!--.*?(?:-->|\Z)|\n[ \t]*%[^\n]*|\\iffalse(?![a-zA-Z]).*?(?:\\fi(?![a-zA-Z])|\Z)"
+    r"|\\begin\s*\{comment\}.*?(?:\\end\s*\{comment\}|\Z)",
+    re.DOTALL,
 )
-DENIED_BEHIND = re.compile(
-    r"\}?\s*(?:\^\s*\{?\s*[-\da-z]|[*/+]\s*\d|\\(?:cdot|times)\s*\d)|[\s$*.,;:!()\]\\}]*+(?:\?|(?:(?:which|this|that|it|the\s+(?:answer|result|above))\s+)?(?:(?:is|was|looks|seems|must\s+be|would\s+be|can['’]?t\s+be|cannot\s+be)"
-    r"\s*(?:n['’]t|\w+ly)?\s+)?(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible|it)|wrong|incorrect|false|mistaken|impossible)\b"
-    r"|(?:but|however)\b[^.?!]*\b(?:right|correct|real|actual|true)\b|(?:no|nope|oops|hmm+|wait|sorry|scratch\s+that|actually|correction)\b|(?:不对|错|錯|不是|아니|違)|[^.?!]{0,40}\b(?:i\s+(?:was|am)\s+(?:wrong|mistaken)|(?:is|was)\s+(?:wrong|incorrect))\b)",
-    re.IGNORECASE,
-)
-EITHER = re.compile(
-    r"[\s$*,;\\)\](\[]*(?:or|oder|ou|or\s+maybe|or\s+perhaps|maybe|perhaps|或|或者|또는|または|или)[\s$*:,\\(\[]*",
-    re.IGNORECASE,
-)
+COMMENTS = ("<!--", "%", "\\iffalse", "{comment}")
 
 Reading = Literal["stated", "guessed", ""]
 
@@ -96,10 +87,8 @@ def _spans(text: str) -> list[tuple[int, int, int]]:
     return group[::-1]
 
 
-def boxed_group(text: str) -> tuple[str, ...]:
-    """Contents of the last balanced box and of the boxes that stand directly before it, in reading order. Names in
-    front of several boxes belong to them: `x = \\boxed{1}, y = \\boxed{2}`."""
-    spans = _spans(text)
+def _contents(text: str, spans: list[tuple[int, int, int]]) -> tuple[str, ...]:
+    """What boxes hold. Names in front of several belong to them: `x = \\boxed{1}, y = \\boxed{2}`."""
     contents = [text[start : end - 1].strip() for _, start, end in spans]
     if len(spans) > 1:
         names = [LABEL.search(text[max(0, place - 40) : place]) for place, _, _ in spans]
@@ -113,12 +102,21 @@ def _boxed(text: str) -> Extraction | None:
     if not spans:
         return None
     place, start, end = spans[-1]
-    answer = text[start : end - 1].strip()
-    if DENIED_BEFORE.search(text[max(0, place - 60) : place]) or DENIED_BEHIND.match(text[end : end + 120]):
-        return Extraction(None, "the boxed answer is denied")
+    content = text[start : end - 1].strip()
     if len(spans) > 1 and EITHER.fullmatch(text[spans[-2][2] : place]):
-        answer = rf"{text[spans[-2][1] : spans[-2][2] - 1].strip()} \text{{ or }} {answer}"
-    return Extraction(answer, "boxed", boxed_group(text) if len(spans) > 1 else (answer,), "stated")
+        place, start, first = spans[-2]
+        content = rf"{text[start : first - 1].strip()} \text{{ or }} {content}"
+    answer = stands(text[max(0, place - BEFORE) : place], content, text[end : end + BEHIND])
+    if answer is None:
+        return Extraction(None, "the boxed answer is denied")
+    return Extraction(answer, "boxed", _contents(text, spans) if len(spans) > 1 else (answer,), "stated")
+
+
+def _shown(text: str) -> str:
+    """Remove comments, which a reader does not see."""
+    if not any(mark in text for mark in COMMENTS):
+        return text
+    return COMMENT.sub("", "\n" + text)[1:]
 
 
 def extract(response: str) -> Extraction:
@@ -128,6 +126,7 @@ def extract(response: str) -> Extraction:
     text = outside_thought(before_end(response))
     if text is None:
         return Extraction(None, "the thought is not closed")
+    text = _shown(text)
     boxed = _boxed(text) if "\\boxed" in text or "\\fbox" in text else None
     if boxed:
         return boxed
@@ -145,7 +144,7 @@ def extract(response: str) -> Extraction:
 
 def extract_gold(gold: str) -> str:
     """Extract the answer from a gold that may be a complete worked solution."""
-    boxes = boxed_group(gold) if "\\boxed" in gold or "\\fbox" in gold else ()
+    boxes = _contents(gold, _spans(gold)) if "\\boxed" in gold or "\\fbox" in gold else ()
     if boxes:
         return ", ".join(dict.fromkeys(boxes))
     if len(gold) > 200 and len(WORD.findall(WRAPPED.sub(" ", MATH.sub(" ", gold)))) > 8:

@@ -19,6 +19,7 @@ from steer.verify.math.forms import (
     Several,
     Words,
 )
+from steer.verify.math.numbers import DECIMAL_TEXT, roughly
 from steer.verify.math.units import known
 
 SEPARATOR = re.compile(
@@ -66,7 +67,6 @@ LEADING = re.compile(
 )
 IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 QUALIFIED = re.compile(r"\b(?:or|least|most|not|wrong)\b")
-PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)")
 MATH_WORDS = re.compile(
     r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"
 )
@@ -142,12 +142,12 @@ def _relation(text: str) -> Form | None:
         if not all(_rounded(*pair) for pair in pairwise(parts[keep:])):
             return Words(text)
         if keep == 0:
-            return interpret(parts[1] if PLAIN_NUMBER.search(parts[0]) is None else parts[0])
+            return interpret(parts[1] if DECIMAL_TEXT.search(parts[0]) is None else parts[0])
         parts, signs = parts[: keep + 1], signs[:keep]
     if signs[-1] == "\\in" and not re.search(r"[-+\d^*/]|\\frac", re.sub(r"_\{?\w", "", parts[-2])):  # of a mere name
         return interpret(parts[-1])
     if len(signs) > 1 and set(signs) == {"="}:
-        if not all(_agree(part, parts[-1]) for part in parts[1:-1]):  # `x = 6 = 5`
+        if not all(roughly(part.strip(), parts[-1].strip()) for part in parts[1:-1]):  # `x = 6 = 5`
             return Words(text)
         parts, signs = [parts[0], parts[-1]], ["="]
     return Relation(tuple(interpret(part) for part in parts), tuple(signs))
@@ -155,20 +155,12 @@ def _relation(text: str) -> Form | None:
 
 def _rounded(exact: str, rounded: str) -> bool:
     """Whether the second of two plain numbers is the first, rounded or cut off: `5 \\approx 6` is two answers."""
-    if not all(PLAIN_NUMBER.fullmatch(part.strip()) for part in (exact, rounded)):
+    if not all(DECIMAL_TEXT.fullmatch(part.strip()) for part in (exact, rounded)):
         return True
     given = rounded.strip().rstrip(".")
     places = len(given.partition(".")[2])
     trailing = len(given) - len(given.rstrip("0")) if not places else 0
     return abs(Fraction(exact.strip().rstrip(".")) - Fraction(given)) < Fraction(10) ** (trailing - places)
-
-
-def _agree(part: str, last: str) -> bool:
-    """Whether two parts of a chain of equations may be the same number: roundings may, but not 6 and 5."""
-    if not all(PLAIN_NUMBER.fullmatch(text.strip()) for text in (part, last)):
-        return True
-    a, b = (Fraction(text.strip().rstrip(".")) for text in (part, last))
-    return abs(a - b) <= Fraction(1, 20) * abs(b)
 
 
 def _set(text: str) -> Form | None:

@@ -102,6 +102,14 @@ def approximates(decimal: str, exact) -> bool:
     return bool(2 * difference * unit.denominator <= 1 or cut)
 
 
+def roughly(number: str, other: str) -> bool:
+    """Check whether two plain numbers may be the same one, rounded: within 5 % of the other. Anything else may."""
+    if max(len(number), len(other)) > MAX_DIGITS or not all(map(DECIMAL_TEXT.fullmatch, (number, other))):
+        return True
+    a, b = Fraction(number.rstrip(".")), Fraction(other.rstrip("."))
+    return abs(a - b) <= Fraction(1, 20) * abs(b)
+
+
 def _finite(value: Fraction) -> bool:
     rest = value.denominator
     for prime in (2, 5):

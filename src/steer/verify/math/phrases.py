@@ -135,10 +135,13 @@ OTHER_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 # before an announcement: what holds under a condition only, and what is no answer but computed from it
+ADJECTIVES = (
+    r"(?:is|are|were|was)\s+(?:not\s+)?"
+    r"(?:even|odd|positive|negative|zero|prime|composite|true|false|divisible|real|an?\s+integer)"
+)
 CONDITIONAL = re.compile(
     r"^\W*(?:(?:so|thus|then|and|but|now|hence|therefore)\b\W*)?(?:(?:only\s+)?if|unless|when(?:ever)?|provided|in\s+case|for)\b"
-    r"[^.?!]*?(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b(?:is|are|were|was)\s+(?:not\s+)?"
-    r"(?:even|odd|positive|negative|zero|prime|composite|true|false|divisible|real|an?\s+integer))",
+    rf"[^.?!]*?(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b{ADJECTIVES})",
     re.IGNORECASE,
 )
 COMPUTED = re.compile(

@@ -1,0 +1,99 @@
+r"""What stands directly around a box: it may deny the answer, set a condition, or belong to it.
+
+A box that the text denies, supposes or crosses out is no answer. A comparison with a name (`x < \boxed{5}`)
+and a second answer (`\boxed{5} or 6`) become part of the answer, so that the gold decides.
+"""
+
+import re
+
+from steer.verify.math.numbers import DECIMAL_TEXT, roughly
+from steer.verify.math.phrases import ADJECTIVES, NUMBER_WORDS
+from steer.verify.math.units import known
+
+BEFORE, BEHIND = 160, 120  # characters that are looked at
+NOT_SHOWN = r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike)>"
+# directly before or behind a box: it is not the answer, or one of two
+DENIED_BEFORE = re.compile(
+    r"(?:\b(?:not|never|cannot|neither|nor|maybe|perhaps|either\b[^.]{1,40}\bor)|n['’]t|\\ne(?:q)?|\\not\s*=|≠|不是|不等于|不可能是|nicht|pas|no\s+es|não\s+é|не)"
+    r"(?:\s+(?:be|equal(?:\s+to)?|the\s+(?:\w+\s+)?answer))*[\s$*:\\(\[}]*$"
+    rf"|(?:\\(?:lnot|neg)|{NOT_SHOWN}|~~|\b(?:wrong|incorrect)\s+(?:answer|to\s+say)(?:\s+(?:is|that))?)[\s$*:\\(\[}}]*$"
+    r"|\\(?:frac|sqrt)\s*\{\s*$|\\(?:cdot|times)\s*$|(?<=[\w\s=$({])/$|(?<=[=$({])-$|(?<=[=$({] )-$|^-$",
+    re.IGNORECASE,
+)
+DENIED_BEHIND = re.compile(
+    r"\}?[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)|\}?\s*(?:\^\s*\{?\s*[-\da-z]|[*/+]\s*\d|\\(?:cdot|times)\s*\d)"
+    r"|[\s$*.,;:!()\]\\}]*+(?:\?|(?:(?:which|this|that|it|the\s+(?:answer|result|above))\s+)?(?:(?:is|was|looks|seems|must\s+be|would\s+be|can['’]?t\s+be|cannot\s+be)"
+    r"\s*(?:n['’]t|\w+ly)?\s+)?(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible|it)|wrong|incorrect|false|mistaken|impossible)\b"
+    r"|(?:but|however)\b[^.?!]*\b(?:right|correct|real|actual|true)\b|(?:no|nope|oops|hmm+|wait|sorry|scratch\s+that|actually|correction)\b|(?:不对|错|錯|不是|아니|違)|[^.?!]{0,40}\b(?:i\s+(?:was|am)\s+(?:wrong|mistaken)|(?:is|was)\s+(?:wrong|incorrect))\b)"
+    r"|[\s$*,(]*+(?:or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above|below|so)\b|at\s+(?:least|most)\b"
+    r"|not\s+sure\b|i\s+guess\b|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b)",
+    re.IGNORECASE,
+)
+# `if x = 1 then`, with nothing between the condition and the box but words that announce it
+SUPPOSED_BEFORE = re.compile(
+    r"(?:^|[.!?。:;\n]|\b(?:so|thus|then|and|but|now|hence|only)\b)\W*(?:if|unless|in\s+case|provided|assuming|suppose)\b[^.?!\n]*?"
+    rf"(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b{ADJECTIVES})[^,.?!\n]*?(?:[,:]|\bthen\b)[\s$*,]*(?:then\b[\s,:]*)?"
+    r"(?:(?:the\s+(?:final\s+)?answer|it|this|that)(?:['’]s|\s+is|\s+would\s+be|\s+gives)\b|we\s+(?:get|have|obtain)\b)?[\s$*:,\\(\[]*$",
+    re.IGNORECASE,
+)
+CONDITION_BEHIND = re.compile(
+    r"[\s$*,(]*+(?:only\s+)?(?:if|unless|otherwise)\b(?!\s+(?:you|needed|desired|required|necessary|and\s+only))",
+    re.IGNORECASE,
+)
+VARIABLE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")  # a formula's condition is its domain
+SIGN = r"(?:<|>|\\(?:[lg]t|[lg]eq?(?:slant)?)(?![a-zA-Z])|[≤≥])"
+NAME = r"(?:[a-zA-Z]|\\(?:alpha|beta|theta|lambda))(?:_(?:\w|\{\w+\}))?"
+COMPARED_BEFORE = re.compile(rf"(?<![\w\\^}})'])({NAME}[\s&]*{SIGN})\s*$")
+COMPARED_BEHIND = re.compile(rf"[\s&]*({SIGN}[\s&]*{NAME})(?![\w(^'\\])")
+NUMBER = r"[-+]?(?:\d[\d,]*\d|\d)(?:\.\d+)?(?:/\d+)?%?"
+OR = (
+    r"(?:\\text\s*\{\s*)?(?:(?:or(?:\s+(?:maybe|perhaps|possibly|rather|even|is\s+it|else))?|oder|ou|maybe|perhaps|possibly"
+    r"|alternatively|или)(?![^\W\d_])|或者?|还是|또는|または)(?:\s*\})?|\\(?:lor|vee)(?![a-z])"
+)
+EITHER = re.compile(rf"[\s$*,;\\)\](\[]*(?:{OR})[\s$*:,\\(\[]*", re.IGNORECASE)
+EQUAL = re.compile(rf"\s*=\s*({NUMBER})(?=[\s$.,]|\Z)")
+FIRST = re.compile(
+    rf"(?:\$((?:(?!\\boxed)[^$\n]){{1,60}})\$|(?<![\w.,/^{{])({NUMBER}))\s*,?\s*(?:{OR})[\s$*\\(\[]*$", re.IGNORECASE
+)
+SECOND = re.compile(
+    rf"[\s$*,;\\)\](\[]*(?:{OR})[\s*:,]*(?:(?:\$|\\\()(?P<formula>[^$\n]{{1,60}}?)(?:\$|\\\))|(?-i:(?P<letter>[A-J]))(?![\w'’])"
+    rf"|(?P<number>{NUMBER})(?![\w^\\.]*\w)(?:\s*(?P<unit>[a-zA-Zµ°/^\d]+))?|(?P<word>{'|'.join(NUMBER_WORDS[:21])})[\s.)]*$)",
+    re.IGNORECASE,
+)
+ALSO = re.compile(
+    rf"[\s$*]*(?:[;&]|,(?!\d{{3}})(?:\s*and\s)?|(?:and|und|et|vs\.?|versus|as\s+well\s+as)\s)[\s$*]*({NUMBER})[\s$*.)\]]*(?:\n|$)"
+)
+
+
+def answer(before: str, content: str, behind: str) -> str | None:
+    """Return what a box and its surroundings state; None if the answer is denied, supposed or crossed out."""
+    if DENIED_BEFORE.search(before) or DENIED_BEHIND.match(behind) or SUPPOSED_BEFORE.search(before):
+        return None
+    if CONDITION_BEHIND.match(behind) and not VARIABLE.search(content):
+        return None
+    if compared := COMPARED_BEFORE.search(before):
+        return f"{compared[1]} {content}"
+    if compared := COMPARED_BEHIND.match(behind):
+        return f"{content} {compared[1]}"
+    if (first := FIRST.search(before)) and (other := _first(first[1] or first[2])):
+        content = rf"{other} \text{{ or }} {content}"
+    if (second := SECOND.match(behind)) and (second["letter"] is None or content.strip("()").isalpha()):
+        return rf"{content} \text{{ or }} {_second(second)}"
+    if (equal := EQUAL.match(behind)) and not roughly(content, equal[1]):
+        return f"{content} = {equal[1]}"
+    return f"{content}, {also[1]}" if (also := ALSO.match(behind)) else content
+
+
+def _first(text: str) -> str | None:
+    """The answer in front of `or`; None for `$m = (900)^3/15^2$, or`, which only says the same in other words."""
+    value = text.rpartition("=")[2].strip()
+    return value if value == text.strip() or DECIMAL_TEXT.fullmatch(value) else None
+
+
+def _second(match: re.Match) -> str:
+    """The answer behind `or`: a formula, a letter, or a number with its unit, also if it is a word."""
+    if match["word"]:
+        return str(NUMBER_WORDS.index(match["word"].lower()))
+    if match["unit"] and known(match["unit"]):
+        return rf"{match['number']}\text{{ {match['unit']}}}"
+    return match["formula"] or match["letter"] or match["number"]
