@@ -5,8 +5,10 @@ from pathlib import Path
 
 from steer.configs.schema import Config
 from steer.plan import cost
-from steer.plan.cost import GB, Assumptions
+from steer.plan.assumed import Assumptions
+from steer.plan.cost import GB
 from steer.plan.facts import Facts
+from steer.plan.passes import needs_of
 
 
 def problems(config: Config, facts: Facts, assumed: Assumptions) -> list[str]:
@@ -69,10 +71,14 @@ def _devices(config: Config) -> list[str]:
 
 
 def _memory(config: Config, facts: Facts, assumed: Assumptions) -> list[str]:
-    room, found = config.hardware.memory_gb, {}
-    for run, key in _trainings(config).items():
-        training = config.training_for(run)
-        needed = cost.memory(config, training, facts, assumed)
+    room, found, seen = config.hardware.memory_gb, {}, set()
+    for run in config.methods:
+        training, base = config.training_for(run), needs_of(config, run).base
+        if (essence := (training.model_dump_json(), base)) in seen:
+            continue
+        seen.add(essence)
+        key = f"methods.{run}.training" if config.methods[run].training else "training"
+        needed = cost.memory(config, training, facts, assumed, base)
         for phase, remedy in (
             ("updates", "processes, gradient_checkpointing, precision: bf16 or a smaller micro_batch_tokens"),
             ("rollouts", "`rollout.engine: vllm`, a lower rollout.gpu_memory_utilization or more processes"),

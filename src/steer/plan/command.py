@@ -9,22 +9,25 @@ import shlex
 from dataclasses import asdict, fields
 from typing import Any
 
-from steer.configs.load import load_config, nearest, parse_overrides
+from steer.configs.load import load_config, parse_overrides
 from steer.configs.schema import Config
 from steer.errors import UserError
-from steer.plan import cost, cpu
+from steer.plan import cost, cpu, explain, step
+from steer.plan.assumed import Assumptions
 from steer.plan.checks import problems
-from steer.plan.cost import GB, Assumptions
+from steer.plan.cost import GB
 from steer.plan.facts import Facts, facts_of
 from steer.plan.jobs import jobs
+from steer.plan.passes import needs_of
+from steer.plan.rates import GPUS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--configfile", "--config", dest="config", required=True, metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one dotted key")
-    parser.add_argument(
-        "--run", metavar="NAME", help="with `engine: verl`: show this run's command instead of the first's"
-    )
+    parser.add_argument("--run", metavar="NAME", help="show this run's step, and with `engine: verl` its command")
+    parser.add_argument("--gpu", choices=GPUS, help="plan for GPUs of this type, whatever `hardware` says")
+    parser.add_argument("--explain", action="store_true", help="print the parts of a training step")
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON, sizes in 10^9 bytes")
     for field in fields(Assumptions):
         option = "--" + field.name.replace("_", "-")
@@ -32,13 +35,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    config = load_config(args.config, parse_overrides(args.set))
+    changes = parse_overrides(args.set)
+    if args.gpu:
+        gpu = GPUS[args.gpu]
+        changes |= {"hardware.tflops": gpu.bf16 / 1e12, "hardware.memory_gb": gpu.memory_gb}
+    config = load_config(args.config, changes)
     assumed = Assumptions(**{field.name: getattr(args, field.name) for field in fields(Assumptions)})
     facts = facts_of(config)
     plan = made(config, facts, assumed)
+    if plan["gpu_hours"] is not None and config.methods:
+        plan["step"] = explain.step_of(config, explain.run_named(config, args.config, args.run), facts, assumed)
     if config.engine == "verl" and config.methods:
         plan["verl_command"] = verl_command(config, args.config, args.run)
-    print(json.dumps(plan, indent=2) if args.json else described(config, plan))
+    print(json.dumps(plan, indent=2) if args.json else described(config, plan, args.explain))
     found = problems(config, facts, assumed)
     if found:
         raise UserError(f"{args.config}: " + " | ".join(found))
@@ -83,20 +92,17 @@ def verl_command(config: Config, source: str, run: str | None) -> list[str]:
     from steer.engines.verl.overrides import planned_command
 
     commands = {name: planned_command(config, source, name, config.seeds[0]) for name in config.methods}
-    if run is not None and run not in commands:
-        raise UserError(f"{source}: no run {run!r} in `methods`{nearest(run, commands)}")
-    return commands[run or next(iter(commands))]
+    return commands[explain.run_named(config, source, run)]
 
 
 def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, float]:
     """Map each rule to GPU-hours over all its jobs."""
     hours: dict[str, float] = {}
-    seeds, rate = len(config.seeds), config.hardware.tflops * 1e12
     for run in config.methods:
-        training = config.training_for(run)
-        # Devices share a step's operations, so their number cancels from the GPU-hours.
-        seconds = training.steps * cost.step(training, facts, assumed).seconds(rate, assumed)
-        hours["train"] = hours.get("train", 0.0) + seeds * seconds / 3600
+        training, own = config.training_for(run), step.reckoned(config, run, facts, assumed)[config.engine == "verl"]
+        gpus = own.gpus if config.engine == "verl" else config.gpus_of(run)
+        seconds = training.steps * own.training
+        hours["train"] = hours.get("train", 0.0) + len(config.seeds) * gpus * seconds / 3600
     counts = jobs(config)
     asked = {"validate": [config.evaluation.select_by], "generate": config.data.benchmarks}
     for rule, benchmarks in asked.items():
@@ -105,14 +111,17 @@ def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, f
             evaluation = config.evaluation if rule == "generate" else config.evaluation.for_selection()
             asking = config.model_copy(update={"evaluation": evaluation})
             responses = cost.evaluation_responses(asking, benchmarks)
-            seconds = cost.sampling_seconds(responses, config, facts, assumed)
+            seconds = step.start_seconds(config) + step.evaluation_seconds(asking, responses, facts, assumed)
             hours[rule] = number * config.rollout.tensor_parallel * seconds / 3600
     return hours
 
 
 def largest_memory(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, float] | None:
     """Return the memory of the run that needs most of a device, by part, with both peaks."""
-    needs = [cost.memory(config, config.training_for(run), facts, assumed) for run in config.methods]
+    needs = [
+        cost.memory(config, config.training_for(run), facts, assumed, needs_of(config, run).base)
+        for run in config.methods
+    ]
     if not needs:
         return None
     most = max(needs, key=lambda need: max(need.updates, need.rollouts))
@@ -120,8 +129,8 @@ def largest_memory(config: Config, facts: Facts, assumed: Assumptions) -> dict[s
     return {name: round(size / GB, 2) for name, size in parts.items()}
 
 
-def described(config: Config, plan: dict[str, Any]) -> str:
-    """Format the plan for people."""
+def described(config: Config, plan: dict[str, Any], explained: bool = False) -> str:
+    """Format the plan for people; `explained`: with the parts of a training step."""
     name, gpus = plan["model"] or "a model from scratch", config.hardware.gpus
     lines = [
         f"{config.name}: {len(config.runs)} runs x {len(config.seeds)} seeds of {name}, {size(plan['parameters'])}"
@@ -137,10 +146,13 @@ def described(config: Config, plan: dict[str, Any]) -> str:
         wall = sum(hours.values()) / gpus
         time = f"{wall / 24:,.1f} days" if wall >= 48 else f"{wall:,.2g} hours"
         lines += ["", f"at least {time} on {gpus} GPUs of {config.hardware.tflops:g} TFLOP/s, all of them busy"]
+    if "step" in plan:
+        lines += [explain.in_short(plan["step"], config.engine)]
     need = plan["memory_gb"]
     if need:
         parts = ", ".join(f"{part} {need[part]:.1f}" for part in ("weights", "gradients", "optimizer", "gathered"))
         parts += f", activations {need['activations']:.1f}, head {need['head']:.1f}, other {need['overhead']:.1f}"
+        parts += f", base model {need['base']:.1f}" if need["base"] else ""
         room = config.hardware.memory_gb
         lines += [f"memory of a GPU in updates: {need['updates']:.1f} GB of {room:g} ({parts})"]
         lines += [f"memory of a GPU in rollouts: {need['rollouts']:.1f} GB of {room:g} (engine {need['engine']:.1f})"]
@@ -158,6 +170,9 @@ def described(config: Config, plan: dict[str, Any]) -> str:
         f"disk: {space['models']:,.1f} GB of models, {space['checkpoints']:,.1f} GB of checkpoints while training, "
         f"{space['download']:,.1f} GB downloaded"
     )
+    if explained and "step" in plan:
+        lines.append(explain.table(plan["step"]))
+        lines.append("")
     lines.append("assumed: " + ", ".join(f"{name} {value:g}" for name, value in plan["assumed"].items()))
     if "verl_command" in plan:
         command = plan["verl_command"]

@@ -1,13 +1,13 @@
-"""Estimate time, memory and disk of a configuration from model size and batch. docs/scaling.md has the formulas.
+"""Estimate memory and disk of a configuration from model size and batch. docs/scaling.md has the formulas.
 
-N parameters; sizes in bytes, rates in operations per second. These are estimates for choosing a machine; scale
-`Assumptions` to a measured step.
+N parameters; sizes in bytes. These are estimates for choosing a machine.
 """
 
 import math
 from dataclasses import dataclass
 
 from steer.configs.schema import Config, Training
+from steer.plan.assumed import Assumptions
 from steer.plan.facts import Facts
 
 GB = 1e9
@@ -18,22 +18,6 @@ FUSED_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
-class Assumptions:
-    """Assumptions about what a configuration does not set."""
-
-    prompt_tokens: int = 200  # mean length of a prompt
-    response_share: float = 0.4  # mean length of a response over its limit
-    training_mfu: float = 0.35  # share of the device's rate in forward and backward passes
-    rollout_mfu: float = 0.10  # the same while decoding, which memory bandwidth bounds
-    refills: float = 2.0  # rounds of rollouts under dynamic sampling, if more than one is allowed
-    overhead_gb: float = 3.0  # CUDA context, allocator, communication buffers
-    cpu_training: float = 0.8  # on a CPU, share of the measured rate of products in forward and backward passes
-    cpu_rollout: float = 0.5  # the same while decoding
-    cpu_overhead_gb: float = 0.8  # torch, transformers and the allocator of a job on a CPU
-    process_gb: float = 8.0  # host memory of a training process with its engine and verifiers
-
-
-@dataclass(frozen=True)
 class Step:
     """One training step: tokens sampled and tokens trained on, and the operations for each."""
 
@@ -41,9 +25,6 @@ class Step:
     trained_tokens: float
     rollout_flops: float
     training_flops: float
-
-    def seconds(self, rate: float, assumed: Assumptions) -> float:
-        return self.rollout_flops / (rate * assumed.rollout_mfu) + self.training_flops / (rate * assumed.training_mfu)
 
 
 def step(training: Training, facts: Facts, assumed: Assumptions) -> Step:
@@ -69,13 +50,6 @@ def matrix_parameters(facts: Facts) -> int:
     return facts.parameters - (0 if facts.tied else facts.embedding_parameters)
 
 
-def sampling_seconds(responses: int, config: Config, facts: Facts, assumed: Assumptions) -> float:
-    """Estimate seconds to sample evaluation responses on the devices of one job."""
-    tokens = responses * assumed.response_share * config.evaluation.max_response_tokens
-    rate = config.hardware.tflops * 1e12 * config.rollout.tensor_parallel
-    return 2 * matrix_parameters(facts) * tokens / (rate * assumed.rollout_mfu)
-
-
 def evaluation_responses(config: Config, benchmarks: list[str]) -> int:
     """Count the responses of one evaluated model to these benchmarks."""
     return sum(_rows(config, name) * config.evaluation.samples_for(name) for name in benchmarks)
@@ -94,7 +68,8 @@ def _rows(config: Config, benchmark: str) -> int:
 class Memory:
     """Bytes on one device of a training job, by purpose. `updates` and `rollouts` are its two peaks.
 
-    `host`: host memory while the first process reads the base model.
+    `host`: host memory while the first process reads the base model. `base`: the copy of the model that training
+    started from, which a penalty on the distance to it needs.
     """
 
     weights: float
@@ -106,22 +81,23 @@ class Memory:
     engine: float
     overhead: float
     host: float
+    base: float = 0.0
 
     @property
     def updates(self) -> float:
-        kept = self.weights + self.gradients + self.optimizer
+        kept = self.weights + self.gradients + self.optimizer + self.base
         return kept + self.gathered + self.activations + self.head + self.overhead
 
     @property
     def rollouts(self) -> float:
         """Peak while sampling: gradients are freed, and vLLM's memory is released afterwards."""
-        return self.weights + self.optimizer + self.engine + self.overhead
+        return self.weights + self.optimizer + self.base + self.engine + self.overhead
 
 
-def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions) -> Memory:
+def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions, base: bool = False) -> Memory:
     """Estimate memory: weights, gradients and optimizer state (AdamW: two moments) in fp32, one share per process.
 
-    Plus the activations of one micro-batch.
+    Plus the activations of one micro-batch. `base`: with a copy of the base model's trained parameters.
     """
     n, trained, shares = facts.parameters, trained_parameters(config, facts), training.processes
     width = value_bytes(training)
@@ -146,6 +122,7 @@ def memory(config: Config, training: Training, facts: Facts, assumed: Assumption
         engine=engine_bytes(config, training, facts),
         overhead=assumed.overhead_gb * GB,
         host=4 * n + shares * assumed.process_gb * GB,
+        base=4 * trained / shares if base else 0.0,
     )
 
 
@@ -219,14 +196,15 @@ def cache_bytes(config: Config, facts: Facts, width: int | None = None) -> int:
     return width * facts.cached_values
 
 
-def cached_tokens(config: Config, facts: Facts, assumed: Assumptions) -> float:
-    """Count tokens that fit vLLM's cache on the devices of one engine."""
+def cached_tokens(config: Config, facts: Facts, assumed: Assumptions, gpus: int | None = None) -> float:
+    """Count tokens that fit vLLM's cache on the devices of one engine; `gpus`: absent: as many as it is set to."""
     rollout, width = config.rollout, 4 if config.rollout.dtype == "float32" else 2
+    gpus = gpus or rollout.tensor_parallel
     if rollout.kv_cache_gib is not None:
         room = rollout.kv_cache_gib * 2**30
     else:
         share = rollout.gpu_memory_utilization * config.hardware.memory_gb - assumed.overhead_gb
-        room = share * GB * rollout.tensor_parallel - width * facts.parameters
+        room = share * GB * gpus - width * facts.parameters
     return max(0.0, room) / cache_bytes(config, facts)
 
 

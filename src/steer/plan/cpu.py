@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 from steer.configs.schema import Config, Training
 from steer.plan import cost
-from steer.plan.cost import GB, Assumptions
+from steer.plan.assumed import Assumptions
+from steer.plan.cost import GB
 from steer.plan.facts import Facts
 from steer.plan.jobs import jobs
 

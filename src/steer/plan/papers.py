@@ -11,8 +11,8 @@ from steer.analyse.paper import MAIN, reported
 from steer.configs.load import load_config
 from steer.io import atomic_write, read_runs
 from steer.methods.load import method_names, method_settings
+from steer.plan.assumed import Assumptions
 from steer.plan.command import gpu_hours
-from steer.plan.cost import Assumptions
 from steer.plan.facts import facts_of
 
 OUTPUT = Path("docs/papers.md")
