@@ -40,9 +40,9 @@ def before_end(text: str) -> str:
 
 def outside_thought(text: str) -> str | None:
     """Return the text after the last thought; None if a thought never closes."""
-    if not any(mark in text for mark in "<[◁"):
-        return text
     for opening, closing in THOUGHTS:
+        if opening[0] not in text:
+            continue
         if closing in text:
             text = text.rpartition(closing)[2]
         if opening in text:

@@ -1,8 +1,11 @@
 """Arithmetic on the values of expression trees: exact rationals, mpmath numbers, and matrices as tuples of rows."""
 
+import math
 from fractions import Fraction
+from functools import lru_cache
 
 from mpmath import mp, mpc, mpf
+from mpmath.libmp import from_rational, round_nearest
 
 mp.dps = 100
 EXACT_BITS = 200_000  # of a rational; beyond, it is too large to compare
@@ -19,7 +22,9 @@ class TooLarge(ArithmeticError):
 
 def inexact(value):
     """Return the value as mpf or mpc."""
-    return mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
+    if not isinstance(value, Fraction):
+        return value
+    return mp.make_mpf(from_rational(value.numerator, value.denominator, mp.prec, round_nearest))
 
 
 def bits(value: Fraction) -> int:
@@ -31,8 +36,21 @@ def integer(value) -> int | None:
 
 
 def log10(value) -> float:
-    size = abs(inexact(value))
-    return float(mp.log10(size)) if size else 0.0
+    """Return the decimal logarithm of the absolute value, to float precision; 0 for 0."""
+    if isinstance(value, Fraction):
+        size = math.log10(abs(value.numerator)) - math.log10(value.denominator) if value else 0.0
+    elif not value or not mp.isfinite(value):
+        return float(abs(value))
+    else:
+        _, mantissa, exponent, _ = abs(value)._mpf_
+        size = math.log10(mantissa) + exponent * math.log10(2)
+    return size if abs(size) > 1e-9 else float(mp.log10(abs(inexact(value)))) if value else 0.0
+
+
+@lru_cache
+def rounding(share: float, digits: int) -> mpf:
+    """Return the relative error that counts as rounding: `share` of the working precision of `digits`."""
+    return mpf(10) ** -int(share * digits)
 
 
 def real(value):

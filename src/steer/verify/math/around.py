@@ -65,18 +65,49 @@ ALSO = re.compile(
 )
 
 
+# most boxes stand behind other words, in front of nothing: the searches above are spared them
+TELLING = """
+not never cannot neither nor maybe perhaps or oder ou possibly alternatively rather even else t ne neq nicht pas es é
+lnot neg cdot times lt gt le leq ge geq leqslant geqslant lor vee frac sqrt cancel bcancel xcancel sout st phantom
+hphantom vphantom
+"""
+LINKING = "be equal to answer say is it that this would gives then s get have obtain"
+HINTS = "either not never n't wrong incorrect neither nor maybe perhaps if unless case provided assum suppose"
+TELLING, LINKING, HINTS = (set(words.split()) for words in (TELLING, LINKING, HINTS))
+FILLING, ENDS = " \n\t\r$*:\\([{,", "-/~<>≤≥}'’"
+
+
 def answer(before: str, content: str, behind: str) -> str | None:
     """Return what a box and its surroundings state; None if the answer is denied, supposed or crossed out."""
-    if DENIED_BEFORE.search(before) or DENIED_BEHIND.match(behind) or SUPPOSED_BEFORE.search(before):
+    if _telling(before):
+        if DENIED_BEFORE.search(before) or SUPPOSED_BEFORE.search(before):
+            return None
+        if compared := COMPARED_BEFORE.search(before):
+            return f"{compared[1]} {content}"
+        if (first := FIRST.search(before)) and (other := _first(first[1] or first[2])):
+            content = rf"{other} \text{{ or }} {content}"
+    return _with_behind(content, behind) if behind.strip("$.\n* ") else content
+
+
+def _telling(before: str) -> bool:
+    """Check whether what stands before a box may change its meaning, by its last word and sign."""
+    bare = before.rstrip(FILLING)
+    if not before.isascii() or bare[-1:] in ENDS or (bare[-1:] == "=" and "\\not" in bare[-8:]):
+        return bool(before)
+    start = end = len(bare)
+    while start and bare[start - 1].isalpha():
+        start -= 1
+    word = bare[start:end].lower()
+    if word in LINKING or before.rstrip(" $\n") != bare:
+        return word in TELLING or any(hint in before.lower() for hint in HINTS)
+    return word in TELLING
+
+
+def _with_behind(content: str, behind: str) -> str | None:
+    if DENIED_BEHIND.match(behind) or (CONDITION_BEHIND.match(behind) and not VARIABLE.search(content)):
         return None
-    if CONDITION_BEHIND.match(behind) and not VARIABLE.search(content):
-        return None
-    if compared := COMPARED_BEFORE.search(before):
-        return f"{compared[1]} {content}"
     if compared := COMPARED_BEHIND.match(behind):
         return f"{content} {compared[1]}"
-    if (first := FIRST.search(before)) and (other := _first(first[1] or first[2])):
-        content = rf"{other} \text{{ or }} {content}"
     if (second := SECOND.match(behind)) and (second["letter"] is None or content.strip("()").isalpha()):
         return rf"{content} \text{{ or }} {_second(second)}"
     if (equal := EQUAL.match(behind)) and not roughly(content, equal[1]):

@@ -2,6 +2,16 @@ r"""Remove meaningless parts of an answer: tags, end-of-proof signs, arrows, env
 
 import re
 
+COMMAND = re.compile(r"\\([a-zA-Z]+)")
+# names of commands, by which most texts are spared a search
+MARK_NAMES = """
+tag label ref eqref hspace vspace checkmark blacksquare square qed qedsymbol qedhere Box therefore because hfill
+nonumber notag noindent par blacktriangle bigstar displaystyle
+"""
+ARROW_NAMES = "Rightarrow rightarrow implies to Longrightarrow longrightarrow star bullet ast"
+DOT_NAMES = "ldots cdots dots dotsc dotsb dotsm hdots"
+MARK_NAMES, ARROW_NAMES, DOT_NAMES = (set(names.split()) for names in (MARK_NAMES, ARROW_NAMES, DOT_NAMES))
+ARROWS = ("=>", "->")
 # `12\tag{3}`, `12 \checkmark`, `\therefore 12`
 MARKS = re.compile(
     r"\\(?:tag|label|ref|eqref|hspace|vspace)\*?\s*\{[^{}]*\}"
@@ -44,14 +54,40 @@ def cleared(text: str) -> str:
     while len(bare) > 2 and bare[0] in QUOTES and bare[-1] in QUOTES:
         bare = bare[1:-1].strip()
     bare = DECIMAL_COMMA.sub(r"\1.\2", bare) if "{,}" in bare else bare
-    if "\\" not in bare:
-        bare = PLACE.sub("", ARROW.sub("", bare))
-        return DOTS.sub(r"\\ldots ", MARKS.sub(" ", bare))
+    unusual = not bare.isascii()
+    if "\\" in bare:
+        return _cleared_commands(bare, unusual)
+    if unusual or bare.startswith(ARROWS):
+        bare = ARROW.sub("", bare)
+    if _placed(bare):
+        bare = PLACE.sub("", bare)
+    if unusual:
+        bare = MARKS.sub(" ", bare)
+    return DOTS.sub(r"\\ldots ", bare) if unusual or "..." in bare else bare
+
+
+def _placed(text: str) -> bool:
+    """Check whether a text may end in a place or remark."""
+    return "\\text" in text or "at" in text or "when" in text or text[-1:] == ")"
+
+
+def _cleared_commands(bare: str, unusual: bool) -> str:
     while "\\begin" in bare and (match := ENVIRONMENT.fullmatch(bare.strip())):
         bare = match[2].replace("&", " ")
-    bare = ARROW.sub("", MARKS.sub(" ", bare).strip())
-    bare = PLACE.sub("", LINE_ENDS.sub("", bare.strip()))
-    bare = DOTS.sub(r"\\ldots ", BROKEN.sub("", bare) if "\\$" in bare else bare)
+    names = set(COMMAND.findall(bare))
+    if unusual or names & MARK_NAMES:
+        bare = MARKS.sub(" ", bare)
+    bare = bare.strip()
+    if unusual or names & ARROW_NAMES or bare.startswith(ARROWS):
+        bare = ARROW.sub("", bare).strip()
+    if bare.endswith("\\") or "newline" in names:
+        bare = LINE_ENDS.sub("", bare)
+    if _placed(bare):
+        bare = PLACE.sub("", bare)
+    if "\\$" in bare:
+        bare = BROKEN.sub("", bare)
+    if unusual or "..." in bare or names & DOT_NAMES:
+        bare = DOTS.sub(r"\\ldots ", bare)
     if "\\not" in bare:
         bare = NEGATED.sub(r"\\not\1 ", bare)
     if "\\circ" in bare:

@@ -27,7 +27,7 @@ from steer.verify.math.nouns import worded
 from steer.verify.math.parse import parse
 from steer.verify.math.phrases import SPOILED
 from steer.verify.math.tokens import Unreadable
-from steer.verify.math.values import constant
+from steer.verify.math.values import constant, fixed
 from steer.verify.math.work import TooMuchWork, begin
 
 CHOICE = re.compile(r"(?:\\text\s?\{)?\s*(?:\(([A-J])\)|([A-J])[.:)])\s*\}?(?=\s*\S)")
@@ -118,7 +118,7 @@ def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, 
     `answers` has the content of the last box and, if several boxes end the response, all of them as one
     list; the second counts only for a gold with as many answers.
     """
-    for cached in (interpret, parse, constant):  # what an earlier comparison left would make this one cost less
+    for cached in (interpret, parse, fixed):  # what an earlier comparison left would make this one cost less
         cached.cache_clear()
     begin()
     comparison = Comparison(answer_type(kind))

@@ -24,10 +24,12 @@ from steer.verify.math.arithmetic import (
     log10,
     product,
     real,
+    rounding,
 )
 from steer.verify.math.grammar import Node
 from steer.verify.math.work import spend, weight
 
+TINY = mpf(10) ** -20
 PRECISION_WEIGHT = 8  # a function of a real number costs as much as arithmetic with numbers that much longer
 
 
@@ -71,7 +73,7 @@ class Evaluator:
         if isinstance(a, Fraction) or not a or not b:
             return a + b
         small, node, large = (a, left, b) if abs(a) < abs(b) else (b, right, a)
-        if mp.isinf(large) or abs(small) >= abs(large) * mpf(10) ** -int(0.7 * mp.dps):
+        if mp.isinf(large) or abs(small) >= abs(large) * rounding(0.7, mp.dps):
             return a + b
         if self.lasts(node, small):  # pi + 10^{-90}: digits that this precision would lose
             raise Undefined("terms of too different size")
@@ -82,7 +84,7 @@ class Evaluator:
         if mp.dps > 2000:
             return True
         with mp.workdps(2 * mp.dps):
-            return bool(abs(inexact(self(node))) > abs(inexact(value)) * mpf(10) ** -20)
+            return bool(abs(inexact(self(node))) > abs(inexact(value)) * TINY)
 
     def _cross(self, left, right):
         a, b = self(left), self(right)
@@ -123,8 +125,7 @@ class Evaluator:
             if whole == 0:
                 return Fraction(1)
             raise Undefined("power of zero")
-        growth = abs(inexact(b)) * abs(mp.log10(abs(inexact(a))) if abs(inexact(a)) != 1 else 0)
-        if growth > HUGE_LOG10:
+        if abs(inexact(b)) * abs(log10(a)) > HUGE_LOG10:
             raise TooLarge
         if whole is not None and isinstance(a, Fraction):
             if abs(whole) * bits(a) > EXACT_BITS:

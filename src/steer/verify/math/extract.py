@@ -5,9 +5,8 @@ Everything here is linear in the length of the text: a response of 10 MB costs m
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from steer.verify.math import unboxed
 from steer.verify.math.around import BEFORE, BEHIND, EITHER
@@ -30,13 +29,11 @@ COMMENT = re.compile(
     r"|\\begin\s*\{comment\}.*?(?:\\end\s*\{comment\}|\Z)",
     re.DOTALL,
 )
-COMMENTS = ("<!--", "%", "\\iffalse", "{comment}")
 
 Reading = Literal["stated", "guessed", ""]
 
 
-@dataclass(frozen=True)
-class Extraction:
+class Extraction(NamedTuple):
     """Result of extraction. `answer` is None if the response has none.
 
     `boxes` is the final group of boxed answers, including the last one, for golds with several answers. `how` says
@@ -51,6 +48,9 @@ class Extraction:
 
 def balanced(text: str, start: int, limit: int) -> int:
     """Return the index after the brace that closes the one at `start`, or -1 if there is none before `limit`."""
+    end = text.find("}", start, limit)
+    if end < 0 or ("\\" not in (inside := text[start + 1 : end]) and "{" not in inside):
+        return end + 1 or -1
     depth = 0
     for match in BRACE.finditer(text, start, limit):
         brace = match.group()
@@ -65,11 +65,14 @@ def balanced(text: str, start: int, limit: int) -> int:
 
 def _places(text: str) -> Iterator[int]:
     """Where boxes begin, the last one first. No part of the text is searched twice."""
-    places = {mark: text.rfind(mark) for mark in ("\\boxed", "\\fbox")}
-    while (place := max(places.values())) >= 0:
-        yield place
-        mark = next(mark for mark, at in places.items() if at == place)
-        places[mark] = text.rfind(mark, 0, place)
+    boxed, framed = text.rfind("\\boxed"), text.rfind("\\fbox")
+    while boxed >= 0 or framed >= 0:
+        if boxed > framed:
+            yield boxed
+            boxed = text.rfind("\\boxed", 0, boxed)
+        else:
+            yield framed
+            framed = text.rfind("\\fbox", 0, framed)
 
 
 def _spans(text: str) -> list[tuple[int, int, int]]:
@@ -114,9 +117,9 @@ def _boxed(text: str) -> Extraction | None:
 
 def _shown(text: str) -> str:
     """Remove comments, which a reader does not see."""
-    if not any(mark in text for mark in COMMENTS):
-        return text
-    return COMMENT.sub("", "\n" + text)[1:]
+    if "%" in text or "<!--" in text or "\\iffalse" in text or "{comment}" in text:
+        return COMMENT.sub("", "\n" + text)[1:]
+    return text
 
 
 def extract(response: str) -> Extraction:

@@ -2,7 +2,7 @@ r"""One spelling for the same LaTeX: wrappers, spacing, synonyms, look-alike cha
 
 import re
 
-from steer.verify.math.clutter import cleared
+from steer.verify.math.clutter import COMMAND, cleared
 
 VULGAR = "½12 ¼14 ¾34 ⅓13 ⅔23 ⅕15 ⅖25 ⅗35 ⅘45 ⅙16 ⅚56 ⅛18 ⅜38 ⅝58 ⅞78"
 UNICODE = str.maketrans(
@@ -41,8 +41,14 @@ SYNONYMS = {
     "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]", "bigcup": "cup", "bigcap": "cap", "cr": "\\",
     "bm": "text", "bf": "text", "emph": "text", "textup": "text", "underline": "text",
 }  # fmt: skip
-PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-COMMAND = re.compile(r"\\([a-zA-Z]+)")
+# names of the commands in SIZES and STYLED, by which most texts are spared a search
+SIZE_NAMES = """
+left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr displaystyle textstyle scriptstyle
+limits tiny small normalsize large Large LARGE huge Huge
+"""
+STYLE_NAMES = "boldsymbol bm bf it mathbf mathit textbf textit bold emph underline"
+SIZE_NAMES, STYLE_NAMES = set(SIZE_NAMES.split()), set(STYLE_NAMES.split())
+PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 ROW_SPACING = re.compile(r"(?<=\\\\)\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\]")
 _UNIT = r"\\text\s*\{[^{}]*\}(?:\^\{?-?\d\}?)?"
 _UNITS = rf"{_UNIT}(?:\s*(?:\\cdot|\*)?\s*{_UNIT})*"
@@ -66,7 +72,6 @@ BRACKETS = re.compile(r"[(\[]|\\\{")
 ROOT_BARE = re.compile(r"\\sqrt\s*(\d+)")
 WRAPPER = re.compile(r"\\text\s*\{([^{}]*)\}")
 SCRIPT = re.compile(r"([_^])\{(\w)\}")
-SPACE = re.compile(r"\s+")
 LOOSE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 FRAC_BARE = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*\{|(\{[^{}]*\})\s*(\d))")
 
@@ -86,37 +91,30 @@ def _digits(match: re.Match) -> str:
 
 def latex(text: str) -> str:
     """Return the canonical LaTeX spelling that the parsers read."""
+    if PLAIN_NUMBER.fullmatch(text):
+        return text
     if not text.isascii():
         # a run of them is one exponent: 10²³ is 10^{23}, not 10^2^3
         text = RAISED.sub(lambda m: f"^{{{m.group().translate(LEVEL)}}}", text.translate(UNICODE))
         text = LOWERED.sub(lambda m: f"_{{{m.group().translate(LEVEL)}}}", text)
     if "\x0c" in text:  # `\frac` that went through a reader of escapes
         text = text.replace("\\\x0c", "\x0c").replace("\x0c", "\\f")
-    text = cleared(text) if not PLAIN_NUMBER.fullmatch(text) else text
+    text = cleared(text)
     commands = "\\" in text
     if commands:
         if "\\\\" in text:
             text = ROW_SPACING.sub("", DOUBLED.sub(lambda _: "\\", text))
         text = text.replace("\\$", "").replace("\\%", "%")
-    starred = STARRED.fullmatch(text.strip())
-    text = MATH_ENDS.sub(" ", starred[1] if starred else text)
+    if "**" in text and (starred := STARRED.fullmatch(text.strip())):
+        text = starred[1]
+    if "$" in text or commands:
+        text = MATH_ENDS.sub(" ", text)
     if "**" in text:
         text = POWER.sub("^", text)
-    text = GROUPED.sub(_digits, text)
+    if commands or any(separator in text for separator in " ,~{"):
+        text = GROUPED.sub(_digits, text)
     if commands:
-        text = text.replace("{,}", ",").replace("\\!", "")
-        text = SIZES.sub("", text)
-        if "color" in text:
-            text = COLOUR.sub("", text)
-        if "\\not" in text:
-            text = NOT_EQUAL.sub(r"\\ne ", text)
-        if "\\degree" in text:
-            text = DEGREE.sub(r"^\\circ ", text)
-        text = COMMAND.sub(_synonym, SPACES.sub(" ", STYLED.sub("", text))).replace("\\text {", "\\text{")
-        if "\\text" in text:
-            text = FRACTION_OF_UNITS.sub(r"\1/\2", PUNCTUATION.sub(r"\1", text))
-            while RAISED_UNIT.search(text):
-                text = RAISED_UNIT.sub(r"\1\2", text)
+        text = _commands(text.replace("{,}", ",").replace("\\!", ""))
     text = text.replace("~", " ")
     if "," in text and not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
         text = COMMAS.sub(_digits, text)
@@ -124,7 +122,30 @@ def latex(text: str) -> str:
         text = NOON.sub(r"\1m", text)
     if "illion" in text or "thousand" in text:
         text = MAGNITUDE.sub(_magnitude, text)
-    return SPACE.sub(" ", text).strip().rstrip(".,;: ")
+    return " ".join(text.split()).rstrip(".,;: ")
+
+
+def _commands(text: str) -> str:
+    names = set(COMMAND.findall(text))
+    if names & SIZE_NAMES:
+        text = SIZES.sub("", text)
+    if "color" in text:
+        text = COLOUR.sub("", text)
+        names = set(COMMAND.findall(text))
+    if "\\not" in text:
+        text = NOT_EQUAL.sub(r"\\ne ", text)
+    if "\\degree" in text:
+        text = DEGREE.sub(r"^\\circ ", text)
+    if names & STYLE_NAMES:
+        text = STYLED.sub("", text)
+    text = SPACES.sub(" ", text)
+    if not names.isdisjoint(SYNONYMS):
+        text = COMMAND.sub(_synonym, text)
+    if "\\text" in text:
+        text = FRACTION_OF_UNITS.sub(r"\1/\2", PUNCTUATION.sub(r"\1", text.replace("\\text {", "\\text{")))
+        while RAISED_UNIT.search(text):
+            text = RAISED_UNIT.sub(r"\1\2", text)
+    return text
 
 
 def _braced_frac(match: re.Match) -> str:

@@ -75,7 +75,8 @@ def number(text: str) -> Number | None:
         return None
     if INTEGER.fullmatch(text):
         return Number(Fraction(int(text)))
-    match = PLAIN.fullmatch(text)
+    begins = text[:1].isdigit() or text[:1] in ("+", "-", ".", "\\")
+    match = PLAIN.fullmatch(text) if begins and "(" not in text and "," not in text else None
     magnitude = match and _magnitude(match)
     if not match or magnitude is None:
         return None

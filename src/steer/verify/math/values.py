@@ -8,9 +8,9 @@ import random
 from fractions import Fraction
 from functools import lru_cache
 
-from mpmath import mp, mpc, mpf
+from mpmath import mp, mpc
 
-from steer.verify.math.arithmetic import Undefined, inexact, plus, times
+from steer.verify.math.arithmetic import Undefined, inexact, plus, rounding, times
 from steer.verify.math.evaluate import Evaluator
 from steer.verify.math.grammar import VECTORS, Node
 from steer.verify.math.parse import applied, functions, parse, symbols
@@ -38,23 +38,29 @@ def close(a, b) -> bool:
     a, b = inexact(a), inexact(b)
     if mp.isinf(a) or mp.isinf(b):
         return a == b
-    return abs(a - b) <= mpf(10) ** -int(0.8 * mp.dps) * max(abs(a), abs(b))
+    return abs(a - b) <= rounding(0.8, mp.dps) * max(abs(a), abs(b))
 
 
 def value_of(node: Node, point: dict, real: bool, base10: bool = False):
     """Evaluate a tree at a point. A value that is only rounding error is zero."""
     evaluator = Evaluator(point, real, base10)
     value = evaluator(node)
-    if isinstance(value, (Fraction, tuple)) or not value or abs(value) > mpf(10) ** -int(0.5 * mp.dps):
+    if isinstance(value, (Fraction, tuple)) or not value or abs(value) > rounding(0.5, mp.dps):
         return value
     return value if evaluator.lasts(node, value) else Fraction(0)
 
 
 @lru_cache(maxsize=2048)
+def fixed(node: Node, base10: bool, digits: int):
+    """Evaluate a tree without symbols with a working precision of `digits`."""
+    with mp.workdps(digits):
+        return value_of(node, {}, False, base10)
+
+
 def constant(text: str):
     """Evaluate a formula without symbols; None if it has symbols. Raises the parser's and evaluator's exceptions."""
     node = parse(text)
-    return None if symbols(node) else value_of(node, {}, real=False)
+    return None if symbols(node) else fixed(node, False, mp.dps)
 
 
 def points(names: set[str], used: set[str], signed: bool, count: int = TRIES, far: Fraction | None = None):
@@ -92,11 +98,15 @@ def same_function(a: Node, b: Node, base10: bool = False) -> bool:
     names = symbols(a) | symbols(b)
     used = functions(a) | functions(b)
     if not names:
-        values = value_of(a, {}, False, base10), value_of(b, {}, False, base10)
+        values = fixed(a, base10, mp.dps), fixed(b, base10, mp.dps)
         if not close(*values) or all(isinstance(value, Fraction) for value in values):
             return close(*values)
         with mp.workdps(SURE_DIGITS):
-            return close(value_of(a, {}, False, base10), value_of(b, {}, False, base10))
+            return close(fixed(a, base10, mp.dps), fixed(b, base10, mp.dps))
+    if a[0] == b[0] == "matrix" and [len(row) for row in a[1]] == [len(row) for row in b[1]]:
+        return all(
+            same_function(x, y, base10) for r, s in zip(a[1], b[1], strict=True) for x, y in zip(r, s, strict=True)
+        )
     with mp.workdps(FUNCTION_DIGITS):
         return _agree(a, b, names, used, base10)
 
@@ -190,10 +200,10 @@ def proportional(gold: Node, answer: Node) -> int:
     for n, point in enumerate(
         [*points(names, used, signed=False, count=4 * POINTS), *further(gold, answer, names, used)]
     ):
+        if agreed >= POINTS and n < 4 * POINTS:
+            continue
         x, y = sample(gold, point, "i" not in used, False), sample(answer, point, "i" not in used, False)
         if x is None or y is None or isinstance(x, tuple) or isinstance(y, tuple):
-            continue
-        if agreed >= POINTS and n < 4 * POINTS:
             continue
         if y == 0 or x == 0:
             if x != y:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from steer.verify.math import normalise, numbers
 from steer.verify.math.answer_types import answer_type
@@ -51,8 +51,7 @@ class MathVerdict:
         return replace(self, verdict="wrong", reason=f"guessed, not stated: {self.reason}")
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """State of a pair: a verdict, or the two texts (and the type) that must be compared."""
 
     extraction: Extraction
