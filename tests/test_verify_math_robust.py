@@ -122,6 +122,8 @@ def compare(gold, answers, kind):
     if gold == "allocate":
         kept = []
         while True: kept.append([])
+    if gold == "leave":
+        raise SystemExit
     if gold == "raise":
         raise ValueError("no")
     if gold == "rss":
@@ -183,6 +185,17 @@ def test_a_killed_worker_loses_no_other_pair(pool):
             assert outcome["verdict"] == "unverifiable"
     reasons = {gold: outcome["reason"] for gold, outcome in zip(golds, outcomes, strict=True)}
     assert "processor time" in reasons["spin"] and "memory" in reasons["eat"] and "ValueError" in reasons["raise"]
+
+
+def test_jobs_that_wait_behind_a_failing_one_are_done(pool):
+    """Whatever ends a worker, the jobs that wait in its pipe go to another one, also if none fits beside another."""
+    long = "g" * 30_000
+    golds = [gold for bad in ("die", "leave", "raise") for gold in (bad, "a", "b", long, "c", "d", "e", "f")]
+    outcomes = pool.compare([(gold, ("a",), str(n)) for n, gold in enumerate(golds)])
+    told = {"die": "ended twice", "leave": "ended twice", "raise": "ValueError"}
+    for gold, outcome in zip(golds, outcomes, strict=True):
+        wanted = ("unverifiable", told[gold]) if gold in told else ("correct", gold[:300])
+        assert outcome["verdict"] == wanted[0] and wanted[1] in outcome["reason"]
 
 
 def test_a_killed_supervisor_is_replaced(pool):

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from steer.verify.math.verifier import Accept, MathVerdict, MathVerifier
 
-BATCH = 64  # lines that are compared in parallel before their verdicts are printed
+BATCH = 256  # lines that are compared in parallel before their verdicts are printed
 BOM = b"\xef\xbb\xbf"
 
 

@@ -4,6 +4,7 @@ The supervisor is started with `subprocess`, so the pool also works in a daemoni
 torch; only JSON crosses the pipes.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -19,6 +20,7 @@ Job = tuple[str, tuple[str, ...], str | None]  # gold, candidate answers, type
 START_LIMIT_S = 60.0  # imports on a busy machine
 SILENCE_LIMIT_S = 60.0  # far above the worker's own limits
 ATTEMPTS = 2  # per job, should the supervisor itself be killed
+WINDOW = 32  # jobs in flight; the outcomes of all, at most 2,000 bytes each, fit into a pipe, so that no side blocks
 SOURCE = str(Path(__file__).resolve().parents[3])
 
 
@@ -72,21 +74,20 @@ class Pool:
         outcomes: list[dict | None] = [None] * len(jobs)
         attempts = [0] * len(jobs)
         waiting, flying = list(range(len(jobs)))[::-1], set()
-        window = 4 * self.workers  # small enough that neither side ever blocks on a full pipe
+        window = min(16 * self.workers, WINDOW)
         answered, silent_starts = False, 0
         while waiting or flying:
             if self._process is None:
                 self._process, answered = self._start(), False
+            lines = []
             while waiting and len(flying) < window:
                 n = waiting.pop()
                 flying.add(n)
                 attempts[n] += 1
                 gold, answers, kind = jobs[n]
-                line = json.dumps({"n": n, "gold": gold, "answers": answers, "type": kind}) + "\n"
-                try:
-                    self._write(line.encode())
-                except BrokenPipeError:
-                    break
+                lines.append(json.dumps({"n": n, "gold": gold, "answers": answers, "type": kind}) + "\n")
+            with contextlib.suppress(BrokenPipeError):
+                self._write("".join(lines).encode())
             lines = self._lines(SILENCE_LIMIT_S if answered else START_LIMIT_S)
             answered = answered or bool(lines)
             for line in lines:

@@ -3,11 +3,12 @@
     python -m steer.verify.math.worker MODULE WORKERS CPU_LIMIT_S < jobs > outcomes      (one JSON object a line)
 
 It imports MODULE once, and forks each worker from that state, so that replacing a killed one costs milliseconds.
-A worker handles one job at a time. It ends itself when the job has made the garbage collector run COLLECTIONS_LIMIT
-times: a count of what was allocated, which is the same on a busy machine (`work` counts other steps). As backstops,
-the kernel ends it after CPU_LIMIT_S of processor time or when it needs more than MEMORY_LIMIT of address space, and the
-supervisor after WALL_LIMIT_S. The job then has an outcome that says so, a fresh worker takes the place, and no other
-job notices. A MODULE whose caches would change that count sets JOBS_PER_WORKER.
+A worker handles one job at a time; a few more wait in its pipe, so that it does not stand still between two. Jobs and
+outcomes pass through the supervisor as they are. A worker ends itself when a job has made the garbage collector run
+COLLECTIONS_LIMIT times: a count of what was allocated, which is the same on a busy machine (`work` counts other steps).
+As backstops, the kernel ends it after CPU_LIMIT_S of processor time or when it needs more than MEMORY_LIMIT of address
+space, and the supervisor after WALL_LIMIT_S. The job then has an outcome that says so, a fresh worker takes the place,
+and no other job notices. A MODULE whose caches would change that count sets JOBS_PER_WORKER.
 """
 
 import contextlib
@@ -20,24 +21,31 @@ import select
 import signal
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 
 WALL_LIMIT_S = 30
 MEMORY_LIMIT = 512 * 2**20
 JOBS_PER_WORKER = 5000  # then a fresh one
 COLLECTIONS_LIMIT = 30
+DEPTH, PIPE = 4, 32_768  # jobs and bytes in the pipe to a worker: a pipe holds 65,536 bytes
 EXHAUSTED = 75  # exit status of a worker that reached it
+LATE = {"verdict": "unverifiable", "reason": f"comparison exceeded {WALL_LIMIT_S} s", "load": True}
 
 
 @dataclass
 class Worker:
     pid: int
-    jobs: int  # file descriptor to write jobs to
-    outcomes: int  # file descriptor to read outcomes from
-    job: dict | None = None
+    input: int  # file descriptor to write jobs to
+    output: int  # file descriptor to read outcomes from
+    jobs: deque[bytes] = field(default_factory=deque)  # lines, the one that is being handled first
     started: float = 0.0
-    served: int = 0
-    buffer: bytearray = field(default_factory=bytearray)
+    buffer: bytes = b""
+
+    def takes(self, job: bytes) -> bool:
+        """Check whether a job fits into the pipe, so that the supervisor is never kept waiting by a worker."""
+        return not self.jobs or sum(map(len, self.jobs)) + len(job) <= PIPE
 
 
 def _serve(module, cpu_limit_s: float, jobs: int, outcomes: int) -> None:
@@ -54,8 +62,8 @@ def _serve(module, cpu_limit_s: float, jobs: int, outcomes: int) -> None:
             os._exit(EXHAUSTED)  # an exception could be caught by what is being computed
 
     gc.callbacks.append(count)
-    for line in os.fdopen(jobs, "rb"):
-        job = json.loads(line)
+    for line in islice(os.fdopen(jobs, "rb"), getattr(module, "JOBS_PER_WORKER", JOBS_PER_WORKER)):
+        job, started = json.loads(line), time.monotonic()
         signal.setitimer(signal.ITIMER_PROF, cpu_limit_s)
         gc.collect(0)
         runs, used, spent = 0, 0, False
@@ -66,12 +74,14 @@ def _serve(module, cpu_limit_s: float, jobs: int, outcomes: int) -> None:
         except Exception as error:
             verdict, reason = "unverifiable", f"comparison failed ({type(error).__name__})"
         signal.setitimer(signal.ITIMER_PROF, 0)
-        os.write(
-            outcomes,
-            json.dumps({"verdict": verdict, "reason": reason[:300], "used": used, "spent": spent}).encode() + b"\n",
-        )
+        outcome = {"n": job["n"], "verdict": verdict, "reason": reason[:300], "used": used}
+        os.write(outcomes, _line(outcome, started))
         if spent:
             return
+
+
+def _line(outcome: dict, started: float) -> bytes:
+    return json.dumps(outcome | {"seconds": round(time.monotonic() - started, 6)}).encode() + b"\n"
 
 
 def _fork(module, cpu_limit_s: float) -> Worker:
@@ -88,23 +98,18 @@ def _fork(module, cpu_limit_s: float) -> Worker:
                     except OSError:
                         continue  # the one that listed the folder
             _serve(module, cpu_limit_s, job_read, outcome_write)
-        finally:
             os._exit(0)
+        finally:
+            os._exit(1)
     os.close(job_read)
     os.close(outcome_write)
     return Worker(pid, job_write, outcome_read)
 
 
 def _bury(worker: Worker) -> int:
-    os.close(worker.jobs)
-    os.close(worker.outcomes)
+    os.close(worker.input)
+    os.close(worker.output)
     return os.waitpid(worker.pid, 0)[1]
-
-
-def _report(job: dict, outcome: dict, seconds: float) -> None:
-    line = json.dumps({"n": job["n"], "seconds": round(seconds, 6)} | outcome)
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _ended(status: int, cpu_limit_s: float) -> dict:
@@ -120,69 +125,80 @@ def _ended(status: int, cpu_limit_s: float) -> dict:
     }
 
 
-def _collect(worker: Worker, module, cpu_limit_s: float, waiting: list[dict]) -> Worker:
-    """Read a worker's outcome; return the worker that now has its place."""
-    data = os.read(worker.outcomes, 65536)
-    worker.buffer += data
-    if data and not worker.buffer.endswith(b"\n"):
-        return worker
-    seconds = time.monotonic() - worker.started
-    job, worker.job = worker.job, None
-    if data:
-        outcome = json.loads(worker.buffer)
-        spent = outcome.pop("spent")
-        _report(job, outcome, seconds)
-        worker.buffer.clear()
-        worker.served += 1
-        if not spent and worker.served < getattr(module, "JOBS_PER_WORKER", JOBS_PER_WORKER):
-            return worker
-    status = _bury(worker)
-    if not data and job:
-        outcome = _ended(status, cpu_limit_s)
-        if "load" in outcome and not job.get("again"):  # perhaps killed from outside: once more
-            waiting.insert(0, job | {"again": True})
-        else:
-            _report(job, outcome, seconds)
-    return _fork(module, cpu_limit_s)
+class Supervisor:
+    """Hands jobs to workers and their outcomes on. `again`: jobs whose worker ended without a reason, perhaps killed
+    from outside: they are tried once more."""
 
+    def __init__(self, module, count: int, cpu_limit_s: float):
+        self.module, self.cpu_limit_s = module, cpu_limit_s
+        self.depth = min(DEPTH, getattr(module, "JOBS_PER_WORKER", JOBS_PER_WORKER))
+        self.workers = [_fork(module, cpu_limit_s) for _ in range(count)]
+        self.waiting: deque[bytes] = deque()
+        self.again: set[bytes] = set()
 
-def supervise(module, count: int, cpu_limit_s: float) -> None:
-    """Serve jobs from standard input until it is closed."""
-    gc.collect()
-    gc.freeze()  # what was imported belongs to no job
-    workers = [_fork(module, cpu_limit_s) for _ in range(count)]
-    waiting: list[dict] = []
-    buffer = b""
-    open_input = True
-    while open_input:
-        busy = [w for w in workers if w.job]
-        wait = min((w.started + WALL_LIMIT_S for w in busy), default=None)
-        timeout = None if wait is None else max(0.0, wait - time.monotonic())
-        ready = select.select([0] + [w.outcomes for w in workers], [], [], timeout)[0]
-        for place, worker in enumerate(workers):
-            if worker.outcomes in ready:
-                workers[place] = _collect(worker, module, cpu_limit_s, waiting)
-            elif worker.job and time.monotonic() - worker.started > WALL_LIMIT_S:
-                os.kill(worker.pid, signal.SIGKILL)
-                _bury(worker)
-                outcome = {"verdict": "unverifiable", "reason": f"comparison exceeded {WALL_LIMIT_S} s", "load": True}
-                _report(worker.job, outcome, time.monotonic() - worker.started)
-                workers[place] = _fork(module, cpu_limit_s)
-        if 0 in ready:
-            data = os.read(0, 1 << 16)
-            open_input = bool(data)
-            *lines, buffer = (buffer + data).split(b"\n")
-            waiting += [json.loads(line) for line in lines]
-        for worker in workers:
-            if waiting and not worker.job:
-                worker.job, worker.started = waiting.pop(0), time.monotonic()
-                with contextlib.suppress(BrokenPipeError):  # it just ended: its closed pipe is read next
-                    os.write(worker.jobs, json.dumps(worker.job).encode() + b"\n")
-    for worker in workers:
-        os.kill(worker.pid, signal.SIGKILL)
-        _bury(worker)
+    def run(self) -> None:
+        """Serve jobs from standard input until it is closed."""
+        buffer, open_input = b"", True
+        while open_input:
+            limits = [w.started + WALL_LIMIT_S for w in self.workers if w.jobs]
+            timeout = max(0.0, min(limits) - time.monotonic()) if limits else None
+            ready = select.select([0] + [w.output for w in self.workers], [], [], timeout)[0]
+            found = b"".join(self._found(place, worker.output in ready) for place, worker in enumerate(self.workers))
+            if found:
+                os.write(1, found)
+            if 0 in ready:
+                data = os.read(0, 1 << 16)
+                open_input = bool(data)
+                *lines, buffer = (buffer + data).split(b"\n")
+                self.waiting += lines
+            self._hand_out()
+        for worker in self.workers:
+            os.kill(worker.pid, signal.SIGKILL)
+            _bury(worker)
+
+    def _found(self, place: int, ready: bool) -> bytes:
+        """Return the outcomes of one worker. One that has ended, or is over its limit, is replaced."""
+        worker = self.workers[place]
+        if not ready:
+            if not worker.jobs or time.monotonic() - worker.started <= WALL_LIMIT_S:
+                return b""
+            os.kill(worker.pid, signal.SIGKILL)
+        data = os.read(worker.output, 1 << 16) if ready else b""
+        if data:
+            *lines, worker.buffer = (worker.buffer + data).split(b"\n")
+            for _ in lines:
+                self.again.discard(worker.jobs.popleft())
+            worker.started = time.monotonic()
+            return b"".join(line + b"\n" for line in lines)
+        status = _bury(worker)
+        self.workers[place] = _fork(self.module, self.cpu_limit_s)
+        outcome = None
+        if status and worker.jobs:
+            outcome = _ended(status, self.cpu_limit_s) if ready else LATE
+            if ready and "load" in outcome and worker.jobs[0] not in self.again:
+                self.again.add(worker.jobs[0])
+                outcome = None
+        said = b""
+        if outcome:
+            job = json.loads(worker.jobs.popleft())
+            said = _line({"n": job["n"]} | outcome, worker.started)
+        self.waiting.extendleft(reversed(worker.jobs))
+        return said
+
+    def _hand_out(self) -> None:
+        for level in range(self.depth):
+            for worker in self.workers:
+                if self.waiting and len(worker.jobs) <= level and worker.takes(self.waiting[0]):
+                    if not worker.jobs:
+                        worker.started = time.monotonic()
+                    worker.jobs.append(self.waiting.popleft())
+                    with contextlib.suppress(BrokenPipeError):  # it just ended: its closed pipe is read next
+                        os.write(worker.input, worker.jobs[-1] + b"\n")
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that started us; it closes our input
-    supervise(importlib.import_module(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    imported = importlib.import_module(sys.argv[1])
+    gc.collect()
+    gc.freeze()  # what was imported belongs to no job
+    Supervisor(imported, int(sys.argv[2]), float(sys.argv[3])).run()
