@@ -17,7 +17,7 @@ define environment
 	$(1)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 endef
 # pip would compile all files of all packages; the commands import a third of them.
-IMPORTED := snakemake.cli matplotlib.pyplot pandas math_verify steer.verify.math.fallback transformers.models.qwen2.modeling_qwen2
+IMPORTED := snakemake.cli seaborn math_verify steer.verify.math.fallback transformers.models.qwen2.modeling_qwen2
 COMPILE := -c "import sys; from importlib import import_module; from steer.cli import COMMANDS; \
 	[import_module(name) for name in [*sys.argv[1:], *(path for path, _ in COMMANDS.values())]]" $(IMPORTED)
 SNAKEFILES := Snakefile workflow/Snakefile $(wildcard workflow/rules/*.smk workflow/rules/baselines/*.smk)

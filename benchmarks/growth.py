@@ -78,9 +78,9 @@ def results(runs: int, generations: int) -> dict[str, dict[str, float]]:
     """`steer tabulate`, `plot` and `report` on invented results of `runs` runs with so many responses in all."""
     sys.path.append(str(FOLDER.parent / "tests"))
     from fake_results import write_fake_results
-    from matplotlib import pyplot  # noqa: F401  # imports are not what is measured
 
-    from steer.analyse import accuracy, claims, render, tables  # noqa: F401
+    from steer.analyse import accuracy, claims, render, tables  # noqa: F401  # imports are not what is measured
+    from steer.figures import lines  # noqa: F401
     from steer.report import collect, page  # noqa: F401
 
     methods = {f"run{i}": {"method": "grpo", "label": f"run {i}"} for i in range(runs)}

@@ -29,6 +29,11 @@ def drawn(folder, name, sources=None):
     return figure
 
 
+def curves(ax):
+    """Colour → line of the runs' curves; without faint ones, marks across the panel, and seaborn's for the legend."""
+    return {line.get_color(): line for line in ax.lines if line.get_zorder() == 3 and len(line.get_xdata())}
+
+
 def words(figure):
     return [text.get_text() for text in figure.texts] + [text.get_text() for ax in figure.axes for text in ax.texts]
 

@@ -6,9 +6,10 @@ import sys
 
 
 def test_help_of_every_command_is_quick_to_import_and_complete():
-    """`steer --help` names every command without importing torch."""
+    """`steer --help` names every command without importing torch, nor does the list of figures import seaborn."""
     code = (
-        "import sys; from steer import cli\ntry: cli.main(['--help'])\nexcept SystemExit: print('torch' in sys.modules)"
+        "import sys; from steer import cli\ntry: cli.main(['--help'])\n"
+        "except SystemExit: cli.main(['plot', '--list']); print({'torch', 'seaborn'} & set(sys.modules) != set())"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for command in (

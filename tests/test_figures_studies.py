@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from fake_results import write_fake_results
 from matplotlib.container import BarContainer, ErrorbarContainer
-from pictures import LOW_DPI, OF_STUDIES, assert_tidy, drawn, entries, words
+from pictures import LOW_DPI, OF_STUDIES, assert_tidy, curves, drawn, entries, words
 
 from steer import cli
 from steer.configs.load import load_config, read_tree
 from steer.figures import page
-from steer.figures.looks import look
+from steer.figures.looks import looks
 from steer.figures.sources import Sources
 from steer.figures.wanted import wanted
 
@@ -195,7 +195,7 @@ def test_the_control_says_its_reward_and_shows_the_base_model(folder):
     figure = drawn_once(folder, "E_controls")
     assert any("`random`" in text for text in words(figure))
     assert figure.axes[0].get_yticklabels()[0].get_text() == "base"
-    assert len([line for line in figure.axes[2].lines if not line.get_label().startswith("_")]) == len(METHODS)
+    assert len(curves(figure.axes[2])) == len(METHODS)
 
 
 @pytest.mark.parametrize("name", ["F18_F19_lambda_min", "T10_clip_range", "T11_mapping", "F22_algorithms", "E_dial"])
@@ -220,13 +220,12 @@ def test_runs_that_shipped_configurations_name_look_unlike_one_another():
 
     for path in [*Path("configs/experiments").glob("*.yaml"), *Path("configs/paper").glob("*.yaml")]:
         runs = list(read_tree(path).get("methods", {}))
-        looks = {run: tuple(map(str, look(run).values())) for run in runs}
-        assert len(set(looks.values())) == len(runs), path
+        assert len({tuple(map(str, look.values())) for look in looks(runs).values()}) == len(runs), path
 
 
 def test_a_swept_method_is_darker_the_further_it_is_taken():
     def light(run):
-        return sum(int(look(run)["color"][place : place + 2], 16) for place in (1, 3, 5))
+        return sum(int(looks([run])[run]["color"][place : place + 2], 16) for place in (1, 3, 5))
 
     for runs in (("steer_0.9", "steer_0.7", "steer_0.5", "steer_0.1"), ("high_0.20", "high_0.28", "high_0.50")):
         shades = [light(run) for run in runs]

@@ -6,11 +6,12 @@ from functools import cache
 import pandas as pd
 import pytest
 from fake_results import METHODS, write_fake_results
-from pictures import GENERAL, assert_tidy, drawn, words
+from pictures import GENERAL, assert_tidy, curves, drawn, entries, words
 
 from steer import cli
 from steer.figures import page
-from steer.figures.looks import look
+from steer.figures.lines import over_seeds
+from steer.figures.looks import looks
 from steer.figures.wanted import about_figures, figure_ids
 from steer.io import read_jsonl, write_jsonl
 from steer.report.sections import CATEGORIES
@@ -45,7 +46,7 @@ drawn_once = cache(drawn)
 
 @pytest.fixture(scope="module")
 def six(tmp_path_factory):
-    return results(tmp_path_factory.mktemp("six"), METHODS)
+    return results(tmp_path_factory.mktemp("six"), METHODS, steps=20)
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +62,13 @@ def two(tmp_path_factory):
 @pytest.mark.parametrize("name", ["F7_accuracy", "FE_policy_entropy", "L_response_length", "Q_quadrants"])
 def test_every_run_is_a_line_of_its_own_colour_in_every_panel(six, name):
     figure = drawn_once(six, name)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(METHODS.values())
+    assert entries(figure) == list(METHODS.values())
     for ax in figure.axes:
-        lines = {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
-        assert set(lines) == set(METHODS.values())
-        for run, label in METHODS.items():
-            assert lines[label].get_color() == look(run)["color"]
-            assert len(lines[label].get_xdata()) == 40
-            assert len(range(*lines[label].get_markevery()[:1], 40, lines[label].get_markevery()[1])) <= 8, (
-                "few markers"
-            )
+        lines = curves(ax)
+        assert list(lines) == [look["color"] for look in looks(METHODS).values()]
+        for line in lines.values():
+            assert len(line.get_xdata()) == 20
+            assert len(range(20)[slice(line.get_markevery()[0], None, line.get_markevery()[1])]) <= 10, "few markers"
 
 
 @pytest.mark.parametrize(
@@ -91,8 +89,8 @@ def test_axes_name_quantity_and_unit(six, name, x, y):
 def test_each_run_has_a_panel_with_both_kinds_of_response(six):
     axes = drawn_once(six, "D2_entropy_correct_wrong").axes
     assert [ax.get_title() for ax in axes] == list(METHODS.values())
-    for ax in axes:
-        assert {line.get_label() for line in ax.lines} == {"correct responses", "wrong responses"}
+    assert entries(drawn_once(six, "D2_entropy_correct_wrong")) == ["correct responses", "wrong responses"]
+    assert all(len(curves(ax)) == 2 for ax in axes)
 
 
 def test_the_transition_is_marked_where_both_curves_bend(tmp_path):
@@ -107,15 +105,13 @@ def test_the_transition_is_marked_where_both_curves_bend(tmp_path):
     assert len(marks) == 2
     assert marks[0] == marks[1]
     assert 14 <= marks[0] <= 16
-    assert f"plateau from step {marks[0]}" in entropy.get_title()
+    assert f"plateau from step {marks[0]}" in entropy.get_title("left")
 
 
 def test_a_straight_run_has_no_transition(six):
     figure = drawn_once(six, "D1_stages")
     assert len(figure.axes) == 2 * len(METHODS)
-    assert all(
-        "step" in ax.get_title() or "no transition" in ax.get_title() for ax in figure.axes[::2] if ax.get_title()
-    )
+    assert all("step" in ax.get_title("left") or "no transition" in ax.get_title("left") for ax in figure.axes[::2])
 
 
 @pytest.mark.parametrize("name", GENERAL)
@@ -166,9 +162,34 @@ def test_one_seed_is_said_and_has_no_band(twenty):
 def test_method_files_look_unlike_one_another():
     from steer.methods import method_names
 
-    looks = {name: tuple(map(str, look(name).values())) for name in method_names()}
-    assert len(looks) > 30
-    assert len(set(looks.values())) == len(looks)
+    found = {tuple(map(str, look.values())) for look in looks(method_names()).values()}
+    assert len(found) == len(method_names()) > 30
+
+
+@pytest.mark.parametrize("number", [2, 9, 30])
+def test_unknown_runs_have_colours_of_their_own_beside_known_ones(number):
+    runs = ["grpo", *(f"own_{place}" for place in range(number)), "opo"]
+    found = looks(runs)
+    assert list(found) == runs and found["opo"] == looks(["opo"])["opo"], "a known run's look is fixed"
+    assert len({look["color"].lower() for look in found.values()}) == number + 2
+    assert len({(str(look["linestyle"]), look["marker"]) for look in found.values()}) >= min(number, 9)
+
+
+def test_the_band_is_students_interval_over_seeds_and_their_range_where_they_are_few():
+    low, high = over_seeds(pd.Series([1.0, 2.0, 3.0]))
+    assert (low, high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5))
+    assert over_seeds(pd.Series([1.0, 3.0])) == (1.0, 3.0)
+
+
+def test_a_figure_of_three_seeds_has_that_band(tmp_path):
+    folder = results(tmp_path, {"grpo": "GRPO"}, (0, 1, 2), 3)
+    figure = drawn(folder, "FE_policy_entropy")
+    (band,) = figure.axes[0].collections
+    frame = pd.read_csv(folder / "tables" / "training_curves.csv")
+    ends = frame.groupby("step")["entropy"].apply(over_seeds)
+    drawn_ends = {step: {round(y, 6) for x, y in band.get_paths()[0].vertices if x == step} for step in ends.index}
+    assert drawn_ends == {step: {round(y, 6) for y in pair} for step, pair in ends.items()}
+    assert any("interval of Student's t over seeds" in text for text in words(figure))
 
 
 def test_every_figure_has_a_summary_without_being_imported():

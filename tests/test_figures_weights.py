@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 from fake_results import METHODS, write_fake_results
 from matplotlib import pyplot as plt
+from pictures import curves
 
 from steer import cli
 from steer.configs.load import load_config
 from steer.figures import page
+from steer.figures.looks import looks
 from steer.figures.sources import Sources
 
 
@@ -40,7 +42,9 @@ def drawn(folder, name, **changed):
 
 
 def named(ax):
-    return {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
+    """Name → curve of the known runs."""
+    names = {look["color"]: METHODS[run] for run, look in looks(METHODS).items()}
+    return {names[colour]: line for colour, line in curves(ax).items()}
 
 
 def test_only_runs_that_set_weights_are_shown_with_what_these_do(results):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # As in an environment that holds none of these.
 BARE = """
 import sys
-FORBIDDEN = {"snakemake", "transformers", "datasets", "peft", "matplotlib", "pandas", "scipy", "trl", "verl", "tqdm"}
+FORBIDDEN = {"snakemake", "transformers", "datasets", "peft", "seaborn", "pandas", "scipy", "trl", "verl", "tqdm"}
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in FORBIDDEN:

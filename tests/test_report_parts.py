@@ -7,7 +7,7 @@ from fake_results import write_fake_results
 
 from steer import cli
 from steer.configs.load import load_config
-from steer.figures.looks import KNOWN, look
+from steer.figures.looks import KNOWN, looks
 from steer.report.collect import collect
 from steer.report.colours import DARK_GROUND, LEAST_CONTRAST, LIGHT_GROUND, contrast, dashes, on_dark, on_light
 from steer.report.estimates import comparison
@@ -55,12 +55,12 @@ def test_a_study_is_a_table_and_a_figure_of_one_name_and_everything_has_one_plac
 
 @pytest.mark.parametrize("run", [*KNOWN, "a method of one's own"])
 def test_a_run_has_its_colour_of_the_figures_and_is_seen_on_either_page(run):
-    colour = look(run)["color"]
+    colour = looks([run])[run]["color"]
     for moved, ground in ((on_dark, DARK_GROUND), (on_light, LIGHT_GROUND)):
         assert contrast(moved(colour), ground) >= LEAST_CONTRAST
         if contrast(colour, ground) >= LEAST_CONTRAST:
             assert moved(colour) == colour.lower()
-    assert (dashes(run) is None) == (look(run)["linestyle"] == "-")
+    assert (dashes([run])[run] is None) == (looks([run])[run]["linestyle"] == "-")
 
 
 def test_black_turns_white_on_a_dark_page():

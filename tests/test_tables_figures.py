@@ -7,7 +7,7 @@ import shutil
 import matplotlib.image
 import pytest
 from fake_results import METHODS, write_fake_results
-from pictures import GENERAL, LOW_DPI, drawn
+from pictures import GENERAL, LOW_DPI, curves, drawn, entries
 
 from steer import cli
 from steer.analyse.accuracy import cells
@@ -197,7 +197,7 @@ def test_every_run_has_a_curve_a_legend_entry_and_axes_with_units(whole, name, x
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert [label for label in labels if label != "base"] == list(METHODS.values())
     assert (ax.get_xlabel(), ax.get_ylabel()) == (x, y)
-    lines = [line for line in ax.lines if not line.get_label().startswith("_")]
+    lines = curves(ax).values()
     assert len(lines) == len(labels)
     low, high = ax.get_ylim()
     assert all(low <= line.get_ydata().min() and line.get_ydata().max() <= high for line in lines), "nothing is cut off"
@@ -206,9 +206,9 @@ def test_every_run_has_a_curve_a_legend_entry_and_axes_with_units(whole, name, x
 def test_a_method_looks_the_same_in_every_figure_and_unlike_the_others(whole):
     looks = {}
     for name in ("FE_policy_entropy", "F6_pass_at_k"):
-        for line in drawn(whole, name).axes[0].lines:
-            if not line.get_label().startswith("_"):
-                looks.setdefault(line.get_label(), set()).add((line.get_color(), line.get_marker()))
+        figure = drawn(whole, name)
+        for label, line in zip(entries(figure), curves(figure.axes[0]).values(), strict=True):
+            looks.setdefault(label, set()).add((line.get_color(), line.get_marker()))
     assert all(len(found) == 1 for found in looks.values())
     assert len({next(iter(found)) for found in looks.values()}) == len(looks)
 

@@ -3,7 +3,6 @@
 from matplotlib.figure import Figure
 
 from steer.figures import intervals, page
-from steer.figures.looks import look
 from steer.figures.sources import Sources
 
 CATEGORY = "Results"
@@ -32,12 +31,12 @@ def draw(sources: Sources) -> Figure:
             capsize=1.5,
             markersize=4,
             linewidth=1.1,
-            **look(run),
+            **sources.looks[run],
         )
     gain.axhline(0, color="#888888", linewidth=0.8, zorder=1)
     gain.set(xlabel="perplexity group (1: lowest)", ylabel="gain over the base model (points)")
     first = table[table["run"] == runs[0]].sort_values("group")
-    base.bar(first["group"], 100 * first["base"], color=look("base")["color"], width=0.6)
+    base.bar(first["group"], 100 * first["base"], color=sources.looks["base"]["color"], width=0.6)
     base.set(xlabel="perplexity group (1: lowest)", ylabel="accuracy of the base model (%)")
     for ax in (gain, base):
         ax.set_xticks(sorted(table["group"].unique()))

@@ -14,16 +14,9 @@ def draw(sources: Sources) -> Figure:
     methods = {run: entry.method or run for run, entry in sources.config.methods.items()}
     wanted = [run for run, method in methods.items() if method == "grpo" or method in SHAPED]
     curves = sources.curves("accuracy", runs=wanted)
-    present = set(curves["run"])
-    labels = {run: label for run, label in sources.labels.items() if run in wanted and run in present}
-    figure, (ax,) = page.panels(1, 1, 4.6, 3.2)
-    if not any(methods[run] in SHAPED for run in labels):
-        page.say(ax, "No training run with perplexity or position shaping.")
-        page.notes(figure, sources)
-        return figure
+    if not any(methods[run] in SHAPED for run in set(curves["run"])):
+        return page.nothing(sources, "No training run with perplexity or position shaping.")
     window = smoothing_window(int(curves["step"].max()))
-    draw_runs(ax, curves, "accuracy", labels, scale=100, window=window, faint=False)
-    ax.set(xlabel="training step", ylabel="accuracy of the rollouts (%)")
-    page.legend(figure, ax)
-    page.notes(figure, sources, seeds_note(curves), smoothing_note(window))
-    return figure
+    grid = draw_runs(sources, curves, {"accuracy": ("accuracy of the rollouts (%)", 100.0)}, window=window)
+    page.notes(grid.figure, sources, seeds_note(curves), smoothing_note(window))
+    return grid.figure

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from steer.figures import intervals, page
-from steer.figures.lines import draw_runs, headroom, seeds_note, smoothing_window
+from steer.figures.lines import draw_on, headroom, long, seeds_note, smoothing_note, smoothing_window
 from steer.figures.points import draw_list, study
 from steer.figures.sources import Sources
 
@@ -15,18 +15,16 @@ def draw(sources: Sources) -> Figure:
     table = study(sources, "E_controls")
     curves = sources.curves(*CURVES)
     figure, (final, *axes) = page.panels(3, 3, 3.0, 2.6)
-    draw_list(final, table, "accuracy")
-    labels = {run: label for run, label in sources.labels.items() if run in set(table["run"])}
+    draw_list(final, table, "accuracy", sources)
     window = smoothing_window(int(curves["step"].max())) if len(curves) else 1
     for (metric, (label, scale)), ax in zip(CURVES.items(), axes, strict=True):
-        mine = curves.dropna(subset=metric)
-        if mine.empty:
+        rows = long(curves[curves["run"].isin(table["run"])], {metric: scale}, window)
+        if rows.empty:
             page.say(ax, f"No training run with {metric}.")
             continue
-        draw_runs(ax, mine, metric, labels, scale=scale, window=window, faint=False)
+        draw_on(ax, rows, sources.labels, sources.looks)
         ax.set(xlabel="training step", ylabel=label)
         headroom([ax], zero=metric == "entropy")
-    page.legend(figure, axes[0])
     page.notes(
         figure,
         sources,
@@ -34,6 +32,6 @@ def draw(sources: Sources) -> Figure:
         "answers.",
         intervals.note(intervals.over_runs(table)),
         seeds_note(curves),
-        f"Curves: moving average over {window} steps." if window > 1 else "",
+        f"Curves: colours and markers of the first panel. {smoothing_note(window)}",
     )
     return figure

@@ -24,9 +24,9 @@ def draw(sources: Sources) -> Figure:
             continue
         across = [[value - low], [high - value]]
         if not pd.isna(row["target"]):
-            achieved.errorbar(row["target"], value, yerr=across, label=row["label"], **style(row["run"]))
+            achieved.errorbar(row["target"], value, yerr=across, label=row["label"], **style(sources.looks[row["run"]]))
         mean, error = bars(row, "accuracy")
-        accuracy.errorbar(value, mean, xerr=across, yerr=error, label=row["label"], **style(row["run"]))
+        accuracy.errorbar(value, mean, xerr=across, yerr=error, label=row["label"], **style(sources.looks[row["run"]]))
     held = table.dropna(subset=["target", "entropy_second_half"])
     if held.empty:
         page.say(achieved, "No run with a target entropy.")

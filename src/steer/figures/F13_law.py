@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 from steer.analyse.theory import UPDATES
 from steer.figures import page
-from steer.figures.looks import DASHES, look
 from steer.figures.sources import Sources
 
 CATEGORY = "Estimates"
@@ -74,7 +73,7 @@ def along_runs(ax: Axes, sources: Sources) -> None:
         rows = rows[rows["seed"] == rows["seed"].min()].sort_values("step")
         sgd = sources.config.training_for(run).optimizer == "sgd" if run in sources.config.methods else False
         change = rows["lr"] * rows["tabular_change_weighted"] / (1.0 if sgd else rows["gradient_norm"])
-        style = look(run) | ({"linestyle": DASHES["dotted"]} if sgd else {})
+        style = sources.looks[run] | ({"linestyle": ":"} if sgd else {})
         so_far = change.cumsum().shift(fill_value=0.0)
         entropy = rows["entropy"].rolling(SMOOTHED, min_periods=1).mean()
         ax.plot(so_far, entropy, label=label, markevery=max(len(rows) // 5, 1), markersize=4, **style)

@@ -14,9 +14,9 @@ def draw(sources: Sources) -> Figure:
     plain = table["weight_minimum"] == 1
     figure, axes = page.panels(2, 2, 3.4, 2.8)
     for quantity, ax in zip(QUANTITIES, axes, strict=True):
-        draw_sweep(ax, table[~plain], "weight_minimum", quantity, "steer", "STEER")
+        draw_sweep(ax, table[~plain], "weight_minimum", quantity, sources.looks["steer"], "STEER")
         for _, row in table[plain].iterrows():
-            draw_reference(ax, row, quantity)
+            draw_reference(ax, row, quantity, sources.looks[row["run"]])
         ax.set(xlabel="least weight λ_min", ylabel=QUANTITIES[quantity][2])
         ax.set_xticks(sorted(table.loc[~plain, "weight_minimum"].unique()))
     page.legend(figure, axes[0])

@@ -38,5 +38,6 @@ def draw(sources: Sources) -> Figure:
         sources,
         "Points: a sample of tokens; lines: medians of all tokens with an advantage of that sign, in up to twelve "
         "groups of like probability; bands: the middle half. Scales: logit, and logarithmic on both sides of 0.",
+        "Own part: the effect of a token's own loss term on its own entropy." if "own" in updates else "",
     )
     return figure

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.looks import look
 from steer.figures.sources import Sources
 
 CATEGORY = "Results"
@@ -65,7 +64,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], model: Sources) -> lis
         row = rows.loc[run]
         mean, low, high, theirs = (100 * float(row[name]) for name in ("mean", "low", "high", "paper"))
         error = None if pd.isna(low) else [[mean - low], [high - mean]]
-        bar = {"error_kw": {"ecolor": "#222222", "elinewidth": 1.2}, "color": (look(run)["color"], 0.55)}
+        bar = {"error_kw": {"ecolor": "#222222", "elinewidth": 1.2}, "color": (model.looks[run]["color"], 0.55)}
         ax.barh(place, mean, 0.7, xerr=error, label=model.labels[run], **bar)
         if not pd.isna(theirs):
             ax.plot(theirs, place, marker="|", markersize=12, color="#888888", markeredgewidth=2)

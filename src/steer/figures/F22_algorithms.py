@@ -3,7 +3,6 @@
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.looks import look
 from steer.figures.points import QUANTITIES, bars, note, study
 from steer.figures.sources import Sources
 
@@ -21,7 +20,7 @@ def draw(sources: Sources) -> Figure:
             name, hatch = FILLS[bool(row["steer"])]
             mean, error = bars(row, quantity)
             place = algorithms.index(row["algorithm"]) + (0.5 if row["steer"] else -0.5) * WIDTH
-            colour = look("steer" if row["steer"] else "clip_higher")["color"]
+            colour = sources.looks["steer" if row["steer"] else "clip_higher"]["color"]
             ax.bar(
                 place,
                 mean,

@@ -5,7 +5,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steer.figures import intervals, page
-from steer.figures.looks import look
 from steer.figures.sources import Sources
 
 CATEGORY = "Results"
@@ -34,9 +33,10 @@ def draw(sources: Sources) -> Figure:
 
 def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], sources: Sources) -> None:
     if "base" in rows.index:
+        look = sources.looks["base"]
         base = 100 * rows.loc["base", ["mean", "low", "high"]].astype(float)
-        ax.axvline(base["mean"], color=look("base")["color"], linestyle=look("base")["linestyle"], label="base")
-        ax.axvspan(base["low"], base["high"], color=look("base")["color"], alpha=0.12, linewidth=0)
+        ax.axvline(base["mean"], color=look["color"], linestyle=look["linestyle"], label="base")
+        ax.axvspan(base["low"], base["high"], color=look["color"], alpha=0.12, linewidth=0)
     for place, run in enumerate(runs):
         if run not in rows.index:
             sources.missing.append(f"{sources.labels[run]}: not evaluated on every benchmark")
@@ -45,7 +45,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], sources: Sources) -> N
         row = rows.loc[run]
         mean, low, high = (100 * float(row[name]) for name in ("mean", "low", "high"))
         error = None if pd.isna(low) else [[mean - low], [high - mean]]
-        style = {**look(run), "linestyle": "none", "elinewidth": 1.4}
+        style = {**sources.looks[run], "linestyle": "none", "elinewidth": 1.4}
         ax.errorbar(mean, place, xerr=error, label=sources.labels[run], **style)
         if pd.notna(row["paper"]):
             ax.plot(100 * float(row["paper"]), place, marker="|", markersize=11, color="#444444", linestyle="none")

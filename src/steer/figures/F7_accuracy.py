@@ -11,16 +11,11 @@ CATEGORY = "Training"
 
 def draw(sources: Sources) -> Figure:
     curves = sources.curves("accuracy")
-    figure, (ax,) = page.panels(1, 1, 4.6, 3.2)
     if curves.empty:
-        page.say(ax, "No training run with accuracies.")
-        page.notes(figure, sources)
-        return figure
+        return page.nothing(sources, "No training run with accuracies.")
     window = smoothing_window(int(curves["step"].max()))
-    draw_runs(ax, curves, "accuracy", sources.labels, scale=100, window=window)
-    ax.set(xlabel="training step", ylabel="accuracy of the rollouts (%)")
-    page.legend(figure, ax)
+    grid = draw_runs(sources, curves, {"accuracy": ("accuracy of the rollouts (%)", 100.0)}, window=window, faint=True)
     faint = "; faint: unsmoothed mean" if curves["run"].nunique() <= FAINT_UP_TO else ""
     smoothed = f"Moving average over {window} steps{faint}." if window > 1 else ""
-    page.notes(figure, sources, seeds_note(curves), smoothed)
-    return figure
+    page.notes(grid.figure, sources, seeds_note(curves), smoothed)
+    return grid.figure

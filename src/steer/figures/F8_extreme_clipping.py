@@ -12,13 +12,10 @@ CATEGORY = "Studies"
 def draw(sources: Sources) -> Figure:
     table = sources.frame("T6_extreme_clipping.csv")
     curves = sources.curves("entropy", runs=table["run"].tolist())
-    figure, (ax,) = page.panels(1, 1, 5.2, 3.2)
     if curves.empty:
-        page.say(ax, "No training run with policy entropy.")
-    else:
-        draw_runs(ax, curves, "entropy", dict(zip(table["run"], table["label"], strict=True)))
-        ax.set(xlabel="training step", ylabel="policy entropy (nats per token)")
-        headroom([ax])
-        page.legend(figure, ax)
-    page.notes(figure, sources, seeds_note(curves))
-    return figure
+        return page.nothing(sources, "No training run with policy entropy.")
+    labels = dict(zip(table["run"], table["label"], strict=True))
+    grid = draw_runs(sources, curves, {"entropy": ("policy entropy (nats per token)", 1.0)}, labels)
+    headroom([grid.ax])
+    page.notes(grid.figure, sources, seeds_note(curves))
+    return grid.figure

@@ -12,18 +12,12 @@ PANELS = {"response_length": ("response length (tokens)", 1.0), "truncated": ("r
 
 def draw(sources: Sources) -> Figure:
     curves = sources.curves(*PANELS)
-    present = [metric for metric in PANELS if curves[metric].notna().any()]
-    figure, axes = page.panels(max(len(present), 1), 2, 3.6, 2.9)
+    present = {metric: panel for metric, panel in PANELS.items() if curves[metric].notna().any()}
     if not present:
-        page.say(axes[0], "No training run with response lengths.")
-        page.notes(figure, sources)
-        return figure
+        return page.nothing(sources, "No training run with response lengths.")
     window = smoothing_window(int(curves["step"].max()))
-    for metric, ax in zip(present, axes, strict=True):
-        label, scale = PANELS[metric]
-        draw_runs(ax, curves.dropna(subset=metric), metric, sources.labels, scale=scale, window=window, faint=False)
-        ax.set(xlabel="training step", ylabel=label)
+    grid = draw_runs(sources, curves, present, window=window)
+    for metric, ax in grid.axes_dict.items():
         headroom([ax], zero=metric == "truncated")
-    page.legend(figure, axes[0])
-    page.notes(figure, sources, seeds_note(curves), smoothing_note(window))
-    return figure
+    page.notes(grid.figure, sources, seeds_note(curves), smoothing_note(window))
+    return grid.figure

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.lines import draw_runs, seeds_note, smoothing_window
+from steer.figures.lines import facets, long, seeds_note, smoothing_note, smoothing_window
 from steer.figures.sources import Sources
 
 CATEGORY = "Tokens and weights"
@@ -17,28 +17,27 @@ ROWS = {"quadrant_share": ("tokens (%)", 100.0), "quadrant_change": ("part of th
 
 
 def draw(sources: Sources) -> Figure:
-    metrics = [f"{row}/{quadrant}" for row in ROWS for quadrant in QUADRANTS]
-    curves = sources.curves(*metrics)
+    scales = {f"{row}/{quadrant}": scale for row, (_, scale) in ROWS.items() for quadrant in QUADRANTS}
+    curves = sources.curves(*scales)
     if curves.empty:
         return page.nothing(sources, "No training run with quadrants.")
-    figure, axes = page.panels(8, 4, 2.7, 2.2, sharex=True, sharey="row")
     window = smoothing_window(int(curves["step"].max()))
-    for place, (metric, ax) in enumerate(zip(metrics, axes, strict=True)):
-        row, quadrant = metric.split("/")
-        label, scale = ROWS[row]
-        draw_runs(ax, curves.dropna(subset=metric), metric, sources.labels, scale=scale, window=window, faint=False)
-        if place < 4:
+    rows = long(curves, scales, window)
+    rows[["row", "quadrant"]] = rows["metric"].str.split("/", expand=True)
+    grid = facets(rows, sources.labels, sources.looks, 2.6, 2.2, row="row", row_order=list(ROWS), col="quadrant",
+                  col_order=list(QUADRANTS), sharey="row")  # fmt: skip
+    for (row, quadrant), ax in grid.axes_dict.items():
+        if row == "quadrant_share":
             ax.set_title(f"{quadrant}\n({QUADRANTS[quadrant]})")
-        if row == "quadrant_change":
+        else:
             ax.axhline(0, color="#888888", linewidth=0.8, zorder=1)
-        ax.set(xlabel="training step", ylabel=label)
-        ax.label_outer()
-    page.legend(figure, next((ax for ax in axes if ax.lines), axes[0]))
+        if quadrant == "exploitation":
+            ax.set_ylabel(ROWS[row][0])
     page.notes(
-        figure,
+        grid.figure,
         sources,
         seeds_note(curves),
-        "Likely: log π > -H. ω: estimated entropy change of the update, without learning rate and batch size."
-        + (f" Moving average over {window} steps." if window > 1 else ""),
+        "Likely: log π > -H. ω: estimated entropy change of the update, without learning rate and batch size.",
+        smoothing_note(window),
     )
-    return figure
+    return grid.figure

@@ -26,23 +26,21 @@ def draw(sources: Sources) -> Figure:
     if not weighted:
         return page.nothing(sources, _why(sources))
     curves = curves[curves["run"].isin(list(weighted))]
-    figure, axes = page.panels(len(panels), 3, 2.9, 2.2, sharex=True)
     window = smoothing_window(int(curves["step"].max()))
-    for place, ((metric, title), ax) in enumerate(zip(panels.items(), axes, strict=True)):
-        scale = 100 if metric in SHARES else 1
-        draw_runs(ax, curves.dropna(subset=metric), metric, weighted, scale=scale, window=window, faint=False)
-        ax.set(title=title, xlabel="training step" if place >= 3 else "")
+    scales = {metric: ("", 100.0 if metric in SHARES else 1.0) for metric in panels}
+    grid = draw_runs(sources, curves, scales, weighted, window=window, width=2.9, height=2.2)
+    for metric, ax in grid.axes_dict.items():
+        ax.set_title(panels[metric])
         ax.ticklabel_format(axis="y", useOffset=False)
-    _ranges(dict(zip(panels, axes, strict=True)), curves)
-    page.legend(figure, axes[0])
+    _ranges(grid.axes_dict, curves)
     page.notes(
-        figure,
+        grid.figure,
         sources,
         seeds_note(curves),
         smoothing_note(window),
         "Effective sample size: (Σλ)²/(N·Σλ²). Removed: Σ(1-λ)|ω| / Σ|ω|, by the weight's own estimate ω.",
     )
-    return figure
+    return grid.figure
 
 
 def _why(sources: Sources) -> str:

@@ -13,6 +13,6 @@ def draw(sources: Sources) -> Figure:
     table = study(sources, "T11_mapping")
     figure, axes = page.panels(2, 2, 3.2, max(2.2, 1.1 + 0.26 * len(table)), sharey=True)
     for quantity, ax in zip(QUANTITIES, axes, strict=True):
-        draw_list(ax, table, quantity)
+        draw_list(ax, table, quantity, sources)
     page.notes(figure, sources, note(table))
     return figure

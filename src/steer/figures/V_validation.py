@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.lines import draw_runs, headroom, seeds_note
+from steer.figures.lines import facets, headroom, seeds_note
 from steer.figures.sources import Sources
 
 CATEGORY = "Training"
@@ -23,16 +23,15 @@ def draw(sources: Sources) -> Figure:
     shown.sort(key=lambda pair: (pair[0], list(NAMES).index(pair[1])))
     if not shown:
         return page.nothing(sources, "No imported log holds a validation.")
-    figure, axes = page.panels(len(shown[:MOST]), 3, 3.1, 2.5)
-    for (benchmark, kind), ax in zip(shown[:MOST], axes, strict=True):
+    table["panel"] = list(zip(table["benchmark"], table["kind"], strict=True))
+    grid = facets(table[table["panel"].isin(shown[:MOST])], sources.labels, sources.looks, 3.1, 2.5, col="panel",
+                  col_order=shown[:MOST], col_wrap=min(3, len(shown)))  # fmt: skip
+    for (benchmark, kind), ax in grid.axes_dict.items():
         mine = table[(table["benchmark"] == benchmark) & (table["kind"] == kind)]
-        draw_runs(ax, mine, "value", sources.labels)
         counts = "/".join(str(n) for n in sorted(mine["samples"].unique()) if n)
-        ax.set(xlabel="training step", title=f"{benchmark}\n{NAMES[kind]}" + (f" (N = {counts})" if counts else ""))
-        ax.title.set_size(8)
+        ax.set_title(f"{benchmark}\n{NAMES[kind]}" + (f" (N = {counts})" if counts else ""), fontsize=8)
         headroom([ax], zero=bool((mine["value"] >= 0).all()))
-    page.legend(figure, axes[0])
     more = f"{len(shown) - MOST} more panels are not shown." if len(shown) > MOST else ""
     note = "As the trainers logged them. In verl best and majority are bootstraps, below the unbiased pass@N."
-    page.notes(figure, sources, seeds_note(table), note, more)
-    return figure
+    page.notes(grid.figure, sources, seeds_note(table), note, more)
+    return grid.figure

@@ -1,12 +1,12 @@
 """Quantiles over tokens of the weight λ at every step, one panel per run that sets weights."""
 
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steer.figures import page
 from steer.figures.lines import weight_axes
-from steer.figures.looks import look
 from steer.figures.sources import Sources
 
 CATEGORY = "Tokens and weights"
@@ -18,24 +18,22 @@ def draw(sources: Sources) -> Figure:
     names = [f"weight_{name}" for name in QUANTILES]
     curves = sources.curves(*names)
     weighted = [run for run in sources.labels if _varies(curves[curves["run"] == run][names])]
-    figure, axes = page.panels(
-        max(len(weighted), 1), COLUMNS, 3.6 if len(weighted) < 4 else 2.8, 2.8, sharex=True, sharey=True
-    )
     # A run that sets no weights is not missing here; mention it only if nothing is drawn.
     if not weighted:
-        page.say(axes[0], "No run sets token weights: λ is 1 throughout.")
-    for run, ax in zip(weighted, axes, strict=False):
-        _bands(ax, curves[curves["run"] == run], look(run)["color"])
+        return page.nothing(sources, "No run sets token weights: λ is 1 throughout.")
+    chosen = curves[curves["run"].isin(weighted)]
+    grid = sns.FacetGrid(
+        chosen, col="run", col_order=weighted, col_wrap=min(COLUMNS, len(weighted)), height=2.7, aspect=1.2
+    )
+    for run, ax in grid.axes_dict.items():
+        _bands(ax, chosen[chosen["run"] == run], sources.looks[run]["color"])
         ax.set_title(sources.labels[run])
-        ax.set(xlabel="training step", ylabel="weight λ")
         ax.xaxis.get_major_locator().set_params(integer=True)
-    if weighted:
-        chosen = curves[curves["run"].isin(weighted)]
-        weight_axes(axes[:1], chosen["weight_min"].min(), chosen["weight_max"].max())
-        page.outer(axes, COLUMNS)
-        page.legend(figure, axes[0])
-    page.notes(figure, sources, "Quantiles over the tokens of a step; mean over seeds; thin lines: extremes.")
-    return figure
+    grid.set_axis_labels("training step", "weight λ")
+    weight_axes(grid.axes[:1], chosen["weight_min"].min(), chosen["weight_max"].max())
+    page.legend(grid.figure, grid.axes[0])
+    page.notes(grid.figure, sources, "Quantiles over the tokens of a step; mean over seeds; thin lines: extremes.")
+    return grid.figure
 
 
 def _varies(values: pd.DataFrame) -> bool:

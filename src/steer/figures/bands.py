@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from steer.figures.looks import CORRECT, WRONG
 
-SIGNS = {"+": ("A > 0", CORRECT[0]), "-": ("A < 0", WRONG[0])}
+SIGNS = {"+": ("A > 0", CORRECT["color"]), "-": ("A < 0", WRONG["color"])}
 MILLI = 1000.0
 TICKS = {0.01: "0.01", 0.1: "0.1", 0.5: "0.5", 0.9: "0.9", 0.99: "0.99", 0.999: "0.999", 0.9999: "1-10⁻⁴"}
 ENDS = (0.003, 0.99995)  # further probabilities are drawn at the ends

@@ -1,14 +1,21 @@
-"""Curves over training steps: mean over seeds, band over seeds, smoothing."""
+"""Curves over training steps: smoothing, the band over seeds, and seaborn's facets with our looks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from steer.figures.looks import look
+from steer.analyse.comparison import LEAST_RUNS
+from steer.analyse.statistics import run_mean
+from steer.figures import page
+from steer.figures.looks import Look
+from steer.figures.sources import Sources
 
+COLUMNS = 3
 MARKERS = 7
 FAINT_UP_TO = 8
 
@@ -23,58 +30,101 @@ def smoothing_window(steps: int) -> int:
     return max(1, 2 * (steps // 20) + 1) if steps >= 15 else 1
 
 
-def over_seeds(rows: pd.DataFrame, metric: str, window: int = 1) -> pd.DataFrame:
-    """step → mean, low and high over seeds of the smoothed metric, at the steps that every seed reached.
+def over_seeds(values: pd.Series) -> tuple[float, float]:
+    """Ends of a band at one step, for seaborn's `errorbar`: Student's t interval, or under 3 seeds their range."""
+    return run_mean(values.tolist()).interval() if len(values) >= LEAST_RUNS else (values.min(), values.max())
+
+
+def long(curves: pd.DataFrame, scales: dict[str, float], window: int = 1) -> pd.DataFrame:
+    """Rows of run, seed, step, metric, `raw` and smoothed `value`, scaled, up to the last step that every seed reached.
 
     A mean over changing seeds would jump where one ends. A step without a value in one seed (null in its file) is
     smoothed over, or left out where nothing is near.
     """
-    columns = {seed: frame.set_index("step")[metric] for seed, frame in rows.groupby("seed")}
-    columns = {seed: values for seed, values in columns.items() if values.notna().any()}
-    if not columns:
-        return pd.DataFrame(columns=["mean", "low", "high"])
-    table = pd.concat({seed: smooth(values, window) for seed, values in columns.items()}, axis=1).sort_index()
-    table = table[table.index <= min(values.last_valid_index() for values in columns.values())]
-    summary = {"mean": table.mean(axis=1), "low": table.min(axis=1), "high": table.max(axis=1)}
-    return pd.DataFrame(summary).dropna()
+    keys = ["run", "metric", "seed"]
+    rows = curves.melt(["run", "seed", "step"], list(scales), "metric", "raw").sort_values([*keys, "step"])
+    ends = rows.dropna().groupby(keys)["step"].max().groupby(keys[:2]).min().rename("end")
+    rows["raw"] *= rows["metric"].map(scales)
+    rows["value"] = rows.groupby(keys)["raw"].transform(smooth, window)
+    rows = rows.join(ends, on=keys[:2])
+    return rows[rows["step"] <= rows["end"]].dropna(subset="value")
 
 
-def draw_runs(
+def draw_on(
     ax: Axes,
-    curves: pd.DataFrame,
-    metric: str,
+    rows: pd.DataFrame,
     labels: dict[str, str],
-    scale: float = 1.0,
-    window: int = 1,
-    faint: bool = True,
+    looks: dict[str, Look],
+    hue: str = "run",
+    x: str = "step",
+    faint: bool = False,
 ) -> None:
-    """One line per run (mean over seeds) with the seeds' range as a band; if `faint`, raw values faintly behind
-    smoothed ones."""
-    runs = [run for run in labels if run in set(curves["run"])]
-    for place, run in enumerate(runs):
-        rows = curves[curves["run"] == run]
-        summary = over_seeds(rows, metric, window) * scale
-        if summary.empty:
-            continue
-        style = look(run)
-        if faint and window > 1 and len(runs) <= FAINT_UP_TO:
-            raw = over_seeds(rows, metric)["mean"] * scale
-            ax.plot(raw.index, raw, color=style["color"], alpha=0.18, linewidth=0.8, zorder=1)
-        if rows["seed"].nunique() > 1:
-            ax.fill_between(
-                summary.index, summary["low"], summary["high"], color=style["color"], alpha=0.15, linewidth=0, zorder=2
-            )
-        ax.plot(summary.index, summary["mean"], label=labels[run], zorder=3, **style, **_marks(len(summary), place))
+    """Draw a line for each `hue`, the mean over its rows, with a band where it has several; if `faint`, `raw` behind.
+
+    `labels`: the legend entry of each name, in order. seaborn maps colours alone: with dashes and markers as a second
+    variable it would try all pairs of names, which takes minutes for fifty runs.
+    """
+    names = [name for name in labels if name in set(rows[hue])]
+    colours = {name: looks[name]["color"] for name in names}
+    repeated = rows.duplicated([hue, x]).any()
+    sns.lineplot(rows, x=x, y="value", hue=hue, hue_order=names, palette=colours, ax=ax, legend=False, zorder=3,
+                 errorbar=over_seeds if repeated else None, err_kws={"alpha": 0.15, "linewidth": 0})  # fmt: skip
+    for place, (name, line) in enumerate(zip(names, ax.lines, strict=True)):
+        every = max(len(line.get_xdata()) // MARKERS, 1)
+        # Shifted from line to line, so that markers do not cover one another.
+        line.set(label=labels[name], markevery=(place * every // 6 % every, every), **looks[name])
+    if faint and len(names) <= FAINT_UP_TO:
+        for name, means in rows.groupby([hue, x])["raw"].mean().groupby(hue):
+            ax.plot(means.index.get_level_values(x), means, color=colours[name], alpha=0.25, linewidth=0.8, zorder=1)
     ax.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _marks(points: int, place: int) -> dict[str, Any]:
-    """A few markers a line, shifted from line to line so that they do not cover one another."""
-    every = max(points // MARKERS, 1)
-    return {"markevery": (place * every // 6 % every, every), "markersize": 4.5, "markeredgewidth": 0}
+def facets(
+    rows: pd.DataFrame,
+    labels: dict[str, str],
+    looks: dict[str, Look],
+    width: float,
+    height: float,
+    legend: bool = True,
+    drawn: dict[str, Any] | None = None,
+    **panels: Any,
+) -> sns.FacetGrid:
+    """Panels of `width` by `height` inches, as `panels` (of `FacetGrid`) say, each by `draw_on` with `drawn`."""
+    grid = sns.FacetGrid(rows, height=height, aspect=width / height, **{"sharey": False, **panels})
+    for (row, column, _), mine in grid.facet_data():
+        draw_on(grid.facet_axis(row, column), mine, labels, looks, **(drawn or {}))
+    grid.set_titles("").set_axis_labels("training step", "")
+    if legend:
+        page.legend(grid.figure, *grid.axes.flat)
+    return grid
 
 
-def headroom(axes: list[Axes], zero: bool = True) -> None:
+def draw_runs(
+    sources: Sources,
+    curves: pd.DataFrame,
+    panels: dict[str, tuple[str, float]],
+    labels: dict[str, str] | None = None,
+    window: int = 1,
+    faint: bool = False,
+    width: float = 3.4,
+    height: float = 2.9,
+) -> sns.FacetGrid:
+    """A panel for each metric of `panels` (→ y label, scale) with a line per run; if `faint`, raw values behind.
+
+    A panel alone is larger.
+    """
+    if len(panels) == 1:
+        width, height = 1.2 * width, 1.1 * height
+    rows = long(curves, {metric: scale for metric, (_, scale) in panels.items()}, window)
+    grid = facets(rows, labels or sources.labels, sources.looks, width, height, drawn={"faint": faint and window > 1},
+                  col="metric", col_order=list(panels),
+                  col_wrap=COLUMNS if len(panels) > COLUMNS else None)  # fmt: skip
+    for metric, ax in grid.axes_dict.items():
+        ax.set_ylabel(panels[metric][0])
+    return grid
+
+
+def headroom(axes: Sequence[Axes], zero: bool = True) -> None:
     """One y range for all of `axes` with room over the highest and under the lowest value drawn; from 0 if `zero`."""
     # A line of two points is a marker across the panel, in other units.
     drawn = [np.asarray(line.get_ydata(), dtype=float) for ax in axes for line in ax.lines if len(line.get_ydata()) > 2]
@@ -106,16 +156,18 @@ def weight_axes(axes: list[Axes], low: float, high: float) -> None:
 
 
 def smoothing_note(window: int) -> str:
-    """What `draw_runs` did with the window; nothing where it is 1."""
+    """What the moving average is over; nothing where the window is 1."""
     return f"Moving average over {window} steps." if window > 1 else ""
 
 
 def seeds_note(curves: pd.DataFrame) -> str:
-    """What the lines and bands of `draw_runs` are."""
+    """What the lines and bands of `facets` are."""
     number = curves.groupby("run")["seed"].nunique()
     if number.empty:
         return ""
     if number.max() == 1:
         return "One seed per run, so no band."
     seeds = str(number.max()) if number.min() == number.max() else f"{number.min()} to {number.max()}"
-    return f"Lines: mean over {seeds} seeds; bands: their range."
+    band = "95 % interval of Student's t over seeds" if number.max() >= LEAST_RUNS else "their range"
+    few = f", their range under {LEAST_RUNS} seeds" if number.min() < LEAST_RUNS <= number.max() else ""
+    return f"Lines: mean over {seeds} seeds; bands: {band}{few}."

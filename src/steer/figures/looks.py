@@ -1,12 +1,14 @@
-"""One fixed look per run name: colour, line style and marker, the same in every figure.
+"""The look of a run: colour, dashes and marker, the same in every figure and in the report.
 
-Colours are Okabe and Ito's and Tol's muted set, both made for colour-blind readers; line styles and markers tell the
-curves apart without colour. A name that is not listed gets a look from its hash: stable, whatever else is drawn.
+A known run has a fixed look. Its colours are Okabe and Ito's and Tol's muted set, both made for colour-blind readers;
+dashes and markers tell the curves apart without colour. Other runs get colours that differ within an experiment.
 """
 
-import hashlib
+from collections.abc import Iterable
+from itertools import cycle
 from typing import Any
 
+Look = dict[str, Any]
 DASHES: dict[str, Any] = {
     "solid": "-",
     "dashed": (0, (5, 2)),
@@ -93,17 +95,19 @@ KNOWN: dict[str, tuple[str, str, str]] = {
 }
 OTHER_COLOURS = ["#332288", "#117733", "#44AA99", "#6699CC", "#999933", "#CC6677", "#882255", "#AA4499", "#661100"]
 OTHER_MARKERS = ["o", "s", "^", "D", "v", "P", "<", ">", "h", "p", "d", "X"]
-CORRECT = ("#0072B2", "-")
-WRONG = ("#D55E00", DASHES["dashed"])
+CORRECT: Look = {"color": "#0072B2", "linestyle": DASHES["solid"], "marker": "o"}
+WRONG: Look = {"color": "#D55E00", "linestyle": DASHES["dashed"], "marker": "s"}
 
 
-def look(run: str) -> dict[str, Any]:
-    """`color`, `linestyle` and `marker` for matplotlib."""
-    if run in KNOWN:
-        colour, dash, marker = KNOWN[run]
-    else:
-        digest = hashlib.sha256(run.encode()).digest()
-        colour = OTHER_COLOURS[digest[0] % len(OTHER_COLOURS)]
-        dash = list(DASHES)[digest[1] % len(DASHES)]
-        marker = OTHER_MARKERS[digest[2] % len(OTHER_MARKERS)]
-    return {"color": colour, "linestyle": DASHES[dash], "marker": marker}
+def looks(runs: Iterable[str]) -> dict[str, Look]:
+    """Map each run to `color`, `linestyle` and `marker`; unknown runs share colours with no other of `runs`."""
+    runs = list(dict.fromkeys(runs))
+    unknown = [run for run in runs if run not in KNOWN]
+    colours = [colour for colour in OTHER_COLOURS if colour not in {KNOWN[run][0] for run in runs if run in KNOWN}]
+    if len(unknown) > len(colours):
+        import seaborn as sns  # takes a second, and few experiments need it
+
+        colours = sns.husl_palette(len(unknown), s=0.8, l=0.55).as_hex()
+    others = zip(unknown, colours, cycle(DASHES), cycle(OTHER_MARKERS), strict=False)
+    found = KNOWN | {run: tuple(parts) for run, *parts in others}
+    return {run: {"color": found[run][0], "linestyle": DASHES[found[run][1]], "marker": found[run][2]} for run in runs}

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
+import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +15,8 @@ from matplotlib.figure import Figure
 from steer.figures.sources import Sources
 from steer.io import atomic_write
 
-STYLE = Path(__file__).with_name("steer.mplstyle")
+# For `plt.style.context`: seaborn's theme, then what is our own.
+STYLE = [sns.axes_style("whitegrid"), sns.plotting_context("paper"), Path(__file__).with_name("steer.mplstyle")]
 NOTE_SIZE = 7
 LEGEND_LETTERS = 28  # longer names are broken, so that they leave room for the panels
 ONE_COLUMN = 24  # legend entries
@@ -27,33 +29,26 @@ def panels(
     """A figure of `number` equal panels, at most `columns` in a row, unused places left blank; inches."""
     columns = max(min(number, columns), 1)
     rows = -(-max(number, 1) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(columns * width, rows * height), squeeze=False, **shared)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns * width, rows * height), squeeze=False, layout="constrained", **shared
+    )
     flat = list(axes.flat)
     for ax in flat[max(number, 1) :]:
         ax.remove()
     return figure, flat[:number]
 
 
-def outer(axes: list[Axes], columns: int) -> None:
-    """Labels at the left panels and at the lowest of each column alone; `Axes.label_outer` leaves a column bare whose
-    lowest place is unused."""
-    for place, ax in enumerate(axes):
-        left, lowest = place % columns == 0, place + columns >= len(axes)
-        ax.tick_params(labelleft=left, labelbottom=lowest)
-        ax.set(xlabel=ax.get_xlabel() if lowest else "", ylabel=ax.get_ylabel() if left else "")
+def legend(figure: Figure, *axes: Axes) -> None:
+    """The panels' legend entries, once each, right of all panels.
 
-
-def legend(figure: Figure, ax: Axes) -> None:
-    """The panel's legend entries, once each, right of all panels."""
-    handles, names = ax.get_legend_handles_labels()
-    if handles:
-        names = [textwrap.fill(name, LEGEND_LETTERS) for name in names]
-        columns = 1 if len(names) <= ONE_COLUMN else 2
-        if columns == 2:
-            # As much more paper as the second column takes, inches; the panels would give way to nothing.
-            width, height = figure.get_size_inches()
-            figure.set_size_inches(width + 2.8, max(height, 0.1 * len(names) + 0.6))
-        figure.legend(handles, names, loc="outside right upper", ncols=columns)
+    Outside the canvas: `savefig.bbox: tight` makes room, and the panels keep their size.
+    """
+    entries = {}
+    for handle, name in (pair for ax in axes for pair in zip(*ax.get_legend_handles_labels(), strict=True)):
+        entries.setdefault(textwrap.fill(name, LEGEND_LETTERS), handle)
+    if entries:
+        columns = -(-len(entries) // ONE_COLUMN)
+        figure.legend([*entries.values()], [*entries], loc="upper left", bbox_to_anchor=(1.0, 1.0), ncols=columns)
 
 
 def say(ax: Axes, text: str) -> None:
@@ -81,7 +76,9 @@ def notes(figure: Figure, sources: Sources, *lines: str) -> None:
 
 
 def under(figure: Figure, texts: list[str]) -> None:
-    """Small print beneath the panels."""
+    """Small print beneath the panels, which get their final places: call it last."""
+    if figure.get_layout_engine() is None:  # seaborn's
+        figure.tight_layout()
     width = int(figure.get_figwidth() * 72 / (NOTE_SIZE * 0.52))
     body = "\n".join(textwrap.fill(text, width) for text in texts)
     # Below the canvas: `savefig.bbox: tight` makes room, whatever the panels leave.

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from steer.figures import intervals
-from steer.figures.looks import look
+from steer.figures.looks import Look
 from steer.figures.sources import Sources
 
 # Quantity → columns of mean, low and high, scale, axis label.
@@ -41,39 +41,41 @@ def bars(row: pd.Series, quantity: str) -> tuple[float, list[list[float]] | None
     return mean, None if pd.isna(low) or pd.isna(high) else [[mean - low], [high - mean]]
 
 
-def style(run: str, **changes: Any) -> dict[str, Any]:
-    """The run's colour and marker, for points that no line joins."""
-    return {**look(run), "linestyle": "none", "elinewidth": 1.2, "capsize": 2.0, **changes}
+def style(look: Look, **changes: Any) -> dict[str, Any]:
+    """A run's colour and marker, for points that no line joins."""
+    return {**look, "linestyle": "none", "elinewidth": 1.2, "capsize": 2.0, **changes}
 
 
-def draw_sweep(ax: Axes, rows: pd.DataFrame, value: str, quantity: str, run: str, label: str, shift: float = 0) -> None:
-    """Draw a line through the rows over `value` with error bars, in the look of `run`; skip rows without a number."""
+def draw_sweep(
+    ax: Axes, rows: pd.DataFrame, value: str, quantity: str, look: Look, label: str, shift: float = 0
+) -> None:
+    """Draw a line through the rows over `value` with error bars; skip rows without a number."""
     rows = rows.dropna(subset=QUANTITIES[quantity][0][0]).sort_values(value)
     points = [bars(row, quantity) for _, row in rows.iterrows()]
     if not points:
         return
     means = [mean for mean, _ in points]
     ends = [[error[end][0] if error else 0.0 for _, error in points] for end in (0, 1)]
-    ax.errorbar(rows[value] + shift, means, yerr=ends, label=label, **style(run, linestyle=look(run)["linestyle"]))
+    ax.errorbar(rows[value] + shift, means, yerr=ends, label=label, **style(look, linestyle=look["linestyle"]))
 
 
-def draw_reference(ax: Axes, row: pd.Series, quantity: str) -> None:
+def draw_reference(ax: Axes, row: pd.Series, quantity: str, look: Look) -> None:
     """Draw a run that has no value on the x axis as a horizontal line, with its bar as a band."""
     mean, error = bars(row, quantity)
     if pd.isna(mean):
         return
-    colour, dash = look(row["run"])["color"], look(row["run"])["linestyle"]
-    ax.axhline(mean, color=colour, linestyle=dash, linewidth=1.2, label=row["label"], zorder=1)
+    colour = look["color"]
+    ax.axhline(mean, color=colour, linestyle=look["linestyle"], linewidth=1.2, label=row["label"], zorder=1)
     if error:
         ax.axhspan(mean - error[0][0], mean + error[1][0], color=colour, alpha=0.1, linewidth=0)
 
 
-def draw_list(ax: Axes, rows: pd.DataFrame, quantity: str) -> None:
+def draw_list(ax: Axes, rows: pd.DataFrame, quantity: str, sources: Sources) -> None:
     """Draw one point with its bar per row, from top to bottom; the first panel writes the row labels."""
     for place, (_, row) in enumerate(rows.iterrows()):
         mean, error = bars(row, quantity)
         if not pd.isna(mean):
-            ax.errorbar(mean, place, xerr=error, label=row["label"], **style(row["run"]))
+            ax.errorbar(mean, place, xerr=error, label=row["label"], **style(sources.looks[row["run"]]))
     ax.set_xlabel(QUANTITIES[quantity][2])
     ax.set_yticks(range(len(rows)), rows["label"])
     ax.set_ylim(len(rows) - 0.4, -0.6)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from steer.configs.schema import Config
 from steer.errors import UserError
+from steer.figures.looks import KNOWN, Look, looks
 
 
 @dataclass
@@ -51,6 +53,11 @@ class Sources:
     def labels(self) -> dict[str, str]:
         """Map each run to its name in legends, in the order of the tables."""
         return self.about["labels"]
+
+    @cached_property
+    def looks(self) -> dict[str, Look]:
+        """Map each run to its look; further known runs to theirs."""
+        return looks(KNOWN) | looks(self.labels)
 
     def curves(self, *metrics: str, runs: list[str] | None = None) -> pd.DataFrame:
         """Return run, seed, step and the metrics of `runs` (default: all), NaN where a run did not log one.

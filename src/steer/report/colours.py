@@ -2,7 +2,7 @@
 
 import colorsys
 
-from steer.figures.looks import look
+from steer.figures.looks import looks
 
 LIGHT_GROUND, DARK_GROUND = "#ffffff", "#1c2024"
 LEAST_CONTRAST = 3.0  # contrast of a line with the background, WCAG 2.2, success criterion 1.4.11
@@ -37,14 +37,14 @@ def _moved(hue: float, light: float, saturation: float, ground: str, step: float
 
 def run_styles(runs: list[str]) -> str:
     """`.r<i>` sets the colour of the i-th run, `--run`."""
-    colours = [look(run)["color"] for run in runs]
+    colours = [look["color"] for look in looks(runs).values()]
     return "\n".join(f".r{i} {{ --run: light-dark({on_light(c)}, {on_dark(c)}); }}" for i, c in enumerate(colours))
 
 
-def dashes(run: str) -> str | None:
-    """The run's line style as `stroke-dasharray`."""
-    style = look(run)["linestyle"]
-    return None if style == "-" else " ".join(f"{DOTS * length:g}" for length in style[1])
+def dashes(runs: list[str]) -> dict[str, str | None]:
+    """Map each run to its line style as `stroke-dasharray`, None for a solid line."""
+    styles = {run: look["linestyle"] for run, look in looks(runs).items()}
+    return {run: None if s == "-" else " ".join(f"{DOTS * length:g}" for length in s[1]) for run, s in styles.items()}
 
 
 def _channels(colour: str) -> tuple[float, float, float]:

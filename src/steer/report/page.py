@@ -74,12 +74,12 @@ def render(contents: Contents) -> str:
 
 def _index(contents: Contents, names: list[str], selection: Any, view: Any) -> dict[str, Any]:
     """Data that the script needs at start; `answers` tells whether a run has responses in the page."""
-    answered = _answered(contents)
+    answered, dash = _answered(contents), dashes([run.name for run in contents.runs])
     runs = [
         {
             "name": run.name,
             "label": run.label,
-            "dash": dashes(run.name),
+            "dash": dash[run.name],
             "seeds": [seed.seed for seed in run.seeds if seed.steps],
             "answers": run.name in answered,
         }

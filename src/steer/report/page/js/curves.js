@@ -50,6 +50,7 @@ function curvesApp(root) {
   }
 
   function describe(lines) {
+    if (!lines.length) return "No run is chosen.";
     const parts = [];
     const empty = lines.filter((line) => !line.points.length).map((line) => line.label);
     if (empty.length) parts.push(`No value of this metric: ${empty.join(", ")}.`);
