@@ -30,8 +30,8 @@ def drawn(folder, name, sources=None):
 
 
 def curves(ax):
-    """Colour → line of the runs' curves; without faint ones, marks across the panel, and seaborn's for the legend."""
-    return {line.get_color(): line for line in ax.lines if line.get_zorder() == 3 and len(line.get_xdata())}
+    """Legend entry → curve; without faint ones and marks across the panel."""
+    return {line.get_label(): line for line in ax.lines if line.get_zorder() == 3 and len(line.get_xdata())}
 
 
 def words(figure):

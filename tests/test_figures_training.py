@@ -65,7 +65,8 @@ def test_every_run_is_a_line_of_its_own_colour_in_every_panel(six, name):
     assert entries(figure) == list(METHODS.values())
     for ax in figure.axes:
         lines = curves(ax)
-        assert list(lines) == [look["color"] for look in looks(METHODS).values()]
+        assert list(lines) == list(METHODS.values())
+        assert [line.get_color() for line in lines.values()] == [look["color"] for look in looks(METHODS).values()]
         for line in lines.values():
             assert len(line.get_xdata()) == 20
             assert len(range(20)[slice(line.get_markevery()[0], None, line.get_markevery()[1])]) <= 10, "few markers"

@@ -11,7 +11,6 @@ from pictures import curves
 from steer import cli
 from steer.configs.load import load_config
 from steer.figures import page
-from steer.figures.looks import looks
 from steer.figures.sources import Sources
 
 
@@ -41,20 +40,14 @@ def drawn(folder, name, **changed):
     return figure
 
 
-def named(ax):
-    """Name → curve of the known runs."""
-    names = {look["color"]: METHODS[run] for run, look in looks(METHODS).items()}
-    return {names[colour]: line for colour, line in curves(ax).items()}
-
-
 def test_only_runs_that_set_weights_are_shown_with_what_these_do(results):
     figure = drawn(results, "S_steer_acts", steer={"entropy_change_removed": 0.12, "weight_ess": 0.999})
     panels = {ax.get_title(): ax for ax in figure.axes}
     assert len(panels) == 6
     for ax in panels.values():
-        assert set(named(ax)) == {"STEER"}
+        assert set(curves(ax)) == {"STEER"}
     removed = panels["share of Σ|ω| removed (%)"]
-    assert named(removed)["STEER"].get_ydata() == pytest.approx([12.0] * 12)
+    assert curves(removed)["STEER"].get_ydata() == pytest.approx([12.0] * 12)
     assert removed.get_ylim()[0] == 0
     size = panels["effective sample size (%)"]
     assert size.get_ylim()[0] <= 90, "a weight that hardly acts must look so"
@@ -70,7 +63,7 @@ def test_no_run_with_weights_is_said(results):
 
 def test_shaping_is_drawn_beside_grpo_alone(results):
     (ax,) = drawn(results, "D5_shaping").axes
-    assert set(named(ax)) == {"GRPO", "perplexity shaping", "position shaping"}
+    assert set(curves(ax)) == {"GRPO", "perplexity shaping", "position shaping"}
     assert len(ax.collections) == 3, "a band over seeds each"
 
 

@@ -7,7 +7,7 @@ import shutil
 import matplotlib.image
 import pytest
 from fake_results import METHODS, write_fake_results
-from pictures import GENERAL, LOW_DPI, curves, drawn, entries
+from pictures import GENERAL, LOW_DPI, curves, drawn
 
 from steer import cli
 from steer.analyse.accuracy import cells
@@ -206,8 +206,7 @@ def test_every_run_has_a_curve_a_legend_entry_and_axes_with_units(whole, name, x
 def test_a_method_looks_the_same_in_every_figure_and_unlike_the_others(whole):
     looks = {}
     for name in ("FE_policy_entropy", "F6_pass_at_k"):
-        figure = drawn(whole, name)
-        for label, line in zip(entries(figure), curves(figure.axes[0]).values(), strict=True):
+        for label, line in curves(drawn(whole, name).axes[0]).items():
             looks.setdefault(label, set()).add((line.get_color(), line.get_marker()))
     assert all(len(found) == 1 for found in looks.values())
     assert len({next(iter(found)) for found in looks.values()}) == len(looks)

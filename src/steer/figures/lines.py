@@ -65,6 +65,8 @@ def draw_on(
     variable it would try all pairs of names, which takes minutes for fifty runs.
     """
     names = [name for name in labels if name in set(rows[hue])]
+    if not names:
+        return
     colours = {name: looks[name]["color"] for name in names}
     repeated = rows.duplicated([hue, x]).any()
     sns.lineplot(rows, x=x, y="value", hue=hue, hue_order=names, palette=colours, ax=ax, legend=False, zorder=3,
