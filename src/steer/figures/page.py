@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from steer.figures.sources import Sources
 from steer.io import atomic_write
@@ -77,7 +78,7 @@ def notes(figure: Figure, sources: Sources, *lines: str) -> None:
 
 def under(figure: Figure, texts: list[str]) -> None:
     """Small print beneath the panels, which get their final places: call it last."""
-    if figure.get_layout_engine() is None:  # seaborn's
+    if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):  # seaborn's: not made by `panels`
         figure.tight_layout()
     width = int(figure.get_figwidth() * 72 / (NOTE_SIZE * 0.52))
     body = "\n".join(textwrap.fill(text, width) for text in texts)
