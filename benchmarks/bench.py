@@ -1,7 +1,8 @@
 """`make bench`: every benchmark in turn, one table at the end, and one line of JSON.
 
 Each section is a script of its own that prints its own table and keeps its numbers in benchmarks/<section>.json. The
-section on mathematical answers needs a folder of benchmark rows (`STEER_SHARED_DATA`, else ../shared/data).
+sections on mathematical answers and on outside runs need a folder of real data (`STEER_SHARED_DATA`, else
+../shared/data).
 """
 
 import json
@@ -20,6 +21,8 @@ SECTIONS = {
     "start": ["speed.py", "start"],
     "growth": ["growth.py"],
     "balance": ["balance.py"],
+    "plan_cpu": ["plan_cpu.py"],
+    "plan_gpu": ["plan_gpu.py"],
     "verify_code": ["verify_code.py"],
     "verify_math": ["verify_math.py"],
 }
@@ -35,6 +38,7 @@ SHOWN = [
     ("step: waits for the verifier, first run", ("start", "verify_share", "first"), "<= 0.05"),
     ("step: waits for the verifier, later runs", ("start", "verify_share", "later"), "<= 0.05"),
     ("eight processes: least share of useful tokens", ("balance", "least"), ">= 0.95"),
+    ("plan on this CPU: a step's largest error", ("plan_cpu", "largest_error"), "<= 0.15"),
     ("steer --help: seconds", ("start", "help_s"), "<= 0.3"),
     ("planning the paper-scale DAG: seconds", ("start", "dry_paper_s"), "<= 10"),
     ("programs: small ones judged per second", ("verify_code", "trivial_per_second"), ""),
@@ -54,7 +58,7 @@ def main() -> None:
     data = Path(os.environ.get("STEER_SHARED_DATA", FOLDER.parents[1] / "shared" / "data"))
     found = {}
     for name, (script, *arguments) in SECTIONS.items():
-        if name == "verify_math" and not data.is_dir():
+        if name in ("plan_gpu", "verify_math") and not data.is_dir():
             print(f"{name}: left out, {data} is not a folder")
             continue
         print(f"== {name}", flush=True)

@@ -8,13 +8,12 @@ Two of the runs gave the plan's calibrated constants (`steer.plan.rates`); the o
 """
 
 import csv
-import json
 import os
 import statistics
 from collections import defaultdict
 from pathlib import Path
 
-from measure import FOLDER
+from measure import FOLDER, keep, rounded
 
 from steer.configs.load import load_config
 from steer.plan import step
@@ -120,7 +119,7 @@ def main() -> None:
                 f"{of['measured_s']:.0f} s | {of['predicted_s']:.0f} s | {of['measured_share']:.0%} | "
                 f"{of['predicted_share']:.0%} |"
             )
-    print(json.dumps(rows))
+    keep("plan_gpu", rounded({"runs": rows}))
 
 
 if __name__ == "__main__":

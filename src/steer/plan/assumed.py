@@ -14,7 +14,5 @@ class Assumptions:
     rollout_speed: float = 1.0  # the same of sampling
     refills: float = 2.0  # rounds of rollouts under dynamic sampling, if more than one is allowed
     overhead_gb: float = 3.0  # CUDA context, allocator, communication buffers
-    cpu_training: float = 0.8  # on a CPU, share of the measured rate of products in forward and backward passes
-    cpu_rollout: float = 0.5  # the same while decoding
     cpu_overhead_gb: float = 0.8  # torch, transformers and the allocator of a job on a CPU
     process_gb: float = 8.0  # host memory of a training process with its engine and verifiers

@@ -12,7 +12,7 @@ from typing import Any
 from steer.configs.load import load_config, parse_overrides
 from steer.configs.schema import Config
 from steer.errors import UserError
-from steer.plan import cost, cpu, explain, step
+from steer.plan import cost, cpu, cpu_rates, explain, step
 from steer.plan.assumed import Assumptions
 from steer.plan.checks import problems
 from steer.plan.cost import GB
@@ -42,9 +42,8 @@ def run(args: argparse.Namespace) -> None:
     config = load_config(args.config, changes)
     assumed = Assumptions(**{field.name: getattr(args, field.name) for field in fields(Assumptions)})
     facts = facts_of(config)
-    plan = made(config, facts, assumed)
-    if plan["gpu_hours"] is not None and config.methods:
-        plan["step"] = explain.step_of(config, explain.run_named(config, args.config, args.run), facts, assumed)
+    named = explain.run_named(config, args.config, args.run) if config.methods else None
+    plan = made(config, facts, assumed, named)
     if config.engine == "verl" and config.methods:
         plan["verl_command"] = verl_command(config, args.config, args.run)
     print(json.dumps(plan, indent=2) if args.json else described(config, plan, args.explain))
@@ -53,8 +52,11 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{args.config}: " + " | ".join(found))
 
 
-def made(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
-    """Compute the plan; GPU-hours and GPU memory are None for jobs on the CPU, `cpu` is None otherwise."""
+def made(config: Config, facts: Facts, assumed: Assumptions, run: str | None = None) -> dict[str, Any]:
+    """Compute the plan; GPU-hours and GPU memory are None for jobs on the CPU, `cpu` is None otherwise.
+
+    `run`: the run whose training step is shown.
+    """
     counts = jobs(config)
     space = cost.disk(config, facts)
     plan = {
@@ -71,20 +73,27 @@ def made(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
     if config.hardware.gpus:
         plan["gpu_hours"] = {name: round(hours, 2) for name, hours in gpu_hours(config, facts, assumed).items()}
         plan["memory_gb"] = largest_memory(config, facts, assumed)
+        if run is not None:
+            plan["step"] = explain.step_of(config, run, facts, assumed)
     elif config.engine == "steer":
-        plan["cpu"] = on_this_cpu(config, facts, assumed)
+        rates = cpu.rates_of(config, facts, assumed)
+        plan["cpu"] = on_this_cpu(config, facts, assumed, rates)
+        if run is not None:
+            plan["step"] = explain.on_cpu(run, cpu.step_of(config, run, facts, assumed, rates))
     return plan
 
 
-def on_this_cpu(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
-    """Estimate minutes by rule and the largest training job's memory, from a matrix-product rate measured now."""
+def on_this_cpu(config: Config, facts: Facts, assumed: Assumptions, rates: cpu_rates.Rates) -> dict[str, Any]:
+    """Estimate minutes by rule and the largest training job's memory, from rates measured now."""
     threads = config.threads.train
-    rate = cpu.product_rate(facts, threads)
-    needs = [cpu.memory(config, config.training_for(run), facts, assumed) for run in config.methods]
+    needs = [
+        cpu.memory(config, config.training_for(run), facts, assumed, needs_of(config, run).base)
+        for run in config.methods
+    ]
     most = max(needs, key=lambda need: need.peak, default=None)
     memory = most and {name: round(size / GB, 2) for name, size in {**asdict(most), "peak": most.peak}.items()}
-    spent = {name: round(value, 2) for name, value in cpu.minutes(config, facts, assumed, rate).items()}
-    return {"threads": threads, "gflops": round(rate / 1e9, 1), "minutes": spent, "memory_gb": memory}
+    spent = {name: round(value, 2) for name, value in cpu.minutes(config, facts, assumed, rates).items()}
+    return {"threads": threads, "gflops": round(rates.forward / 1e9, 1), "minutes": spent, "memory_gb": memory}
 
 
 def verl_command(config: Config, source: str, run: str | None) -> list[str]:

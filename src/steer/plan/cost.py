@@ -17,39 +17,6 @@ FUSED_FROM = 1 << 14
 FUSED_BLOCK = 1 << 22
 
 
-@dataclass(frozen=True)
-class Step:
-    """One training step: tokens sampled and tokens trained on, and the operations for each."""
-
-    sampled_tokens: float
-    trained_tokens: float
-    rollout_flops: float
-    training_flops: float
-
-
-def step(training: Training, facts: Facts, assumed: Assumptions) -> Step:
-    """Count operations of one step: 2N per token of a forward pass, 6N of forward and backward.
-
-    Passes over the trained tokens: the sampling policy's log-probabilities, the batch statistics of an update split
-    into micro-batches, the update, and the recomputation of gradient checkpointing.
-    """
-    rounds = assumed.refills if training.dynamic_sampling > 1 else 1.0
-    prompts = min(assumed.prompt_tokens, training.max_prompt_tokens)
-    sequences = training.prompts * training.rollouts
-    response = assumed.response_share * training.max_response_tokens
-    sampled = rounds * (sequences * response + training.prompts * prompts)
-    trained = sequences * response + (training.prompts if training.shared_prompts else sequences) * prompts
-    split = training.micro_batch is not None or training.micro_batch_tokens is not None
-    passes = 2 + 6 + (2 if split else 0) + (2 if training.gradient_checkpointing else 0)
-    n = matrix_parameters(facts)
-    return Step(sampled, trained, 2 * n * sampled, passes * n * trained)
-
-
-def matrix_parameters(facts: Facts) -> int:
-    """Count parameters that multiply each token; the input embedding is only looked up."""
-    return facts.parameters - (0 if facts.tied else facts.embedding_parameters)
-
-
 def evaluation_responses(config: Config, benchmarks: list[str]) -> int:
     """Count the responses of one evaluated model to these benchmarks."""
     return sum(_rows(config, name) * config.evaluation.samples_for(name) for name in benchmarks)

@@ -1,36 +1,35 @@
-"""Estimate minutes and memory of a configuration on this CPU from a measured matrix-product rate."""
+"""Estimate minutes and memory of a configuration on this CPU from rates measured on it."""
 
-import time
 from dataclasses import asdict, dataclass
 
 from steer.configs.schema import Config, Training
-from steer.plan import cost
+from steer.plan import cost, cpu_rates
 from steer.plan.assumed import Assumptions
 from steer.plan.cost import GB
+from steer.plan.cpu_rates import Rates
+from steer.plan.cpu_step import decoded, step_on
 from steer.plan.facts import Facts
 from steer.plan.jobs import jobs
+from steer.plan.lengths import Lengths
+from steer.plan.passes import needs_of
+from steer.plan.step import Step, prompt, responses
+from steer.plan.work import layer_products
 
-# Rows of the measured product: tokens of a small update. Seconds of measuring.
-_ROWS, _SECONDS = 512, 0.5
+# Without training: rows of the measured products.
+ROWS = 512
 
 
-def product_rate(facts: Facts, threads: int) -> float:
-    """Measure operations per second of fp32 products of the model's shape (tokens times the MLP).
-
-    Takes the best rate within half a second, to exclude the effect of other work on the machine.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    states, weight = torch.randn(_ROWS, facts.hidden), torch.randn(facts.intermediate, facts.hidden)
-    best, started = float("inf"), time.perf_counter()
-    while time.perf_counter() - started < _SECONDS:
-        begun = time.perf_counter()
-        torch.nn.functional.linear(states, weight)
-        best = min(best, time.perf_counter() - begun)
-    torch.set_num_threads(before)
-    return 2 * _ROWS * facts.hidden * facts.intermediate / best
+def rates_of(config: Config, facts: Facts, assumed: Assumptions) -> Rates:
+    """Measure the rates at the sizes of the configuration's training, or of its evaluation."""
+    training, threads = config.training, config.threads.train
+    if training is None:
+        length = round(assumed.response_share * config.evaluation.max_response_tokens)
+        return cpu_rates.measured(facts, threads, ROWS, config.evaluation.batch, length, length + assumed.prompt_tokens)
+    given, length = round(prompt(training, assumed)), max(1, round(responses(training, assumed).mean))
+    update = training.prompts // training.updates
+    sequences = min(training.micro_batch or update * training.rollouts, update * training.rollouts)
+    rows = min(sequences * length + update * given, training.micro_batch_tokens or 1 << 30)
+    return cpu_rates.measured(facts, threads, rows, training.prompts * training.rollouts, length, length + given)
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,16 @@ class Memory:
     head: float
     cache: float
     overhead: float
+    base: float = 0.0
 
     @property
     def peak(self) -> float:
         return sum(asdict(self).values()) - min(self.cache, self.activations + self.head + self.gradients)
 
 
-def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions) -> Memory:
+def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions, base: bool = False) -> Memory:
     """Estimate a training job's memory with every response at its limit; rollouts and updates do not overlap."""
-    needed = cost.memory(config, training, facts, assumed)
+    needed = cost.memory(config, training, facts, assumed, base)
     tokens = pass_tokens(training, assumed)
     width = cost.value_bytes(training)
     return Memory(
@@ -63,6 +63,7 @@ def memory(config: Config, training: Training, facts: Facts, assumed: Assumption
         head=cost.head_bytes(training, facts, tokens),
         cache=needed.engine,
         overhead=assumed.cpu_overhead_gb * GB,
+        base=needed.base,
     )
 
 
@@ -77,27 +78,33 @@ def pass_tokens(training: Training, assumed: Assumptions) -> int:
     return sequences * training.max_response_tokens + prompts * length
 
 
-def minutes(config: Config, facts: Facts, assumed: Assumptions, rate: float) -> dict[str, float]:
+def step_of(config: Config, run: str, facts: Facts, assumed: Assumptions, rates: Rates) -> Step:
+    """Reckon one training step of a run."""
+    return step_on(config, run, facts, assumed, needs_of(config, run), rates)
+
+
+def minutes(config: Config, facts: Facts, assumed: Assumptions, rates: Rates) -> dict[str, float]:
     """Map each rule to minutes over all its jobs in sequence; `run`: the longest training job."""
-    n, counts, seeds = cost.matrix_parameters(facts), jobs(config), len(config.seeds)
-    training_rate, rollout_rate = rate * assumed.cpu_training, rate * assumed.cpu_rollout
+    counts, seeds = jobs(config), len(config.seeds)
     found: dict[str, float] = {}
     cold = config.model.cold_start
     if cold is not None and config.training is not None:
-        response = assumed.response_share * config.training.max_response_tokens
-        prompt = min(assumed.prompt_tokens, config.training.max_prompt_tokens)
-        found["base_model"] = cold.steps * cold.batch * (prompt + response) * 6 * n / training_rate
+        tokens = cold.steps * cold.batch * (prompt(config.training, assumed) + responses(config.training, assumed).mean)
+        n, table = layer_products(facts), facts.embedding_parameters
+        layers = 2 * n / rates.forward + 4 * n / rates.backward
+        head = 2 * table / rates.head_forward + 4 * table / rates.head_backward
+        found["base_model"] = tokens * (layers + head) / assumed.training_speed
     runs = []
     for run in config.methods:
-        training = config.training_for(run)
-        step = cost.step(training, facts, assumed)
-        # The local engine returns the policy's log-probabilities with its samples, without a separate pass.
-        passes = step.training_flops - 2 * n * step.trained_tokens
-        runs.append(training.steps * (step.rollout_flops / rollout_rate + passes / training_rate))
+        runs.append(config.training_for(run).steps * step_of(config, run, facts, assumed, rates).seconds)
     if runs:
         found |= {"run": max(runs), "train": seeds * sum(runs)}
     evaluated = counts.get("generate", 0) - ("oracle" in config.evaluation.also)
-    responses = cost.evaluation_responses(config, config.data.benchmarks)
-    tokens = responses * assumed.response_share * config.evaluation.max_response_tokens
-    found["generate"] = evaluated * 2 * n * tokens / rollout_rate
+    limit = config.evaluation.max_response_tokens
+    asked = cost.evaluation_responses(config, config.data.benchmarks)
+    together = min(asked, config.evaluation.batch)
+    lengths = Lengths(assumed.response_share * limit, limit)
+    parts = decoded("generate", facts, lengths, assumed.prompt_tokens, together, together, rates)
+    seconds = sum(part.seconds for part in parts) / assumed.rollout_speed
+    found["generate"] = evaluated * asked / max(together, 1) * seconds if together else 0.0
     return {name: seconds / 60 for name, seconds in found.items()}

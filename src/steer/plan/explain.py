@@ -50,11 +50,18 @@ def _part(part: Part) -> dict[str, Any]:
     return {**told, "seconds": round(part.seconds, 3)}
 
 
+def on_cpu(run: str, step: Step) -> dict[str, Any]:
+    """Return one run's step on this machine's CPU."""
+    return {"run": run, "gpu": None, "gpus": 0, "ours": _told(step)}
+
+
 def in_short(step: dict[str, Any], engine: str) -> str:
-    """Say the step in two lines."""
+    """Say the step in two lines, in one without a GPU."""
     name = "verl" if engine == "verl" else "ours"
     own = step[name]
     parts = ", ".join(f"{phase} {seconds / own['seconds']:.0%}" for phase, seconds in own["phases"].items())
+    if step["gpu"] is None:
+        return f"a training step of {step['run']}: {own['seconds']:,.2f} s ({parts})"
     return (
         f"a training step of {step['run']} on {step['gpus']} {step['gpu']}: {own['seconds']:,.1f} s ({parts})\n"
         f"verl by the same model: {step['verl']['seconds']:,.1f} s; ours over verl {step['ours_over_verl']:.2f}, and "
@@ -66,17 +73,22 @@ def table(step: dict[str, Any]) -> str:
     """Format all parts: seconds and share of the step, what was counted, the rate and the share of it that is reached;
     below, the sources of these shares."""
     lines = []
+    where = f" on each of {step['gpus']} {step['gpu']}" if step["gpu"] else ", rates measured on this CPU"
     for name in ("ours", "verl"):
-        told = step[name]
-        lines += ["", f"{name}, {told['seconds']:,.1f} s on each of {step['gpus']} {step['gpu']}"]
+        told = step.get(name)
+        if told is None:
+            continue
+        lines += ["", f"{name}, {told['seconds']:,.2f} s{where}"]
         heads = (("seconds", 9), ("share", 7), ("counted", 12), ("peak rate", 13), ("reached", 9))
         lines += [f"{'phase and part':66s}" + "".join(f"{head:>{width}s}" for head, width in heads)]
         for phase in PHASES:
             if phase in told["phases"]:
                 seconds = told["phases"][phase]
-                lines.append(f"{phase:66s}{seconds:9.1f}{seconds / told['seconds']:7.1%}")
+                lines.append(f"{phase:66s}{seconds:9.2f}{seconds / told['seconds']:7.1%}")
                 parts = [part for part in told["parts"] if part["phase"] == phase and part["amount"]]
                 lines += [_line(part, told["seconds"]) for part in parts]
+    if step["gpu"] is None:
+        return "\n".join(lines)
     lines += ["", "what verl does otherwise:", *(f"  {text}" for text in DIFFERENCES)]
     lines += ["", "shares of a rate and fixed times, with their sources:"]
     for what, efficiency in EFFICIENCIES.items():

@@ -52,24 +52,24 @@ def ours(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Ne
     gpus = training.processes
     fused = training.head == "fused" or (training.head == "auto" and facts.vocabulary >= cost.FUSED_FROM)
     how = Passes(gpus, "blocks" if fused else "plain", training.precision, training.gradient_checkpointing)
-    rows = _rows(training, assumed, gpus, training.shared_prompts)
+    rows = rows_of(training, assumed, gpus, training.shared_prompts)
     entering = rows.scaled(1 - assumed.idle * needs.idle)
     parts = rollouts(config, training, facts, assumed, gpu, gpus, _engine(config, facts, assumed))
     # The local engine's samples come with these statistics where it computes as the trainer does.
     local = config.rollout.engine == "local" and config.rollout.statistics and training.precision == "fp32"
     if not (local and needs.heads == 1):
-        parts += scored("logprob", gpu, facts, rows, how, _count(training, rows, 1, gpus), needs.heads)
+        parts += scored("logprob", gpu, facts, rows, how, micro_batches(training, rows, 1, gpus), needs.heads)
     if needs.base:
-        parts += scored("logprob", gpu, facts, rows, how, _count(training, rows, 1, gpus))
+        parts += scored("logprob", gpu, facts, rows, how, micro_batches(training, rows, 1, gpus))
     if needs.teacher:
         taught = rows.scaled((1 - assumed.idle) / 2)
-        parts += scored("logprob", gpu, facts, taught, how, _count(training, taught, 1, gpus))
-    count = _count(training, entering, training.updates, gpus)
+        parts += scored("logprob", gpu, facts, taught, how, micro_batches(training, taught, 1, gpus))
+    count = micro_batches(training, entering, training.updates, gpus)
     if needs.statistics and count > training.updates:
         parts += scored("statistics", gpu, facts, entering, how, count)
     parts += updated("update", gpu, facts, entering, how, count, needs.extra)
     parts += _ending(config, training, facts, assumed, gpu, gpus, checksums=2)
-    return Step(_scaled(parts, assumed), gpus)
+    return Step(with_speeds(parts, assumed), gpus)
 
 
 def verl(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Needs) -> Step:
@@ -81,7 +81,7 @@ def verl(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Ne
     if config.engine == "verl":
         gpus = config.verl.nodes * config.verl.gpus_per_node
     how = Passes(gpus, "verl", training.precision, training.gradient_checkpointing)
-    rows = _rows(training, assumed, gpus, shared=False)
+    rows = rows_of(training, assumed, gpus, shared=False)
     spread = min(config.verl.tensor_parallel, gpus)
     engine = _engine(config, facts, assumed, spread)
     if engine.step == "launch":
@@ -91,14 +91,14 @@ def verl(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Ne
     given = training.model_copy(update={"micro_batch_tokens": asked and max(asked, length)})
     parts = rollouts(config, training, facts, assumed, gpu, gpus, engine)
     for _ in range(2 if needs.base else 1):
-        parts += scored("logprob", gpu, facts, rows, how, _count(given, rows, 1, gpus))
-    count = _count(given, rows, training.updates, gpus)
+        parts += scored("logprob", gpu, facts, rows, how, micro_batches(given, rows, 1, gpus))
+    count = micro_batches(given, rows, training.updates, gpus)
     if config.engine == "verl":
         # Our methods inside verl take the update batch's statistics first.
         parts += scored("statistics", gpu, facts, rows, how, count)
     parts += updated("update", gpu, facts, rows, how, count)
     parts += _ending(config, training, facts, assumed, gpu, gpus, checksums=0)
-    return Step(_scaled(parts, assumed), gpus)
+    return Step(with_speeds(parts, assumed), gpus)
 
 
 def reckoned(config: Config, run: str, facts: Facts, assumed: Assumptions) -> tuple[Step, Step]:
@@ -140,13 +140,13 @@ def prompt(training: Training, assumed: Assumptions) -> float:
     return min(assumed.prompt_tokens, training.max_prompt_tokens)
 
 
-def _rows(training: Training, assumed: Assumptions, gpus: int, shared: bool) -> Rows:
+def rows_of(training: Training, assumed: Assumptions, gpus: int, shared: bool) -> Rows:
     sequences = training.prompts * training.rollouts
     whole = Rows.of(sequences, training.prompts, prompt(training, assumed), responses(training, assumed), shared)
     return whole.scaled(1 / gpus)
 
 
-def _count(training: Training, rows: Rows, updates: int, gpus: int) -> float:
+def micro_batches(training: Training, rows: Rows, updates: int, gpus: int) -> float:
     """Micro-batches of a pass over these rows of one GPU, which enter in `updates` parts."""
     sequences = training.prompts * training.rollouts / gpus / updates
     if training.micro_batch_tokens is not None:
@@ -198,7 +198,7 @@ def _ending(
     return parts
 
 
-def _scaled(parts: list[Part], assumed: Assumptions) -> list[Part]:
+def with_speeds(parts: list[Part], assumed: Assumptions) -> list[Part]:
     """Scale the rates by the measured speeds."""
     speeds = {"rollout": assumed.rollout_speed, "validation": 1.0, "sync": 1.0}
     return [replace(part, share=part.share * speeds.get(part.phase, assumed.training_speed)) for part in parts]
