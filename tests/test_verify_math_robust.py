@@ -78,18 +78,19 @@ LONG = [
     "</s>",
 ]
 LONG += [" ", ",", "-", ";", "\\", "{", "<think>", "because ", "A. ", "(see ", "assistant\n", "答案", "$1$. "]
+LONG += ["\n%", "\n ", "<!--", "\\iffalse ", "\\begin ", "\\boxed{1} or ", "if x=", "either "]
 
 
 @pytest.mark.parametrize(
     "around", [("", ""), ("$", "$"), (r"\boxed{7", "}"), ("The answer is ", " 7"), ("", "</think>8")]
 )
-def test_ten_megabytes(around):
+def test_two_megabytes(around):
     """In processor time of this process, whatever else runs; a run of one sign took minutes once."""
     for unit in LONG:
-        text = around[0] + unit * (10_000_000 // len(unit)) + around[1]
+        text = around[0] + unit * (2_000_000 // len(unit)) + around[1]
         start = time.process_time()
         assert settle("9", text, None).verdict in ("wrong", None)
-        assert time.process_time() - start < 1, unit
+        assert time.process_time() - start < 0.4, unit
 
 
 @pytest.mark.parametrize("gold", ["", " ", r"\frac{", r"\mho(?)", "\x07", "(((", "x" * 5000])

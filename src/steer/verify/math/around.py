@@ -1,7 +1,8 @@
 r"""What stands directly around a box: it may deny the answer, set a condition, or belong to it.
 
-A box that the text denies, supposes or crosses out is no answer. A comparison with a name (`x < \boxed{5}`)
-and a second answer (`\boxed{5} or 6`) become part of the answer, so that the gold decides.
+A box that the text denies, supposes or crosses out is no answer, nor is one that is an operand of a larger formula.
+A comparison with a name (`x < \boxed{5}`), a second answer (`\boxed{5} or 6`) and a word that scales it
+(`\boxed{5} thousand`) become part of the answer, so that the gold decides.
 """
 
 import re
@@ -11,7 +12,10 @@ from steer.verify.math.phrases import ADJECTIVES, NUMBER_WORDS
 from steer.verify.math.units import known
 
 BEFORE, BEHIND = 160, 120  # characters that are looked at
-NOT_SHOWN = r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike)>"
+NOT_SHOWN = (
+    r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike)>|\\(?:text)?color\s*\{white\}\s*\{?"
+    r"|\\(?:re)?newcommand\*?\s*\{?\\\w+\}?(?:\[\d\])?\s*\{|\\def\s*\\\w+\s*\{|\[//\]:\s*#\s*\(|display:\s*none[^>]*>|[❌✗✘]"
+)
 # directly before or behind a box: it is not the answer, or one of two
 DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|cannot|neither|nor|maybe|perhaps|either\b[^.]{1,40}\bor)|n['’]t|\\ne(?:q)?|\\not\s*=|≠|不是|不等于|不可能是|nicht|pas|no\s+es|não\s+é|не)"
@@ -20,12 +24,40 @@ DENIED_BEFORE = re.compile(
     r"|\\(?:frac|sqrt)\s*\{\s*$|\\(?:cdot|times)\s*$|(?<=[\w\s=$({])/$|(?<=[=$({])-$|(?<=[=$({] )-$|^-$",
     re.IGNORECASE,
 )
+SAID = r"(?:the\s+(?:final\s+)?answer|it|this|that)(?:\s+(?:is|equals|=)|['’]s)"
+DOUBTED_BEFORE = re.compile(
+    r"(?:\b(?:minus|negative|except(?:\s+for)?|excluding|other\s+than|different\s+from|unlikely(?:\s+to\s+be)?|(?:any|every)thing\s+but"
+    r"|rather\s+than|instead\s+of|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and)|\\notin|(?:^|[.!?\n])\W*(?:false|wrong|incorrect|(?:my\s+)?guess|is\s+it|(?:could|might)\s+it\s+be)"
+    rf"|\b(?:suppos|assum|imagin|pretend)\w*\s+(?:that\s+)?{SAID}|\b(?:wrong|false|incorrect|not\s+true)\s+that\s+{SAID}"
+    r"|\b(?:half|twice|double|thrice|triple|square|root|cube|reciprocal|opposite|inverse|logarithm|than|plus)\s+(?:of\s+)?"
+    r"(?:the|our|my)\s+(?:final\s+)?answer\s+(?:is|equals|=)|\banswer\s*(?:[-+*/]|plus|minus|times|divided\s+by)[^.?!\n]{1,20}(?:\bis|\bequals|=)"
+    r"|\bexample\s+(?:answer|format|output)|\b(?:write|put|place|enter|give|box)\s+your\s+(?:final\s+)?answer\s+(?:as|in|inside|within|like))"
+    r"[\s$*:,\\(\[]*$",
+    re.IGNORECASE,
+)
+# the box is an operand: `2\boxed{5}`, `\log\boxed{5}`; a sum may still have a gap to fill, `3 + \boxed{5} = 8`
+FUNCTION = r"(?:log|ln|sin|cos|tan|cot|sec|csc|exp|det|gcd|lcm)"
+OPERAND_BEFORE = re.compile(
+    rf"\d$|(?<![\\a-zA-Z])[a-zA-Z]$|[\^_]\s*\{{?\s*$|[\d)}}]\s*\*\s+$|[=$({{]\s*-\s*$|\\(?:pm|mp|div)\s*$"
+    rf"|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*$|\\[dt]?frac\s*\{{[^{{}}]*\}}\s*\{{\s*$|\\binom\s*\{{\s*$|[$=(]\s*\|\s*$"
+    r"|\\(?:boxed|fbox)\s*\{\s*[^{}=]*[^{}=\s]\s*$"
+)
+SUMMAND_BEFORE, GAP_BEHIND = re.compile(r"[\w)}]\s*\+\s*$"), re.compile(r"\s*\}?\s*=")
+OPERAND_BEHIND = re.compile(
+    r"\}?(?:\.?\d|,\d{3}(?!\d)|:\d|[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?\d"
+    rf"|\s*\\(?:pi|sqrt|[dt]?frac|cdot|times|div|{FUNCTION})(?![a-zA-Z]))"
+)
+SCALED_BEHIND = re.compile(
+    r"[\s$*]*(hundred|thousand|dozen|squared|cubed|and\s+a\s+(?:half|quarter|third)|times\s+\d+)\b", re.IGNORECASE
+)
 DENIED_BEHIND = re.compile(
     r"\}?[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)|\}?\s*(?:\^\s*\{?\s*[-\da-z]|[*/+]\s*\d|\\(?:cdot|times)\s*\d)"
     r"|[\s$*.,;:!()\]\\}]*+(?:\?|(?:(?:which|this|that|it|the\s+(?:answer|result|above))\s+)?(?:(?:is|was|looks|seems|must\s+be|would\s+be|can['’]?t\s+be|cannot\s+be)"
     r"\s*(?:n['’]t|\w+ly)?\s+)?(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible|it)|wrong|incorrect|false|mistaken|impossible)\b"
     r"|(?:but|however)\b[^.?!]*\b(?:right|correct|real|actual|true)\b|(?:no|nope|oops|hmm+|wait|sorry|scratch\s+that|actually|correction)\b|(?:不对|错|錯|不是|아니|違)|[^.?!]{0,40}\b(?:i\s+(?:was|am)\s+(?:wrong|mistaken)|(?:is|was)\s+(?:wrong|incorrect))\b)"
     r"|[\s$*,(]*+(?:or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above|below|so)\b|at\s+(?:least|most)\b"
+    r"|or\s+(?:something|anything|none|nothing|no|neither|another|others?)\b|\(?(?:(?:this|which|that)\s+)?(?:is|was)\s+(?:only\s+|just\s+|merely\s+)?"
+    r"an?\s+(?:lie|guess|placeholder|joke|typo|example|mistake|error)\b|[❌✗✘]|not\b[\s.!]*\Z"
     r"|not\s+sure\b|i\s+guess\b|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b)",
     re.IGNORECASE,
 )
@@ -37,7 +69,7 @@ SUPPOSED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 CONDITION_BEHIND = re.compile(
-    r"[\s$*,(]*+(?:only\s+)?(?:if|unless|otherwise)\b(?!\s+(?:you|needed|desired|required|necessary|and\s+only))",
+    r"[\s$*,;(]*+(?:only\s+)?(?:if|unless|otherwise|else)\b(?!\s+(?:you|needed|desired|required|necessary|and\s+only))",
     re.IGNORECASE,
 )
 VARIABLE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")  # a formula's condition is its domain
@@ -51,7 +83,10 @@ OR = (
     r"|alternatively|или)(?![^\W\d_])|或者?|还是|또는|または)(?:\s*\})?|\\(?:lor|vee)(?![a-z])"
 )
 EITHER = re.compile(rf"[\s$*,;\\)\](\[]*(?:{OR})[\s$*:,\\(\[]*", re.IGNORECASE)
-EQUAL = re.compile(rf"\s*=\s*({NUMBER})(?=[\s$.,]|\Z)")
+JOINED = re.compile(r"[\s$*,;&]*(?:and|und|et|y)?[\s$*]*")
+EQUAL = re.compile(
+    rf"[\s$]*(?:=>?|->|[→⇒⟹]|\\(?:to|[rR]ightarrow|implies|mapsto)(?![a-zA-Z]))[\s$]*({NUMBER})(?=[\s$.,]|\Z)"
+)
 FIRST = re.compile(
     rf"(?:\$((?:(?!\\boxed)[^$\n]){{1,60}})\$|(?<![\w.,/^{{])({NUMBER}))\s*,?\s*(?:{OR})[\s$*\\(\[]*$", re.IGNORECASE
 )
@@ -61,7 +96,8 @@ SECOND = re.compile(
     re.IGNORECASE,
 )
 ALSO = re.compile(
-    rf"[\s$*]*(?:[;&]|,(?!\d{{3}})(?:\s*and\s)?|(?:and|und|et|vs\.?|versus|as\s+well\s+as)\s)[\s$*]*({NUMBER})[\s$*.)\]]*(?:\n|$)"
+    rf"[\s$*]*(?:[;&]|,(?!\d{{3}})(?:\s*and\s)?|(?:and|und|et|vs\.?|versus|as\s+well\s+as)\s)[\s$*]*"
+    rf"({NUMBER}(?:,\s*{NUMBER})*)[\s$*.)\]]*(?:\n|$)"
 )
 
 
@@ -69,19 +105,30 @@ ALSO = re.compile(
 TELLING = """
 not never cannot neither nor maybe perhaps or oder ou possibly alternatively rather even else t ne neq nicht pas es é
 lnot neg cdot times lt gt le leq ge geq leqslant geqslant lor vee frac sqrt cancel bcancel xcancel sout st phantom
-hphantom vphantom
+hphantom vphantom pm mp log ln sin cos tan cot sec csc exp det gcd lcm dfrac tfrac binom minus negative except excluding
+than from unlikely but of notin false incorrect wrong guess div
 """
-LINKING = "be equal to answer say is it that this would gives then s get have obtain"
-HINTS = "either not never n't wrong incorrect neither nor maybe perhaps if unless case provided assum suppose"
-TELLING, LINKING, HINTS = (set(words.split()) for words in (TELLING, LINKING, HINTS))
-FILLING, ENDS = " \n\t\r$*:\\([{,", "-/~<>≤≥}'’"
+LINKING = """
+be equal equals to answer say is it that this would gives then s get have obtain as in inside within like format output
+try and
+"""
+TELLING, LINKING = set(TELLING.split()), set(LINKING.split())
+HINTS = re.compile(
+    "either|not|never|n't|wrong|incorrect|false|neither|nor|maybe|perhaps|if|unless|case|provided|assum|suppos|imagin|pretend|half"
+    "|twice|double|thrice|triple|square|root|cube|reciprocal|opposite|inverse|logarithm|than|plus|minus|times|divided|your|example"
+    "|is it|could|might|unlikely|let|between"
+)
+FILLING, ENDS = " \n\t\r$*:\\([{,", "-+/~<>≤≥}'’|^_#"
 
 
 def answer(before: str, content: str, behind: str) -> str | None:
     """Return what a box and its surroundings state; None if the answer is denied, supposed or crossed out."""
     if _telling(before):
-        if DENIED_BEFORE.search(before) or SUPPOSED_BEFORE.search(before):
+        refuted = (DENIED_BEFORE, DOUBTED_BEFORE, SUPPOSED_BEFORE, OPERAND_BEFORE)
+        if any(pattern.search(before) for pattern in refuted):
             return None
+        if SUMMAND_BEFORE.search(before):
+            return content if GAP_BEHIND.match(behind) else None
         if compared := COMPARED_BEFORE.search(before):
             return f"{compared[1]} {content}"
         if (first := FIRST.search(before)) and (other := _first(first[1] or first[2])):
@@ -92,22 +139,34 @@ def answer(before: str, content: str, behind: str) -> str | None:
 def _telling(before: str) -> bool:
     """Check whether what stands before a box may change its meaning, by its last word and sign."""
     bare = before.rstrip(FILLING)
-    if not before.isascii() or bare[-1:] in ENDS or (bare[-1:] == "=" and "\\not" in bare[-8:]):
+    if not before.isascii() or bare[-1:] in ENDS or (bare[-1:] == "=" and ("\\not" in bare[-8:] or "nswer" in bare)):
         return bool(before)
     start = end = len(bare)
     while start and bare[start - 1].isalpha():
         start -= 1
     word = bare[start:end].lower()
-    if word in LINKING or before.rstrip(" $\n") != bare:
-        return word in TELLING or any(hint in before.lower() for hint in HINTS)
-    return word in TELLING
+    if (
+        word in TELLING
+        or before[-1:].isalnum()
+        or "\\def" in before
+        or "\\boxed" in before
+        or before.rstrip(" ")[-1:] in ("*", "{")
+    ):
+        return True
+    return (word in LINKING or before.rstrip(" $\n") != bare) and HINTS.search(before.lower()) is not None
 
 
 def _with_behind(content: str, behind: str) -> str | None:
-    if DENIED_BEHIND.match(behind) or (CONDITION_BEHIND.match(behind) and not VARIABLE.search(content)):
+    if (
+        DENIED_BEHIND.match(behind)
+        or OPERAND_BEHIND.match(behind)
+        or (CONDITION_BEHIND.match(behind) and not VARIABLE.search(content))
+    ):
         return None
     if compared := COMPARED_BEHIND.match(behind):
         return f"{content} {compared[1]}"
+    if scaled := SCALED_BEHIND.match(behind):
+        return rf"{content}\text{{ {scaled[1]}}}"
     if (second := SECOND.match(behind)) and (second["letter"] is None or content.strip("()").isalpha()):
         return rf"{content} \text{{ or }} {_second(second)}"
     if (equal := EQUAL.match(behind)) and not roughly(content, equal[1]):

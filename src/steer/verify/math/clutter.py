@@ -32,7 +32,7 @@ REMARK = (
     r"|final|checked|verified)"
 )
 PLACE = re.compile(
-    r"(?:\\text\s*\{\s*,?\s*(?:at|when|for)\s*\}|(?<=\d)\s+(?:at|when)(?=\s))\s*\$?\s*\(?[a-zA-Z](?:_\w)?\s*=[^=,;&<>]*$"
+    r"(?:\\text\s*\{\s*(?:,\s*)?(?:at|when|for)\s*\}|(?<=\d)\s+(?:at|when)(?=\s))\s*\$?\s*\(?[a-zA-Z](?:_\w)?\s*=[^=,;&<>]*$"
     rf"|\\text\s*\{{\s*\({REMARK}\b[^(){{}}]*\)\s*\}}\s*$|(?<=\d)\s*\({REMARK}\b[^(){{}}]*\)\s*$"
 )
 QUOTES = "\"'`*“”«»„"
@@ -45,7 +45,7 @@ NEGATED = re.compile(
 )
 TEMPERATURE = re.compile(r"(\^\s*\{?\s*\\circ\s*\}?)\s*\\text\s*\{\s*([CFK])\s*\}")
 BROKEN = re.compile(r"^\$?[^$]*\\\$\s*(?==)")  # a dollar sign that ended a formula, escaped by mistake
-DOLLARS = re.compile(r"\\\$\s*(?:\\,|\\ )?\s*([-+]?\d(?:[\d,.{}!\\]|\s(?=\\[!,]))*\d|[-+]?\d)")
+DOLLARS = re.compile(r"\\\$\s*(?:(?:\\,|\\ )\s*)?([-+]?\d(?:[\d,.{}!\\]|\s(?=\\[!,]))*\d|[-+]?\d)")
 
 
 def cleared(text: str) -> str:

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from steer.verify.math import unboxed
-from steer.verify.math.around import BEFORE, BEHIND, EITHER
+from steer.verify.math.around import BEFORE, BEHIND, EITHER, JOINED
 from steer.verify.math.around import answer as stands
+from steer.verify.math.numbers import roughly
 from steer.verify.math.phrases import MARK
 from steer.verify.math.sentences import MATH
 from steer.verify.math.unboxed import TAIL, WORD, WRAPPED
@@ -109,10 +110,21 @@ def _boxed(text: str) -> Extraction | None:
     if len(spans) > 1 and EITHER.fullmatch(text[spans[-2][2] : place]):
         place, start, first = spans[-2]
         content = rf"{text[start : first - 1].strip()} \text{{ or }} {content}"
+    elif len(spans) > 1 and JOINED.fullmatch(text[spans[-2][2] : place]):
+        other = text[spans[-2][1] : spans[-2][2] - 1].strip()
+        content = content if roughly(other, content) else f"{other}, {content}"
     answer = stands(text[max(0, place - BEFORE) : place], content, text[end : end + BEHIND])
-    if answer is None:
+    if answer is None or _restated(text[end:], content):
         return Extraction(None, "the boxed answer is denied")
     return Extraction(answer, "boxed", _contents(text, spans) if len(spans) > 1 else (answer,), "stated")
+
+
+def _restated(behind: str, content: str) -> bool:
+    """Check whether the text behind a number in a box announces another number as its answer."""
+    if "nswer" not in behind and "####" not in behind:
+        return False
+    said, how = unboxed.stated(behind[-TAIL:].strip())
+    return how in ("stated in words", "in answer tags") and said is not None and not roughly(content, said)
 
 
 def _shown(text: str) -> str:

@@ -23,7 +23,7 @@ from steer.verify.math.numbers import DECIMAL_TEXT, roughly
 from steer.verify.math.units import known
 
 SEPARATOR = re.compile(
-    r"[,;]|\\text\s*\{\s*,?\s*(?:and|or|und|y)\s*\}|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-z])"
+    r"[,;]|\\text\s*\{\s*(?:,\s*)?(?:and|or|und|y)\s*\}|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-z])"
 )
 RELATION = re.compile(
     r"\\(?:le|ge|ne|approx|equiv|in|simeq|sim|cong|subseteq|supseteq|subset|supset|Rightarrow|implies|rightarrow|leftarrow"

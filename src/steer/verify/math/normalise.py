@@ -59,7 +59,7 @@ NOT_EQUAL = re.compile(r"\\not\s*=")
 DEGREE = re.compile(r"\^\s*\{\s*\\degree\s*\}|\^?\s*\\degree(?![a-zA-Z])")
 # bold or slanted type around a formula, which is no text
 STYLED = re.compile(r"\\(?:boldsymbol|bm|(?:math|text)?(?:bf|it)|bold|emph|underline)\s*(?=\{[^{}\\^+=]*[\\{^+=])")
-PUNCTUATION = re.compile(r"\\text\s*\{\s*([.,;:]?)\s*\}")
+PUNCTUATION = re.compile(r"\\text\s*\{\s*(?:([.,;:])\s*)?\}")
 POWER = re.compile(r"(?<=[\w)\]}])\s*\*\*\s*(?=[\w({-])")  # as in Python
 COLOUR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")
 STARRED = re.compile(r"\*\*([^*]+)\*\*")  # Markdown's bold

@@ -13,7 +13,7 @@ from steer.verify.math.numbers import approximates
 from steer.verify.math.parse import parse, symbols
 from steer.verify.math.several import ordered
 from steer.verify.math.tokens import Unreadable
-from steer.verify.math.units import unit
+from steer.verify.math.units import LOOSE_NUMBER, unit
 from steer.verify.math.values import constant, equal_texts
 
 PLAIN = re.compile(r"-?\s*(?:\d+(?:\.\d*)?|\.\d+)")
@@ -126,6 +126,8 @@ def quantity(c, gold: Form, answer: Form) -> bool:
     if wanted and given:
         if {wanted.unit, given.unit} & {"%", "deg"}:
             return marked(c, wanted, given)
+        if LOOSE_NUMBER.search(given.unit) and not LOOSE_NUMBER.search(wanted.unit):
+            return False
         (size, dimensions), (other_size, other_dimensions) = unit(wanted.unit), unit(given.unit)
         if dimensions != other_dimensions:
             # a count of things may be called anything: 12 apples, 12 fruits

@@ -68,6 +68,7 @@ for _prefixes, _stems in (
 
 POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 NOISE = {"of", "the", "a", "an", "are", "is"}
+LOOSE_NUMBER = re.compile(r"(?:^|[\w}]\s+|[*·⋅]\s*)\d+(?!\s*/)")  # `5 times 10`, `5 m 3`: no part of a unit
 TOKEN = re.compile(r"(1(?=\s*/)|[a-zA-ZµμÅΩ¢]+)\.?\s*(?:\^\s*\{?\s*\+?(-?\d)\s*\}?)?|([/*·⋅])")
 
 
@@ -105,7 +106,9 @@ def _plain(text: str) -> str:
 
 
 def known(text: str) -> bool:
-    """Check whether every word of `text` is a unit of the table."""
+    """Check whether every word of `text` is a unit of the table, with no number beside them."""
+    if LOOSE_NUMBER.search(text):
+        return False
     words = [word for word, _, _ in TOKEN.findall(_plain(text)) if word and word != "1"]
     named = [_singular(word) in TABLE for word in words]
     return any(named) and all(
