@@ -149,7 +149,6 @@ REJECTED: dict[str, Maker] = {
         r"$\log \boxed{GOLD}$",
         r"$\boxed{GOLD}x$",
         r"\boxed{GOLD} hundred",
-        r"\boxed{OTHER}, \boxed{GOLD}",
         r"\boxed{GOLD}. The answer is OTHER.",
         r"Anything except \boxed{GOLD}",
         whole=True,

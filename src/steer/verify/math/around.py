@@ -83,7 +83,6 @@ OR = (
     r"|alternatively|или)(?![^\W\d_])|或者?|还是|또는|または)(?:\s*\})?|\\(?:lor|vee)(?![a-z])"
 )
 EITHER = re.compile(rf"[\s$*,;\\)\](\[]*(?:{OR})[\s$*:,\\(\[]*", re.IGNORECASE)
-JOINED = re.compile(r"[\s$*,;&]*(?:and|und|et|y)?[\s$*]*")
 EQUAL = re.compile(
     rf"[\s$]*(?:=>?|->|[→⇒⟹]|\\(?:to|[rR]ightarrow|implies|mapsto)(?![a-zA-Z]))[\s$]*({NUMBER})(?=[\s$.,]|\Z)"
 )

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from steer.verify.math import unboxed
-from steer.verify.math.around import BEFORE, BEHIND, EITHER, JOINED
+from steer.verify.math.around import BEFORE, BEHIND, EITHER
 from steer.verify.math.around import answer as stands
 from steer.verify.math.numbers import roughly
 from steer.verify.math.phrases import MARK
@@ -110,9 +110,6 @@ def _boxed(text: str) -> Extraction | None:
     if len(spans) > 1 and EITHER.fullmatch(text[spans[-2][2] : place]):
         place, start, first = spans[-2]
         content = rf"{text[start : first - 1].strip()} \text{{ or }} {content}"
-    elif len(spans) > 1 and JOINED.fullmatch(text[spans[-2][2] : place]):
-        other = text[spans[-2][1] : spans[-2][2] - 1].strip()
-        content = content if roughly(other, content) else f"{other}, {content}"
     answer = stands(text[max(0, place - BEFORE) : place], content, text[end : end + BEHIND])
     if answer is None or _restated(text[end:], content):
         return Extraction(None, "the boxed answer is denied")
