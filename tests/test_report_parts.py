@@ -14,7 +14,7 @@ from steer.report.estimates import comparison
 from steer.report.figures import TRIED, Figure, embed
 from steer.report.scoreboard import scoreboard
 from steer.report.sections import arrange
-from steer.report.tables import Table, read_tables
+from steer.report.tables import Table, cell, read_tables
 
 HEADER = "model,parameters,step,update,tasks,estimator,tokens,clusters," + ",".join(
     f"{name}{end}" for name in ("pearson", "spearman", "unexplained") for end in ("", "_low", "_high")
@@ -24,6 +24,11 @@ HEADER = "model,parameters,step,update,tasks,estimator,tokens,clusters," + ",".j
 def table(stem, caption="A caption. More.", rows=()):
     id, _, name = stem.partition("_")
     return Table(id, name, f"{stem}.csv", stem, ["a"], list(rows), len(rows), caption)
+
+
+@pytest.mark.parametrize(("text", "number"), [("<0.001", True), ("+0.3 [-1.7, +2.3]", True), ("not called", False)])
+def test_a_small_p_value_stands_under_the_other_numbers(text, number):
+    assert cell(text).number == number
 
 
 def figure(stem, category="Studies"):

@@ -64,7 +64,8 @@ def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.Da
     if seed_notes := _seed_spread(collected, accuracy):
         notes.append(seed_notes)
     if unverifiable := int(accuracy[accuracy["column"] == "overall"]["unverifiable"].sum()):
-        notes.append(f"{unverifiable} samples were unverifiable; E_rates has them by run and benchmark.")
+        samples = "sample was" if unverifiable == 1 else "samples were"
+        notes.append(f"{unverifiable} {samples} unverifiable; E_rates has them by run and benchmark.")
     caption = f"Main results.{beside} {scale_note(collected)}"
     return Table(
         f"T{table or 3}_main_results", caption, pd.DataFrame(wide), header, rows, [*notes, *missing_notes(collected)]

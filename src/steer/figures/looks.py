@@ -25,7 +25,7 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "entropy_regularisation": ("#E69F00", "dashdot", "^"),
     "perplexity_shaping": ("#009E73", "dotted", "D"),
     "position_shaping": ("#CC79A7", "dashdotdot", "v"),
-    "steer": ("#D55E00", "solid", "P"),
+    "steer": ("#D55E00", "long", "P"),
     "rloo": ("#56B4E9", "solid", "<"),
     "opo": ("#332288", "dashed", ">"),
     "dr_grpo": ("#882255", "dashdot", "h"),

@@ -100,12 +100,13 @@ def cell(text: str) -> Cell:
     text = text.strip()
     bold = len(text) > 4 and text.startswith("**") and text.endswith("**")
     text = text[2:-2] if bold else text
-    match = NUMBER.match(text)
+    plain = text.removeprefix("<")
+    match = NUMBER.match(plain)
     if match and match[0] == text and "." in text and len(text.lstrip("+-0.").replace(".", "")) > 4:
         value = float(text)
         shown = f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
         return Cell(shown, text, True, bold)
-    return Cell(text, text, bool(match) and text[match.end() :][:1] in ("", " ", "%"), bold)
+    return Cell(text, text, bool(match) and plain[match.end() :][:1] in ("", " ", "%"), bold)
 
 
 def _table(path: Path, lines: list[list[str]], missing: list[str]) -> Table:
