@@ -48,7 +48,7 @@ reproduce: setup  ## run the default experiment and compare it with the referenc
 
 test: setup  ## run the test suite
 	sh tests/install_browser.sh
-	pytest -m "not slow and not vllm"
+	pytest -m "not slow and not vllm" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # The workflow from the user's side: reruns after changes, a killed run, added methods.
 test-dag: setup  ## test the workflow: reruns, kills, added methods
