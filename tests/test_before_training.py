@@ -1,6 +1,9 @@
 """What a run would learn after hours, said in one line before its first step or before anything loads."""
 
+import os
 import shutil
+from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -36,7 +39,7 @@ def test_a_disk_that_is_too_small_ends_a_run_before_its_first_step(model, tokeni
     needed = 3 * 4 * count + (TRAINING.checkpoints_kept + 2) * 12 * count
     assert sum(bytes_to_write(run)) == needed
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=needed - 1))
-    with pytest.raises(UserError, match=r"GB of models and checkpoints, and .* are free; free space"):
+    with pytest.raises(UserError, match=r"GB of models and checkpoints below .* are free; free space"):
         check_disk(tmp_path / "not/yet/there", run)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=needed))
     check_disk(tmp_path / "not/yet/there", run)
@@ -52,4 +55,20 @@ def test_a_run_that_goes_on_does_not_ask_for_the_room_again(model, tokenizer, pr
 def test_a_run_that_writes_no_checkpoint_needs_room_for_none(model, tokenizer, problems, tmp_path):
     training = TRAINING.model_copy(update={"steps": 5, "checkpoint_every": 5, "final_model": "last"})
     run = trainer(model, tokenizer, problems, tmp_path, training=training)
-    assert bytes_to_write(run) == (4 * sum(p.numel() for p in model.parameters()), 0)
+    assert bytes_to_write(run) == (4 * sum(p.numel() for p in model.parameters()), 0, 0)
+
+
+def test_kept_models_need_room_on_both_disks_where_the_results_are_on_another(
+    model, tokenizer, problems, tmp_path, monkeypatch
+):
+    run = trainer(model, tokenizer, problems, tmp_path / "scratch")
+    run.keep_steps = (1, 2)
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(os, "stat", lambda path: SimpleNamespace(st_dev=Path(path).name == "results"))
+    monkeypatch.setattr(Path, "is_dir", lambda path: path.name in ("results", tmp_path.name))
+    size = 4 * sum(p.numel() for p in model.parameters())
+    for free, fits in ((3 * size, True), (3 * size - 1, False)):
+        room = {"results": free, tmp_path.name: 10**9}
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, room=room: SimpleNamespace(free=room[path.name]))
+        with nullcontext() if fits else pytest.raises(UserError, match=r"below .*results, where"):
+            check_disk(tmp_path / "results/run", run)

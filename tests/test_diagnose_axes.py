@@ -30,7 +30,7 @@ def test_a_row_stands_for_the_steps_since_the_one_before():
     """Logged every tenth step: 10 · 1, then 10 · 2 and, after a gap, 20 · 3 seconds."""
     rows = pd.DataFrame({"step": [10, 20, 40], "seconds": [1.0, 2.0, 3.0]})
     assert along(rows, {}, "seconds")[0].tolist() == [10, 30, 90]
-    assert along(rows[:1], {}, "seconds")[0].tolist() == [1]
+    assert along(rows[:1], {}, "seconds")[0].tolist() == [10]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def _has(frame: pd.DataFrame, name: str) -> bool:
 def _summed(values: pd.Series, steps: pd.Series) -> pd.Series:
     """The values added up over the steps; a row stands for all steps since the last row."""
     since = steps.diff()
-    first = min(steps.iloc[0], since.median()) if len(steps) > 1 else 1
+    first = min(steps.iloc[0], since.median()) if len(steps) > 1 else steps.iloc[0]
     return (values.fillna(values.mean()) * since.fillna(first).clip(lower=1)).cumsum()
 
 

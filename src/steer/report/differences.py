@@ -75,7 +75,7 @@ def differences(ours: Side, reference: Side) -> list[Difference]:
         averages = [_number(side.rows.get(run, {}).get("average")) for side in (ours, reference)]
         accuracy = averages[0] - averages[1] if pairs is None else pairs.over_runs.value
         entropies = [side.entropies.get(run, math.nan) for side in (ours, reference)]
-        values = {"accuracy": averages}
+        values = {} if pairs else {"accuracy": averages}
         if ours.entropies and reference.entropies:  # older tables have none
             values["entropy"] = entropies
         lacking = tuple(name for name, both in values.items() if sum(map(math.isnan, both)) == 1)
