@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 Maker = Callable[[str, str, random.Random], str | None]
 INTEGER = re.compile(r"-?\d+")
 NUMBERS = re.compile(r"\d+(?:\.\d+)?|\\frac\{\d+\}\{\d+\}|\d*\\sqrt\{\d+\}|\d*\\pi")
+RELATION = re.compile(r"([a-z])\s*(<|>|\\leq?|\\geq?)\s*(-?\d+)")
+# golds of one name, of which the benchmarks have few
+RELATIONS = [f"{name} {sign} {n}" for name in "xnt" for sign in ("<", ">", r"\le", r"\geq") for n in (-2, 5, 12)]
 SIMPLE = re.compile(r"[-+\w\\{}^().,/ |<>=\[\]]+")
 
 
@@ -66,6 +69,20 @@ def changed_direction(gold: str, other: str, draw: random.Random) -> str | None:
     return box(gold.replace(found[0], signs[found[0]])) if found else None
 
 
+def changed_side(gold: str, other: str, draw: random.Random) -> str | None:
+    """The box as one side of a relation whose other side is more than the gold's name."""
+    match = RELATION.fullmatch(gold)
+    if not match:
+        return None
+    name, sign, number = match.groups()
+    more = [rf"-{name}", f"3 + {name}", rf"\frac12 {name}", rf"2\cdot {name}", f"y/{name}", f"|{name}|", f"{name}^3"]
+    more += [f"OTHER {sign} {name}", f"{name}^2 + {name}"]
+    side = draw.choice(more).replace("OTHER", f"-{other}" if "<" in sign or "l" in sign else other)
+    flipped = {"<": ">", ">": "<", r"\le": r"\ge", r"\leq": r"\geq", r"\ge": r"\le", r"\geq": r"\leq"}[sign]
+    back = side if sign not in side.split() else f"{name} {flipped} {side.split()[0]}"
+    return draw.choice([f"${side} {sign} {box(number)}$", f"${box(number)} {flipped} {back}$"])
+
+
 def spaced(gold: str, other: str, draw: random.Random) -> str | None:
     text = gold.replace(r"\frac", r"\dfrac ").replace("=", " = ")
     return draw.choice([box(text), rf"\[ {box(' ' + text + ' ')} \]", "Thus $" + box(rf"\displaystyle {text}") + "$."])
@@ -84,6 +101,7 @@ REJECTED: dict[str, Maker] = {
     "changed operator": changed_operator,
     "changed order": changed_order,
     "changed direction": changed_direction,
+    "changed side": changed_side,
     "hedged": of(
         "The answer is either $OTHER$ or $GOLD$.",
         "The answer might be $GOLD$.",
@@ -138,6 +156,10 @@ REJECTED: dict[str, Maker] = {
         r"OTHER or \boxed{GOLD}",
         r"$x < \boxed{GOLD}$",
         r"$\boxed{GOLD} \le n$",
+        r"$|x| \le\, \boxed{GOLD}$",
+        r"$x\ge$ $\boxed{GOLD}$",
+        r"$x = OTHER$ or $x = \boxed{GOLD}$",
+        r"$\boxed{GOLD} \quad\text{or}\quad OTHER$",
         "I cannot tell.\n% \\boxed{GOLD}",
         r"<!-- \boxed{GOLD} -->",
         r"If $x = OTHER$, then $\boxed{GOLD}$.",

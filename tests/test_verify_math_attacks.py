@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from math_attacks import ACCEPTED, REJECTED, attacks
+from math_attacks import ACCEPTED, REJECTED, RELATIONS, attacks
 
 from steer.verify.math import MathVerifier
 from steer.verify.math.extract import extract_gold
@@ -30,7 +30,7 @@ def golds_of(folder) -> list[str]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_attack_is_paid_and_no_rewriting_is_lost(shared_data, seed):
-    made = list(attacks(golds_of(shared_data), seed, 80))
+    made = list(attacks(golds_of(shared_data) + RELATIONS, seed, 80))
     assert len(made) > 1200 and {kind for kind, *_ in made} == {*REJECTED, *ACCEPTED}
     with MathVerifier(workers=2) as verifier:
         verdicts = verifier.verify([(gold, response, None) for _, gold, response, _ in made])

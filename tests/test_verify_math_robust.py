@@ -3,16 +3,18 @@
 import json
 import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from steer.verify.math import MathVerifier, work
+from steer.verify.math import MathVerifier, work, worker
 from steer.verify.math.compare import compare
 from steer.verify.math.pool import Pool
 from steer.verify.math.verifier import settle
@@ -60,25 +62,9 @@ def test_pathological_answers_end(verifier, name, gold):
     assert time.monotonic() - start < BOUND_S
 
 
-LONG = [
-    "a",
-    r"\boxed{",
-    r"\boxed{1}",
-    r"\fbox{1}",
-    "$",
-    "(",
-    r"\(",
-    "1 ",
-    "7",
-    "answer is ",
-    "\x00",
-    "\n",
-    "<",
-    "<|",
-    "</s>",
-]
-LONG += [" ", ",", "-", ";", "\\", "{", "<think>", "because ", "A. ", "(see ", "assistant\n", "答案", "$1$. "]
-LONG += ["\n%", "\n ", "<!--", "\\iffalse ", "\\begin ", "\\boxed{1} or ", "if x=", "either "]
+LONG = ["a", r"\boxed{", r"\boxed{1}", r"\fbox{1}", "$", "(", r"\(", "1 ", "7", "answer is ", "\x00", "\n", "<", "<|"]
+LONG += ["</s>", " ", ",", "-", ";", "\\", "{", "<think>", "because ", "A. ", "(see ", "assistant\n", "答案", "$1$. "]
+LONG += ["\n%", "\n ", "<!--", "\\iffalse ", "\\begin ", "\\boxed{1} or ", "if x=", "either ", "<!-- -->", "--><!--"]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +90,16 @@ def test_what_cannot_be_read_as_a_whole_is_wrong(verifier, answer):
     assert verifier.verify([("7", rf"\boxed{{{answer}}}", None)])[0].verdict == "wrong"
 
 
+def test_the_cost_gate_names_the_side_that_is_too_long(verifier):
+    long = "+".join(["x"] * 1500)
+    verdicts = verifier.verify([(long, r"\boxed{7}", None), ("7", rf"\boxed{{{long}}}", None)])
+    assert [(v.verdict, v.reason.split(" longer")[0]) for v in verdicts] == [
+        ("unverifiable", "the gold is"),
+        ("wrong", "the answer is"),
+    ]
+    assert verifier.verify([(long, rf"\boxed{{{long}}}", None)])[0].verdict == "correct"
+
+
 def test_a_gold_that_cannot_be_parsed_masks_the_sample(verifier):
     assert verifier.verify([(r"\int_{", r"\boxed{7}", None)])[0].verdict == "unverifiable"
     assert verifier.verify([("", r"\boxed{7}", None)])[0].verdict == "unverifiable"
@@ -116,6 +112,10 @@ def compare(gold, answers, kind):
         while True: pass
     if gold == "sleep":
         time.sleep(60)
+    if gold.startswith("tally "):
+        with open(gold[6:], "a") as file:
+            file.write("x")
+        os._exit(3)
     if gold == "die":
         os._exit(3)
     if gold == "eat":
@@ -197,6 +197,31 @@ def test_jobs_that_wait_behind_a_failing_one_are_done(pool):
     for gold, outcome in zip(golds, outcomes, strict=True):
         wanted = ("unverifiable", told[gold]) if gold in told else ("correct", gold[:300])
         assert outcome["verdict"] == wanted[0] and wanted[1] in outcome["reason"]
+
+
+def test_every_call_tries_a_job_twice_whose_worker_ended(pool, tmp_path):
+    for tries in (2, 4):
+        pool.compare([(f"tally {tmp_path / 'tries'}", ("a",), None)])
+        assert len((tmp_path / "tries").read_text()) == tries
+
+
+def test_an_outcome_written_just_before_the_limit_counts(monkeypatch):
+    """A worker killed as late has an outcome in its pipe: it is read, and the job behind it waits."""
+    monkeypatch.setattr(worker, "MEMORY_LIMIT", 2**45)  # this process is larger than a worker
+    module = SimpleNamespace(compare=lambda gold, answers, kind: time.sleep(float(gold)) or ("correct", gold, 0))
+    supervisor = worker.Supervisor(module, 1, 5.0)
+    try:
+        supervisor.waiting += [
+            json.dumps({"n": n, "gold": g, "answers": [], "type": None}).encode() for n, g in enumerate("09")
+        ]
+        supervisor._hand_out()
+        assert select.select([supervisor.workers[0].output], [], [], 20)[0]
+        supervisor.workers[0].started -= 2 * worker.WALL_LIMIT_S
+        assert json.loads(supervisor._found(0, ready=False))["verdict"] == "correct"
+        assert [json.loads(line)["n"] for line in supervisor.waiting] == [1] and not supervisor.workers[0].jobs
+    finally:
+        os.kill(supervisor.workers[0].pid, signal.SIGKILL)
+        worker._bury(supervisor.workers[0])
 
 
 def test_a_killed_supervisor_is_replaced(pool):

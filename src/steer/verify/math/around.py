@@ -1,7 +1,7 @@
 r"""What stands directly around a box: it may deny the answer, set a condition, or belong to it.
 
 A box that the text denies, supposes or crosses out is no answer, nor is one that is an operand of a larger formula.
-A comparison with a name (`x < \boxed{5}`), a second answer (`\boxed{5} or 6`) and a word that scales it
+A comparison that bounds one name (`2x < \boxed{5}`), a second answer (`\boxed{5} or 6`) and a word that scales it
 (`\boxed{5} thousand`) become part of the answer, so that the gold decides.
 """
 
@@ -19,7 +19,7 @@ NOT_SHOWN = (
 # directly before or behind a box: it is not the answer, or one of two
 DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|cannot|neither|nor|maybe|perhaps|either\b[^.]{1,40}\bor)|n['’]t|\\ne(?:q)?|\\not\s*=|≠|不是|不等于|不可能是|nicht|pas|no\s+es|não\s+é|не)"
-    r"(?:\s+(?:be|equal(?:\s+to)?|the\s+(?:\w+\s+)?answer))*[\s$*:\\(\[}]*$"
+    r"(?:[\s$]+(?:be|equal(?:\s+to)?|the\s+(?:\w+\s+)?answer))*[\s$*:\\(\[}]*$"
     rf"|(?:\\(?:lnot|neg)|{NOT_SHOWN}|~~|\b(?:wrong|incorrect)\s+(?:answer|to\s+say)(?:\s+(?:is|that))?)[\s$*:\\(\[}}]*$"
     r"|\\(?:frac|sqrt)\s*\{\s*$|\\(?:cdot|times)\s*$|(?<=[\w\s=$({])/$|(?<=[=$({])-$|(?<=[=$({] )-$|^-$",
     re.IGNORECASE,
@@ -54,29 +54,40 @@ DENIED_BEHIND = re.compile(
     r"\}?[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)|\}?\s*(?:\^\s*\{?\s*[-\da-z]|[*/+]\s*\d|\\(?:cdot|times)\s*\d)"
     r"|[\s$*.,;:!()\]\\}]*+(?:\?|(?:(?:which|this|that|it|the\s+(?:answer|result|above))\s+)?(?:(?:is|was|looks|seems|must\s+be|would\s+be|can['’]?t\s+be|cannot\s+be)"
     r"\s*(?:n['’]t|\w+ly)?\s+)?(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible|it)|wrong|incorrect|false|mistaken|impossible)\b"
-    r"|(?:but|however)\b[^.?!]*\b(?:right|correct|real|actual|true)\b|(?:no|nope|oops|hmm+|wait|sorry|scratch\s+that|actually|correction)\b|(?:不对|错|錯|不是|아니|違)|[^.?!]{0,40}\b(?:i\s+(?:was|am)\s+(?:wrong|mistaken)|(?:is|was)\s+(?:wrong|incorrect))\b)"
-    r"|[\s$*,(]*+(?:or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above|below|so)\b|at\s+(?:least|most)\b"
+    r"|(?:but|however)\b[^.?!]*\b(?:right|correct|real|actual|true)\b|(?:no\b(?=\s*(?:[^\w\s]|\d|\Z|wait\b|it\b|that\b|i\b))|(?:nope|oops|hmm+|wait|sorry|scratch\s+that|actually|correction)\b)|(?:不对|错|錯|不是|아니|違)"
+    r"|(?:(?!\b(?:since|because|as)\b)[^.?!]){0,40}\b(?:i\s+(?:was|am)\s+(?:wrong|mistaken)|(?:is|was)\s+(?:wrong|incorrect))\b)"
+    r"|[\s$*,(]*+(?:or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above|below|so)\b"
     r"|or\s+(?:something|anything|none|nothing|no|neither|another|others?)\b|\(?(?:(?:this|which|that)\s+)?(?:is|was)\s+(?:only\s+|just\s+|merely\s+)?"
     r"an?\s+(?:lie|guess|placeholder|joke|typo|example|mistake|error)\b|[❌✗✘]|not\b[\s.!]*\Z"
     r"|not\s+sure\b|i\s+guess\b|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b)",
     re.IGNORECASE,
 )
+CLAUSE = rf"(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b{ADJECTIVES})"  # what makes words a condition
 # `if x = 1 then`, with nothing between the condition and the box but words that announce it
 SUPPOSED_BEFORE = re.compile(
-    r"(?:^|[.!?。:;\n]|\b(?:so|thus|then|and|but|now|hence|only)\b)\W*(?:if|unless|in\s+case|provided|assuming|suppose)\b[^.?!\n]*?"
-    rf"(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b{ADJECTIVES})[^,.?!\n]*?(?:[,:]|\bthen\b)[\s$*,]*(?:then\b[\s,:]*)?"
+    r"(?:^|[.!?。:;\n]|\b(?:so|thus|then|and|but|now|hence|only)\b)\W*(?:if(?!\s+(?:you|we|one|i)\b)|unless|in\s+case|provided)\b[^.?!\n]*?"
+    rf"{CLAUSE}[^,.?!\n]*?(?:[,:]|\bthen\b)[\s$*,]*(?:then\b[\s,:]*)?"
     r"(?:(?:the\s+(?:final\s+)?answer|it|this|that)(?:['’]s|\s+is|\s+would\s+be|\s+gives)\b|we\s+(?:get|have|obtain)\b)?[\s$*:,\\(\[]*$",
     re.IGNORECASE,
 )
 CONDITION_BEHIND = re.compile(
-    r"[\s$*,;(]*+(?:only\s+)?(?:if|unless|otherwise|else)\b(?!\s+(?:you|needed|desired|required|necessary|and\s+only))",
+    rf"[ \t$*,;(]*+(?:only\s+)?(?:(?:if(?!\s+(?:you|we|one|i)\b)|unless)\b[^.?!\n]*?{CLAUSE}"
+    r"|(?:otherwise|else)\b[\s$,:]*[-\d\\])",
     re.IGNORECASE,
 )
 VARIABLE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")  # a formula's condition is its domain
-SIGN = r"(?:<|>|\\(?:[lg]t|[lg]eq?(?:slant)?)(?![a-zA-Z])|[≤≥])"
-NAME = r"(?:[a-zA-Z]|\\(?:alpha|beta|theta|lambda))(?:_(?:\w|\{\w+\}))?"
-COMPARED_BEFORE = re.compile(rf"(?<![\w\\^}})'])({NAME}[\s&]*{SIGN})\s*$")
-COMPARED_BEHIND = re.compile(rf"[\s&]*({SIGN}[\s&]*{NAME})(?![\w(^'\\])")
+SIGN = r"(?:(?<![-=<>])[<>]=?(?![-=<>])|\\(?:[lg]t|[lg]eq?(?:slant)?)(?![a-zA-Z])|[≤≥])"
+SPACING = re.compile(r"(?<!\\)\\(?:[,;:!]|q?quad(?![a-zA-Z]))")
+TAG = r"</?[a-zA-Z]\w*(?:\s[^<>]{0,60})?>"
+TAG_BEFORE, TAG_BEHIND = re.compile(rf"{TAG}[\s$]*$"), re.compile(rf"[\s$]*{TAG}")
+# a side of a comparison reaches to the end of the formula, to a word or to a comma
+SIGN_BEFORE = re.compile(rf"{SIGN}(?=[\s$&\\(\[]*$)")
+SIDE_BEGINS = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}[\s.!?}]*[\s}]|\\[\\(\[]|[$\n,;:]")
+SIDE_BEHIND = re.compile(rf"[\s$&]*({SIGN}[^$\n,;]*?)(?=[$\n,;]|\\[)\]\\]|[.:!?](?:\s|\Z)|\s[a-zA-Z]{{2,}}|\Z)")
+COMMAND = re.compile(r"\\([a-zA-Z]+)")
+NAME = re.compile(r"\\(?:alpha|beta|theta|lambda)(?![a-zA-Z])|[a-zA-Z](?:_(?:\w|\{\w+\}))?")
+STRUCTURE = {"frac", "dfrac", "tfrac", "cdot", "times", "left", "right", "sqrt", "lvert", "rvert", "vert"}
+STRUCTURE |= {"lt", "gt", "le", "ge", "leq", "geq", "leqslant", "geqslant", "alpha", "beta", "theta", "lambda"}
 NUMBER = r"[-+]?(?:\d[\d,]*\d|\d)(?:\.\d+)?(?:/\d+)?%?"
 OR = (
     r"(?:\\text\s*\{\s*)?(?:(?:or(?:\s+(?:maybe|perhaps|possibly|rather|even|is\s+it|else))?|oder|ou|maybe|perhaps|possibly"
@@ -84,14 +95,19 @@ OR = (
 )
 EITHER = re.compile(rf"[\s$*,;\\)\](\[]*(?:{OR})[\s$*:,\\(\[]*", re.IGNORECASE)
 EQUAL = re.compile(
-    rf"[\s$]*(?:=>?|->|[→⇒⟹]|\\(?:to|[rR]ightarrow|implies|mapsto)(?![a-zA-Z]))[\s$]*({NUMBER})(?=[\s$.,]|\Z)"
+    rf"[\s$]*(?:=>?|->|[→⇒⟹]|\\(?:to|[rR]ightarrow|implies|mapsto)(?![a-zA-Z]))[\s$]*({NUMBER})"
+    r"(?=[.,]?[ \t]*(?:\$|\\[\])]|\n|\Z))"
 )
 FIRST = re.compile(
-    rf"(?:\$((?:(?!\\boxed)[^$\n]){{1,60}})\$|(?<![\w.,/^{{])({NUMBER}))\s*,?\s*(?:{OR})[\s$*\\(\[]*$", re.IGNORECASE
+    rf"(?:\$((?:(?!\\boxed)[^$\n]){{1,60}})\$|(?<![\w.,/^{{])({NUMBER}))\s*,?\s*(?:{OR})[\s$*:\\(\[]*(?:[a-zA-Z](?:_\w)?\s*=\s*)?$",
+    re.IGNORECASE,
 )
+# a number that goes on (`or 2 times 7`) is not read
 SECOND = re.compile(
-    rf"[\s$*,;\\)\](\[]*(?:{OR})[\s*:,]*(?:(?:\$|\\\()(?P<formula>[^$\n]{{1,60}}?)(?:\$|\\\))|(?-i:(?P<letter>[A-J]))(?![\w'’])"
-    rf"|(?P<number>{NUMBER})(?![\w^\\.]*\w)(?:\s*(?P<unit>[a-zA-Zµ°/^\d]+))?|(?P<word>{'|'.join(NUMBER_WORDS[:21])})[\s.)]*$)",
+    rf"[ \t$*,;\\)\](\[]*(?:{OR})[\s*:,]*(?:(?:\$|\\\()(?P<formula>[^$\n]{{1,60}}?)(?:\$|\\\))"
+    r"|(?-i:\(?(?P<letter>[A-J]))(?=[).$]|\s*\Z)"
+    rf"|(?P<number>{NUMBER})(?![\w^\\.]*\w)(?!\s*(?:[-+*/^=]|\\(?:cdot|times)|(?:times|plus|minus|more|out|over|choose|divided)\b))"
+    rf"(?:\s*(?P<unit>[a-zA-Zµ°/^\d]+))?|(?P<word>{'|'.join(NUMBER_WORDS[:21])})[\s.)]*$)",
     re.IGNORECASE,
 )
 ALSO = re.compile(
@@ -103,9 +119,9 @@ ALSO = re.compile(
 # most boxes stand behind other words, in front of nothing: the searches above are spared them
 TELLING = """
 not never cannot neither nor maybe perhaps or oder ou possibly alternatively rather even else t ne neq nicht pas es é
-lnot neg cdot times lt gt le leq ge geq leqslant geqslant lor vee frac sqrt cancel bcancel xcancel sout st phantom
-hphantom vphantom pm mp log ln sin cos tan cot sec csc exp det gcd lcm dfrac tfrac binom minus negative except excluding
-than from unlikely but of notin false incorrect wrong guess div
+lnot neg quad qquad cdot times lt gt le leq ge geq leqslant geqslant lor vee frac sqrt cancel bcancel xcancel sout st
+phantom hphantom vphantom pm mp log ln sin cos tan cot sec csc exp det gcd lcm dfrac tfrac binom minus negative except
+excluding than from unlikely but of notin false incorrect wrong guess div
 """
 LINKING = """
 be equal equals to answer say is it that this would gives then s get have obtain as in inside within like format output
@@ -115,30 +131,48 @@ TELLING, LINKING = set(TELLING.split()), set(LINKING.split())
 HINTS = re.compile(
     "either|not|never|n't|wrong|incorrect|false|neither|nor|maybe|perhaps|if|unless|case|provided|assum|suppos|imagin|pretend|half"
     "|twice|double|thrice|triple|square|root|cube|reciprocal|opposite|inverse|logarithm|than|plus|minus|times|divided|your|example"
-    "|is it|could|might|unlikely|let|between"
+    r"|is it|could|might|unlikely|let|between|\bor\b|oder|\bou\b|\\ne"
 )
-FILLING, ENDS = " \n\t\r$*:\\([{,", "-+/~<>≤≥}'’|^_#"
+EQUATED = "\\not", "nswer", "or", "ou", "<=", ">="  # before an equals sign
+FILLING, ENDS = " \n\t\r$*:\\([{,&", "-+/~<>≤≥}'’|^_#"
 
 
 def answer(before: str, content: str, behind: str) -> str | None:
     """Return what a box and its surroundings state; None if the answer is denied, supposed or crossed out."""
+    if "\\" in before + behind:
+        before, behind = SPACING.sub(" ", before), SPACING.sub(" ", behind)
+    left = ""
     if _telling(before):
         refuted = (DENIED_BEFORE, DOUBTED_BEFORE, SUPPOSED_BEFORE, OPERAND_BEFORE)
         if any(pattern.search(before) for pattern in refuted):
             return None
         if SUMMAND_BEFORE.search(before):
             return content if GAP_BEHIND.match(behind) else None
-        if compared := COMPARED_BEFORE.search(before):
-            return f"{compared[1]} {content}"
-        if (first := FIRST.search(before)) and (other := _first(first[1] or first[2])):
+        sign = SIGN_BEFORE.search(before)
+        left = SIDE_BEGINS.split(before[: sign.end()])[-1].strip() if sign and not TAG_BEFORE.search(before) else ""
+        if not left and (first := FIRST.search(before)) and (other := _first(first[1] or first[2])):
             content = rf"{other} \text{{ or }} {content}"
-    return _with_behind(content, behind) if behind.strip("$.\n* ") else content
+    return _with_behind(content, behind, left) if left or behind.strip("$.\n* ") else content
+
+
+def _related(left: str, content: str, right: str) -> str | None:
+    r"""The whole comparison that a box is a side of, if it bounds one name: `2 \le x < \boxed{5}`, `|x| < \boxed{5}`.
+
+    What bounds another expression (`BD^2 > \boxed{480}`, `x + 1/x \ge \boxed{2}`) leaves the number as it is.
+    """
+    sides = f"{left} {right}"
+    if any(side.count(opening) != side.count(closing) for side in (left, right) for opening, closing in ("()", "{}")):
+        return None
+    plain = COMMAND.sub(lambda match: match[0] if NAME.fullmatch(match[0]) else "", sides)
+    if set(COMMAND.findall(sides)) <= STRUCTURE and len(NAME.findall(plain)) == 1:
+        return f"{left} {content} {right}".replace("&", "").strip()
+    return None
 
 
 def _telling(before: str) -> bool:
     """Check whether what stands before a box may change its meaning, by its last word and sign."""
     bare = before.rstrip(FILLING)
-    if not before.isascii() or bare[-1:] in ENDS or (bare[-1:] == "=" and ("\\not" in bare[-8:] or "nswer" in bare)):
+    if not before.isascii() or bare[-1:] in ENDS or (bare[-1:] == "=" and any(word in bare for word in EQUATED)):
         return bool(before)
     start = end = len(bare)
     while start and bare[start - 1].isalpha():
@@ -155,15 +189,17 @@ def _telling(before: str) -> bool:
     return (word in LINKING or before.rstrip(" $\n") != bare) and HINTS.search(before.lower()) is not None
 
 
-def _with_behind(content: str, behind: str) -> str | None:
+def _with_behind(content: str, behind: str, left: str) -> str | None:
     if (
         DENIED_BEHIND.match(behind)
         or OPERAND_BEHIND.match(behind)
         or (CONDITION_BEHIND.match(behind) and not VARIABLE.search(content))
     ):
         return None
-    if compared := COMPARED_BEHIND.match(behind):
-        return f"{content} {compared[1]}"
+    compared = SIDE_BEHIND.match(behind)
+    right = compared[1].strip() if compared and not TAG_BEHIND.match(behind) else ""
+    if (left or right) and (relation := _related(left, content, right)):
+        return relation
     if scaled := SCALED_BEHIND.match(behind):
         return rf"{content}\text{{ {scaled[1]}}}"
     if (second := SECOND.match(behind)) and (second["letter"] is None or content.strip("()").isalpha()):

@@ -68,7 +68,7 @@ def cleared(text: str) -> str:
 
 def _placed(text: str) -> bool:
     """Check whether a text may end in a place or remark."""
-    return "\\text" in text or "at" in text or "when" in text or text[-1:] == ")"
+    return "\\text" in text or "at" in text or "when" in text or text.rstrip()[-1:] == ")"
 
 
 def _cleared_commands(bare: str, unusual: bool) -> str:

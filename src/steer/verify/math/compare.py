@@ -56,10 +56,7 @@ class Comparison:
             return self.same(gold, answer.items[0])
         single = not isinstance(gold, (Several, Collection, Combined, Relation))
         if single and isinstance(answer, Several) and answer.joiner == "or":
-            right = next((item for item in answer.items if self.same(gold, item)), None)  # `60 min or 1 hour` for 60
-            return right is not None and all(
-                item is right or self.same(gold, item) or self.same(right, item) for item in answer.items
-            )
+            return scalars.either(self, gold, answer.items)
         kinds = (type(gold), type(answer))
         if scalars.nothing(gold) and scalars.nothing(answer):
             return True

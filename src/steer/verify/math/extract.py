@@ -24,12 +24,13 @@ BOX_TRIES = 64
 GROUP_GAP = 60  # at most this much text between two boxes that together state several answers
 MARKS_LIMIT = 200_000  # angle brackets of a text that is searched for marks of thoughts and of the end
 LABEL = re.compile(r"(?<![\w\\])(\\?[a-zA-Z]\w*'*(?:_\{?\w+\}?)?(?:\(\w\))?)\s*=\s*[$\\(\[\s]*$")
-# what a reader does not see: comments of LaTeX and HTML
+# what a reader does not see: comments of LaTeX and HTML. A line that goes on with `% of` is none
 COMMENT = re.compile(
-    r"<!--.*?(?:-->|\Z)|\n[ \t]*%[^\n]*|\\iffalse(?![a-zA-Z]).*?(?:\\fi(?![a-zA-Z])|\Z)"
+    r"(?<![\w,])(?<![\w,] )(?:\n[ \t]*%[^\n]*)+|\\iffalse(?![a-zA-Z]).*?(?:\\fi(?![a-zA-Z])|\Z)"
     r"|\\begin\s*\{comment\}.*?(?:\\end\s*\{comment\}|\Z)",
     re.DOTALL,
 )
+HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 Reading = Literal["stated", "guessed", ""]
 
@@ -126,7 +127,10 @@ def _restated(behind: str, content: str) -> bool:
 
 def _shown(text: str) -> str:
     """Remove comments, which a reader does not see."""
-    if "%" in text or "<!--" in text or "\\iffalse" in text or "{comment}" in text:
+    if "<!--" in text:  # one that is never closed hides nothing
+        head, end, tail = text.rpartition("-->")
+        text = HTML_COMMENT.sub("", head + end) + tail
+    if "%" in text or "\\iffalse" in text or "{comment}" in text:
         return COMMENT.sub("", "\n" + text)[1:]
     return text
 

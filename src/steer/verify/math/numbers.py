@@ -85,13 +85,13 @@ def number(text: str) -> Number | None:
     return Number(-magnitude if match["sign"] == "-" else magnitude, mark, text)
 
 
-def approximates(decimal: str, exact) -> bool:
-    """Check whether a decimal of at least six significant digits equals `exact`, rounded or truncated.
+def approximates(decimal: str, exact, digits: int = 6) -> bool:
+    """Check whether a decimal of at least `digits` significant digits equals `exact`, rounded or truncated.
 
     `exact` is a value without a finite decimal, of any type that mixes with Fraction or float arithmetic.
     """
     whole, point, places = decimal.lstrip("+-").partition(".")
-    if not point or len((whole + places).lstrip("0")) < 6:
+    if (digits > 1 and not point) or len((whole + places).lstrip("0")) < digits:
         return False
     unit = Fraction(1, 10 ** len(places))
     value = Fraction(decimal)
@@ -104,11 +104,12 @@ def approximates(decimal: str, exact) -> bool:
 
 
 def roughly(number: str, other: str) -> bool:
-    """Check whether two plain numbers may be the same one, rounded: within 5 % of the other. Anything else may."""
+    """Check whether two plain numbers may be the same one, rounded to the digits shown. Anything else may."""
     if max(len(number), len(other)) > MAX_DIGITS or not all(map(DECIMAL_TEXT.fullmatch, (number, other))):
         return True
-    a, b = Fraction(number.rstrip(".")), Fraction(other.rstrip("."))
-    return abs(a - b) <= Fraction(1, 20) * abs(b)
+    a, b = number.rstrip("."), other.rstrip(".")
+    same = Fraction(a) == Fraction(b)
+    return same or approximates(b, Fraction(a), 1) or ("." in a and approximates(a, Fraction(b), 1))
 
 
 def _finite(value: Fraction) -> bool:

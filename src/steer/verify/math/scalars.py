@@ -4,6 +4,8 @@ Functions take the running comparison `c` first: `c.same` compares parts and `c.
 """
 
 import re
+from itertools import combinations
+from math import isclose
 
 from steer.verify.math.arithmetic import TooLarge, inexact
 from steer.verify.math.forms import Based, Collection, Expr, Form, Quantity, Ratio, Words
@@ -13,7 +15,7 @@ from steer.verify.math.numbers import approximates
 from steer.verify.math.parse import parse, symbols
 from steer.verify.math.several import ordered
 from steer.verify.math.tokens import Unreadable
-from steer.verify.math.units import LOOSE_NUMBER, unit
+from steer.verify.math.units import LOOSE_NUMBER, TABLE, unit
 from steer.verify.math.values import constant, equal_texts
 
 PLAIN = re.compile(r"-?\s*(?:\d+(?:\.\d*)?|\.\d+)")
@@ -199,3 +201,45 @@ def ratio(c, gold: Form, answer: Form) -> bool:
 
 def canonical(form: Based) -> str:
     return form.digits.lstrip("0") or "0"
+
+
+def either(c, gold: Form, items: tuple[Form, ...]) -> bool:
+    """Compare a single value with alternatives: one must be it, and all must be the same (`60 min or 1 hour`)."""
+    return any(c.same(gold, item) for item in items) and all(_alike(c, *pair) for pair in combinations(items, 2))
+
+
+def _alike(c, a: Form, b: Form) -> bool:
+    r"""Check whether two alternatives state one value: `50\% or 0.5`, `1/3 or 33.3\%`, `60 or 1 hour`."""
+    marks = [form.unit if isinstance(form, Quantity) else "" for form in (a, b)]
+    values = [form.value if isinstance(form, Quantity) else form for form in (a, b)]
+    if not all(isinstance(value, Expr) for value in values):
+        return c.same(a, b)
+    texts = [value.text for value in values]
+    if marks.count("%") != 1:
+        same = c.same(a, b)
+    else:
+        same = equal_texts(*(f"({text})" + "/100" * (mark == "%") for text, mark in zip(texts, marks, strict=True)))
+    return same or _shortened(texts, marks) or _shortened(texts[::-1], marks[::-1]) or _unnamed(texts, marks)
+
+
+def _shortened(texts: list[str], marks: list[str]) -> bool:
+    """Check whether the first is the second in decimals, rounded to two digits or more: `2.83 or 2\\sqrt2`."""
+    value = constant(texts[1])
+    if {*marks} - {"", "%"} or value is None or isinstance(value, tuple) or getattr(value, "imag", 0):
+        return False
+    decimals = [PLAIN.fullmatch(text.strip()) is not None for text in texts]
+    factor = 100 ** ((marks[0] == "%") - (marks[1] == "%"))
+    return decimals == [True, False] and approximates(texts[0].replace(" ", ""), value * factor, 2)
+
+
+def _unnamed(texts: list[str], marks: list[str]) -> bool:
+    """Check whether one number lacks the unit in which it is the other: `60 or 1 hour`."""
+    if marks.count("") != 1:
+        return False
+    bare, other = texts if not marks[0] else texts[::-1]
+    size, dimensions = unit(marks[0] or marks[1])
+    a, b = constant(bare), constant(other)
+    if not dimensions or not a or not b or isinstance(a, tuple) or isinstance(b, tuple):
+        return False
+    wanted = float(inexact(b)) * size / float(inexact(a))
+    return any(isclose(one, wanted, rel_tol=1e-9) for powers, one in TABLE.values() if powers == dict(dimensions))

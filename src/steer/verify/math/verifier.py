@@ -96,7 +96,7 @@ def settle(gold: str, response: str, kind: str | None) -> Step:
     if found.answer is None or not found.answer.strip():
         return Step(found, "wrong", f"no answer in the response ({found.how})")
     for name, text in (("gold", gold), ("answer", found.answer)):
-        costly = too_costly(text) if len(text) > MAX_DEPTH and text != gold else None
+        costly = too_costly(text) if len(text) > MAX_DEPTH and found.answer != gold else None
         if costly:  # an answer that is too costly is wrong: writing too much must not mask a sample
             return Step(found, "unverifiable" if name == "gold" else "wrong", f"the {name} is {costly}")
     if found.answer == gold and gold.isalnum():

@@ -159,31 +159,37 @@ class Supervisor:
     def _found(self, place: int, ready: bool) -> bytes:
         """Return the outcomes of one worker. One that has ended, or is over its limit, is replaced."""
         worker = self.workers[place]
-        if not ready:
-            if not worker.jobs or time.monotonic() - worker.started <= WALL_LIMIT_S:
-                return b""
+        late = not ready and bool(worker.jobs) and time.monotonic() - worker.started > WALL_LIMIT_S
+        if not ready and not late:
+            return b""
+        if late:
             os.kill(worker.pid, signal.SIGKILL)
-        data = os.read(worker.output, 1 << 16) if ready else b""
-        if data:
-            *lines, worker.buffer = (worker.buffer + data).split(b"\n")
-            for _ in lines:
-                self.again.discard(worker.jobs.popleft())
-            worker.started = time.monotonic()
-            return b"".join(line + b"\n" for line in lines)
+        said = self._read(worker)  # also of a late one: it may have finished just before it was killed
+        if said and not late:
+            return said
         status = _bury(worker)
         self.workers[place] = _fork(self.module, self.cpu_limit_s)
-        outcome = None
-        if status and worker.jobs:
-            outcome = _ended(status, self.cpu_limit_s) if ready else LATE
-            if ready and "load" in outcome and worker.jobs[0] not in self.again:
-                self.again.add(worker.jobs[0])
-                outcome = None
-        said = b""
-        if outcome:
-            job = json.loads(worker.jobs.popleft())
-            said = _line({"n": job["n"]} | outcome, worker.started)
+        if status and worker.jobs and not said:
+            said = self._failed(worker, LATE if late else _ended(status, self.cpu_limit_s))
         self.waiting.extendleft(reversed(worker.jobs))
         return said
+
+    def _read(self, worker: Worker) -> bytes:
+        """Return the outcomes that a worker has written; none if it has ended."""
+        *lines, worker.buffer = (worker.buffer + os.read(worker.output, 1 << 16)).split(b"\n")
+        for _ in lines:
+            self.again.discard(worker.jobs.popleft())
+        worker.started = time.monotonic()
+        return b"".join(line + b"\n" for line in lines)
+
+    def _failed(self, worker: Worker, outcome: dict) -> bytes:
+        """Return the outcome of the job on which a worker ended; none, the first time, if it gave no reason."""
+        job = worker.jobs[0]
+        if "load" in outcome and outcome is not LATE and job not in self.again:
+            self.again.add(job)
+            return b""
+        self.again.discard(worker.jobs.popleft())
+        return _line({"n": json.loads(job)["n"]} | outcome, worker.started)
 
     def _hand_out(self) -> None:
         for level in range(self.depth):
