@@ -15,6 +15,8 @@ def draw(sources: Sources) -> Figure:
         return page.nothing(sources, "No training run with accuracies.")
     window = smoothing_window(int(curves["step"].max()))
     grid = draw_runs(sources, curves, {"accuracy": ("accuracy of the rollouts (%)", 100.0)}, window=window, faint=True)
+    low, high = grid.ax.get_ylim()
+    grid.ax.set_ylim(max(low, 0), min(high, 100))  # an interval over few seeds may pass what an accuracy can be
     faint = "; faint: unsmoothed mean" if curves["run"].nunique() <= FAINT_UP_TO else ""
     smoothed = f"Moving average over {window} steps{faint}." if window > 1 else ""
     page.notes(grid.figure, sources, seeds_note(curves), smoothed)
