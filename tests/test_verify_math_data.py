@@ -81,3 +81,31 @@ def test_no_gold_agrees_with_another(verifier, shared_data):
     agreeing = [pair for *pair, verdict in zip(named, others, verdicts, strict=True) if verdict.verdict == "correct"]
     assert len(agreeing) < 0.02 * len(named), agreeing
     assert all(verdict.verdict != "unverifiable" for verdict in verdicts[:100])
+
+
+# ordinary endings of a response, none of which denies, bounds or doubts the answer in front of it
+CLOSINGS = (
+    "", " Hope this helps!", " is the final answer.", ", and we are done.", " in total.", " only.", " (not 0).",
+    "</p>", "</b>", "<br/>",
+    ", which is correct.", ". Otherwise the sum would be odd.", " as the answer, since the other option is wrong.",
+    ". Alternatively, 2 ways lead here.", ". That is not possible to improve.", " if everything above is right.",
+    "\n\nIf anything is unclear, let me know.", "\n\nUnless stated otherwise, lengths are in cm.",
+    "\n\nOr, as a check, 2 + 2 = 4.",
+    "\n\nNo further work is needed. However, one can check that 2+2=4.", "\n\nMaybe there is a shorter way.",
+    "\n\nActually, this identity is well known.", "\n\nHowever, the approach is not the only correct one.",
+    "\n\nSorry for the long solution.", "\n\nIt is impossible to get more.", "\n\nNote: if $x = 0$ it is undefined.",
+    "\n\nThe wrong approach would give 17.", "\n\nNot all problems are this easy.", "\n\n% end of the solution",
+)  # fmt: skip
+
+
+def test_no_published_solution_loses_its_answer_to_a_closing_sentence(verifier, shared_data):
+    rowed = [row for name in ("math500", "minerva", "aime25") for row in rows(shared_data / "math" / f"{name}.jsonl")]
+    boxed = [row for row in rowed if "\\boxed" in row["solution"]]
+    assert len(boxed) > 700
+    pairs = [
+        (str(row.get("answer") or row["solution"]), row["solution"].rstrip().removesuffix(".") + ending, None)
+        for number, row in enumerate(boxed)
+        for ending in (CLOSINGS[number % len(CLOSINGS)], CLOSINGS[(number + 11) % len(CLOSINGS)])
+    ]
+    verdicts = verifier.verify(pairs)
+    assert [(pair[0], pair[1][-120:]) for pair, v in zip(pairs, verdicts, strict=True) if v.verdict != "correct"] == []

@@ -50,11 +50,15 @@ OPERAND_BEHIND = re.compile(
 SCALED_BEHIND = re.compile(
     r"[\s$*]*(hundred|thousand|dozen|squared|cubed|and\s+a\s+(?:half|quarter|third)|times\s+\d+)\b", re.IGNORECASE
 )
+RETURN = r"(?:\d|\Z|(?:wait|it|that|this\s+is|i|no|not|let|the\s+(?:\w+\s+)?(?:answer|result))\b)"  # to what was said
 DENIED_BEHIND = re.compile(
     r"\}?[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)|\}?\s*(?:\^\s*\{?\s*[-\da-z]|[*/+]\s*\d|\\(?:cdot|times)\s*\d)"
     r"|[\s$*.,;:!()\]\\}]*+(?:\?|(?:(?:which|this|that|it|the\s+(?:answer|result|above))\s+)?(?:(?:is|was|looks|seems|must\s+be|would\s+be|can['’]?t\s+be|cannot\s+be)"
-    r"\s*(?:n['’]t|\w+ly)?\s+)?(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible|it)|wrong|incorrect|false|mistaken|impossible)\b"
-    r"|(?:but|however)\b[^.?!]*\b(?:right|correct|real|actual|true)\b|(?:no\b(?=\s*(?:[^\w\s]|\d|\Z|wait\b|it\b|that\b|i\b))|(?:nope|oops|hmm+|wait|sorry|scratch\s+that|actually|correction)\b)|(?:不对|错|錯|不是|아니|違)"
+    r"\s*(?:n['’]t|\w+ly)?\s+)?(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible(?!\s+to)|it)|wrong|incorrect|false|mistaken|impossible(?!\s+to)"
+    r"|(?:cannot|can['’]?t|could(?:\s+not|n['’]t))\s+be\s+(?:the\s+answer|right|correct|true))\b"
+    r"|(?:but|however)\b(?=[^.?!]*[\d$\\])[^.?!]*\b(?:right|correct|real|actual|true)\b"
+    rf"|(?:(?:no|wait|sorry)\b(?=\s*(?:[^\w\s]|{RETURN}))|actually\b(?=[\s,]*(?:[^\w\s,]|{RETURN}))"
+    r"|(?:nope|oops|hmm+|scratch\s+that|correction)\b|不对|错|錯|不是|아니|違)"
     r"|(?:(?!\b(?:since|because|as)\b)[^.?!]){0,40}\b(?:i\s+(?:was|am)\s+(?:wrong|mistaken)|(?:is|was)\s+(?:wrong|incorrect))\b)"
     r"|[\s$*,(]*+(?:or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above|below|so)\b"
     r"|or\s+(?:something|anything|none|nothing|no|neither|another|others?)\b|\(?(?:(?:this|which|that)\s+)?(?:is|was)\s+(?:only\s+|just\s+|merely\s+)?"
@@ -77,7 +81,7 @@ CONDITION_BEHIND = re.compile(
 )
 VARIABLE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")  # a formula's condition is its domain
 SIGN = r"(?:(?<![-=<>])[<>]=?(?![-=<>])|\\(?:[lg]t|[lg]eq?(?:slant)?)(?![a-zA-Z])|[≤≥])"
-SPACING = re.compile(r"(?<!\\)\\(?:[,;:!]|q?quad(?![a-zA-Z]))")
+SPACING = re.compile(r"\\(?<!\\\\)(?:[,;:!]|q?quad(?![a-zA-Z]))")
 TAG = r"</?[a-zA-Z]\w*(?:\s[^<>]{0,60})?>"
 TAG_BEFORE, TAG_BEHIND = re.compile(rf"{TAG}[\s$]*$"), re.compile(rf"[\s$]*{TAG}")
 # a side of a comparison reaches to the end of the formula, to a word or to a comma
@@ -99,7 +103,7 @@ EQUAL = re.compile(
     r"(?=[.,]?[ \t]*(?:\$|\\[\])]|\n|\Z))"
 )
 FIRST = re.compile(
-    rf"(?:\$((?:(?!\\boxed)[^$\n]){{1,60}})\$|(?<![\w.,/^{{])({NUMBER}))\s*,?\s*(?:{OR})[\s$*:\\(\[]*(?:[a-zA-Z](?:_\w)?\s*=\s*)?$",
+    rf"(?:\$((?:(?!\\boxed)[^$\n]){{1,60}})\$|(?<![\w.,/^{{])({NUMBER}))\s*,?\s*(?:{OR})[\s$*:\\(\[]*(?:([a-zA-Z](?:_\w)?)\s*=\s*)?$",
     re.IGNORECASE,
 )
 # a number that goes on (`or 2 times 7`) is not read
@@ -133,7 +137,7 @@ HINTS = re.compile(
     "|twice|double|thrice|triple|square|root|cube|reciprocal|opposite|inverse|logarithm|than|plus|minus|times|divided|your|example"
     r"|is it|could|might|unlikely|let|between|\bor\b|oder|\bou\b|\\ne"
 )
-EQUATED = "\\not", "nswer", "or", "ou", "<=", ">="  # before an equals sign
+EQUATED = "\\not", "or", "ou", "<=", ">="  # directly before an equals sign, perhaps with a name between
 FILLING, ENDS = " \n\t\r$*:\\([{,&", "-+/~<>≤≥}'’|^_#"
 
 
@@ -150,7 +154,7 @@ def answer(before: str, content: str, behind: str) -> str | None:
             return content if GAP_BEHIND.match(behind) else None
         sign = SIGN_BEFORE.search(before)
         left = SIDE_BEGINS.split(before[: sign.end()])[-1].strip() if sign and not TAG_BEFORE.search(before) else ""
-        if not left and (first := FIRST.search(before)) and (other := _first(first[1] or first[2])):
+        if not left and (first := FIRST.search(before)) and (other := _first(first, before)):
             content = rf"{other} \text{{ or }} {content}"
     return _with_behind(content, behind, left) if left or behind.strip("$.\n* ") else content
 
@@ -172,7 +176,11 @@ def _related(left: str, content: str, right: str) -> str | None:
 def _telling(before: str) -> bool:
     """Check whether what stands before a box may change its meaning, by its last word and sign."""
     bare = before.rstrip(FILLING)
-    if not before.isascii() or bare[-1:] in ENDS or (bare[-1:] == "=" and any(word in bare for word in EQUATED)):
+    if (
+        not before.isascii()
+        or bare[-1:] in ENDS
+        or (bare[-1:] == "=" and ("nswer" in bare or any(word in bare[-12:] for word in EQUATED)))
+    ):
         return bool(before)
     start = end = len(bare)
     while start and bare[start - 1].isalpha():
@@ -209,10 +217,13 @@ def _with_behind(content: str, behind: str, left: str) -> str | None:
     return f"{content}, {also[1]}" if (also := ALSO.match(behind)) else content
 
 
-def _first(text: str) -> str | None:
-    """The answer in front of `or`; None for `$m = (900)^3/15^2$, or`, which only says the same in other words."""
-    value = text.rpartition("=")[2].strip()
-    return value if value == text.strip() or DECIMAL_TEXT.fullmatch(value) else None
+def _first(match: re.Match, before: str) -> str | None:
+    """The answer in front of `or`; None for `$2x = 10$, or $x =$`, which only says the same in other words."""
+    said = before[: match.end(1 if match[1] else 2)]
+    name, _, value = (part.strip() for part in (match[1] or match[2]).rpartition("="))
+    if match[3] and not said.replace(" ", "").endswith(f"{match[3]}={value}"):
+        return None
+    return value if not name or (NAME.fullmatch(name) and DECIMAL_TEXT.fullmatch(value)) else None
 
 
 def _second(match: re.Match) -> str:
