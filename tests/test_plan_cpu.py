@@ -2,15 +2,19 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from steer import cli
 from steer.configs.load import load_config
-from steer.plan import cpu
+from steer.plan import cpu, cpu_step
 from steer.plan.assumed import Assumptions
 from steer.plan.cpu_rates import Rates
 from steer.plan.facts import facts_of
+from steer.plan.passes import Needs
+
+GRPO = Needs(statistics=False, base=False, teacher=False, idle=1.0, heads=1, extra=0)
 
 
 def rates(products, decoding):
@@ -38,7 +42,7 @@ def test_minutes_and_memory_by_hand():
     assert step.phases()["update"] == pytest.approx(update / 1e10)
     assert rollout < step.phases()["rollout"] < 1.2 * rollout
     assert slow["run"] >= 40 * step.seconds / 60
-    assert slow["train"] == pytest.approx(2 * 40 / 60 * sum(
+    assert slow["train"] == pytest.approx(len(config.seeds) * 40 / 60 * sum(
         cpu.step_of(config, run, facts, assumed, rates(1e10, 5e9)).seconds for run in config.methods
     ))  # fmt: skip
     # Half of the step's prompts enter an update, each once, with all their responses at the limit.
@@ -52,12 +56,31 @@ def test_minutes_and_memory_by_hand():
     assert need.peak > 16 * n + need.activations
 
 
+def test_passes_and_rounds_of_a_step():
+    """Half of the groups are without spread: a teacher sees a quarter of the rows; two rounds fill the batch."""
+    facts, assumed = facts_of(load_config("configs/smollm2.yaml")), Assumptions(idle=0.5)
+
+    def step(needs=GRPO, **changes):
+        config = load_config("configs/smollm2.yaml", {f"training.{name}": value for name, value in changes.items()})
+        return cpu_step.step_on(config, "grpo", facts, assumed, needs, replace(rates(1e10, 5e9), calls=1e6)).phases()
+
+    plain, whole = step(), step(replace(GRPO, idle=0.0))
+    base, taught = (step(replace(GRPO, **{name: True})) for name in ("base", "teacher"))
+    assert "logprob" not in plain
+    assert taught["logprob"] == pytest.approx(base["logprob"] / 4, rel=0.1)
+    several = step(dynamic_sampling=3)
+    assert several["rollout"] == pytest.approx(2 * plain["rollout"])
+    assert several["update"] == pytest.approx(whole["update"])
+    assert plain["update"] < 0.6 * whole["update"]
+    assert step(precision="bf16")["logprob"] == pytest.approx(base["logprob"])
+
+
 def test_the_plan_says_them(capsys):
     assert cli.main(["plan", "--config", "configs/smollm2.yaml", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["gpu_hours"] is None
     assert told["cpu"]["gflops"] > 0.1
-    assert 0 < told["cpu"]["minutes"]["train"] <= 14.1 * told["cpu"]["minutes"]["run"]
+    assert 0 < told["cpu"]["minutes"]["train"] <= 1.01 * told["jobs"]["train"] * told["cpu"]["minutes"]["run"]
     assert 2.2 < told["cpu"]["memory_gb"]["peak"] < 10
     assert cli.main(["plan", "--config", "configs/smollm2.yaml"]) == 0
     said = capsys.readouterr().out

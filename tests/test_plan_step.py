@@ -83,8 +83,8 @@ def test_rows_by_hand():
     assert (lengths.square, lengths.truncated) == (16, 1)
     shared = Rows.of(4, 2, 3, lengths, shared=True)
     # Pairs: each response token sees its prompt and, on average, half of its response; prompts see half of themselves.
-    assert shared == Rows(4 * 4 + 2 * 3, 16, 4 * (3 * 4 + 8) + 2 * 4.5)
-    assert Rows.of(4, 2, 3, lengths, shared=False) == Rows(4 * 7, 16, 4 * 7**2 / 2)
+    assert shared == Rows(4, 4 * 4 + 2 * 3, 16, 4 * (3 * 4 + 8) + 2 * 4.5)
+    assert Rows.of(4, 2, 3, lengths, shared=False) == Rows(4, 4 * 7, 16, 4 * 7**2 / 2)
 
 
 @pytest.mark.parametrize(("mean", "slots"), [(10, 7), (400, 64), (1229, 4096), (3072, 100)])
@@ -98,7 +98,7 @@ def test_every_token_is_decoded_once(mean, slots):
 
 
 def test_parts_of_a_pass_by_hand():
-    rows, how = Rows(100, 80, 3000), Passes(1, "blocks", "bf16", recompute=True)
+    rows, how = Rows(4, 100, 80, 3000), Passes(1, "blocks", "bf16", recompute=True)
     n, head = work.layer_products(SMALL), SMALL.embedding_parameters
     parts = {part.what: part for part in work.updated("update", H100, SMALL, rows, how, 1)}
     assert parts["products of the layers"].amount == 8 * n * 100
@@ -122,12 +122,12 @@ def test_decoding_by_hand():
     assert found["weights read while decoding"].amount == pytest.approx(50 * 2 * n)
     assert found["keys and values read"].amount == pytest.approx(2 * SMALL.cached_values * 100 * (10 * 50 + 1250))
     assert found["prefill"].amount == 25 * (2 * work.layer_products(SMALL) * 10 + 2 * 128 * 2 * 100)
-    assert found["50 decoding steps of the host"].seconds == pytest.approx(50 * FIXED["decoding step"].seconds)
+    assert found["decoding steps of the host"].seconds == pytest.approx(50 * FIXED["decoding step"].seconds)
     assert found["decoded tokens on the host"].amount == pytest.approx(5000)
     # Half of the room makes the second half wait for the first.
     few = replace(engine, cached_tokens=50 * (10 / 4 + 25))
     waiting = sampled("rollout", H100, SMALL, few, 25, 4, 10, Lengths(50, 50))
-    assert any("100 decoding steps" in part.what for part in waiting)
+    assert next(p for p in waiting if "steps" in p.what).amount == pytest.approx(100)
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,18 @@ def test_the_type_of_gpu_follows_from_rate_and_memory():
     assert (near.name, near.bf16, near.memory) == ("A100", pytest.approx(400e12), 2.04e12)
 
 
+def sourced(text):
+    """A word of ours for it, a publication with its number or date, or a file of this repository."""
+    files = re.findall(r"benchmarks/[\w./]+\w", text)
+    published = re.search(r"arXiv \d{4}\.\d{5}|issue \d+|, \d{1,2} [A-Z][a-z]+ 20\d\d", text)
+    return bool(re.match("assumed|calibrated", text) or published or files) and all(Path(f).is_file() for f in files)
+
+
 def test_every_share_and_fixed_time_has_a_source():
     for entry in [*EFFICIENCIES.values(), *FIXED.values()]:
-        assert len(entry.source) >= len("calibrated")
+        assert sourced(entry.source), entry
+    assert sourced("assumed")
+    assert not any(map(sourced, ("it is well known", "measured", "benchmarks/none.json", "")))
     assert all(0 < share <= 1 for e in EFFICIENCIES.values() for share in (e.share, *dict(e.by_type).values()))
 
 
@@ -215,13 +224,13 @@ def test_explain_prints_parts_that_add_up(capsys):
 
 
 @pytest.mark.parametrize("gpu", ["H100", "H20"])
-@pytest.mark.parametrize("run", ["grpo", "steer"])
-def test_a_7b_step_is_at_most_a_tenth_longer_than_verls(gpu, run):
-    """By the plan's own reckoning, with its default share of groups left out."""
+@pytest.mark.parametrize(("run", "idle", "limit"), [("grpo", 0.0, 1.1), ("steer", 0.3, 1.1), ("steer", 0.0, 1.2)])
+def test_a_7b_step_is_little_longer_than_verls(gpu, run, idle, limit):
+    """By the plan's own reckoning: a tenth, for STEER only where it leaves out groups; a fifth with every group."""
     rates = {"hardware.tflops": GPUS[gpu].bf16 / 1e12, "hardware.memory_gb": GPUS[gpu].memory_gb}
     config = load_config("configs/paper/math_7b.yaml", rates)
-    own, other = step.reckoned(config, run, KNOWN[config.model.path], Assumptions())
-    assert own.seconds <= 1.1 * other.seconds
+    own, other = step.reckoned(config, run, KNOWN[config.model.path], Assumptions(idle=idle))
+    assert own.seconds <= limit * other.seconds
 
 
 def test_the_documented_steps_are_those_of_the_plan():

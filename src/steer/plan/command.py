@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--configfile", "--config", dest="config", required=True, metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one dotted key")
     parser.add_argument("--run", metavar="NAME", help="show this run's step, and with `engine: verl` its command")
-    parser.add_argument("--gpu", choices=GPUS, help="plan for GPUs of this type, whatever `hardware` says")
+    parser.add_argument("--gpu", choices=GPUS, help="plan for GPUs of this type, whatever type `hardware` says")
     parser.add_argument("--explain", action="store_true", help="print the parts of a training step")
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON, sizes in 10^9 bytes")
     for field in fields(Assumptions):
@@ -40,6 +40,11 @@ def run(args: argparse.Namespace) -> None:
         gpu = GPUS[args.gpu]
         changes |= {"hardware.tflops": gpu.bf16 / 1e12, "hardware.memory_gb": gpu.memory_gb}
     config = load_config(args.config, changes)
+    if args.gpu and not config.hardware.gpus:
+        raise UserError(
+            f"{args.config}: key `hardware.gpus` is 0, so jobs run on the CPU and --gpu {args.gpu} has no effect; add "
+            "--set hardware.gpus=NUMBER"
+        )
     assumed = Assumptions(**{field.name: getattr(args, field.name) for field in fields(Assumptions)})
     facts = facts_of(config)
     named = explain.run_named(config, args.config, args.run) if config.methods else None
@@ -119,8 +124,7 @@ def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, f
         if number:
             evaluation = config.evaluation if rule == "generate" else config.evaluation.for_selection()
             asking = config.model_copy(update={"evaluation": evaluation})
-            responses = cost.evaluation_responses(asking, benchmarks)
-            seconds = step.start_seconds(config) + step.evaluation_seconds(asking, responses, facts, assumed)
+            seconds = step.start_seconds(config) + step.evaluation_seconds(asking, benchmarks, facts, assumed)
             hours[rule] = number * config.rollout.tensor_parallel * seconds / 3600
     return hours
 
@@ -157,6 +161,8 @@ def described(config: Config, plan: dict[str, Any], explained: bool = False) -> 
         lines += ["", f"at least {time} on {gpus} GPUs of {config.hardware.tflops:g} TFLOP/s, all of them busy"]
     if "step" in plan:
         lines += [explain.in_short(plan["step"], config.engine)]
+        if config.engine == "verl" and config.verl.nodes > 1:
+            lines += [f"`verl.nodes` is {config.verl.nodes}: links between machines are slower than the plan counts"]
     need = plan["memory_gb"]
     if need:
         parts = ", ".join(f"{part} {need[part]:.1f}" for part in ("weights", "gradients", "optimizer", "gathered"))

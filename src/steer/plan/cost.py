@@ -22,6 +22,11 @@ def evaluation_responses(config: Config, benchmarks: list[str]) -> int:
     return sum(_rows(config, name) * config.evaluation.samples_for(name) for name in benchmarks)
 
 
+def evaluation_prompts(config: Config, benchmarks: list[str]) -> int:
+    """Count the prompts of these benchmarks."""
+    return sum(_rows(config, name) for name in benchmarks)
+
+
 def _rows(config: Config, benchmark: str) -> int:
     from steer.data.sets import data_set, rows_of
 
@@ -168,7 +173,7 @@ def cached_tokens(config: Config, facts: Facts, assumed: Assumptions, gpus: int 
     rollout, width = config.rollout, 4 if config.rollout.dtype == "float32" else 2
     gpus = gpus or rollout.tensor_parallel
     if rollout.kv_cache_gib is not None:
-        room = rollout.kv_cache_gib * 2**30
+        room = rollout.kv_cache_gib * 2**30 * gpus
     else:
         share = rollout.gpu_memory_utilization * config.hardware.memory_gb - assumed.overhead_gb
         room = share * GB * gpus - width * facts.parameters

@@ -104,7 +104,9 @@ def minutes(config: Config, facts: Facts, assumed: Assumptions, rates: Rates) ->
     asked = cost.evaluation_responses(config, config.data.benchmarks)
     together = min(asked, config.evaluation.batch)
     lengths = Lengths(assumed.response_share * limit, limit)
-    parts = decoded("generate", facts, lengths, assumed.prompt_tokens, together, together, rates)
+    # A prompt is passed once for its samples.
+    prompts = together * cost.evaluation_prompts(config, config.data.benchmarks) / max(asked, 1)
+    parts = decoded("generate", facts, lengths, assumed.prompt_tokens, prompts, together, rates)
     seconds = sum(part.seconds for part in parts) / assumed.rollout_speed
     found["generate"] = evaluated * asked / max(together, 1) * seconds if together else 0.0
     return {name: seconds / 60 for name, seconds in found.items()}

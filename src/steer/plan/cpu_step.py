@@ -11,7 +11,17 @@ from steer.plan.cpu_rates import Rates
 from steer.plan.facts import Facts
 from steer.plan.lengths import Lengths
 from steer.plan.passes import Needs
-from steer.plan.step import Step, micro_batches, prompt, responses, rows_of, with_speeds
+from steer.plan.step import (
+    Step,
+    idle_share,
+    micro_batches,
+    prompt,
+    responses,
+    rounds_of,
+    rows_of,
+    told_by_engine,
+    with_speeds,
+)
 from steer.plan.work import Part, Rows, layer_products
 
 # Bytes per token and layer for each number of hidden state, queries, keys and MLP, and per attention score.
@@ -30,14 +40,14 @@ def step_on(config: Config, run: str, facts: Facts, assumed: Assumptions, needs:
     """A step of our trainer with its local engine."""
     training = config.training_for(run)
     rows = rows_of(training, assumed, 1, training.shared_prompts)
-    entering = rows.scaled(1 - assumed.idle * needs.idle)
-    pairs = _pairs(training, assumed)
+    idle, pairs = idle_share(training, assumed), _pairs(training, assumed)
+    entering, taught = rows.scaled(1 - idle * needs.idle), rows.scaled((1 - idle) / 2)
     parts = sampled(training, facts, assumed, rates)
     fused = training.head == "fused" or (training.head == "auto" and facts.vocabulary >= cost.FUSED_FROM)
-    extra = int(needs.base) + int(not (config.rollout.statistics and needs.heads == 1))
-    count = micro_batches(training, rows, 1, 1)
-    for _ in range(extra):
-        parts += _pass("logprob", facts, rows, pairs, rates, count, fused, update=False)
+    passed = [rows] * (int(needs.base) + int(not told_by_engine(config, training, needs))) + [taught] * needs.teacher
+    for each in passed:
+        share, count = each.tokens / rows.tokens, micro_batches(training, each, 1, 1)
+        parts += _pass("logprob", facts, each, pairs * share, rates, count, fused, update=False)
     count = micro_batches(training, entering, training.updates, 1)
     share = entering.tokens / rows.tokens
     if needs.statistics and count > training.updates:
@@ -49,11 +59,10 @@ def step_on(config: Config, run: str, facts: Facts, assumed: Assumptions, needs:
 
 
 def sampled(training: Training, facts: Facts, assumed: Assumptions, rates: Rates) -> list[Part]:
-    """Sampling with the local engine: all sequences at once."""
-    lengths, given = responses(training, assumed), prompt(training, assumed)
-    rounds = assumed.refills if training.dynamic_sampling > 1 else 1.0
-    prompts, sequences = rounds * training.prompts, rounds * training.prompts * training.rollouts
-    return decoded("rollout", facts, lengths, given, prompts, sequences, rates)
+    """Sampling with the local engine: all sequences of a round at once."""
+    lengths, given, prompts = responses(training, assumed), prompt(training, assumed), training.prompts
+    parts = decoded("rollout", facts, lengths, given, prompts, prompts * training.rollouts, rates)
+    return [part.times(rounds_of(training, assumed)) for part in parts]
 
 
 def decoded(
@@ -69,7 +78,7 @@ def decoded(
         scores += batch * count * (given + at + count / 2)
         steps, multiplied, logits, at = steps + count, multiplied + batch * count, logits + batch * count, at + count
     attention = 4 * facts.query * facts.layers * scores
-    prefilled = Rows(prompts * given, prompts, prompts * given**2)
+    prefilled = Rows(prompts, prompts * given, prompts, prompts * given**2)
     return [
         *_pass(phase, facts, prefilled, prefilled.pairs, rates, 1, True, update=False),
         Part(phase, "products while decoding", 2 * n * multiplied, "FLOP", 2 * n * multiplied / products),

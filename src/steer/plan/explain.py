@@ -16,7 +16,8 @@ SCALES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 DIFFERENCES = (
     "verl passes each response with its own prompt (DataProto of verl's actor; ours passes a prompt once per group)",
     "verl keeps whole logits in bf16 and computes no block again (its actor); ours computes fp32 logits in blocks",
-    "verl passes every group through the update; ours leaves out what cannot change the gradient (--idle)",
+    "verl passes every group through the update; ours leaves out what cannot change the gradient (--idle; under "
+    "dynamic sampling only where its rounds do not fill the batch)",
     "verl has no statistics before an update, and takes no checksum of the weights",
 )
 
@@ -41,7 +42,8 @@ def step_of(config: Config, run: str, facts: Facts, assumed: Assumptions) -> dic
 
 def _told(step: Step) -> dict[str, Any]:
     phases = {name: round(seconds, 2) for name, seconds in step.phases().items()}
-    return {"seconds": round(step.seconds, 2), "phases": phases, "parts": [_part(part) for part in step.parts]}
+    told = {"seconds": round(step.seconds, 2), "gpus": step.gpus, "phases": phases}
+    return {**told, "parts": [_part(part) for part in step.parts]}
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def in_short(step: dict[str, Any], engine: str) -> str:
     if step["gpu"] is None:
         return f"a training step of {step['run']}: {own['seconds']:,.2f} s ({parts})"
     return (
-        f"a training step of {step['run']} on {step['gpus']} {step['gpu']}: {own['seconds']:,.1f} s ({parts})\n"
+        f"a training step of {step['run']} on {own['gpus']} {step['gpu']}: {own['seconds']:,.1f} s ({parts})\n"
         f"verl by the same model: {step['verl']['seconds']:,.1f} s; ours over verl {step['ours_over_verl']:.2f}, and "
         f"{step['ours_over_verl_all_groups']:.2f} with every group in the update"
     )
@@ -73,11 +75,11 @@ def table(step: dict[str, Any]) -> str:
     """Format all parts: seconds and share of the step, what was counted, the rate and the share of it that is reached;
     below, the sources of these shares."""
     lines = []
-    where = f" on each of {step['gpus']} {step['gpu']}" if step["gpu"] else ", rates measured on this CPU"
     for name in ("ours", "verl"):
         told = step.get(name)
         if told is None:
             continue
+        where = f" on each of {told['gpus']} {step['gpu']}" if step["gpu"] else ", rates measured on this CPU"
         lines += ["", f"{name}, {told['seconds']:,.2f} s{where}"]
         heads = (("seconds", 9), ("share", 7), ("counted", 12), ("peak rate", 13), ("reached", 9))
         lines += [f"{'phase and part':66s}" + "".join(f"{head:>{width}s}" for head, width in heads)]

@@ -25,14 +25,14 @@ class Engine:
     step: str
     token: str | None
 
-    def slots(self, prompt: float, samples: int, lengths: Lengths) -> float:
+    def slots(self, prompt: float, samples: float, lengths: Lengths) -> float:
         """Sequences at a time: a prompt's cache is shared by its samples; a response is half decoded on average."""
         held = prompt / samples + lengths.square / (2 * lengths.mean)
         return max(1.0, min(SEQUENCES, self.cached_tokens / held))
 
 
 def sampled(
-    phase: str, gpu: Gpu, facts: Facts, engine: Engine, prompts: float, samples: int, prompt: float, lengths: Lengths
+    phase: str, gpu: Gpu, facts: Facts, engine: Engine, prompts: float, samples: float, prompt: float, lengths: Lengths
 ) -> list[Part]:
     """Sample `samples` responses to each of `prompts` on one engine."""
     sequences, rate = prompts * samples, (gpu.bf16 if engine.width == 2 else gpu.fp32) * engine.gpus
@@ -58,7 +58,7 @@ def sampled(
         Part(phase, "keys and values read", cache, "B", memory, read),
     ]
     host = FIXED["launch"].seconds * 46 * facts.layers if engine.step == "launch" else FIXED[engine.step].seconds
-    parts.append(Part(phase, f"{steps:,.0f} decoding steps of the host", steps, "times", 1 / host))
+    parts.append(Part(phase, "decoding steps of the host", steps, "times", 1 / host))
     if engine.token:
         parts.append(Part(phase, "decoded tokens on the host", tokens, "times", 1 / FIXED[engine.token].seconds))
     return parts

@@ -51,45 +51,45 @@ def ours(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Ne
     training, gpu = config.training_for(run), gpu_of(config.hardware)
     gpus = training.processes
     fused = training.head == "fused" or (training.head == "auto" and facts.vocabulary >= cost.FUSED_FROM)
-    how = Passes(gpus, "blocks" if fused else "plain", training.precision, training.gradient_checkpointing)
-    rows = rows_of(training, assumed, gpus, training.shared_prompts)
-    entering = rows.scaled(1 - assumed.idle * needs.idle)
-    parts = rollouts(config, training, facts, assumed, gpu, gpus, _engine(config, facts, assumed))
-    # The local engine's samples come with these statistics where it computes as the trainer does.
-    local = config.rollout.engine == "local" and config.rollout.statistics and training.precision == "fp32"
-    if not (local and needs.heads == 1):
+    how = _passes(config, training, facts, gpus, "blocks" if fused else "plain")
+    rows, idle = rows_of(training, assumed, gpus, training.shared_prompts), idle_share(training, assumed)
+    entering = rows.scaled(1 - idle * needs.idle)
+    # One engine for each process: on its GPU, or on GPUs of its own.
+    engine = _engine(config, facts, assumed, cost.value_bytes(training) if config.model.lora is None else 4)
+    parts = rollouts(training, facts, assumed, gpu, gpus, engine)
+    if not told_by_engine(config, training, needs):
         parts += scored("logprob", gpu, facts, rows, how, micro_batches(training, rows, 1, gpus), needs.heads)
     if needs.base:
         parts += scored("logprob", gpu, facts, rows, how, micro_batches(training, rows, 1, gpus))
     if needs.teacher:
-        taught = rows.scaled((1 - assumed.idle) / 2)
+        taught = rows.scaled((1 - idle) / 2)
         parts += scored("logprob", gpu, facts, taught, how, micro_batches(training, taught, 1, gpus))
     count = micro_batches(training, entering, training.updates, gpus)
     if needs.statistics and count > training.updates:
         parts += scored("statistics", gpu, facts, entering, how, count)
     parts += updated("update", gpu, facts, entering, how, count, needs.extra)
-    parts += _ending(config, training, facts, assumed, gpu, gpus, checksums=2)
+    parts.append(_optimizer(config, training, facts, gpu, gpus))
+    if config.rollout.engine == "vllm":
+        parts += _sync(training, facts, gpu, gpus, checksums=2)
+    parts += _validation(config, training, facts, assumed, config.gpus_of(run) or gpus)
     return Step(with_speeds(parts, assumed), gpus)
 
 
 def verl(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Needs) -> Step:
     """verl's step of this configuration, by the same rates. It differs from ours in what its documentation and source
-    say of it: every response carries its prompt, logits are whole and in bf16, every group enters the update, and no
-    checksum is taken."""
+    say of it: every response carries its prompt, logits are whole and in bf16, every group enters the update, no
+    checksum is taken, and vLLM samples on the trainer's GPUs. It has as many GPUs as our training job."""
     training, gpu = config.training_for(run), gpu_of(config.hardware)
-    gpus = training.processes
+    gpus = config.gpus_of(run) or training.processes
     if config.engine == "verl":
         gpus = config.verl.nodes * config.verl.gpus_per_node
-    how = Passes(gpus, "verl", training.precision, training.gradient_checkpointing)
+    how = _passes(config, training, facts, gpus, "verl")
     rows = rows_of(training, assumed, gpus, shared=False)
-    spread = min(config.verl.tensor_parallel, gpus)
-    engine = _engine(config, facts, assumed, spread)
-    if engine.step == "launch":
-        engine = replace(engine, step="decoding step", token="decoded token")
+    engine = _vllm(config, facts, assumed, min(config.verl.tensor_parallel, gpus))
     length = training.max_prompt_tokens + training.max_response_tokens
     asked = config.verl.tokens_per_gpu or training.micro_batch_tokens or (None if training.micro_batch else 2 * length)
     given = training.model_copy(update={"micro_batch_tokens": asked and max(asked, length)})
-    parts = rollouts(config, training, facts, assumed, gpu, gpus, engine)
+    parts = rollouts(training, facts, assumed, gpu, max(1, gpus // engine.gpus), engine)
     for _ in range(2 if needs.base else 1):
         parts += scored("logprob", gpu, facts, rows, how, micro_batches(given, rows, 1, gpus))
     count = micro_batches(given, rows, training.updates, gpus)
@@ -97,7 +97,9 @@ def verl(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Ne
         # Our methods inside verl take the update batch's statistics first.
         parts += scored("statistics", gpu, facts, rows, how, count)
     parts += updated("update", gpu, facts, rows, how, count)
-    parts += _ending(config, training, facts, assumed, gpu, gpus, checksums=0)
+    parts.append(_optimizer(config, training, facts, gpu, gpus))
+    parts += _sync(training, facts, gpu, gpus, checksums=0)
+    parts += _validation(config, training, facts, assumed, gpus)
     return Step(with_speeds(parts, assumed), gpus)
 
 
@@ -108,22 +110,40 @@ def reckoned(config: Config, run: str, facts: Facts, assumed: Assumptions) -> tu
 
 
 def rollouts(
-    config: Config, training: Training, facts: Facts, assumed: Assumptions, gpu: Gpu, gpus: int, engine: Engine
+    training: Training, facts: Facts, assumed: Assumptions, gpu: Gpu, engines: int, engine: Engine
 ) -> list[Part]:
-    """Sampling on one of the engines among which the step's prompts are divided."""
-    rounds = assumed.refills if training.dynamic_sampling > 1 else 1.0
-    apart = config.rollout.engine == "vllm" and config.rollout.placement == "own"
-    engines = max(1, gpus if apart else gpus // engine.gpus)
-    prompts, lengths = training.prompts * rounds / engines, responses(training, assumed)
-    return sampled("rollout", gpu, facts, engine, prompts, training.rollouts, prompt(training, assumed), lengths)
+    """Sampling on one of the `engines` among which the step's prompts are divided, round after round."""
+    prompts, lengths = training.prompts / engines, responses(training, assumed)
+    parts = sampled("rollout", gpu, facts, engine, prompts, training.rollouts, prompt(training, assumed), lengths)
+    return [part.times(rounds_of(training, assumed)) for part in parts]
 
 
-def evaluation_seconds(config: Config, responses_: int, facts: Facts, assumed: Assumptions) -> float:
-    """Seconds to sample an evaluation's responses on one engine, without its start."""
+def rounds_of(training: Training, assumed: Assumptions) -> float:
+    """Rounds of rollouts in a step."""
+    return assumed.refills if training.dynamic_sampling > 1 else 1.0
+
+
+def idle_share(training: Training, assumed: Assumptions) -> float:
+    """Share of the groups without spread in a step's batch. Dynamic sampling leaves them out, unless its rounds do not
+    give enough others."""
+    return max(0.0, 1 - rounds_of(training, assumed) * (1 - assumed.idle))
+
+
+def told_by_engine(config: Config, training: Training, needs: Needs) -> bool:
+    """Whether samples come with the sampling policy's statistics: the local engine computes as the trainer does where
+    it samples from the trainer's own model, in fp32 and not sharded."""
+    own = training.precision == "fp32" and training.processes == 1
+    return config.rollout.engine == "local" and config.rollout.statistics and own and needs.heads == 1
+
+
+def evaluation_seconds(config: Config, benchmarks: list[str], facts: Facts, assumed: Assumptions) -> float:
+    """Seconds to sample the responses to these benchmarks on one engine, without its start."""
     limit = config.evaluation.max_response_tokens
     lengths, gpu = Lengths(assumed.response_share * limit, limit), gpu_of(config.hardware)
-    engine = _engine(config, facts, assumed, config.rollout.tensor_parallel)
-    parts = sampled("generate", gpu, facts, engine, float(responses_), 1, assumed.prompt_tokens, lengths)
+    prompts = cost.evaluation_prompts(config, benchmarks)
+    samples = cost.evaluation_responses(config, benchmarks) / prompts
+    engine = _engine(config, facts, assumed)
+    parts = sampled("generate", gpu, facts, engine, prompts, samples, assumed.prompt_tokens, lengths)
     return sum(part.seconds for part in parts) / assumed.rollout_speed
 
 
@@ -148,54 +168,64 @@ def rows_of(training: Training, assumed: Assumptions, gpus: int, shared: bool) -
 
 def micro_batches(training: Training, rows: Rows, updates: int, gpus: int) -> float:
     """Micro-batches of a pass over these rows of one GPU, which enter in `updates` parts."""
-    sequences = training.prompts * training.rollouts / gpus / updates
     if training.micro_batch_tokens is not None:
         each = rows.tokens / updates / training.micro_batch_tokens
     elif training.micro_batch is not None:
-        each = sequences / training.micro_batch
+        each = rows.sequences / updates / training.micro_batch
     else:
-        each = 1.0 if gpus == 1 else sequences / BUCKET
+        each = 1.0 if gpus == 1 else rows.sequences / updates / BUCKET
     return updates * max(1, math.ceil(each - 1e-9))
 
 
-def _engine(config: Config, facts: Facts, assumed: Assumptions, spread: int | None = None) -> Engine:
-    """`spread`: GPUs of one engine; absent: as `rollout` has it."""
-    rollout = config.rollout
-    spread = spread or (rollout.tensor_parallel if rollout.placement == "own" else 1)
-    if rollout.engine != "vllm":
-        return Engine(1, 4, math.inf, "launch", None)
-    kind = ", eager" if rollout.enforce_eager else ""
+def _passes(config: Config, training: Training, facts: Facts, gpus: int, head: str) -> Passes:
+    adapters = cost.trained_parameters(config, facts) if config.model.lora else 0
+    return Passes(gpus, head, training.precision, training.gradient_checkpointing, adapters)
+
+
+def _engine(config: Config, facts: Facts, assumed: Assumptions, width: int = 4) -> Engine:
+    """`width`: bytes of a number of the local engine."""
+    if config.rollout.engine != "vllm":
+        return Engine(1, width, math.inf, "launch", None)
+    return _vllm(config, facts, assumed, config.rollout.tensor_parallel)
+
+
+def _vllm(config: Config, facts: Facts, assumed: Assumptions, spread: int) -> Engine:
+    """One vLLM on `spread` GPUs."""
+    kind = ", eager" if config.rollout.enforce_eager else ""
     held = cost.cached_tokens(config, facts, assumed, spread)
-    width = 4 if rollout.dtype == "float32" else 2
+    width = 4 if config.rollout.dtype == "float32" else 2
     return Engine(spread, width, held, "decoding step" + kind, "decoded token" + kind)
 
 
-def _ending(
-    config: Config, training: Training, facts: Facts, assumed: Assumptions, gpu: Gpu, gpus: int, checksums: int
-) -> list[Part]:
-    """The optimizer, new weights for the engine, and validations and starts spread over the steps."""
+def _optimizer(config: Config, training: Training, facts: Facts, gpu: Gpu, gpus: int) -> Part:
     trained = cost.trained_parameters(config, facts) / gpus
-    parts = [optimizer("update", gpu, trained, training.updates, training.optimizer == "adamw")]
-    if config.rollout.engine == "vllm":
-        share = EFFICIENCIES["links"].on(gpu)
-        moved = 4 * facts.parameters * (gpus - 1) / gpus
-        parts += [
-            Part("sync", "weights over the links", moved, "B", gpu.links, share),
-            Part("sync", "checksums", checksums * CHECKSUM * facts.parameters, "B", gpu.memory,
-                 EFFICIENCIES["memory"].on(gpu)),
-            fixed("sync", "engine's sleep and wake", "engine's sleep and wake", 1),
-            fixed("sync", "start of the run's engine, spread over its steps", "start of an engine", 1 / training.steps),
-        ]  # fmt: skip
+    return optimizer("update", gpu, trained, training.updates, training.optimizer == "adamw")
+
+
+def _sync(training: Training, facts: Facts, gpu: Gpu, gpus: int, checksums: int) -> list[Part]:
+    """New weights for vLLM."""
+    links, memory = EFFICIENCIES["links"].on(gpu), EFFICIENCIES["memory"].on(gpu)
+    moved, summed = 4 * facts.parameters * (gpus - 1) / gpus, checksums * CHECKSUM * facts.parameters
+    return [
+        Part("sync", "weights over the links", moved, "B", gpu.links, links),
+        Part("sync", "checksums", summed, "B", gpu.memory, memory),
+        fixed("sync", "engine's sleep and wake", "engine's sleep and wake", 1),
+        fixed("sync", "start of the run's engine, spread over its steps", "start of an engine", 1 / training.steps),
+    ]
+
+
+def _validation(config: Config, training: Training, facts: Facts, assumed: Assumptions, gpus: int) -> list[Part]:
+    """Validations of the kept models and their starts, spread over the steps; `gpus` validate several at a time."""
     chosen, every = config.evaluation.select_by, training.keep_models_every
-    if chosen is not None and every:
-        models = training.steps // every
-        asking = config.model_copy(update={"evaluation": config.evaluation.for_selection()})
-        each = evaluation_seconds(asking, cost.evaluation_responses(asking, [chosen]), facts, assumed)
-        # One GPU of the job's validates each kept model, after a start.
-        spread = models / training.steps / gpus
-        for what, seconds in (("validation of kept models", each), ("its starts", start_seconds(config))):
-            parts.append(Part("validation", f"{what}, spread over the steps", seconds * spread, "times", 1.0))
-    return parts
+    if chosen is None or not every:
+        return []
+    asking = config.model_copy(update={"evaluation": config.evaluation.for_selection()})
+    each = evaluation_seconds(asking, [chosen], facts, assumed)
+    spread = training.steps // every / training.steps * config.rollout.tensor_parallel / gpus
+    return [
+        Part("validation", f"{what}, spread over the steps", seconds * spread, "times", 1.0)
+        for what, seconds in (("validation of kept models", each), ("its starts", start_seconds(config)))
+    ]
 
 
 def with_speeds(parts: list[Part], assumed: Assumptions) -> list[Part]:

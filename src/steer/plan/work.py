@@ -4,7 +4,7 @@ Layers are those of transformers' modules, one kernel an operation. Symbols: doc
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from steer.plan.facts import Facts
 from steer.plan.lengths import Lengths
@@ -45,11 +45,16 @@ class Part:
     def seconds(self) -> float:
         return self.amount / (self.rate * self.share)
 
+    def times(self, count: float) -> "Part":
+        """Return the part done `count` times."""
+        return replace(self, amount=self.amount * count)
+
 
 @dataclass(frozen=True)
 class Rows:
-    """Sequences of a pass on one GPU: tokens that enter, tokens that are predicted, query–key pairs of a layer."""
+    """Work of a pass on one GPU: sequences, tokens that enter, tokens predicted, query–key pairs of a layer."""
 
+    sequences: float
     tokens: float
     predicted: float
     pairs: float
@@ -59,10 +64,10 @@ class Rows:
         """`prompts` of `prompt` tokens; each enters once for its responses if `shared`, else once for each."""
         own, times = sequences * lengths.mean, prompts if shared else sequences
         pairs = sequences * (prompt * lengths.mean + lengths.square / 2) + times * prompt**2 / 2
-        return cls(own + times * prompt, own, pairs)
+        return cls(sequences, own + times * prompt, own, pairs)
 
     def scaled(self, share: float) -> "Rows":
-        return Rows(self.tokens * share, self.predicted * share, self.pairs * share)
+        return Rows(self.sequences * share, self.tokens * share, self.predicted * share, self.pairs * share)
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,15 @@ class Passes:
     """How a trainer passes rows through the model: `count` micro-batches on each of `gpus`.
 
     `head`: `blocks` (our fused head in fp32, in blocks that are computed again for the gradient), `plain` (ours with
-    all logits) or `verl` (logits in bf16). `precision`: fp32 or bf16.
+    all logits) or `verl` (logits in bf16). `precision`: fp32 or bf16. `adapters`: parameters of LoRA's adapters, which
+    alone are trained; 0: all parameters are.
     """
 
     gpus: int
     head: str
     precision: str
     recompute: bool
+    adapters: int = 0
 
 
 def layer_products(facts: Facts) -> int:
@@ -95,7 +102,7 @@ def elementwise(facts: Facts, per: tuple[int, int, int, int], width: int) -> flo
 def scored(phase: str, gpu: Gpu, facts: Facts, rows: Rows, how: Passes, count: float, heads: int = 1) -> list[Part]:
     """A pass without gradient: statistics of all rows, in `count` micro-batches; `heads`: products of the head."""
     layers = [
-        *_products(phase, gpu, how, 2 * layer_products(facts) * rows.tokens),
+        *_products(phase, gpu, how, 2 * (layer_products(facts) + how.adapters) * rows.tokens),
         _attention(phase, gpu, how, 4 * facts.query * facts.layers * rows.pairs),
         _memory(phase, gpu, "elementwise kernels", elementwise(facts, FORWARD, _width(how)) * rows.tokens),
         *_head(phase, gpu, facts, rows, how, 2 * heads, (VERL_SCORED, PLAIN_SCORED)),
@@ -109,9 +116,15 @@ def updated(phase: str, gpu: Gpu, facts: Facts, rows: Rows, how: Passes, count: 
     moved = elementwise(facts, FORWARD, _width(how)) * (1 + again) + elementwise(facts, BACKWARD, _width(how))
     # The kernel's backward pass has five products for the forward's two.
     pairs = 4 * facts.query * facts.layers * rows.pairs
-    head = (8 if how.head == "blocks" else 6) + extra
+    # Each weight is multiplied forward, again where recomputed, and backward twice; a frozen one has no gradient of its
+    # own, one product of the backward pass less.
+    products, head = 6 + 2 * again, (8 if how.head == "blocks" else 6) + extra
+    operations = products * layer_products(facts)
+    if how.adapters:
+        operations = (products - 2) * layer_products(facts) + products * how.adapters
+        head -= 2 + extra / 4
     layers = [
-        *_products(phase, gpu, how, (6 + 2 * again) * layer_products(facts) * rows.tokens),
+        *_products(phase, gpu, how, operations * rows.tokens),
         _attention(phase, gpu, how, (3.5 + again) * pairs),
         _memory(phase, gpu, "elementwise kernels", moved * rows.tokens),
         *_head(phase, gpu, facts, rows, how, head, (VERL_UPDATED, PLAIN_UPDATED)),
@@ -147,7 +160,7 @@ def _memory(phase: str, gpu: Gpu, what: str, moved: float) -> Part:
 
 
 def _head(
-    phase: str, gpu: Gpu, facts: Facts, rows: Rows, how: Passes, products: int, bytes_: tuple[int, int]
+    phase: str, gpu: Gpu, facts: Facts, rows: Rows, how: Passes, products: float, bytes_: tuple[int, int]
 ) -> Iterable[Part]:
     """`products`: operations per weight and predicted token. `bytes_` per logit: verl's, our plain head's."""
     operations, logits = products * facts.embedding_parameters * rows.predicted, facts.vocabulary * rows.predicted
@@ -175,7 +188,8 @@ def _beside(
     """What a micro-batch costs beside its arithmetic: weights and gradients over the links, launches, waiting."""
     busy = sum(part.seconds for part in layers)
     if how.gpus > 1:
-        moved = count * facts.parameters * (_width(how) * gathers + 4 * reduced) * (how.gpus - 1) / how.gpus
+        each = facts.parameters * _width(how) * gathers + (how.adapters or facts.parameters) * 4 * reduced
+        moved = count * each * (how.gpus - 1) / how.gpus
         share = EFFICIENCIES["links"].on(gpu)
         over = max(0.0, moved - busy * gpu.links * share)
         yield Part(phase, "weights and gradients over the links, beyond the computation", over, "B", gpu.links, share)

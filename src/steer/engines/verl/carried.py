@@ -11,7 +11,7 @@ MISSING = {
     "teacher_logprob": "a second forward pass under a teacher's prompt, which verl's workers do not make",
     "nucleus_entropy": "the entropy of the most likely tokens, which verl's forward pass does not return",
     "clamped_entropy": "the entropy of the more likely tokens, which verl's forward pass does not return",
-    "base_logprob": "log-probabilities under the base model, which verl's reference workers are not asked for here",
+    "base_logprob": "log-probabilities under the base model, which verl's reference workers do not compute here",
     "proxy_logprob": "log-probabilities under the filtered sampling policy, which verl's forward pass does not return",
 }
 
