@@ -221,9 +221,17 @@ def test_verdicts_on_other_problems_than_the_data_holds_are_refused(folder, caps
     assert "synthetic-sum.jsonl.gz: verdicts on other problems" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "content"), [("training_curves.csv", ""), ("tables.json", "{"), ("tables.json", "")])
-def test_a_damaged_table_ends_a_plot_in_one_line(folder, capsys, name, content):
+@pytest.mark.parametrize(
+    ("name", "content", "figure"),
+    [
+        ("training_curves.csv", "", "FE_policy_entropy"),
+        ("tables.json", "{", "FE_policy_entropy"),
+        ("tables.json", "", "FE_policy_entropy"),
+        ("D3_perplexity_groups.csv", "run,label,group,gain\ngrpo,GRPO,1,0.1\n", "D3_perplexity_groups"),
+    ],
+)
+def test_a_damaged_table_or_one_of_an_earlier_version_ends_a_plot_in_one_line(folder, capsys, name, content, figure):
     (folder / "tables" / name).write_text(content)
-    assert plot(folder, "FE_policy_entropy") == 2
+    assert plot(folder, figure) == 2
     error = capsys.readouterr().err.strip()
     assert f"{name}: no" in error and "steer tabulate" in error and "\n" not in error

@@ -10,7 +10,7 @@ BARS_UP_TO = 8  # runs with intervals drawn
 
 
 def draw(sources: Sources) -> Figure:
-    table = sources.frame("D3_perplexity_groups.csv")
+    table = sources.frame("D3_perplexity_groups.csv", ["runs"])
     runs = [run for run in sources.labels if run in set(table["run"])]
     if not runs:
         return page.nothing(sources, "No base model with log-probabilities of its responses to compare runs with.")

@@ -1,6 +1,7 @@
 """Data of a figure: the tables of one results folder and the configuration's order of runs."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +26,9 @@ class Sources:
     beside: list[Path] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
-    def frame(self, name: str) -> pd.DataFrame:
-        """Read a table written by `steer tabulate`; a `UserError` names a missing file."""
+    def frame(self, name: str, columns: Collection[str] = ()) -> pd.DataFrame:
+        """Read a table written by `steer tabulate`; a `UserError` names a missing file, or one of `columns` that the
+        table of an earlier version lacks."""
         path = self.folder / name
         if not path.is_file():
             raise UserError(
@@ -34,9 +36,13 @@ class Sources:
                 "runs for it (docs/tables.md)"
             )
         try:
-            return pd.read_csv(path, dtype={"run": str, "label": str, "column": str})
+            table = pd.read_csv(path, dtype={"run": str, "label": str, "column": str})
         except (ValueError, UnicodeDecodeError) as error:  # ValueError: an empty or damaged file
             raise UserError(f"{path}: no readable table ({error}); make it again with `steer tabulate`") from None
+        for column in columns:
+            if column not in table:
+                raise UserError(f"{path}: no column `{column}`; make the table again with `steer tabulate`")
+        return table
 
     @property
     def about(self) -> dict[str, Any]:
