@@ -110,7 +110,7 @@ FIRST = re.compile(
 SECOND = re.compile(
     rf"[ \t$*,;\\)\](\[]*(?:{OR})[\s*:,]*(?:(?:\$|\\\()(?P<formula>[^$\n]{{1,60}}?)(?:\$|\\\))"
     r"|(?-i:\(?(?P<letter>[A-J]))(?=[).$]|\s*\Z)"
-    rf"|(?P<number>{NUMBER})(?![\w^\\.]*\w)(?!\s*(?:[-+*/^=]|\\(?:cdot|times)|(?:times|plus|minus|more|out|over|choose|divided)\b))"
+    rf"|(?P<number>{NUMBER})(?![\w^\\.]*\w)(?!\s*(?:[-+*/^=]|\\(?:cdot|times)|(?:times|plus|minus|over|choose)\s+[\d$\\(]|(?:more|out|divided)\b))"
     rf"(?:\s*(?P<unit>[a-zA-Zµ°/^\d]+))?|(?P<word>{'|'.join(NUMBER_WORDS[:21])})[\s.)]*$)",
     re.IGNORECASE,
 )
@@ -204,15 +204,15 @@ def _with_behind(content: str, behind: str, left: str) -> str | None:
         or (CONDITION_BEHIND.match(behind) and not VARIABLE.search(content))
     ):
         return None
-    compared = SIDE_BEHIND.match(behind)
+    number, compared = content, SIDE_BEHIND.match(behind)
     right = compared[1].strip() if compared and not TAG_BEHIND.match(behind) else ""
     if (left or right) and (relation := _related(left, content, right)):
-        return relation
+        content, behind = relation, behind[compared.end() if right else 0 :]
     if scaled := SCALED_BEHIND.match(behind):
         return rf"{content}\text{{ {scaled[1]}}}"
     if (second := SECOND.match(behind)) and (second["letter"] is None or content.strip("()").isalpha()):
         return rf"{content} \text{{ or }} {_second(second)}"
-    if (equal := EQUAL.match(behind)) and not roughly(content, equal[1]):
+    if (equal := EQUAL.match(behind)) and not roughly(number, equal[1]):
         return f"{content} = {equal[1]}"
     return f"{content}, {also[1]}" if (also := ALSO.match(behind)) else content
 
