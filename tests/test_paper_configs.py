@@ -9,10 +9,11 @@ import pytest
 from steer import cli
 from steer.configs.load import load_config
 from steer.methods import load_method
-from steer.plan import dry
-from steer.plan.command import made
+from steer.plan import cost, dry
+from steer.plan.command import gpu_hours, largest_memory
 from steer.plan.cost import Assumptions
 from steer.plan.facts import KNOWN, facts_of
+from steer.plan.jobs import jobs
 
 PAPER = sorted(Path("configs/paper").glob("*.yaml"))
 SCALING = Path("docs/scaling.md").read_text(encoding="utf-8")
@@ -102,9 +103,10 @@ def test_the_documented_costs_are_those_of_the_plan():
     assert {name for name, *_ in rows} >= {path.stem for path in PAPER if load_config(path).methods} - PARTS
     for name, *told in rows:
         config = load_config(f"configs/paper/{name}.yaml")
-        plan = made(config, facts_of(config), Assumptions())
-        memory = max(plan["memory_gb"]["updates"], plan["memory_gb"]["rollouts"])
-        found = plan["total_jobs"], sum(plan["gpu_hours"].values()), memory, plan["disk_gb"]["models"] / 1000
+        given = config, facts_of(config), Assumptions()
+        memory, hours = largest_memory(*given), sum(gpu_hours(*given).values())
+        most, models = max(memory["updates"], memory["rollouts"]), cost.disk(*given[:2]).models / 1e12
+        found = sum(jobs(config).values()), hours, most, models
         assert [f"{n:,.{p}f}" for n, p in zip(found, (0, 0, 0, 1), strict=True)] == told, name
 
 

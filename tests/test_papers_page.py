@@ -18,16 +18,6 @@ def test_the_committed_page_is_in_step(page):
     assert papers.OUTPUT.read_text(encoding="utf-8") == page, "run `make docs`"
 
 
-def test_the_page_on_costs_has_the_same_hours(page):
-    """By the configurations that both tables name."""
-    with open("docs/scaling.md", encoding="utf-8") as file:
-        told = dict(re.findall(r"^\| `(\w+)`[^|]*\| [\d,]+ \| ([\d,]+) \| \d+ GB", file.read(), re.M))
-    here = dict(re.findall(r"^\| \[`(\w+)`\].* \| ([\d,]+) \| \w+ \|$", page, re.M))
-    shared = told.keys() & here.keys()
-    assert {"math_7b", "qwen_14b", "decomposing_7b"} <= shared
-    assert {name: told[name] for name in shared} == {name: here[name] for name in shared}
-
-
 def test_every_paper_and_every_method_of_another_paper_is_on_the_page(page):
     for name in method_names():
         paper = str(method_settings(name)[1].get("paper", ""))
