@@ -58,8 +58,9 @@ def main() -> None:
     data = Path(os.environ.get("STEER_SHARED_DATA", FOLDER.parents[1] / "shared" / "data"))
     found = {}
     for name, (script, *arguments) in SECTIONS.items():
-        if name in ("plan_gpu", "verify_math") and not data.is_dir():
-            print(f"{name}: left out, {data} is not a folder")
+        needed = {"plan_gpu": data / "outside/verl_runs.csv", "verify_math": data}.get(name)
+        if needed and not needed.exists():
+            print(f"{name}: left out, there is no {needed}")
             continue
         print(f"== {name}", flush=True)
         done = subprocess.run([sys.executable, str(FOLDER / script), *arguments], stdout=subprocess.PIPE, text=True)

@@ -19,6 +19,7 @@ from steer.analyse.statistics import (
     pass_at_k,
     powers_of_two,
     question_scores,
+    run_mean,
     seed_spread,
     t_p_value,
 )
@@ -160,6 +161,12 @@ def test_no_difference_anywhere_is_no_evidence():
     same = paired_difference([0.5, 0.25, 1], [0.5, 0.25, 1])
     assert (same.value, same.p_value()) == (0, 1)
     assert same.interval()[0] < 0 < same.interval()[1]
+
+
+def test_equal_runs_leave_no_spread_to_judge_by():
+    """Three seeds that differ by the same few answers are no evidence without end."""
+    assert math.isnan(run_mean([0.25, 0.25, 0.25], (-1, 1)).p_value())
+    assert run_mean([0, 0, 0], (-1, 1)).p_value() == 1
 
 
 def test_differences_of_rounding_alone_are_no_evidence():

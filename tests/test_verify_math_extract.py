@@ -1,8 +1,11 @@
 """Where the answer of a response is found."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from steer.verify.math import verify_math
+from steer.verify.math import around, verify_math
 from steer.verify.math.extract import extract
 from steer.verify.thought import opened_thought
 
@@ -120,3 +123,25 @@ def test_a_template_that_opens_a_thought(prompt, opening):
     text = opening + r"it may be \boxed{4}"
     assert (extract(text).answer is None) == bool(opening)
     assert extract(text + r"</think> it is \boxed{5}").answer == "5"
+
+
+# One text before a box for each rule that the words and signs directly before it lead to.
+TELLING = """maybe|the answer is not|it cannot be|either 3 or|$x \\ne|\\neg|\\cancel{|not the answer|minus|except for
+other than|unlikely to be|my guess|is it|could it be|suppose the answer is|assume it =|pretend that it's
+it is wrong that the answer is|half the answer is|The answer + 1 is|the answer plus 2 is|example answer
+write your answer as|between 3 and|let's try|If x = 1 then|Unless x = 2, we get|in case n is even,|2
+\\log_2|\\log|\\sin(|\\frac{1}{|3 +|x^|$-|$2x <|$x \\le|$0 < x \\leq|3 or|6 or $x =|3 \\text{ or }|oder"""
+TELLING = [text for line in TELLING.splitlines() for text in line.split("|")]
+
+
+def test_the_gate_before_the_rules_hides_none_of_them(monkeypatch):
+    """The rules run only behind words that call for them; they find the same without that gate."""
+    faults = Path(__file__).with_name("math_faults.jsonl").read_text("utf-8").splitlines()
+    texts = [json.loads(line)["response"] for line in faults]
+    texts += [
+        f"{opening}{gap}\\boxed{{5}}{close}." for opening in TELLING for gap in ("", " ", " $") for close in ("", "$")
+    ]
+    gated = [extract(text) for text in texts]
+    assert sum(found.answer is None for found in gated[len(faults) :]) > 100
+    monkeypatch.setattr(around, "_telling", bool)
+    assert [(text, found) for text, found in zip(texts, gated, strict=True) if extract(text) != found] == []

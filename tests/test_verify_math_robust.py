@@ -68,15 +68,16 @@ LONG += ["\n%", "\n ", "<!--", "\\iffalse ", "\\begin ", "\\boxed{1} or ", "if x
 
 
 @pytest.mark.parametrize(
-    "around", [("", ""), ("$", "$"), (r"\boxed{7", "}"), ("The answer is ", " 7"), ("", "</think>8")]
+    "around",
+    [("", ""), ("$", "$"), (r"\boxed{7", "}"), ("The answer is ", " 7"), ("", "</think>8"), (r"\boxed{7} ", " 8")],
 )
-def test_two_megabytes(around):
+def test_ten_megabytes(around):
     """In processor time of this process, whatever else runs; a run of one sign took minutes once."""
     for unit in LONG:
-        text = around[0] + unit * (2_000_000 // len(unit)) + around[1]
+        text = around[0] + unit * (10_000_000 // len(unit)) + around[1]
         start = time.process_time()
         assert settle("9", text, None).verdict in ("wrong", None)
-        assert time.process_time() - start < 0.4, unit
+        assert time.process_time() - start < 1, unit
 
 
 @pytest.mark.parametrize("gold", ["", " ", r"\frac{", r"\mho(?)", "\x07", "(((", "x" * 5000])
@@ -195,7 +196,7 @@ def test_jobs_that_wait_behind_a_failing_one_are_done(pool):
     outcomes = pool.compare([(gold, ("a",), str(n)) for n, gold in enumerate(golds)])
     told = {"die": "ended twice", "leave": "ended twice", "raise": "ValueError"}
     for gold, outcome in zip(golds, outcomes, strict=True):
-        wanted = ("unverifiable", told[gold]) if gold in told else ("correct", gold[:300])
+        wanted = ("unverifiable", told[gold]) if gold in told else ("correct", gold[:150])
         assert outcome["verdict"] == wanted[0] and wanted[1] in outcome["reason"]
 
 

@@ -15,7 +15,7 @@ from snakemake.logging import logger
 
 from steer.configs.references import split_reference
 from steer.configs.load import dump, load_config, workflow_overrides
-from steer.configs.reward import WITHOUT_RESULT
+from steer.configs.reward import deciding
 from steer.data.known import check_names, used_sets
 from steer.data.sets import data_set, files_of
 from steer.errors import UserError
@@ -213,7 +213,7 @@ def run_sections(wildcards):
     return {
         "method": METHODS[wildcards.run],
         "training": {key: value for key, value in training.items() if key not in kept},
-        "reward": {key: value for key, value in SECTIONS["reward"].items() if key not in WITHOUT_RESULT},
+        "reward": deciding(SECTIONS["reward"]),
         "functions": content(tuple(sorted({*REWARD_FILES, *VERIFIER_FILES}))),
         "shares": CONFIG.data.train_shares,
         "rollout": SECTIONS["rollout"],

@@ -14,7 +14,7 @@ from steer.analyse.collect import Collected
 from steer.analyse.comparison import LEAST_RUNS
 from steer.analyse.statistics import run_mean
 from steer.configs.load import load_config
-from steer.configs.reward import WITHOUT_RESULT
+from steer.configs.reward import deciding
 from steer.configs.schema import Config
 
 DEFAULT = Path(__file__).parents[3] / "configs" / "tiny.yaml"
@@ -30,7 +30,7 @@ def is_default(config: Config) -> bool:
     default = load_config(str(DEFAULT)).model_dump(mode="json")
     mine = config.model_dump(mode="json")
     for tree in (default, mine):
-        tree["reward"] = {key: value for key, value in tree["reward"].items() if key not in WITHOUT_RESULT}
+        tree["reward"] = deciding(tree["reward"])
     return all(mine[key] == default[key] for key in SAME)
 
 

@@ -54,10 +54,12 @@ class Estimate:
         return max(self.value - half, self.bounds[0]), min(self.value + half, self.bounds[1])
 
     def p_value(self) -> float:
-        """Two-sided p-value for a true value of 0; for differences."""
+        """Two-sided p-value for a true value of 0; for differences. NaN where equal values leave no spread."""
         if not self.variance >= 0 or not self.df > 0:
             return math.nan
-        return t_p_value(self.value / self.se, self.df) if self.variance > 0 else float(self.value == 0)
+        if self.variance == 0:
+            return 1.0 if self.value == 0 else math.nan
+        return t_p_value(self.value / self.se, self.df)
 
 
 def average_at_k(correct: ArrayLike, verified: ArrayLike) -> Estimate:

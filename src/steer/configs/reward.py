@@ -1,6 +1,6 @@
 """The `reward` section: how responses are rewarded."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,11 @@ from steer.configs.references import split_reference
 
 # Keys on which no result depends: of the machine, or of what is printed.
 WITHOUT_RESULT = ("verifier_workers", "code_batch_limit_s", "require")
+
+
+def deciding(reward: dict[str, Any]) -> dict[str, Any]:
+    """The keys of the section `reward` on which a result depends."""
+    return {key: value for key, value in reward.items() if key not in WITHOUT_RESULT}
 
 
 class RewardFunction(Section):

@@ -39,7 +39,8 @@ def draw(sources: Sources) -> Figure:
         grid.figure,
         sources,
         "Vertical line: best-fitting knot of a continuous two-piece line, drawn if both curves lose at least half of "
-        f"their slope there. {seeds_note(curves)} Faint: unsmoothed; line: moving average over {window} steps.",
+        f"their slope there. {seeds_note(curves)}",
+        f"Faint: unsmoothed; line: moving average over {window} steps." if window > 1 else "",
     )
     return grid.figure
 

@@ -1,7 +1,8 @@
-"""The look of a run: colour, dashes and marker, the same in every figure and in the report.
+"""The look of a run: colour, dashes and marker.
 
-A known run has a fixed look. Its colours are Okabe and Ito's and Tol's muted set, both made for colour-blind readers;
-dashes and markers tell the curves apart without colour. Other runs get colours that differ within an experiment.
+A known run has a fixed look, the same in every figure and in the report. Its colours are Okabe and Ito's and Tol's
+muted set, both made for colour-blind readers; dashes and markers tell the curves apart without colour. Other runs get
+colours that differ within an experiment.
 """
 
 from collections.abc import Iterable

@@ -103,15 +103,15 @@ def trained_parameters(config: Config, facts: Facts) -> int:
     lora = config.model.lora
     if lora is None:
         return facts.parameters
-    h, query, key, mlp = (
-        facts.hidden,
-        facts.heads * facts.head_size,
-        facts.kv_heads * facts.head_size,
-        facts.intermediate,
-    )
+    h, query, key, mlp = facts.hidden, facts.query, facts.key, facts.intermediate
     sides = {"q_proj": h + query, "k_proj": h + key, "v_proj": h + key, "o_proj": query + h}
     sides |= {"gate_proj": h + mlp, "up_proj": h + mlp, "down_proj": mlp + h}
     return facts.layers * lora.rank * sum(sides.get(name, 0) for name in lora.targets)
+
+
+def fused(training: Training, facts: Facts) -> bool:
+    """Check whether the head computes its logits in blocks."""
+    return training.head == "fused" or (training.head == "auto" and facts.vocabulary >= FUSED_FROM)
 
 
 def head_bytes(training: Training, facts: Facts, tokens: int) -> int:
@@ -120,8 +120,7 @@ def head_bytes(training: Training, facts: Facts, tokens: int) -> int:
     The plain head keeps logits, log-probabilities, probabilities and their product in fp32; the fused one keeps a block
     of logits and the gradient of the hidden states.
     """
-    fused = training.head == "fused" or (training.head == "auto" and facts.vocabulary >= FUSED_FROM)
-    return 4 * (FUSED_BLOCK + tokens * facts.hidden) if fused else 16 * tokens * facts.vocabulary
+    return 4 * (FUSED_BLOCK + tokens * facts.hidden) if fused(training, facts) else 16 * tokens * facts.vocabulary
 
 
 def value_bytes(training: Training) -> int:
@@ -144,7 +143,7 @@ def pass_tokens(training: Training) -> int:
 
 def layer_values(facts: Facts) -> int:
     """Count values that one decoder layer keeps per token for its backward pass."""
-    query, key = facts.heads * facts.head_size, facts.kv_heads * facts.head_size
+    query, key = facts.query, facts.key
     return 6 * facts.hidden + 2 * query + 2 * key + 4 * facts.intermediate
 
 

@@ -128,7 +128,7 @@ def measured(facts: Facts, threads: int, rows: int, batch: int, queries: int, ke
 
 
 def _typical(action: Callable[[], object], clock: Callable[[], float]) -> float:
-    """Return the median seconds of a call within the time to measure, as a step meets them too."""
+    """Return the median seconds of a call within the time to measure."""
     action()
     found, started = [], clock()
     while clock() - started < _SECONDS or not found:

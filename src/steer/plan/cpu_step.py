@@ -43,7 +43,7 @@ def step_on(config: Config, run: str, facts: Facts, assumed: Assumptions, needs:
     idle, pairs = idle_share(training, assumed), _pairs(training, assumed)
     entering, taught = rows.scaled(1 - idle * needs.idle), rows.scaled((1 - idle) / 2)
     parts = sampled(training, facts, assumed, rates)
-    fused = training.head == "fused" or (training.head == "auto" and facts.vocabulary >= cost.FUSED_FROM)
+    fused = cost.fused(training, facts)
     passed = [rows] * (int(needs.base) + int(not told_by_engine(config, training, needs))) + [taught] * needs.teacher
     for each in passed:
         share, count = each.tokens / rows.tokens, micro_batches(training, each, 1, 1)

@@ -18,7 +18,9 @@ DIFFERENCES = (
     "verl keeps whole logits in bf16 and computes no block again (its actor); ours computes fp32 logits in blocks",
     "verl passes every group through the update; ours leaves out what cannot change the gradient (--idle; under "
     "dynamic sampling only where its rounds do not fill the batch)",
-    "verl has no statistics before an update, and takes no checksum of the weights",
+    "verl alone has no statistics before an update (with `engine: verl` our methods add that pass), and takes no "
+    "checksum of the weights",
+    "verl's step has no teacher's pass and no second pass over the vocabulary, whatever the method",
 )
 
 
@@ -81,7 +83,8 @@ def table(step: dict[str, Any]) -> str:
             continue
         where = f" on each of {told['gpus']} {step['gpu']}" if step["gpu"] else ", rates measured on this CPU"
         lines += ["", f"{name}, {told['seconds']:,.2f} s{where}"]
-        heads = (("seconds", 9), ("share", 7), ("counted", 12), ("peak rate", 13), ("reached", 9))
+        rate = "peak rate" if step["gpu"] else "rate"
+        heads = (("seconds", 9), ("share", 7), ("counted", 12), (rate, 13), ("reached", 9))
         lines += [f"{'phase and part':66s}" + "".join(f"{head:>{width}s}" for head, width in heads)]
         for phase in PHASES:
             if phase in told["phases"]:

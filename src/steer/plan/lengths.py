@@ -1,6 +1,6 @@
 """Lengths of responses, and how many are decoded at a time.
 
-Lengths are taken as exponential and cut off at the limit: the one such distribution with a given mean. Of the responses
+Lengths are taken as exponential with the given mean, cut off at the limit. Of the responses
 in five outside runs, mean 940 to 1,140 tokens, 2 to 10 % reached the limit of 3,072; this distribution says 4 to 8 %.
 """
 

@@ -19,13 +19,8 @@ OUTPUT = Path("docs/papers.md")
 REFERENCE = Path("results/reference")
 LARGE = Path("configs/paper")
 NOT_RUN = "not run"
-ELSEWHERE = (
-    "entropy_terms",
-    "quadrants",
-    "estimators",
-    "mappings",
-    "dial",
-)  # for methods that `ALL`'s run did not have
+# For methods that `ALL`'s run did not have.
+ELSEWHERE = ("entropy_terms", "quadrants", "estimators", "mappings", "dial")
 ALL = "all_methods"  # the experiment of every method
 HEAD = """# Paper index
 
@@ -95,8 +90,11 @@ def render() -> str:
         *_header("table", "model", "setting", "method", "average, %"),
     ]
     lines += [_row(row) for row in _averages()]
-    lines += ["", "## Every other method", "", "Run all with `snakemake --cores 2 --configfile configs/experiments/"]
-    lines[-1] += f"{ALL}.yaml`; look at `FE_policy_entropy`, `F7_accuracy`, `T3_main_results` and `T2_factors`."
+    lines += ["", "## Every other method", "", "Rows with two seeds come from other experiments. Run all with"]
+    lines[-1] += (
+        f" `snakemake --cores 2 --configfile configs/experiments/{ALL}.yaml`; look at `FE_policy_entropy`,"
+        " `F7_accuracy`, `T3_main_results` and `T2_factors`."
+    )
     lines += ["", *_header("paper", "configuration", "what of it", "ours", "seconds per run", "checked")]
     lines += [_row(row) for row in _methods()]
     return "\n".join(lines) + "\n"

@@ -50,8 +50,7 @@ def ours(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Ne
     """Our trainer's step."""
     training, gpu = config.training_for(run), gpu_of(config.hardware)
     gpus = training.processes
-    fused = training.head == "fused" or (training.head == "auto" and facts.vocabulary >= cost.FUSED_FROM)
-    how = _passes(config, training, facts, gpus, "blocks" if fused else "plain")
+    how = _passes(config, training, facts, gpus, "blocks" if cost.fused(training, facts) else "plain")
     rows, idle = rows_of(training, assumed, gpus, training.shared_prompts), idle_share(training, assumed)
     entering = rows.scaled(1 - idle * needs.idle)
     # One engine for each process: on its GPU, or on GPUs of its own.

@@ -23,7 +23,7 @@ PLAIN_SCORED, PLAIN_UPDATED = 40, 120
 ADAMW, SGD = 32, 16
 # Kernels of a layer, forward and backward: its operations in torch (products, attention and elementwise).
 LAUNCHED = (46, 90)
-# Layers of the model that the calibrated times of a micro-batch come from.
+# Layers of the model whose steps the fixed times of a micro-batch were fitted to.
 CALIBRATED_LAYERS = 28
 
 
@@ -72,7 +72,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Passes:
-    """How a trainer passes rows through the model: `count` micro-batches on each of `gpus`.
+    """How a trainer passes rows through the model on each of `gpus`.
 
     `head`: `blocks` (our fused head in fp32, in blocks that are computed again for the gradient), `plain` (ours with
     all logits) or `verl` (logits in bf16). `precision`: fp32 or bf16. `adapters`: parameters of LoRA's adapters, which
@@ -94,7 +94,7 @@ def layer_products(facts: Facts) -> int:
 def elementwise(facts: Facts, per: tuple[int, int, int, int], width: int) -> float:
     """Bytes per token that the layers' elementwise kernels move; numbers of `width` bytes."""
     numbers = facts.hidden, facts.query, facts.key, facts.intermediate
-    # Half of the bytes are fp32 already in a bf16 layer, in its norms.
+    # In a bf16 layer 0.4 of the bytes are fp32 already, in its norms.
     scale = 1.0 if width == 2 else 1.6
     return scale * facts.layers * sum(bytes_ * n for bytes_, n in zip(per, numbers, strict=True))
 

@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     results, out = Path(args.results), Path(args.out)
-    files = sorted(path for pattern in KEPT for path in results.glob(pattern) if path.is_file())
+    files = sorted(path for pattern in KEPT for path in results.glob(pattern) if path.is_file() and path.name[0] != ".")
     files = [path for path in files if str(path.relative_to(results)) not in LEFT]
     finished = [path for path in files if path.name == "metrics.jsonl"]
     if not finished:
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
 def _about(folder: Path) -> dict:
     """Return SHA-256 of the model's files and the measurements from its making."""
     told, sums = {}, {}
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != "."):
         if path.name in ("base_model.json", "warm_start.json"):
             told = json.loads(path.read_text(encoding="utf-8"))
             continue

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from steer.configs.references import split_reference
-from steer.configs.reward import WITHOUT_RESULT
+from steer.configs.reward import deciding
 from steer.configs.schema import Config
 from steer.io import fingerprint, meaning
 from steer.methods import load_method
@@ -50,7 +50,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
 def run_fingerprint(settings: dict, args: argparse.Namespace, revision: str | None) -> str:
     """A hash of what a result of training depends on: settings, code, data and base model."""
     training = {key: value for key, value in settings["training"].items() if key not in BOOKKEEPING}
-    reward = {key: value for key, value in settings["reward"].items() if key not in WITHOUT_RESULT}
+    reward = deciding(settings["reward"])
     # Of a folder its files themselves count (`_inputs`).
     base = {} if Path(args.model).is_dir() else {"base": [args.model, revision]}
     return fingerprint(

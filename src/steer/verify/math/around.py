@@ -1,14 +1,15 @@
 r"""What stands directly around a box: it may deny the answer, set a condition, or belong to it.
 
-A box that the text denies, supposes or crosses out is no answer, nor is one that is an operand of a larger formula.
+A box that the text denies, supposes or crosses out is no answer. Neither is an operand of a larger formula.
 A comparison that bounds one name (`2x < \boxed{5}`), a second answer (`\boxed{5} or 6`) and a word that scales it
 (`\boxed{5} thousand`) become part of the answer, so that the gold decides.
 """
 
 import re
 
+from steer.verify.math.clutter import COMMAND
 from steer.verify.math.numbers import DECIMAL_TEXT, roughly
-from steer.verify.math.phrases import ADJECTIVES, NUMBER_WORDS
+from steer.verify.math.phrases import CONDITION, NUMBER_WORDS
 from steer.verify.math.units import known
 
 BEFORE, BEHIND = 160, 120  # characters that are looked at
@@ -21,7 +22,7 @@ DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|cannot|neither|nor|maybe|perhaps|either\b[^.]{1,40}\bor)|n['’]t|\\ne(?:q)?|\\not\s*=|≠|不是|不等于|不可能是|nicht|pas|no\s+es|não\s+é|не)"
     r"(?:[\s$]+(?:be|equal(?:\s+to)?|the\s+(?:\w+\s+)?answer))*[\s$*:\\(\[}]*$"
     rf"|(?:\\(?:lnot|neg)|{NOT_SHOWN}|~~|\b(?:wrong|incorrect)\s+(?:answer|to\s+say)(?:\s+(?:is|that))?)[\s$*:\\(\[}}]*$"
-    r"|\\(?:frac|sqrt)\s*\{\s*$|\\(?:cdot|times)\s*$|(?<=[\w\s=$({])/$|(?<=[=$({])-$|(?<=[=$({] )-$|^-$",
+    r"|\\(?:[dt]?frac|sqrt)\s*\{\s*$|\\(?:cdot|times)\s*$|(?<=[\w\s=$({])/$|^-$",
     re.IGNORECASE,
 )
 SAID = r"(?:the\s+(?:final\s+)?answer|it|this|that)(?:\s+(?:is|equals|=)|['’]s)"
@@ -52,7 +53,7 @@ SCALED_BEHIND = re.compile(
 )
 RETURN = r"(?:\d|\Z|(?:wait|it|that|this\s+is|i|no|not|let|the\s+(?:\w+\s+)?(?:answer|result))\b)"  # to what was said
 DENIED_BEHIND = re.compile(
-    r"\}?[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)|\}?\s*(?:\^\s*\{?\s*[-\da-z]|[*/+]\s*\d|\\(?:cdot|times)\s*\d)"
+    r"\}?[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)|\}?\s*(?:\^\s*\{?\s*[-\da-z]|[*/+]\s*\d)"
     r"|[\s$*.,;:!()\]\\}]*+(?:\?|(?:(?:which|this|that|it|the\s+(?:answer|result|above))\s+)?(?:(?:is|was|looks|seems|must\s+be|would\s+be|can['’]?t\s+be|cannot\s+be)"
     r"\s*(?:n['’]t|\w+ly)?\s+)?(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible(?!\s+to)|it)|wrong|incorrect|false|mistaken|impossible(?!\s+to)"
     r"|(?:cannot|can['’]?t|could(?:\s+not|n['’]t))\s+be\s+(?:the\s+answer|right|correct|true))\b"
@@ -66,16 +67,15 @@ DENIED_BEHIND = re.compile(
     r"|not\s+sure\b|i\s+guess\b|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b)",
     re.IGNORECASE,
 )
-CLAUSE = rf"(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b{ADJECTIVES})"  # what makes words a condition
 # `if x = 1 then`, with nothing between the condition and the box but words that announce it
 SUPPOSED_BEFORE = re.compile(
     r"(?:^|[.!?。:;\n]|\b(?:so|thus|then|and|but|now|hence|only)\b)\W*(?:if(?!\s+(?:you|we|one|i)\b)|unless|in\s+case|provided)\b[^.?!\n]*?"
-    rf"{CLAUSE}[^,.?!\n]*?(?:[,:]|\bthen\b)[ \t$*,]*(?:then\b[\s,:]*)?"
+    rf"{CONDITION}[^,.?!\n]*?(?:[,:]|\bthen\b)[ \t$*,]*(?:then\b[\s,:]*)?"
     r"(?:(?:the\s+(?:final\s+)?answer|it|this|that)(?:['’]s|\s+is|\s+would\s+be|\s+gives)\b|we\s+(?:get|have|obtain)\b)?[\s$*:,\\(\[]*$",
     re.IGNORECASE,
 )
 CONDITION_BEHIND = re.compile(
-    rf"[ \t$*,;(]*+(?:only\s+)?(?:(?:if(?!\s+(?:you|we|one|i)\b)|unless)\b[^.?!\n]*?{CLAUSE}"
+    rf"[ \t$*,;(]*+(?:only\s+)?(?:(?:if(?!\s+(?:you|we|one|i)\b)|unless)\b[^.?!\n]*?{CONDITION}"
     r"|(?:otherwise|else)\b[\s$,:]*[-\d\\])",
     re.IGNORECASE,
 )
@@ -88,7 +88,6 @@ TAG_BEFORE, TAG_BEHIND = re.compile(rf"{TAG}[\s$]*$"), re.compile(rf"[\s$]*{TAG}
 SIGN_BEFORE = re.compile(rf"{SIGN}(?=[\s$&\\(\[]*$)")
 SIDE_BEGINS = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}[\s.!?}]*[\s}]|\\[\\(\[]|[$\n,;:]")
 SIDE_BEHIND = re.compile(rf"[\s$&]*({SIGN}[^$\n,;]*?)(?=[$\n,;]|\\[)\]\\]|[.:!?](?:\s|\Z)|\s[a-zA-Z]{{2,}}|\Z)")
-COMMAND = re.compile(r"\\([a-zA-Z]+)")
 NAME = re.compile(r"\\(?:alpha|beta|theta|lambda)(?![a-zA-Z])|[a-zA-Z](?:_(?:\w|\{\w+\}))?")
 STRUCTURE = {"frac", "dfrac", "tfrac", "cdot", "times", "left", "right", "sqrt", "lvert", "rvert", "vert"}
 STRUCTURE |= {"lt", "gt", "le", "ge", "leq", "geq", "leqslant", "geqslant", "alpha", "beta", "theta", "lambda"}
@@ -129,15 +128,16 @@ excluding than from unlikely but of notin false incorrect wrong guess div
 """
 LINKING = """
 be equal equals to answer say is it that this would gives then s get have obtain as in inside within like format output
-try and
+try and for
 """
 TELLING, LINKING = set(TELLING.split()), set(LINKING.split())
 HINTS = re.compile(
     "either|not|never|n't|wrong|incorrect|false|neither|nor|maybe|perhaps|if|unless|case|provided|assum|suppos|imagin|pretend|half"
     "|twice|double|thrice|triple|square|root|cube|reciprocal|opposite|inverse|logarithm|than|plus|minus|times|divided|your|example"
-    r"|is it|could|might|unlikely|let|between|\bor\b|oder|\bou\b|\\ne"
+    r"|is it|could|might|unlikely|let|between|except|\\ne|answer\W*[-+*/]"
 )
-EQUATED = "\\not", "or", "ou", "<=", ">="  # directly before an equals sign, perhaps with a name between
+# shortly before an equals sign, perhaps with words and a name between
+EQUATED = re.compile(r"\\not|\\vee|or|ou|maybe|perhaps|possibly|alternatively|[<>]=|assum|suppos|imagin|pretend|nswer")
 FILLING, ENDS = " \n\t\r$*:\\([{,&", "-+/~<>≤≥}'’|^_#"
 
 
@@ -178,8 +178,10 @@ def _telling(before: str) -> bool:
     bare = before.rstrip(FILLING)
     if (
         not before.isascii()
-        or bare[-1:] in ENDS
-        or (bare[-1:] == "=" and ("nswer" in bare or any(word in bare[-12:] for word in EQUATED)))
+        or not bare
+        or bare[-1] in ENDS
+        or (bare[-1] == "=" and EQUATED.search(bare[-48:].lower()))
+        or bare[-2:-1] == "_"
     ):
         return bool(before)
     start = end = len(bare)

@@ -26,7 +26,7 @@ MARKS_LIMIT = 200_000  # angle brackets of a text that is searched for marks of 
 LABEL = re.compile(r"(?<![\w\\])(\\?[a-zA-Z]\w*'*(?:_\{?\w+\}?)?(?:\(\w\))?)\s*=\s*[$\\(\[\s]*$")
 # what a reader does not see: comments of LaTeX and HTML. A line that goes on with `% of` is none
 COMMENT = re.compile(
-    r"(?<![\w,])(?<![\w,] )(?:\n[ \t]*%[^\n]*)+|\\iffalse(?![a-zA-Z]).*?(?:\\fi(?![a-zA-Z])|\Z)"
+    r"(?<![\w,])(?<![\w,] )(?:\n[ \t]*+%[^\n]*+)++|\\iffalse(?![a-zA-Z]).*?(?:\\fi(?![a-zA-Z])|\Z)"
     r"|\\begin\s*\{comment\}.*?(?:\\end\s*\{comment\}|\Z)",
     re.DOTALL,
 )
@@ -51,8 +51,10 @@ class Extraction(NamedTuple):
 def balanced(text: str, start: int, limit: int) -> int:
     """Return the index after the brace that closes the one at `start`, or -1 if there is none before `limit`."""
     end = text.find("}", start, limit)
-    if end < 0 or ("\\" not in (inside := text[start + 1 : end]) and "{" not in inside):
-        return end + 1 or -1
+    if end < 0:
+        return -1
+    if "\\" not in (inside := text[start + 1 : end]) and "{" not in inside:
+        return end + 1
     depth = 0
     for match in BRACE.finditer(text, start, limit):
         brace = match.group()

@@ -139,9 +139,10 @@ ADJECTIVES = (
     r"(?:is|are|were|was)\s+(?:not\s+)?"
     r"(?:even|odd|positive|negative|zero|prime|composite|true|false|divisible|real|an?\s+integer)"
 )
+CONDITION = rf"(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b{ADJECTIVES})"  # what makes words a condition
 CONDITIONAL = re.compile(
     r"^\W*(?:(?:so|thus|then|and|but|now|hence|therefore)\b\W*)?(?:(?:only\s+)?if|unless|when(?:ever)?|provided|in\s+case|for)\b"
-    rf"[^.?!]*?(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b{ADJECTIVES})",
+    rf"[^.?!]*?{CONDITION}",
     re.IGNORECASE,
 )
 COMPUTED = re.compile(

@@ -74,7 +74,7 @@ def _serve(module, cpu_limit_s: float, jobs: int, outcomes: int) -> None:
         except Exception as error:
             verdict, reason = "unverifiable", f"comparison failed ({type(error).__name__})"
         signal.setitimer(signal.ITIMER_PROF, 0)
-        outcome = {"n": job["n"], "verdict": verdict, "reason": reason[:300], "used": used}
+        outcome = {"n": job["n"], "verdict": verdict, "reason": reason[:150], "used": used}
         os.write(outcomes, _line(outcome, started))
         if spent:
             return
