@@ -23,7 +23,7 @@ def test_sums_by_hand():
 
 def test_a_step_without_a_value_counts_as_the_mean_and_is_told():
     x, note = along(frame(seconds=[1.0, None, 3.0]), {}, "seconds")
-    assert x.tolist() == [1, 3, 6] and "1 steps without a value" in note
+    assert x.tolist() == [1, 3, 6] and "1 step without a value" in note
 
 
 def test_a_row_stands_for_the_steps_since_the_one_before():

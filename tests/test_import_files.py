@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from outside_logs import console, event_files, rows, verl_line
 
 from steer.cli import main
@@ -45,6 +46,20 @@ def test_no_folder_of_anything_else_is_replaced(tmp_path, capsys):
     (tmp_path / "run/thesis.tex").write_text("x")
     assert main(["import", str(tmp_path / "a.log"), "--out", str(tmp_path / "run")]) == 2
     assert "thesis.tex" in capsys.readouterr().err and (tmp_path / "run/thesis.tex").exists()
+
+
+@pytest.mark.parametrize("text", ["run,seed,step,loss\na,4,1,0.5\n", "seed,step,metric,value\n4,1,loss,0.5\n"])
+def test_a_table_names_its_seed(imported, tmp_path, text):
+    metrics, _, _ = imported(text)
+    assert metrics == [{"step": 1, "loss": 0.5}]
+    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text())["seed"] == 4
+
+
+def test_a_folder_of_a_seed_names_the_run_by_its_parent(tmp_path):
+    (tmp_path / "a.log").write_text(console(1))
+    assert main(["import", str(tmp_path / "a.log"), "--out", str(tmp_path / "grpo/seed3")]) == 0
+    said = yaml.safe_load((tmp_path / "grpo/seed3/config.yaml").read_text())
+    assert (said["run"], said["label"], said["seed"]) == ("grpo", "grpo", 3)
 
 
 def test_event_files_with_a_cut_record_and_a_resume(imported, tmp_path):

@@ -25,6 +25,7 @@ TOKENS = {
     "weight": [0.7, 1.0, 1.0],
 }
 
+MINUTES = "training time (minutes)"
 STATISTICS = [f"{name}{end}" for name in ("pearson", "spearman", "unexplained") for end in ("", "_low", "_high")]
 ESTIMATORS = f"""model,parameters,step,update,tasks,estimator,tokens,clusters,{",".join(STATISTICS)}
 main,100,0,sgd,all,theorem,50,9,0.4,0.3,0.5,0.2,0.1,0.3,0.8,0.7,0.9
@@ -116,6 +117,10 @@ def test_curves_follow_the_choice_of_runs_metric_and_seeds(page, tmp_path):
     expect(app).to_contain_text("mean of the last 5 steps")
     app.get_by_label("Log axis").check()
     expect(app).to_contain_text("without a positive value")
+    assert app.get_by_label("Against").locator("option").all_inner_texts() == ["training step", MINUTES], "no tokens"
+    app.get_by_label("Against").select_option(label=MINUTES)
+    expect(app.locator(".chart svg")).to_contain_text(MINUTES)
+    expect(app.locator(".readout caption")).to_contain_text("at step")
 
 
 def test_a_value_can_be_read_with_the_keyboard(page):

@@ -1,6 +1,10 @@
 """The report without a browser: what stands where, colours, the scoreboard, and what an old or damaged file does."""
 
+import base64
 import csv
+import gzip
+import json
+from pathlib import Path
 
 import pytest
 from fake_results import write_fake_results
@@ -8,8 +12,9 @@ from fake_results import write_fake_results
 from steer import cli
 from steer.configs.load import load_config
 from steer.figures.looks import KNOWN, looks
-from steer.report.collect import collect
+from steer.report.collect import Run, Seed, collect
 from steer.report.colours import DARK_GROUND, LEAST_CONTRAST, LIGHT_GROUND, contrast, dashes, on_dark, on_light
+from steer.report.curves import axis_chunks
 from steer.report.estimates import comparison
 from steer.report.figures import TRIED, Figure, embed
 from steer.report.scoreboard import scoreboard
@@ -24,6 +29,21 @@ HEADER = "model,parameters,step,update,tasks,estimator,tokens,clusters," + ",".j
 def table(stem, caption="A caption. More.", rows=()):
     id, _, name = stem.partition("_")
     return Table(id, name, f"{stem}.csv", stem, ["a"], list(rows), len(rows), caption)
+
+
+def unpacked(chunk):
+    return json.loads(gzip.decompress(base64.b64decode(chunk)))
+
+
+def test_curves_have_an_axis_for_what_some_log_has_and_a_note_for_what_one_lacks():
+    timed = [{"step": 1, "seconds": 60.0}, {"step": 3, "seconds": None}]
+    seeds = {"timed": timed, "bare": [{"step": 2, "reward": "?"}]}
+    runs = [Run(name, name, True, [Seed(0, Path(name), {}, rows)]) for name, rows in seeds.items()]
+    axes, chunks = axis_chunks(runs)
+    assert [axis["name"] for axis in axes] == ["step", "seconds"], "nothing has tokens"
+    assert unpacked(chunks["axis-step"]) == {"timed/0": [1, 3], "bare/0": [2]}
+    assert unpacked(chunks["axis-seconds"]) == {"timed/0": [1, 3]}, "minutes; the second row stands for two steps"
+    assert "1 step without a value" in axes[1]["notes"]["timed/0"] and "no `seconds`" in axes[1]["notes"]["bare/0"]
 
 
 @pytest.mark.parametrize(("text", "number"), [("<0.001", True), ("+0.3 [-1.7, +2.3]", True), ("not called", False)])

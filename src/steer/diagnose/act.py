@@ -48,7 +48,7 @@ def verdict(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) ->
     if facts["touched"] == 0 and abs(facts["gradient_mass_change"] or 0.0) <= NOTHING:
         return Verdict("inert", "no token's part of the gradient differs from plain GRPO's in any step", facts)
     if not reference:
-        return Verdict("cannot be decided", "no reference run; name runs of the plain method with --reference", facts)
+        return Verdict("cannot be decided", "no reference run to compare with", facts)
     facts["predicted_entropy_change"] = ratio = _predicted(run, reference)
     facts["apart"] = apart = first_apart(run, reference)
     if apart:

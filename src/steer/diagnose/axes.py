@@ -8,6 +8,8 @@ AXES = {"step": "training step", "tokens": "response tokens sampled (millions)",
 SCALE = {"step": 1.0, "tokens": 1e-6, "seconds": 1 / 60}
 # Their count of a batch's tokens, prompts included.
 THEIRS = ("other/perf/total_num_tokens",)
+# The metrics that `along` reads.
+READ = ("step", "seconds", "response_length", *THEIRS, "other/num_tokens")
 
 
 def along(frame: pd.DataFrame, config: dict[str, Any], axis: str) -> tuple[pd.Series | None, str]:
@@ -51,4 +53,6 @@ def _summed(values: pd.Series, steps: pd.Series) -> pd.Series:
 
 def _gaps(values: pd.Series) -> str:
     lacking = int(values.isna().sum())
+    if lacking == 1:
+        return "1 step without a value counts as the mean of the others"
     return f"{lacking} steps without a value count as the mean of the others" if lacking else ""

@@ -20,7 +20,12 @@ def run(args: argparse.Namespace) -> None:
     frames = {(place, seed): f for place, r in enumerate(references) for seed, f in r.frames.items()}
     reference = {seed if len(references) == 1 else place * 10**6 + seed: f for (place, seed), f in frames.items()}
     found = [diagnose(one, reference) for one in read_runs(args.folders)]
-    print(json.dumps({"runs": found}, indent=2, ensure_ascii=False) if args.json else "\n\n".join(map(text, found)))
+    if args.json:
+        print(json.dumps({"runs": found}, indent=2, ensure_ascii=False))
+        return
+    print("\n\n".join(map(text, found)))
+    if not reference:
+        print("\nTo compare with the plain method, name its run folders with --reference.")
 
 
 def diagnose(run: RunOf, reference: dict[int, Any]) -> dict[str, Any]:

@@ -38,8 +38,6 @@ def read_runs(folders: list[str]) -> list[RunOf]:
         seed = config.get("seed")
         seed = seed if isinstance(seed, int) else int(path.name.removeprefix("seed")) if named else 0
         name = str(config.get("run") or (path.parent.name if named else path.name))
-        if "imported" in config and named:
-            name = path.parent.name
         if name in runs and seed in runs[name].frames:
             name = str(path)
         label = name if "imported" in config else str(config.get("label") or name)

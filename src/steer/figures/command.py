@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> None:
     for option in ("id", "config", "tables", "out"):
         if getattr(args, option) is None:
             raise UserError(
-                f"`{option}` is missing: steer plot ID --config FILE --tables FOLDER --out FOLDER, or --list"
+                f"`{'id' if option == 'id' else f'--{option}'}` is missing: "
+                "steer plot ID --config FILE --tables FOLDER --out FOLDER, or --list"
             )
     if args.id not in figure_ids():
         raise UserError(f"no figure {args.id!r}{nearest(args.id, figure_ids())}")
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _runs(args: argparse.Namespace) -> None:
     if args.out is None:
-        raise UserError("`out` is missing: steer plot --runs FOLDER… [--against tokens] --out FOLDER")
+        raise UserError("`--out` is missing: steer plot --runs FOLDER… [--against tokens] --out FOLDER")
     from matplotlib import pyplot as plt
 
     from steer.figures import page, runs

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map", action="append", nargs="+", default=[], metavar="THEIRS=OURS", help="read their key as our metric"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="the run's seed (default: the log's, else 0)")
+    parser.add_argument("--seed", type=int, metavar="N", help="the run's seed (default: the log's, else k of a folder seed<k>, else 0)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -77,9 +78,12 @@ def import_run(
         "keys_left": left,
         "notes": log.notes,
     }
+    of_seed = re.fullmatch(r"seed(\d{1,9})", out.name)  # runs/grpo/seed3 is a seed of grpo
     said = log.settings.pop("seed", None)
-    seed = seed if seed is not None else said if isinstance(said, int) else 0
-    settings = {"run": out.name, "label": label or out.name, "seed": seed, "imported": trainer, **log.settings}
+    if seed is None:
+        seed = said if isinstance(said, int) else int(of_seed[1]) if of_seed else 0
+    name = out.resolve().parent.name if of_seed else out.name
+    settings = {"run": name, "label": label or name, "seed": seed, "imported": trainer, **log.settings}
     with atomic_directory(out) as folder:
         write_jsonl(folder / "validation.jsonl", validations)
         atomic_write(folder / "config.yaml", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))

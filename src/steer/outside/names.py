@@ -129,7 +129,7 @@ def producer(keys: set[str]) -> str | None:
 def direct(trainer: str, keys: set[str]) -> dict[str, str]:
     """Map their `keys` to ours where values are unchanged; if several map to one of ours, the first listed counts."""
     table = {key: ours for key, ours in TABLES.get(trainer, {}).items() if key in keys}
-    if trainer == "steer":
+    if trainer in ("steer", "other"):  # a log of no known trainer: what has our name is ours
         table = {key: key for key in keys if is_ours(key)}
     if trainer == "prime-rl":
         for pattern, ours in PRIME_RL_PATTERNS.items():

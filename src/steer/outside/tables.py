@@ -32,6 +32,9 @@ def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
     axis = _axis(table, name)
     table = _panel(table, axis, name)
     one_run(table, name)
+    if "seed" in table.columns:
+        seeds = {_number(text) for text in table.pop("seed")} - {None}
+        log.settings |= {"seed": seed for seed in seeds if isinstance(seed, int)}
     for row in table.to_dict("records"):
         step = _number(row.pop(axis))
         if step is None:
@@ -67,6 +70,8 @@ def _wide(table: pd.DataFrame, name: str) -> pd.DataFrame:
     one_run(table, name)
     wide = table.pivot_table(index=axis, columns="metric", values="value", aggfunc="last", sort=False).reset_index()
     wide = wide.fillna("")
+    if "seed" in table.columns:
+        wide["seed"] = table["seed"].iloc[0]
     return wide.iloc[pd.to_numeric(wide[axis], errors="coerce").argsort(kind="stable")]
 
 

@@ -16,20 +16,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     next(a for a in parser._actions if a.dest == "config").required = False
     parser.add_argument("--runs", nargs="+", metavar="FOLDER", help="run folders, instead of --config and --results")
     parser.add_argument("--results", metavar="DIR", help="the profile's folder, results/<name>")
-    parser.add_argument("--out", required=True, metavar="FILE", help="the page to write, report/index.html")
+    parser.add_argument(
+        "--out", metavar="FILE", help="the page to write (default: report/index.html of the results; with --runs report.html)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     if args.runs:
-        _write(args.out, render(contents_of(args.runs, Path(args.out))))
+        out = args.out or "report.html"
+        _write(out, render(contents_of(args.runs, Path(out))))
         return
     if args.config is None or args.results is None:
-        raise UserError("give --config FILE and --results DIR, or --runs FOLDER…")
+        raise UserError("give --runs FOLDER…, or --config FILE and --results DIR")
     config = config_from(args)
     results = Path(args.results)
     if not results.is_dir():
         raise UserError(f"{results}: no such results folder; run the experiment first or correct --results")
-    _write(args.out, render(collect(config, results)))
+    _write(args.out or str(results / "report" / "index.html"), render(collect(config, results)))
 
 
 def _write(out: str, page: str) -> None:

@@ -3,6 +3,9 @@
 import math
 from typing import Any
 
+import pandas as pd
+
+from steer.diagnose.axes import AXES, READ, SCALE, along
 from steer.report.chunks import number, pack
 from steer.report.collect import Run
 
@@ -20,12 +23,38 @@ def metric_names(runs: list[Run]) -> list[str]:
 
 
 def metric_chunks(runs: list[Run], names: list[str]) -> dict[str, str]:
-    """`steps` and `metric-<i>`, each `{"<run>/<seed>": [one value a step, null where there is none]}`."""
+    """`metric-<i>`, each `{"<run>/<seed>": [one value a step, null where there is none]}`."""
     seeds = {f"{run.name}/{seed.seed}": seed.steps for run in runs for seed in run.seeds if seed.steps}
-    chunks = {"steps": pack({key: [row["step"] for row in rows] for key, rows in seeds.items()})}
+    chunks = {}
     for index, name in enumerate(names):
         chunks[f"metric-{index}"] = pack({key: [number(row.get(name)) for row in rows] for key, rows in seeds.items()})
     return chunks
+
+
+def axis_chunks(runs: list[Run]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return what the curves can be drawn against, and `axis-<name>` with the values: one a step, as `metric-<i>`.
+
+    Each axis has `name`, `label` and `notes`, a sentence for each seed whose log lacks it in part or whole. An axis
+    that no log has is left out.
+    """
+    axes, chunks = [], {}
+    for axis, label in AXES.items():
+        values, notes = {}, {}
+        for run in runs:
+            for seed in run.seeds:
+                if not seed.steps:
+                    continue
+                rows = [{name: number(row.get(name), 12) for name in READ} for row in seed.steps]
+                series, note = along(pd.DataFrame(rows, dtype=float), seed.info, axis)
+                key = f"{run.name}/{seed.seed}"
+                if note:
+                    notes[key] = note
+                if series is not None:
+                    values[key] = [number(value, 6) for value in (series * SCALE[axis]).tolist()]
+        if values or axis == "step":
+            axes.append({"name": axis, "label": label, "notes": notes})
+            chunks[f"axis-{axis}"] = pack(values)
+    return axes, chunks
 
 
 def not_finite(runs: list[Run]) -> list[str]:

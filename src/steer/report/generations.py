@@ -85,7 +85,8 @@ def _read(contents: Contents) -> list[Benchmark]:
         for seed, folder in seed_folders(contents.root / "generations" / run.name)
     ]
     if not sources:
-        contents.missing.append("generations/: no response to show for the verdicts")
+        if contents.root.is_dir():
+            contents.missing.append("generations/: no response to show for the verdicts")
         return []
     quota = max(SMALLEST, READ_LIMIT // (len(sources) * max(1, len(names))))
     benchmarks = []

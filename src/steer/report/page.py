@@ -28,7 +28,8 @@ SCRIPTS = ("dom", "data", "scale", "thin", "chart", "curves", "estimates", "gene
 def render(contents: Contents) -> str:
     """Render the HTML document in valid UTF-8, below `PAGE_LIMIT` bytes unless curves and tables alone exceed it."""
     names = curves.metric_names(contents.runs)
-    chunks = curves.metric_chunks(contents.runs, names)
+    axes, chunks = curves.axis_chunks(contents.runs)
+    chunks |= curves.metric_chunks(contents.runs, names)
     contents.missing.extend(curves.not_finite(contents.runs))
     images, width = embed(contents.figures, FIGURES_SHARE, contents.missing)
     view = tokens.token_view(contents, TOKENS_SHARE)
@@ -62,7 +63,7 @@ def render(contents: Contents) -> str:
             missing=contents.missing,
             data=contents.data,
             chunks={name: Markup(chunk) for name, chunk in chunks.items()},
-            index=Markup(inline(_index(contents, names, selection, view))),
+            index=Markup(inline(_index(contents, names, axes, selection, view))),
             style=Markup(style),
             script=Markup(script),
             style_hash=_hash(style),
@@ -72,7 +73,7 @@ def render(contents: Contents) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
-def _index(contents: Contents, names: list[str], selection: Any, view: Any) -> dict[str, Any]:
+def _index(contents: Contents, names: list[str], axes: list[dict], selection: Any, view: Any) -> dict[str, Any]:
     """Data that the script needs at start; `answers` tells whether a run has responses in the page."""
     answered, dash = _answered(contents), dashes([run.name for run in contents.runs])
     runs = [
@@ -89,6 +90,7 @@ def _index(contents: Contents, names: list[str], selection: Any, view: Any) -> d
     return {
         "runs": runs,
         "metrics": [{"name": name, "text": _definition(definitions, name)} for name in names],
+        "axes": axes,
         "benchmarks": list(selection.chunks),
         "tokens": list(view.chunks),
     }

@@ -12,8 +12,7 @@ NOTHING = {"data": {"source": "benchmarks", "benchmarks": ["none"], "train": Non
 
 def contents_of(folders: list[str], out: Path) -> Contents:
     """Return the page's contents for run folders, ours or imported."""
-    missing = ["tables and figures: a page of run folders has only training curves and provenance"]
-    runs = []
+    missing, runs = [], []
     for run in read_runs(folders):
         seeds = [seed_of(seed, run.folders[seed], missing) for seed in sorted(run.folders)]
         runs.append(Run(run.name, run.label, True, seeds))

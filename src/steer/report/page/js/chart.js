@@ -3,7 +3,7 @@
 const SEED_DASHES = [null, "7 3", "2 3", "9 3 2 3"];
 const MARGIN = { top: 12, right: 14, bottom: 40, left: 62 };
 
-// `lines`: [{label, run, dash, points: [{step, mean, low, high, count}], at: step → point}]; `run` is the run's index.
+// `lines`: [{label, run, dash, points: [{step, x, mean, low, high, count}], at: step → point}]; `run` is the run's index.
 class Chart {
   constructor(readout) {
     this.readout = readout;
@@ -37,9 +37,11 @@ class Chart {
     const usable = (p) => !log || p.low > 0;
     const view = svg("svg", { viewBox: `0 0 ${width} ${height}`, height, "aria-hidden": "true" });
     this.cursor = null;
-    let low = Infinity, high = -Infinity;
+    let low = Infinity, high = -Infinity, left = Infinity, right = -Infinity;
     for (const line of this.lines) {
       for (const p of line.points) {
+        left = Math.min(left, p.x);
+        right = Math.max(right, p.x);
         if (!usable(p)) continue;
         low = Math.min(low, this.options.bands ? p.low : p.mean);
         high = Math.max(high, this.options.bands ? p.high : p.mean);
@@ -52,7 +54,7 @@ class Chart {
       return;
     }
     const xs = [MARGIN.left, width - MARGIN.right], ys = [height - MARGIN.bottom, MARGIN.top];
-    this.x = scale([this.steps[0], this.steps.at(-1)], xs, false);
+    this.x = scale([left, right], xs, false);
     this.y = scale([low, high], [ys[0] - 6, ys[1]], log);
     this.axes(view, xs, ys, metric);
     for (const line of this.lines) this.line(view, line, usable, xs[1] - xs[0]);
@@ -69,11 +71,11 @@ class Chart {
       view.append(svg("line", { class: "grid", x1: xs[0], x2: xs[1], y1: y, y2: y }));
       view.append(svg("text", { x: xs[0] - 6, y: y + 4, "text-anchor": "end" }, format(tick)));
     }
-    for (const tick of this.x.ticks.filter(Number.isInteger)) {
+    for (const tick of this.x.ticks.filter((tick) => !this.options.stepped || Number.isInteger(tick))) {
       view.append(svg("text", { x: this.x.at(tick), y: ys[0] + 17, "text-anchor": "middle" }, format(tick)));
     }
     view.append(svg("line", { class: "grid", x1: xs[0], x2: xs[1], y1: ys[0], y2: ys[0] }));
-    view.append(svg("text", { x: (xs[0] + xs[1]) / 2, y: ys[0] + 34, "text-anchor": "middle" }, "training step"));
+    view.append(svg("text", { x: (xs[0] + xs[1]) / 2, y: ys[0] + 34, "text-anchor": "middle" }, this.options.axis));
     const middle = (ys[0] + ys[1]) / 2;
     const turn = `rotate(-90 13 ${middle})`;
     view.append(svg("text", { x: 13, y: middle, "text-anchor": "middle", transform: turn }, metric));
@@ -90,7 +92,7 @@ class Chart {
       }
     }
     if (piece.length) pieces.push(piece);
-    const at = (p, value) => `${this.x.at(p.step).toFixed(1)},${this.y.at(value).toFixed(1)}`;
+    const at = (p, value) => `${this.x.at(p.x).toFixed(1)},${this.y.at(value).toFixed(1)}`;
     for (const whole of pieces) {
       const run = thin(whole, columns);
       if (this.options.bands && run.some((p) => p.high > p.low)) {
@@ -137,12 +139,13 @@ class Chart {
 
   place() {
     if (!this.cursor || this.step === null) return;
+    // Against tokens or seconds each run has its own place at a step, so no line joins them.
     const x = this.x.at(this.step);
-    fill(this.cursor, { x1: x, x2: x }, []);
+    fill(this.cursor, this.options.stepped ? { x1: x, x2: x, visibility: "visible" } : { visibility: "hidden" }, []);
     this.lines.forEach((line, i) => {
       const p = line.at.get(this.step);
       const there = p && (!this.options.log || p.low > 0);
-      fill(this.marks[i], there ? { cx: x, cy: this.y.at(p.mean), visibility: "visible" } : { visibility: "hidden" }, []);
+      fill(this.marks[i], there ? { cx: this.x.at(p.x), cy: this.y.at(p.mean), visibility: "visible" } : { visibility: "hidden" }, []);
     });
   }
 
@@ -150,8 +153,11 @@ class Chart {
     if (!this.steps?.length || !this.cursor) return;
     const box = this.element.firstChild.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * this.element.firstChild.viewBox.baseVal.width;
-    let best = this.steps[0];
-    for (const step of this.steps) if (Math.abs(this.x.at(step) - x) < Math.abs(this.x.at(best) - x)) best = step;
+    let best = this.step, least = Infinity;
+    for (const p of this.lines.flatMap((line) => line.points)) {
+      const distance = Math.abs(this.x.at(p.x) - x);
+      if (distance < least) [best, least] = [p.step, distance];
+    }
     if (best !== this.step) this.move(best);
   }
 

@@ -1,4 +1,4 @@
-// Training curves: which runs, which metric, smoothing, seeds apart or together, log axis.
+// Training curves: which runs, which metric, against what, smoothing, seeds apart or together, log axis.
 
 const SHOWN_AT_FIRST = 6;
 const BANDS_UP_TO = 12; // more of them cover one another, and take most of the time of drawing
@@ -6,7 +6,7 @@ const BANDS_UP_TO = 12; // more of them cover one another, and take most of the 
 function curvesApp(root) {
   const runs = index.runs.map((run, i) => ({ ...run, run: i })).filter((run) => run.seeds.length);
   const state = {
-    metric: 0, window: 1, apart: false, log: false,
+    metric: 0, axis: 0, window: 1, apart: false, log: false,
     chosen: new Set(runs.slice(0, SHOWN_AT_FIRST).map((run) => run.name)),
   };
   const definition = h("p", { class: "small" });
@@ -18,26 +18,28 @@ function curvesApp(root) {
 
   async function update() {
     const mine = ++turn;
-    const [steps, values] = await Promise.all([chunk("steps"), chunk(`metric-${state.metric}`)]);
+    const axis = index.axes[state.axis];
+    const wanted = ["axis-step", `axis-${axis.name}`, `metric-${state.metric}`];
+    const [steps, along, values] = await Promise.all(wanted.map(chunk));
     if (mine !== turn) return;
-    const lines = runs.filter((run) => state.chosen.has(run.name)).flatMap((run) => linesOf(run, steps, values));
+    const lines = runs.filter((run) => state.chosen.has(run.name)).flatMap((run) => linesOf(run, steps, along, values));
     const metric = index.metrics[state.metric];
     definition.textContent = metric.text ? `${metric.name}: ${metric.text}` : metric.name;
-    chart.show(lines, { metric: metric.name, log: state.log, banded: !state.apart, bands: !state.apart && lines.length <= BANDS_UP_TO });
+    chart.show(lines, { metric: metric.name, axis: axis.label, stepped: axis.name === "step", log: state.log, banded: !state.apart, bands: !state.apart && lines.length <= BANDS_UP_TO });
     note.textContent = describe(lines);
   }
 
-  // Kept until metric, smoothing or the way of seeds changes: choosing a run computes that run alone.
-  function linesOf(run, steps, values) {
-    const key = JSON.stringify([state.metric, state.window, state.apart]);
+  // Kept until metric, axis, smoothing or the way of seeds changes: choosing a run computes that run alone.
+  function linesOf(run, steps, along, values) {
+    const key = JSON.stringify([state.metric, state.axis, state.window, state.apart]);
     if (made.get("") !== key) {
       made.clear();
       made.set("", key);
     }
     if (!made.has(run.name)) {
-      const seeds = run.seeds.map((seed) => {
+      const seeds = run.seeds.filter((seed) => along[`${run.name}/${seed}`]).map((seed) => {
         const place = `${run.name}/${seed}`;
-        return { seed, steps: steps[place], values: smooth(values[place], state.window) };
+        return { seed, steps: steps[place], along: along[place], values: smooth(values[place], state.window) };
       });
       made.set(run.name, (state.apart ? seeds.map((s) => [s]) : [seeds]).map((group, i) => {
         const label = state.apart ? `${run.label}, seed ${group[0].seed}` : run.label;
@@ -53,7 +55,13 @@ function curvesApp(root) {
     if (!lines.length) return "No run is chosen.";
     const parts = [];
     const empty = lines.filter((line) => !line.points.length).map((line) => line.label);
-    if (empty.length) parts.push(`No value of this metric: ${empty.join(", ")}.`);
+    if (empty.length) parts.push(`No value to draw: ${empty.join(", ")}.`);
+    const { notes } = index.axes[state.axis];
+    for (const run of runs) {
+      if (!state.chosen.has(run.name)) continue;
+      const said = new Set(run.seeds.map((seed) => notes[`${run.name}/${seed}`]).filter(Boolean));
+      for (const note of said) parts.push(`${run.label}: ${note}.`);
+    }
     if (state.window > 1) parts.push(`Each point is the mean of the last ${state.window} steps.`);
     const several = lines.some((line) => line.points.some((p) => p.count > 1));
     const bands = lines.length <= BANDS_UP_TO ? "Band: lowest to highest seed." : `Bands, the lowest to the highest seed, are drawn for up to ${BANDS_UP_TO} runs.`;
@@ -75,10 +83,12 @@ function curvesApp(root) {
     update();
   };
   const windows = [1, 3, 5, 10, 20, 50].map((w) => [String(w), w === 1 ? "none" : `${w} steps`]);
+  const axes = index.axes.map((axis, i) => [String(i), axis.label]);
   const metrics = index.metrics.map((metric, i) => [String(i), metric.name]);
   root.replaceChildren(
     h("div", { class: "controls" },
       select("Metric", metrics, "0", (value) => { state.metric = Number(value); update(); }),
+      select("Against", axes, "0", (value) => { state.axis = Number(value); update(); }),
       select("Smoothing", windows, "1", (value) => { state.window = Number(value); update(); }),
       checkbox("Seeds apart", false, (on) => { state.apart = on; update(); }),
       checkbox("Log axis", false, (on) => { state.log = on; update(); })),

@@ -58,21 +58,23 @@ function smooth(values, window) {
   });
 }
 
-// [{steps, values}] of one run's seeds to one series: at each step the mean over the seeds that have a value, and
-// the lowest and highest of them.
+// [{steps, along, values}] of one run's seeds to one series: at each step the mean over the seeds that have a value,
+// the lowest and highest of them, and `x`, the mean of what they are drawn against.
 function overSeeds(seeds) {
   const at = new Map();
-  for (const { steps, values } of seeds) {
+  const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
+  for (const { steps, along, values } of seeds) {
     steps.forEach((step, i) => {
-      if (values[i] === null) return;
-      if (!at.has(step)) at.set(step, []);
-      at.get(step).push(values[i]);
+      if (values[i] === null || along[i] === null) return;
+      if (!at.has(step)) at.set(step, { values: [], along: [] });
+      at.get(step).values.push(values[i]);
+      at.get(step).along.push(along[i]);
     });
   }
   return [...at.keys()].sort((a, b) => a - b).map((step) => {
-    const found = at.get(step);
+    const found = at.get(step).values;
     return {
-      step, mean: found.reduce((a, b) => a + b, 0) / found.length,
+      step, x: mean(at.get(step).along), mean: mean(found),
       low: Math.min(...found), high: Math.max(...found), count: found.length,
     };
   });

@@ -14,7 +14,7 @@ function thin(points, columns) {
       high = Math.max(high, p.high);
     }
     const pair = lowest.step < highest.step ? [lowest, highest] : [highest, lowest];
-    for (const p of lowest === highest ? [lowest] : pair) kept.push({ step: p.step, mean: p.mean, low, high });
+    for (const p of lowest === highest ? [lowest] : pair) kept.push({ step: p.step, x: p.x, mean: p.mean, low, high });
   }
   kept.push(points.at(-1));
   return kept;
