@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map", action="append", nargs="+", default=[], metavar="THEIRS=OURS", help="read their key as our metric"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="the run's seed (default: the log's, else k of a folder seed<k>, else 0)")
+    parser.add_argument("--seed", type=int, metavar="N", help="the run's seed (default: the log's, the folder's, 0)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -33,8 +33,8 @@ def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
     table = _panel(table, axis, name)
     one_run(table, name)
     if "seed" in table.columns:
-        seeds = {_number(text) for text in table.pop("seed")} - {None}
-        log.settings |= {"seed": seed for seed in seeds if isinstance(seed, int)}
+        (seed,) = {_number(text) for text in table.pop("seed")} - {None} or {None}
+        log.settings["seed"] = seed
     for row in table.to_dict("records"):
         step = _number(row.pop(axis))
         if step is None:

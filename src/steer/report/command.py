@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", nargs="+", metavar="FOLDER", help="run folders, instead of --config and --results")
     parser.add_argument("--results", metavar="DIR", help="the profile's folder, results/<name>")
     parser.add_argument(
-        "--out", metavar="FILE", help="the page to write (default: report/index.html of the results; with --runs report.html)"
+        "--out", metavar="FILE", help="the page to write (default: report/index.html of DIR, or report.html)"
     )
 
 
