@@ -6,67 +6,69 @@ A comparison that bounds one name (`2x < \boxed{5}`), a second answer (`\boxed{5
 """
 
 import re
+import string
 
 from steer.verify.math.clutter import COMMAND
 from steer.verify.math.numbers import DECIMAL_TEXT, roughly
 from steer.verify.math.phrases import CONDITION, NUMBER_WORDS
 from steer.verify.math.units import known
+from steer.verify.math.withdrawal import NUMBER, withdrawn
 
-BEFORE, BEHIND = 160, 120  # characters that are looked at
+MAGNITUDES = NUMBER_WORDS[NUMBER_WORDS.index("hundred") : NUMBER_WORDS.index("k")]
+
+BEFORE, BEHIND = 160, 240  # characters that are looked at
 NOT_SHOWN = (
     r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike)>|\\(?:text)?color\s*\{white\}\s*\{?"
     r"|\\(?:re)?newcommand\*?\s*\{?\\\w+\}?(?:\[\d\])?\s*\{|\\def\s*\\\w+\s*\{|\[//\]:\s*#\s*\(|display:\s*none[^>]*>|[❌✗✘]"
 )
-# directly before or behind a box: it is not the answer, or one of two
-DENIED_BEFORE = re.compile(
-    r"(?:\b(?:not|never|cannot|neither|nor|maybe|perhaps|either\b[^.]{1,40}\bor)|n['’]t|\\ne(?:q)?|\\not\s*=|≠|不是|不等于|不可能是|nicht|pas|no\s+es|não\s+é|не)"
-    r"(?:[\s$]+(?:be|equal(?:\s+to)?|the\s+(?:\w+\s+)?answer))*[\s$*:\\(\[}]*$"
-    rf"|(?:\\(?:lnot|neg)|{NOT_SHOWN}|~~|\b(?:wrong|incorrect)\s+(?:answer|to\s+say)(?:\s+(?:is|that))?)[\s$*:\\(\[}}]*$"
-    r"|\\(?:[dt]?frac|sqrt)\s*\{\s*$|\\(?:cdot|times)\s*$|(?<=[\w\s=$({])/$|^-$",
-    re.IGNORECASE,
+# what denies, doubts or replaces the answer, if nothing but light words stands between it and the box
+GOVERNING = (
+    r"not|never|cannot|neither|nor|maybe|perhaps|possibly|hardly|either\b[^.]{1,40}\bor|no\s+longer|by\s+no\s+means"
+    r"|(?:might|could|may)(?=\s+be\b)|nicht|pas|no\s+es|não\s+é|не|exclude[sd]?|reject(?:s|ed|ing)?|rul(?:es?|ed|ing)\s+out"
+    r"|contradict(?:s|ed|ing)?|(?:excluded|rejected)\s+\w+\s+is|except(?:\s+for)?|excluding|unlikely|unlike|as\s+opposed\s+to"
+    r"|(?<!none )(?<!no )other\s+than|differ\w*\s+from|(?:far|apart|aside)\s+from|rather\s+than|instead\s+of"
+    r"|wrong|incorrect|false|naive(?:ly)?|mistake|tempting|one\s+(?:might|could|may)"
+)
+LIGHT = (
+    r"be|been|is|are|was|it|equals?|to|of|the|an?|as|that|final|correct|answer|value|result|solution|approach|method|even"
+    r"|simply|say|think|guess|expect|gives?"
+)
+SCALING = (  # directly before the number
+    r"minus|negative|(?:any|every)thing\s+but|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and|almost|(?:shy|short|multiple|divisor|factor)\s+of"
+    r"|(?:slightly|just|barely|a\s+(?:little|bit))\s+(?:(?:more|less|greater|smaller|higher|lower)\s+than|over|under|above|below)"
 )
 SAID = r"(?:the\s+(?:final\s+)?answer|it|this|that)(?:\s+(?:is|equals|=)|['’]s)"
-DOUBTED_BEFORE = re.compile(
-    r"(?:\b(?:minus|negative|except(?:\s+for)?|excluding|other\s+than|different\s+from|unlikely(?:\s+to\s+be)?|(?:any|every)thing\s+but"
-    r"|rather\s+than|instead\s+of|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and)|\\notin|(?:^|[.!?\n])\W*(?:false|wrong|incorrect|(?:my\s+)?guess|is\s+it|(?:could|might)\s+it\s+be)"
-    rf"|\b(?:suppos|assum|imagin|pretend)\w*\s+(?:that\s+)?{SAID}|\b(?:wrong|false|incorrect|not\s+true)\s+that\s+{SAID}"
+REFUTED_BEFORE = re.compile(
+    rf"(?:(?:(?:\b(?:{GOVERNING})|n['’]t|\\neq?|\\not\s*=|≠|不是|不等于|不可能是)(?:[\s$]+(?:{LIGHT})\b)*|\b(?:{SCALING})|\\notin"
+    rf"|(?:^|[.!?\n])\W*(?:(?:my\s+)?guess|is\s+it|(?:could|might)\s+it\s+be)|\b(?:suppos|assum|imagin|pretend)\w*\s+(?:that\s+)?{SAID}"
     r"|\b(?:half|twice|double|thrice|triple|square|root|cube|reciprocal|opposite|inverse|logarithm|than|plus)\s+(?:of\s+)?"
     r"(?:the|our|my)\s+(?:final\s+)?answer\s+(?:is|equals|=)|\banswer\s*(?:[-+*/]|plus|minus|times|divided\s+by)[^.?!\n]{1,20}(?:\bis|\bequals|=)"
     r"|\bexample\s+(?:answer|format|output)|\b(?:write|put|place|enter|give|box)\s+your\s+(?:final\s+)?answer\s+(?:as|in|inside|within|like))"
-    r"[\s$*:,\\(\[]*$",
+    rf"[\s$*:,\\(\[}}]*|(?:\\(?:lnot|neg)|{NOT_SHOWN})[\s$*:\\(\[}}]*)$",
     re.IGNORECASE,
 )
 # the box is an operand: `2\boxed{5}`, `\log\boxed{5}`; a sum may still have a gap to fill, `3 + \boxed{5} = 8`
 FUNCTION = r"(?:log|ln|sin|cos|tan|cot|sec|csc|exp|det|gcd|lcm)"
 OPERAND_BEFORE = re.compile(
-    rf"\d$|(?<![\\a-zA-Z])[a-zA-Z]$|[\^_]\s*\{{?\s*$|[\d)}}]\s*\*\s+$|[=$({{]\s*-\s*$|\\(?:pm|mp|div)\s*$"
-    rf"|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*$|\\[dt]?frac\s*\{{[^{{}}]*\}}\s*\{{\s*$|\\binom\s*\{{\s*$|[$=(]\s*\|\s*$"
-    r"|\\(?:boxed|fbox)\s*\{\s*[^{}=]*[^{}=\s]\s*$"
+    rf"(?:\d|(?<![\\a-zA-Z])[a-zA-Z]\(?|(?<=[\w\s=$({{])/|^-|[\^_]\s*\{{?\s*|[\d)}}]\s*\*\s+|[=$({{]\s*-\s*|\\(?:pm|mp|div|cdot|times|mid)\s*"
+    rf"|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*)?\{{\s*|\\(?:sqrt|binom|overline|bar|hat)\s*\{{\s*|[$=(]\s*\|\s*"
+    r"|[$(]\s*\d+\s*:\s*|\\(?:boxed|fbox)\s*\{\s*[^{}=]*[^{}=\s]\s*)$"
 )
-SUMMAND_BEFORE, GAP_BEHIND = re.compile(r"[\w)}]\s*\+\s*$"), re.compile(r"\s*\}?\s*=")
+SUMMAND_BEFORE = re.compile(r"(?:[\w)}]\s*\+|(?:[$=+*/^]|\\(?:\(|\[|cdot|times))\s*[^\s$]{1,20}\s*-)\s*$")
+GAP_BEHIND = re.compile(r"\s*\}?\s*=")
 OPERAND_BEHIND = re.compile(
-    r"\}?(?:\.?\d|,\d{3}(?!\d)|:\d|[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?\d"
-    rf"|\s*\\(?:pi|sqrt|[dt]?frac|cdot|times|div|{FUNCTION})(?![a-zA-Z]))"
+    r"\}?(?:\.?\d|,\d{3}(?!\d)|\\[,;:!]\s*\d|:\d|[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?\d"
+    rf"|\s*\\(?:pi|sqrt|[dt]?frac|cdot|times|div|mid|neq?|{FUNCTION})(?![a-zA-Z])|[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)"
+    r"|(?:\s*\\right)?\s?[)\]]*\s*\^\s*\{?\s*[-\da-z]"
+    r"|\s*(?:[*/]\s*\d|\+(?:\s*(?:\d|[a-zA-Z]\b)|\B))|\s+percent\s+of\s+\$?\d|\s+(?:less|more|fewer|greater|higher|lower)\s+than\s+\$?(?:\d|[a-z]\b))"
 )
 SCALED_BEHIND = re.compile(
-    r"[\s$*]*(hundred|thousand|dozen|squared|cubed|and\s+a\s+(?:half|quarter|third)|times\s+\d+)\b", re.IGNORECASE
-)
-RETURN = r"(?:\d|\Z|(?:wait|it|that|this\s+is|i|no|not|let|the\s+(?:\w+\s+)?(?:answer|result))\b)"  # to what was said
-DENIED_BEHIND = re.compile(
-    r"\}?[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)|\}?\s*(?:\^\s*\{?\s*[-\da-z]|[*/+]\s*\d)"
-    r"|[\s$*.,;:!()\]\\}]*+(?:\?|(?:(?:which|this|that|it|the\s+(?:answer|result|above))\s+)?(?:(?:is|was|looks|seems|must\s+be|would\s+be|can['’]?t\s+be|cannot\s+be)"
-    r"\s*(?:n['’]t|\w+ly)?\s+)?(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible(?!\s+to)|it)|wrong|incorrect|false|mistaken|impossible(?!\s+to)"
-    r"|(?:cannot|can['’]?t|could(?:\s+not|n['’]t))\s+be\s+(?:the\s+answer|right|correct|true))\b"
-    r"|(?:but|however)\b(?=[^.?!]*[\d$\\])[^.?!]*\b(?:right|correct|real|actual|true)\b"
-    rf"|(?:(?:no|wait|sorry)\b(?=\s*(?:[^\w\s]|{RETURN}))|actually\b(?=[\s,]*(?:[^\w\s,]|{RETURN}))"
-    r"|(?:nope|oops|hmm+|scratch\s+that|correction)\b|不对|错|錯|不是|아니|違)"
-    r"|(?:(?!\b(?:since|because|as)\b)[^.?!]){0,40}\b(?:i\s+(?:was|am)\s+(?:wrong|mistaken)|(?:is|was)\s+(?:wrong|incorrect))\b)"
-    r"|[\s$*,(]*+(?:or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above|below|so)\b"
-    r"|or\s+(?:something|anything|none|nothing|no|neither|another|others?)\b|\(?(?:(?:this|which|that)\s+)?(?:is|was)\s+(?:only\s+|just\s+|merely\s+)?"
-    r"an?\s+(?:lie|guess|placeholder|joke|typo|example|mistake|error)\b|[❌✗✘]|not\b[\s.!]*\Z"
-    r"|not\s+sure\b|i\s+guess\b|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b)",
+    rf"[\s$*]*(?:\\text\s*\{{\s*)?({'|'.join(MAGNITUDES)}|squared|cubed|and\s+a\s+(?:half|quarter|third)|times\s+\d+)\b",
     re.IGNORECASE,
 )
+# with a unit, it is an error of measurement
+PLUS_MINUS = re.compile(r"\s*\\(?:pm|mp)\s*[\d.]+(?![\d.]|[\s$]*(?:[a-zA-Z%°]|\\(?:text|mathrm|circ)))")
+BASE_BEHIND = re.compile(r"_(?:\d|\{\w+\})")
 # `if x = 1 then`, with nothing between the condition and the box but words that announce it
 SUPPOSED_BEFORE = re.compile(
     r"(?:^|[.!?。:;\n]|\b(?:so|thus|then|and|but|now|hence|only)\b)\W*(?:if(?!\s+(?:you|we|one|i)\b)|unless|in\s+case|provided)\b[^.?!\n]*?"
@@ -79,9 +81,10 @@ CONDITION_BEHIND = re.compile(
     r"|(?:otherwise|else)\b[\s$,:]*[-\d\\])",
     re.IGNORECASE,
 )
+IN_TEXT = re.compile(r"\\(?:text|mathrm)\s*\{[^{}]*\}")
 VARIABLE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")  # a formula's condition is its domain
 SIGN = r"(?:(?<![-=<>])[<>]=?(?![-=<>])|\\(?:[lg]t|[lg]eq?(?:slant)?)(?![a-zA-Z])|[≤≥])"
-SPACING = re.compile(r"\\(?<!\\\\)(?:[,;:!]|q?quad(?![a-zA-Z]))")
+SPACING = re.compile(r"\\(?<!\\\\)(?:[,;:!](?!\d)|(?:q?quad|enspace|thinspace)(?![a-zA-Z]))")
 TAG = r"</?[a-zA-Z]\w*(?:\s[^<>]{0,60})?>"
 TAG_BEFORE, TAG_BEHIND = re.compile(rf"{TAG}[\s$]*$"), re.compile(rf"[\s$]*{TAG}")
 # a side of a comparison reaches to the end of the formula, to a word or to a comma
@@ -91,7 +94,6 @@ SIDE_BEHIND = re.compile(rf"[\s$&]*({SIGN}[^$\n,;]*?)(?=[$\n,;]|\\[)\]\\]|[.:!?]
 NAME = re.compile(r"\\(?:alpha|beta|theta|lambda)(?![a-zA-Z])|[a-zA-Z](?:_(?:\w|\{\w+\}))?")
 STRUCTURE = {"frac", "dfrac", "tfrac", "cdot", "times", "left", "right", "sqrt", "lvert", "rvert", "vert"}
 STRUCTURE |= {"lt", "gt", "le", "ge", "leq", "geq", "leqslant", "geqslant", "alpha", "beta", "theta", "lambda"}
-NUMBER = r"[-+]?(?:\d[\d,]*\d|\d)(?:\.\d+)?(?:/\d+)?%?"
 OR = (
     r"(?:\\text\s*\{\s*)?(?:(?:or(?:\s+(?:maybe|perhaps|possibly|rather|even|is\s+it|else))?|oder|ou|maybe|perhaps|possibly"
     r"|alternatively|или)(?![^\W\d_])|或者?|还是|또는|または)(?:\s*\})?|\\(?:lor|vee)(?![a-z])"
@@ -115,30 +117,44 @@ SECOND = re.compile(
 )
 ALSO = re.compile(
     rf"[\s$*]*(?:[;&]|,(?!\d{{3}})(?:\s*and\s)?|(?:and|und|et|vs\.?|versus|as\s+well\s+as)\s)[\s$*]*"
-    rf"({NUMBER}(?:,\s*{NUMBER})*)[\s$*.)\]]*(?:\n|$)"
+    rf"({NUMBER}(?:,\s*{NUMBER})*)[\s$*.)\]\\}}]*(?:\n|$)"
 )
+# the box ends a list or tuple: `(6, \\boxed{5})`
+ALSO_BEFORE = re.compile(rf"(?:[$(\[]|\\\{{)\s*((?:{NUMBER}\s*,\s*)+)$")
 
 
-# most boxes stand behind other words, in front of nothing: the searches above are spared them
+# a text in front of a box that has none of these words and ends in none of these signs is spared the searches
 TELLING = """
-not never cannot neither nor maybe perhaps or oder ou possibly alternatively rather even else t ne neq nicht pas es é
-lnot neg quad qquad cdot times lt gt le leq ge geq leqslant geqslant lor vee frac sqrt cancel bcancel xcancel sout st
-phantom hphantom vphantom pm mp log ln sin cos tan cot sec csc exp det gcd lcm dfrac tfrac binom minus negative except
-excluding than from unlikely but of notin false incorrect wrong guess div
+not never cannot neither nor maybe perhaps possibly hardly either no t ne neq might could may nicht pas exclude
+excludes excluded reject rejects rejected rejecting rule rules ruled ruling contradict contradicts contradicted except
+excluding unlikely unlike opposed other differ differs different far apart aside rather instead wrong incorrect false
+naive naively mistake tempting minus negative but try between almost shy short multiple divisor factor slightly just
+barely little bit notin guess suppose supposed supposes supposing assume assumed assumes assuming imagine pretend half
+twice double thrice triple square root cube reciprocal opposite inverse logarithm than plus times divided example your
+lnot neg if unless case provided or oder ou vee lor alternatively else log ln sin cos tan cot sec csc exp det gcd lcm
+pm mp div cdot mid lt gt le ge leq geq leqslant geqslant
 """
-LINKING = """
-be equal equals to answer say is it that this would gives then s get have obtain as in inside within like format output
-try and for
-"""
-TELLING, LINKING = set(TELLING.split()), set(LINKING.split())
-HINTS = re.compile(
-    "either|not|never|n't|wrong|incorrect|false|neither|nor|maybe|perhaps|if|unless|case|provided|assum|suppos|imagin|pretend|half"
-    "|twice|double|thrice|triple|square|root|cube|reciprocal|opposite|inverse|logarithm|than|plus|minus|times|divided|your|example"
-    r"|is it|could|might|unlikely|let|between|except|\\ne|answer\W*[-+*/]"
-)
-# shortly before an equals sign, perhaps with words and a name between
-EQUATED = re.compile(r"\\not|\\vee|or|ou|maybe|perhaps|possibly|alternatively|[<>]=|assum|suppos|imagin|pretend|nswer")
+TELLING = set(TELLING.split())
 FILLING, ENDS = " \n\t\r$*:\\([{,&", "-+/~<>≤≥}'’|^_#"
+WORDS_ONLY = {ord(sign): " " for sign in string.punctuation}
+
+
+def _telling(before: str) -> bool:
+    """Check whether what stands before a box may change its meaning."""
+    bare, low = before.rstrip(FILLING), before.lower()
+    return bool(before) and (
+        not before.isascii()
+        or bare[-1:] in ENDS
+        or bare[-2:-1] in ("_", "<", ">")
+        or before[-1].isalnum()
+        or before.rstrip(" $")[-1:] in tuple("{([*,")
+        or (bare[-1].isdigit() and before.rstrip(" ")[-1:] == ":")
+        or "s it" in low
+        or "\\def" in before
+        or "\\boxed" in before
+        or ("nswer" in low and any(sign in low for sign in "+-*/"))
+        or not TELLING.isdisjoint(low.translate(WORDS_ONLY).split())
+    )
 
 
 def answer(before: str, content: str, behind: str) -> str | None:
@@ -147,8 +163,7 @@ def answer(before: str, content: str, behind: str) -> str | None:
         before, behind = SPACING.sub(" ", before), SPACING.sub(" ", behind)
     left = ""
     if _telling(before):
-        refuted = (DENIED_BEFORE, DOUBTED_BEFORE, SUPPOSED_BEFORE, OPERAND_BEFORE)
-        if any(pattern.search(before) for pattern in refuted):
+        if any(pattern.search(before) for pattern in (REFUTED_BEFORE, SUPPOSED_BEFORE, OPERAND_BEFORE)):
             return None
         if SUMMAND_BEFORE.search(before):
             return content if GAP_BEHIND.match(behind) else None
@@ -156,6 +171,8 @@ def answer(before: str, content: str, behind: str) -> str | None:
         left = SIDE_BEGINS.split(before[: sign.end()])[-1].strip() if sign and not TAG_BEFORE.search(before) else ""
         if not left and (first := FIRST.search(before)) and (other := _first(first, before)):
             content = rf"{other} \text{{ or }} {content}"
+        elif earlier := ALSO_BEFORE.search(before):
+            content = f"{earlier[1]} {content}"
     return _with_behind(content, behind, left) if left or behind.strip("$.\n* ") else content
 
 
@@ -173,37 +190,11 @@ def _related(left: str, content: str, right: str) -> str | None:
     return None
 
 
-def _telling(before: str) -> bool:
-    """Check whether what stands before a box may change its meaning, by its last word and sign."""
-    bare = before.rstrip(FILLING)
-    if (
-        not before.isascii()
-        or not bare
-        or bare[-1] in ENDS
-        or (bare[-1] == "=" and EQUATED.search(bare[-48:].lower()))
-        or bare[-2:-1] == "_"
-    ):
-        return bool(before)
-    start = end = len(bare)
-    while start and bare[start - 1].isalpha():
-        start -= 1
-    word = bare[start:end].lower()
-    if (
-        word in TELLING
-        or before[-1:].isalnum()
-        or "\\def" in before
-        or "\\boxed" in before
-        or before.rstrip(" ")[-1:] in ("*", "{")
-    ):
-        return True
-    return (word in LINKING or before.rstrip(" $\n") != bare) and HINTS.search(before.lower()) is not None
-
-
 def _with_behind(content: str, behind: str, left: str) -> str | None:
     if (
-        DENIED_BEHIND.match(behind)
+        withdrawn(content, behind)
         or OPERAND_BEHIND.match(behind)
-        or (CONDITION_BEHIND.match(behind) and not VARIABLE.search(content))
+        or (CONDITION_BEHIND.match(behind) and not VARIABLE.search(IN_TEXT.sub("", content)))
     ):
         return None
     number, compared = content, SIDE_BEHIND.match(behind)
@@ -212,6 +203,8 @@ def _with_behind(content: str, behind: str, left: str) -> str | None:
         content, behind = relation, behind[compared.end() if right else 0 :]
     if scaled := SCALED_BEHIND.match(behind):
         return rf"{content}\text{{ {scaled[1]}}}"
+    if tail := PLUS_MINUS.match(behind) or BASE_BEHIND.match(behind):
+        return content + tail[0]
     if (second := SECOND.match(behind)) and (second["letter"] is None or content.strip("()").isalpha()):
         return rf"{content} \text{{ or }} {_second(second)}"
     if (equal := EQUAL.match(behind)) and not roughly(number, equal[1]):

@@ -6,7 +6,7 @@ COMMAND = re.compile(r"\\([a-zA-Z]+)")
 # names of commands, by which most texts are spared a search
 MARK_NAMES = """
 tag label ref eqref hspace vspace checkmark blacksquare square qed qedsymbol qedhere Box therefore because hfill
-nonumber notag noindent par blacktriangle bigstar displaystyle
+nonumber notag noindent par blacktriangle bigstar displaystyle strut mathstrut surd phantom hphantom vphantom
 """
 ARROW_NAMES = "Rightarrow rightarrow implies to Longrightarrow longrightarrow star bullet ast"
 DOT_NAMES = "ldots cdots dots dotsc dotsb dotsm hdots"
@@ -14,9 +14,9 @@ MARK_NAMES, ARROW_NAMES, DOT_NAMES = (set(names.split()) for names in (MARK_NAME
 ARROWS = ("=>", "->")
 # `12\tag{3}`, `12 \checkmark`, `\therefore 12`
 MARKS = re.compile(
-    r"\\(?:tag|label|ref|eqref|hspace|vspace)\*?\s*\{[^{}]*\}"
+    r"\\(?:tag|label|ref|eqref|[hv]space|[hv]?phantom)\*?\s*\{[^{}]*\}"
     r"|\\(?:checkmark|blacksquare|square|qed(?:symbol|here)?|Box|therefore|because|hfill|nonumber|notag|noindent|par"
-    r"|blacktriangle|bigstar|displaystyle)(?![a-zA-Z])"
+    r"|blacktriangle|bigstar|displaystyle|(?:math)?strut|surd(?=\s*$))(?![a-zA-Z])"
     r"|[✓✔✅☑∎■□▪∴👍🎉]\ufe0f?"
 )
 ARROW = re.compile(
@@ -26,14 +26,16 @@ ENVIRONMENT = re.compile(
     r"\\begin\s*\{(aligned|align\*?|equation\*?|gathered|gather\*?|split|center|displaymath|math)\}(.*?)\\end\s*\{\1\}",
     re.DOTALL,
 )
+CELL = re.compile(r"\\begin\s*\{(array|cases)\}(?:\{[lcr|\s]*\})?((?:[^&\\]|\\(?!\\|end))*)\\end\s*\{\1\}")
 # `12 \text{ at } x = 3`, `12 \text{ (see above)}`: where, and where to read more
 REMARK = (
-    r"(?:see|by|from|as|using|cf|exact(?:ly)?|rounded|to\s+the\s+nearest|simplified|in\s+(?:simplest|lowest)"
+    r"(?:correct|done|q\.?e\.?d|see|by|from|as|using|cf|exact(?:ly)?|rounded|to\s+the\s+nearest|simplified|in\s+(?:simplest|lowest)"
     r"|final|checked|verified)"
 )
 PLACE = re.compile(
     r"(?:\\text\s*\{\s*(?:,\s*)?(?:at|when|for)\s*\}|(?<=\d)\s+(?:at|when)(?=\s))\s*\$?\s*\(?[a-zA-Z](?:_\w)?\s*=[^=,;&<>]*$"
-    rf"|\\text\s*\{{\s*\({REMARK}\b[^(){{}}]*\)\s*\}}\s*$|(?<=\d)\s*\({REMARK}\b[^(){{}}]*\)\s*$"
+    rf"|\\text\s*\{{\s*q\.?e\.?d\.?\s*\}}\s*$|\\text\s*\{{\s*\({REMARK}\b[^(){{}}]*\)\s*\}}\s*$|(?<=\d)\s*\({REMARK}\b[^(){{}}]*\)\s*$",
+    re.IGNORECASE,
 )
 QUOTES = "\"'`*“”«»„"
 LINE_ENDS = re.compile(r"(?:\\\\|\\(?=\s*$)|\\newline)\s*$")
@@ -72,7 +74,7 @@ def _placed(text: str) -> bool:
 
 
 def _cleared_commands(bare: str, unusual: bool) -> str:
-    while "\\begin" in bare and (match := ENVIRONMENT.fullmatch(bare.strip())):
+    while "\\begin" in bare and (match := ENVIRONMENT.fullmatch(bare.strip()) or CELL.fullmatch(bare.strip())):
         bare = match[2].replace("&", " ")
     names = set(COMMAND.findall(bare))
     if unusual or names & MARK_NAMES:

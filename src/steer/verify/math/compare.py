@@ -49,7 +49,7 @@ class Comparison:
 
     def same(self, gold: Form, answer: Form) -> bool:
         """Check whether `answer` states the same as `gold`. Raises the parser's and evaluator's exceptions."""
-        gold, answer = relations.definition(gold), relations.definition(answer)
+        gold, answer = relations.definition(gold), relations.definition(answer, relations.names(gold))
         if isinstance(gold, Collection) and len(gold.items) == 1 and isinstance(answer, (Expr, Quantity, Seq)):
             return self.same(gold.items[0], answer)
         if isinstance(answer, Collection) and len(answer.items) == 1 and isinstance(gold, (Expr, Quantity, Seq)):

@@ -30,8 +30,10 @@ COMMENT = re.compile(
     r"|\\begin\s*\{comment\}.*?(?:\\end\s*\{comment\}|\Z)",
     re.DOTALL,
 )
+STRUCK = re.compile(r"(?<![\w}$~])~~(?=[^\s~])[^~\n]*(?<=\S)~~(?![\w\\$~])")
 HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
+JOINED = {r" \text{ or } ": EITHER, ", ": re.compile(r"[ \t$]*(?:[,;&]|,?\s*(?:and|und|et)\s)?[ \t$]*")}
 Reading = Literal["stated", "guessed", ""]
 
 
@@ -110,9 +112,12 @@ def _boxed(text: str) -> Extraction | None:
         return None
     place, start, end = spans[-1]
     content = text[start : end - 1].strip()
-    if len(spans) > 1 and EITHER.fullmatch(text[spans[-2][2] : place]):
-        place, start, first = spans[-2]
-        content = rf"{text[start : first - 1].strip()} \text{{ or }} {content}"
+    for first, first_start, first_end in spans[-2::-1]:  # `\\boxed{5} or \\boxed{6}`, `\\boxed{5}, \\boxed{6}`
+        joined = next((sign for sign, pattern in JOINED.items() if pattern.fullmatch(text[first_end:place])), None)
+        other = text[first_start : first_end - 1].strip()
+        if joined is None or not other or not content:
+            break
+        place, content = first, content if other == content else f"{other}{joined}{content}"
     answer = stands(text[max(0, place - BEFORE) : place], content, text[end : end + BEHIND])
     if answer is None or _restated(text[end:], content):
         return Extraction(None, "the boxed answer is denied")
@@ -128,10 +133,12 @@ def _restated(behind: str, content: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    """Remove comments, which a reader does not see."""
+    """Remove comments and struck words, which a reader does not see."""
     if "<!--" in text:  # one that is never closed hides nothing
         head, end, tail = text.rpartition("-->")
         text = HTML_COMMENT.sub("", head + end) + tail
+    if "~~" in text:
+        text = STRUCK.sub(" ", text)
     if "%" in text or "\\iffalse" in text or "{comment}" in text:
         return COMMENT.sub("", "\n" + text)[1:]
     return text

@@ -20,6 +20,7 @@ from steer.verify.math.forms import (
     Words,
 )
 from steer.verify.math.numbers import DECIMAL_TEXT, roughly
+from steer.verify.math.phrases import SPOILED
 from steer.verify.math.units import known
 
 SEPARATOR = re.compile(
@@ -39,6 +40,9 @@ BASED = re.compile(
     r"(-?)\s*\(?([0-9A-Za-z]+)\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\s*\}|(\d)|\\text\s*\{(\w+)\})"
 )
 BASE_IN_WORDS = re.compile(r"\s*(?:\\text\s*\{)?\s*\(?\s*(?:in\s+)?base[\s-]*\}?\s*(\w+)\s*\)?\s*\}?$")
+REALS = re.compile(
+    r"\\(?:mathbb|Bbb)\s*\{?\s*R\s*\}?|\\R|\\text\{R\}|(?:\\text\{)?\s*(?:all|any)\s+reals?(?:\s+numbers?)?\s*\}?"
+)
 BASE_NAMES = "two three four five six seven eight nine ten eleven twelve"
 BASE_WORDS = {name: n for n, name in enumerate(BASE_NAMES.split(), 2)}
 UNIT_WORD = (
@@ -59,6 +63,7 @@ TRIGONOMETRIC = re.compile(r"(?<![a-z])(?:sin|cos|tan|cot|sec|csc)(?![a-z])(?!\s
 PERCENT = re.compile(
     r"(?P<value>.+?)\s*(?:%|\\text\s*\{\s*(?:percent|pct|percentage|%)\s*\}|(?:percentage|percent|pct)\b)", re.DOTALL
 )
+TRANSPOSED = re.compile(r"(?<=^\()(?P<inside>[^()]*)\)\s*\^\s*\{?\s*(?:T|\\top|\\text\{T\})\s*\}?$")
 CHOICE = re.compile(r"(?:\\text\s*\{)?\s*\(?\s*([A-Za-z])\s*\)?\s*\}?")
 CHOICE_LABEL = re.compile(r"(?:\\text\s*\{\s*\(([A-J])\)\s*\}|\(([A-J])\))\s*(?=[\d\\$a-zA-Z(-])")
 LEADING = re.compile(
@@ -66,10 +71,16 @@ LEADING = re.compile(
     re.IGNORECASE,
 )
 IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
+INTRODUCTION = re.compile(r"[^\d=<>]*?(?::|\b(?:is|are|equals))\s*")
 QUALIFIED = re.compile(r"\b(?:or|least|most|not|wrong)\b")
 MATH_WORDS = re.compile(
     r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"
 )
+
+
+def _introduces(words: str) -> bool:
+    """Check whether words only announce a value (`Total:`, `The area is`)."""
+    return INTRODUCTION.fullmatch(words) is not None and not SPOILED.search(words)
 
 
 def _flatten(items: list[Form]) -> tuple[Form, ...]:
@@ -90,7 +101,7 @@ def interpret(text: str) -> Form:
     # `\text{12 cm}`, `\text{Option A}`: more than words
     if opening and opening.end() == len(text) and (re.search(r"\d", opening[1]) or LEADING.match(opening[1])):
         text = LEADING.sub("", opening[1].strip()) or opening[1].strip()
-    elif opening and LEADING.fullmatch(opening[1].strip()):  # `\text{The answer is } 12`
+    elif opening and (LEADING.fullmatch(opening[1].strip()) or _introduces(opening[1])):  # `\text{The answer is } 12`
         text = text[opening.end() :].strip() or text
     if not text:
         return Words("")
@@ -181,20 +192,16 @@ def _set(text: str) -> Form | None:
         return Collection(_list(parts))
     if text in ("\\emptyset", "\\{\\}", "\\{ \\}"):
         return Collection(())
-    if text in (
-        "\\mathbb{R}",
-        "\\mathbb R",
-        "\\R",
-        "\\text{all real numbers}",
-        "all real numbers",
-        "\\text{R}",
-        "\\Bbb{R}",
-    ):
+    if REALS.fullmatch(text):
         return Seq("(", ")", (Expr("-\\infty"), Expr("\\infty")))
     return None
 
 
 def _bracketed(text: str) -> Form | None:
+    text = TRANSPOSED.sub(r"\g<inside>)", text)
+    if (signed := re.match(r"([-+])\s*(?=\()", text)) and "," in text and enclosed(text[signed.end() :]):
+        parts, _ = split(text[signed.end() + 1 : -1], re.compile(","))
+        return Seq("(", ")", tuple(interpret(f"{signed[1]}({part})") for part in parts))
     if text.startswith("\\langle") and text.endswith("\\rangle"):
         text = "(" + text[7:-7] + ")"
     reversed_ends = re.fullmatch(r"([\[\]])([^\[\]]*)([\[\]])", text)

@@ -39,14 +39,15 @@ SYNONYMS = {
     "textbf": "text", "textit": "text", "mathrm": "text", "mathbf": "text", "operatorname": "text", "rm": "text",
     "boldsymbol": "text", "textsf": "text", "texttt": "text", "hbox": "text", "mathit": "text", "bold": "text",
     "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]", "bigcup": "cup", "bigcap": "cap", "cr": "\\",
-    "bm": "text", "bf": "text", "emph": "text", "textup": "text", "underline": "text",
+    "bm": "text", "bf": "text", "mathsf": "text", "mathtt": "text", "textsc": "text", "ensuremath": "text",
+    "emph": "text", "textup": "text", "underline": "text",
 }  # fmt: skip
 # names of the commands in SIZES and STYLED, by which most texts are spared a search
 SIZE_NAMES = """
 left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr displaystyle textstyle scriptstyle
 limits tiny small normalsize large Large LARGE huge Huge
 """
-STYLE_NAMES = "boldsymbol bm bf it mathbf mathit textbf textit bold emph underline"
+STYLE_NAMES = "ensuremath mathsf mathtt boldsymbol bm bf it mathbf mathit textbf textit bold emph underline rm sf tt em"
 SIZE_NAMES, STYLE_NAMES = set(SIZE_NAMES.split()), set(STYLE_NAMES.split())
 PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 ROW_SPACING = re.compile(r"(?<=\\\\)\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\]")
@@ -58,7 +59,9 @@ NOON = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m(?![a-zA-Z])\.?", re.IGNORECASE)
 NOT_EQUAL = re.compile(r"\\not\s*=")
 DEGREE = re.compile(r"\^\s*\{\s*\\degree\s*\}|\^?\s*\\degree(?![a-zA-Z])")
 # bold or slanted type around a formula, which is no text
-STYLED = re.compile(r"\\(?:boldsymbol|bm|(?:math|text)?(?:bf|it)|bold|emph|underline)\s*(?=\{[^{}\\^+=]*[\\{^+=])")
+STYLED = re.compile(
+    r"\\(?:(?:bf|it|rm|sf|tt|em)(?![a-zA-Z])(?!\s*\{)|(?:ensuremath|mathsf|mathtt|boldsymbol|bm|(?:math|text)?(?:bf|it)|bold|emph|underline)\s*(?=\{[^{}\\^+=]*[\\{^+=]))"
+)
 PUNCTUATION = re.compile(r"\\text\s*\{\s*(?:([.,;:])\s*)?\}")
 POWER = re.compile(r"(?<=[\w)\]}])\s*\*\*\s*(?=[\w({-])")  # as in Python
 COLOUR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")
@@ -115,7 +118,7 @@ def latex(text: str) -> str:
         text = GROUPED.sub(_digits, text)
     if commands:
         text = _commands(text.replace("{,}", ",").replace("\\!", ""))
-    text = text.replace("~", " ")
+    text = text.replace("~", " ").replace("{:}", ":")
     if "," in text and not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
         text = COMMAS.sub(_digits, text)
     if "." in text:

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from steer.verify.math.normalise import key, latex
+
 MAX_DIGITS = 2000
 MAX_EXPONENT = 5000
 
@@ -103,13 +105,19 @@ def approximates(decimal: str, exact, digits: int = 6) -> bool:
     return bool(2 * difference * unit.denominator <= 1 or cut)
 
 
-def roughly(number: str, other: str) -> bool:
+def roughly(text: str, other: str) -> bool:
     """Check whether two plain numbers may be the same one, rounded to the digits shown. Anything else may."""
-    if max(len(number), len(other)) > MAX_DIGITS or not all(map(DECIMAL_TEXT.fullmatch, (number, other))):
+    texts = [key(latex(one.strip())) for one in (text, other)]
+    read = [number(one) for one in texts]
+    if None in read or equal(*read):
         return True
-    a, b = number.rstrip("."), other.rstrip(".")
-    same = Fraction(a) == Fraction(b)
-    return same or approximates(b, Fraction(a), 1) or ("." in a and approximates(a, Fraction(b), 1))
+    marked = [one.mark == "%" for one in read]
+    a, b = (one.value * (1 if mark or not any(marked) else 100) for one, mark in zip(read, marked, strict=True))
+    plain = [DECIMAL_TEXT.fullmatch(one.rstrip("%")) for one in texts]
+    return bool(
+        (plain[1] and approximates(plain[1][0], a, 1))
+        or (plain[0] and "." in texts[0] and approximates(plain[0][0], b, 1))
+    )
 
 
 def _finite(value: Fraction) -> bool:

@@ -18,7 +18,7 @@ ENGLISH = (
     r"|turns\s+out\s+to\s+be|works\s+out\s+to(?:\s+be)?|=)(?![a-z'’])|(?=:)|(?=\s*(?:\$|\\\(|\\\[)))[*_]*\s*:?"
 )
 OTHERS = _any(
-    r"(?:最终|正确|最后)?(?:答案|結果|结果)\s*(?:应该是|应为|应是|就是|等于|等於|是|为|為|：|:)\s*[:：]?|答\s*[:：]",
+    r"(?:最终|正确|最后)?(?:答案|結果|结果)\s*(?:应该是|应为|应是|就是|等于|等於|是|为|為|：|:)\s*[:：]?|答\s*[:：]|故选\s*[:：]?|选择?\s*[:：]",
     r"(?:최종\s*)?(?:정답|답|해답)\s*(?:은|는|이|:|：)\s*[:：]?",
     r"(?:最終的な)?(?:答え|答|解)\s*(?:は|：|:)\s*[、:：]?",
     r"\b(?:réponse|reponse)(?:\s+finale|\s+correcte)?\s*(?:est|sont|:)\s*:?|\brésultat(?:\s+final)?\s*(?:est|:)\s*:?",
@@ -40,7 +40,8 @@ MARK = re.compile(rf"(?:{ENGLISH}|{OTHERS}|{CHOSEN}|^\s*A\s*:|####)[*_\s]*", re.
 
 # a part of every announcement, by which one is found quickly
 KEYS = """
-answer solution result choice option choose pick select go~with #### a: a~: 答 結果 结果 정답 답 해답 解 réponse reponse
+answer solution result choice option choose pick select go~with
+#### a: a~: 答 結果 结果 选 정답 답 해답 解 réponse reponse
 résultat antwort lösung loesung ergebnis respuesta solución solucion
 resultado risposta soluzione risultato resposta
 solução ответ результат відповідь одговор
@@ -57,7 +58,7 @@ OPENING = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|and|finally|consequently|accordingly|in\s+(?:conclusion|total|summary|all)"
     r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|arrive\s+at)(?:\s+that)?|this\s+(?:gives|yields)(?:\s+us)?"
     r"|that\s+(?:gives|yields)|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
-    r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?|final(?:ly)?"
+    r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
     r"|therefore|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|option|choice|the\s+(?:number|value|integer)"
     r"|所以|因此|故|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
     r"|logo|quindi|dunque|следовательно|значит|итак|dus|zatem|więc)(?![a-zà-öø-ÿ'’])|\\(?:therefore|implies|Rightarrow"
@@ -66,7 +67,7 @@ OPENING = re.compile(
 )
 # after a complete answer: copulas that other languages put last
 CLOSING = re.compile(
-    r"(?:입니다|이다|이에요|예요|임|です|である|だ|になります|となります|है|हैं|dir|dır|dur|dür|olur)\s*$"
+    r"\s(?:is|must\s+be)\s+(?:the\s+)?(?:correct|right|final)?\s*(?:answer|choice|option|one|correct|right)\s*$|(?:입니다|이다|이에요|예요|임|です|である|だ|になります|となります|है|हैं|dir|dır|dur|dür|olur)\s*$"
 )
 
 NUMBERS = """
@@ -99,12 +100,12 @@ SUPPOSITION = (  # which spoils all that follows it in a sentence
     r"|предположим|misschien|belki|có\s+thể|mungkin)\b|ربما|शायद"
 )
 DOUBT = (
-    r"\b(?:probably|could|would|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
+    r"\b(?:had\s+(?:it|the)|probably|could|would|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
     r"|or|likely|hope|candidates?)\b|[?？¿]|如果|若|吗|嗎|还是|或者?|만약|혹은|또는|일까|もし|だろう|または|か。"
     r"|\b(?:si|ou|wenn|falls|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
 )
 COMPARED = (
-    r"\b(?:at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
+    r"\b(?:almost|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
     r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than|up\s+to|between|exceed\w*"
     r"|(?:minus|negative|page|section|chapter|step|figure|table|equation)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
@@ -123,7 +124,7 @@ SPOILED = re.compile(f"{DENIAL}|{SUPPOSITION}|{DOUBT}|{COMPARED}", re.IGNORECASE
 SPOILED_BEHIND = re.compile(
     f"{DENIAL}|{COMPARED}|"
     + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
-    + r"|^(?:st|nd|rd|th)\b"
+    + r"|^(?:st|nd|rd|th|-?ish)\b"
     + rf"|^[\s$-]*(?:{'|'.join(NUMBER_WORDS)}|squared|cubed|halved|doubled|plus|minus|times|point|over"
     r"|divided|multiplied|to\s+the)\b",
     re.IGNORECASE,
@@ -150,29 +151,9 @@ COMPUTED = re.compile(
     r"|\b(?!value)\w+\s+of\s+(?:the|our|my|this)\s+(?:\w+\s+)?(?=$)",
     re.IGNORECASE,
 )
-# a text that goes on like this takes back what it said before
-WITHDRAWN = re.compile(
-    r"\b(?:wait|hmm+|hm|oops|sorry|scratch\s+that|correction|my\s+mistake|i\s+(?:was|am)\s+(?:wrong|mistaken)|made\s+(?:a|an)\s+(?:\w+\s+)?"
-    r"(?:mistake|error)|never\s?mind|let\s+me\s+(?:re|check|double|try|think|correct|fix)\w*|on\s+second\s+thought|actually"
-    r"|(?:this|that|it|which|answer|result|solution|value|above|one|\d+|statement)\s+(?:is|was|seems|looks|must\s+be|may\s+be|might\s+be|can['’]t\s+be"
-    r"|cannot\s+be|could\s+be)\s*(?:n['’]t|not|clearly|obviously|actually|completely|definitely|also|still|just)?\s*(?:not|n['’]t|wrong|incorrect|false|mistaken|invalid"
-    r"|impossible|too\s+\w+|off|right\?|an?\s+(?:mistake|error))|(?:this|that|it|which)\s+(?:is|was)n['’]t|(?:this|that|it)\s+(?:fails|contradicts)"
-    r"|not\s+(?:sure|certain|right|correct|true|really|the\s+(?:right|correct|final)?\s*answer)|unsure|or\s+(?:maybe|perhaps|is\s+it|rather)|is\s+wrong|is\s+incorrect"
-    r"|is\s+not\s+(?:the\s+)?(?:right|correct|answer|true|possible)|isn['’]t\s+(?:the\s+)?(?:right|correct|answer|true|possible)"
-    r"|contradiction|disregard|ignore\s+(?:that|this|the\s+above)|no\s+longer|incorrectly|just\s+kidding|kidding|does(?:n['’]t|\s+not)\s+(?:work|satisfy|hold|count|fit))\b"
-    r"|\b(?:it|this|that)\s+(?:could|may|might)\s+(?:also\s+)?be\b"
-    r"|(?:^|[.!?。]|\n)\s*(?:not|wrong|false|incorrect|never)\s*(?:[.!]|$)"
-    r"|\b(?:also|too)\s+(?:possible|correct|valid|right|works?)\b|\bworks?\s+(?:too|as\s+well)\b"
-    r"|\b(?:second|other|another)\s+(?:one|guess|answer|option|solution|possibility)\b"
-    r"|(?:^|[.!?。]|\n)\s*\(?(?:otherwise|if\s+not|so\s+is|no(?!\s+other)|but|however|instead|nope|nah|yet|although|though|unless|or|except|alternatively)\b"
-    r"|(?:^|[。，,\s])(?:不对|不對|等等|错了|錯了|不是|但是|然而|其实|아니|잠깐|하지만|틀렸|いや|違う|しかし|待って)"
-    r"|\b(?:faux|incorrecte?|mais|en\s+fait|falsch|aber|nein|doch|incorrecta|pero|espera|sbagliat\w*|anzi|errad[oa]|mas|неверно"
-    r"|неправильно|нет|но|погоди\w*|стоп)\b",
-    re.IGNORECASE,
-)
 # behind an answer, and no part of it: what it is not, where to read more, and why
 CONTRAST = (
-    r"(?:(?:,\s*(?:and\s+)?|(?<=[\d$)}\]])\s+)(?:not|rather\s+than|instead\s+of|as\s+opposed\s+to|et\s+non|pas|nicht"
+    r"(?:(?:,\s*|(?<=[\d$)}\]])\s+)(?:and\s+)?(?:no\s+more|not|rather\s+than|instead\s+of|as\s+opposed\s+to|et\s+non|pas|nicht"
     r"|não|не|而不是|不是)\s*[^,;?]{1,40}"
     r"|[(\[](?:see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
     r"|done)\b[^()\[\]?]*[)\]])"
@@ -181,7 +162,8 @@ REASON = (
     r"(?<![\w\\])(?:since|because|as\s+(?:we|shown|the|above|stated|before|can\s+be)|for\s+(?:the\s+reason|otherwise)"
     r"|due\s+to|so\s+that|by\s+(?!\d)|from\s+(?!\d)|where\s+|using\s+|car|puisque|parce\s+que|weil|denn|da\s+|porque"
     r"|pues|poiché|perché|pois|так\s+как|потому|因为|왜냐하면|なぜなら)\b.*"
-    r"|\bwhich\s+(?:completes|concludes|finishes|proves|is\s+what)\b.*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
+    r"|\bwhich\s+(?:is|are|was|gives|makes|means|agrees|matches|satisfies|completes|concludes|finishes|proves)\b(?:(?!\b(?:not|wrong"
+    r"|incorrect|false|impossible|mistaken?|too|guess|lie)\b|n['’]t)[^?\d])*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
     r"|\band\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|(?<!\w)q\.?e\.?d\.?"
 )
 # what stands in front of them, spaces and punctuation, is cut off afterwards: searches that begin there take a time

@@ -4,6 +4,7 @@ Functions take the running comparison `c` first: `c.same` compares parts.
 """
 
 import re
+from dataclasses import replace
 
 from steer.verify.math import regions
 from steer.verify.math.forms import Expr, Form, Quantity, Ratio, Relation, Seq, Words
@@ -83,11 +84,21 @@ def _both(c, gold: Relation, answer: Relation) -> bool:
     return gold.signs == answer.signs == ("=",) and _renamed(gold, answer)
 
 
-def definition(form: Form) -> Form:
-    """`x = 1` and `y = 2` together read as they stand; a lone `(x, y) = (1, 2)` is its right side."""
-    if isinstance(form, Relation) and form.signs == ("=",) and isinstance(form.parts[0], Seq):
-        return form.parts[1]
-    return form
+def names(form: Form) -> tuple[Form, ...]:
+    """Return the names in `(x, y) = (1, 2)`."""
+    named = isinstance(form, Relation) and form.signs == ("=",) and isinstance(form.parts[0], Seq)
+    return form.parts[0].items if named else ()
+
+
+def definition(form: Form, order: tuple[Form, ...] = ()) -> Form:
+    """`x = 1` and `y = 2` together read as they stand; a lone `(x, y) = (1, 2)` is its right side, in `order`."""
+    own = names(form)
+    if not own:
+        return form
+    values = form.parts[1]
+    if isinstance(values, Seq) and len(values.items) == len(own) == len(order) and set(own) == set(order):
+        return replace(values, items=tuple(values.items[own.index(name)] for name in order))
+    return values
 
 
 def _labels(left: str, right: Form) -> bool:

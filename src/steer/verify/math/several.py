@@ -94,11 +94,15 @@ def distinct(c, items: list[Form]) -> list[Form]:
 
 
 def vector(c, gold: Form, answer: Form) -> bool:
-    """Compare a column vector with the tuple of its entries."""
+    """Compare a column vector with the tuple of its entries, and a matrix with the list of its rows."""
     matrix, sequence = (gold, answer) if isinstance(gold, Expr) else (answer, gold)
     value = constant(matrix.text)
-    if not isinstance(value, tuple) or sequence.opening != "(" or len(value[0]) != 1:
+    if not isinstance(value, tuple) or len(value) != len(sequence.items):
         return False
-    if not all(isinstance(item, Expr) for item in sequence.items) or len(value) != len(sequence.items):
-        return False
-    return all(close(row[0], constant(item.text)) for row, item in zip(value, sequence.items, strict=True))
+    column = sequence.opening == "(" and len(value[0]) == 1
+    rows = [item.items if isinstance(item, Seq) else (item,) * column for item in sequence.items]  # `[[1, 2], [3, 4]]`
+    return all(
+        len(row) == len(entries)
+        and all(isinstance(e, Expr) and close(v, constant(e.text)) for v, e in zip(row, entries, strict=True))
+        for row, entries in zip(value, rows, strict=True)
+    )

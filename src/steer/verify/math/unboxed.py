@@ -18,16 +18,17 @@ from steer.verify.math.phrases import (
     LOOKAHEAD,
     LOOKBACK,
     MARK,
+    NUMBER_WORDS,
     OPENING,
     OTHER_SUBJECT,
     PLAIN,
     SPOILED,
     SPOILED_BEHIND,
     SUPPOSED,
-    WITHDRAWN,
     bound,
 )
 from steer.verify.math.sentences import END, MATH, sentence, sentences
+from steer.verify.math.withdrawal import withdrawn
 
 TAIL = 2000  # characters of a response that are searched, because a final answer is at the end
 AFTERWARDS = 240  # characters after a statement that may withdraw it
@@ -54,6 +55,7 @@ BUT = re.compile(
     r"(?:\bnot?,?\s+it['’]s\s+)?\b(?:not|n['’]t)\s+(?:be\s+)?\$?[-\d.,/\\{}a-z]*\d[-\d.,/\\{}a-z]*?\$?\s*,?\s*(?:but(?:\s+rather)?|which\s+is|it['’]s|it\s+is)\s+"
     r"(?=[$\\\d]|$)"
 )
+SPELLED = re.compile(r"(?<![\d.])(1?\d|20)\s*\((\w+)\)$")
 HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
 MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
 EMPHASIS = re.compile(r"(?<![\w)}])\*\*|\*\*(?![\w({])")
@@ -144,6 +146,8 @@ def bare(text: str) -> str:
     while match := OPENING.match(text):
         text = text[match.end() :].lstrip(QUOTES)
     text = strip(CLOSING.sub("", text))
+    if (spelled := SPELLED.search(text)) and spelled[2].lower() in NUMBER_WORDS[int(spelled[1]) : int(spelled[1]) + 1]:
+        text = text[: spelled.start(2) - 1].rstrip()
     for _ in range(3):
         cut = ASIDE.search(text)
         kept = strip(text[: cut.start()].rstrip(BEFORE_ASIDE)) if cut else ""
@@ -153,10 +157,10 @@ def bare(text: str) -> str:
     return text
 
 
-def withdrawn(after: str) -> bool:
-    """Check whether the text after an answer withdraws it."""
+def followed(said: str, after: str) -> bool:
+    """Check whether the text after a stated answer withdraws it."""
     hoped = HOPE.match(after)  # "I hope it is correct" ends an answer; what follows it is another text
-    return WITHDRAWN.search(after[: hoped.end() + 40 if hoped else AFTERWARDS]) is not None
+    return withdrawn(said, after[: hoped.end() + 40 if hoped else AFTERWARDS])
 
 
 def stated(text: str) -> tuple[str | None, str]:
@@ -169,7 +173,7 @@ def stated(text: str) -> tuple[str | None, str]:
         inner = tagged[-1].strip()
         said = statement(inner) if sentence(inner) == len(inner) or pure(bare(inner)) else stated(inner)[0]
         behind = text[text.lower().rfind("</answer>") + len("</answer>") :]
-        return (None, "denied") if not said or withdrawn(behind) else (said, "in answer tags")
+        return (None, "denied") if not said or followed(said, behind) else (said, "in answer tags")
     mark = _mark(text)
     if mark:
         before = text[: mark.start()]
@@ -184,7 +188,7 @@ def stated(text: str) -> tuple[str | None, str]:
         said = statement(rest)
         after = rest[sentence(rest) :]
         spoiled = SPOILED.search(lead) or bound(opening, mark.group())
-        if said and (spoiled or withdrawn(after) or _another(said, after)):
+        if said and (spoiled or followed(said, after) or _another(said, after)):
             return None, "denied"
         if said:
             return said, "stated in words"
@@ -249,7 +253,7 @@ def guessed(text: str) -> str | None:
     for place, part in reversed(list(enumerate(parts))):
         found = _last_value(part)
         if not found:
-            if withdrawn(part) or part.rstrip().endswith(("?", "？")):
+            if withdrawn("", part) or part.rstrip().endswith(("?", "？")):
                 return None
             continue
         answer, start, end = found
