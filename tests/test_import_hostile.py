@@ -1,6 +1,8 @@
 """`steer import`: bytes, terminals and sampled text that a log may hold beside its steps."""
 
+import gzip
 import json
+import random
 
 import pytest
 from outside_logs import console, rows, verl_line, verl_step
@@ -21,8 +23,23 @@ BAR = "Training Progress:  45%|████▌     | {}/3 [7:13:11<10:00:24, 600
         ("\x1b]0;a title\x07\x1b(B\x1b[?25l" + LOG.replace("entropy", "\x1b[38;5;9mentropy\x1b[0m")).encode(),
         console(*STEPS, pid="7, ip=10.0.0.1").encode(),
         (LOG + "x" * 10**6 + "\n").encode(),
+        gzip.compress(LOG.encode()),
+        gzip.compress(LOG[:50].encode()) + gzip.compress(LOG[50:].encode()),
+        console(*STEPS, pid=7).replace("\x1b", "").encode(),
     ],
-    ids=["mark", "UTF-16", "binary", "NUL", "bars", "terminal", "two nodes", "long line"],
+    ids=[
+        "mark",
+        "UTF-16",
+        "binary",
+        "NUL",
+        "bars",
+        "terminal",
+        "two nodes",
+        "long line",
+        "gzip",
+        "twice gzip",
+        "pasted",
+    ],
 )
 def test_whatever_stands_around_the_steps(imported, data):
     metrics, _, _ = imported(data)
@@ -70,3 +87,39 @@ def test_a_session_of_one_step_is_no_imitation(imported):
 
 def test_a_table_with_rows_longer_than_its_header_is_refused(refused):
     assert "no readable CSV" in refused("step,loss\n1,0.5,7\n2,0.4\n")
+
+
+def test_a_cut_gzip_file_gives_the_steps_that_are_whole(imported):
+    """Numbers without a pattern, as gzip unpacks a block at a time."""
+    draw = random.Random(0)
+    steps = [{**row, "loss": draw.random()} for row in rows(*range(1, 400))]
+    packed = gzip.compress("".join(verl_step(row, pid=None) for row in steps).encode())
+    metrics, _, about = imported(packed[: len(packed) // 2], name="a.log.gz")
+    assert 1 < len(metrics) < 399 and any("gzip file is cut" in note for note in about["notes"])
+    assert [row["entropy"] for row in metrics] == [row["entropy"] for row in steps[: len(metrics)]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "step,entropy\n1,0.5\n1e400,0.5\n", "`step` is inf"),
+        ("a.csv", "step,entropy\n1e15,0.5\n", "whole number"),
+        ("a.jsonl", '{"step": ' + "9" * 400 + ', "entropy": 0.5}\n', "no metrics"),
+        ("trainer_state.json", '{"log_history": [{"step": 1, "loss": 0.5}, {"st', "cut or damaged"),
+    ],
+)
+def test_steps_that_are_none_and_files_that_are_cut_are_refused_in_one_line(refused, name, text, said):
+    assert said in refused(text, name=name)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"step": 1, "entropy": ' + "9" * 400 + ', "reward": 0.5}\n', {"entropy": None, "reward": 0.5}),
+        ("Step 1 |   41s | Loss 0.0.12 | Entropy 0.31 | Grad. Norm 1e | LR 1.00e-06\n", {"entropy": 0.31, "lr": 1e-6}),
+        ("Global step 1: {'policy_loss': tensor(0.5, device='cuda:0'), 'reward': float('nan')}\n", {"loss": 0.5}),
+    ],
+)
+def test_a_value_that_cannot_be_read_takes_no_other_with_it(imported, text, expected):
+    (row,) = imported(text)[0]
+    assert {name: value for name, value in row.items() if name in expected} == expected

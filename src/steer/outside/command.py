@@ -34,8 +34,9 @@ def run(args: argparse.Namespace) -> None:
     asked = parse_map([pair for pairs in args.map for pair in pairs])
     about = import_run(args.logs, Path(args.out), args.format, asked, args.seed)
     replaced = f", {about['steps_replaced']} replaced after a resume" if about["steps_replaced"] else ""
-    keys = f"{len(about['keys_mapped'])} keys mapped, {len(about['keys_left'])} left under other/"
-    print(f"{args.out}: {about['steps']} steps from {about['format']}{replaced}; {keys}")
+    mapped, steps = len(about["keys_mapped"]), about["steps"]
+    keys = f"{mapped} key{'' if mapped == 1 else 's'} mapped, {len(about['keys_left'])} left under other/"
+    print(f"{args.out}: {steps} step{'' if steps == 1 else 's'} from {about['format']}{replaced}; {keys}")
     for note in about["notes"]:
         print(note)
 

@@ -1,6 +1,7 @@
 """Read console logs of verl, TRL, OpenRLHF and prime-rl. Text is matched and split, never evaluated."""
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 
@@ -10,16 +11,19 @@ from steer.outside.records import CLOCKS, Joiner, Log, Record, is_validation
 
 # Colours and cursor; titles and links, which end in BEL or ESC \; other short sequences; NUL, of a file with a hole.
 ANSI = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z^-~]|\0")
-PREFIX = re.compile(r"^\((?:(?P<who>[\w.]+)(?: pid=(?P<pid>\d+))?|pid=\d+)(?:, ip=[^)]*)?\) ?")
+# A paste may have lost the escape character of the colours around it, and no more.
+PREFIX = re.compile(r"^(?:\[\d+m)?\((?:(?P<who>[\w.]+)(?: pid=(?P<pid>\d+))?|pid=\d+)(?:, ip=[^)]*)?\)(?:\[0m)? ?")
 REPEATED = re.compile(r" \[repeated \d+x across cluster\].*$")
-NUMBER = re.compile(r"^(?:np\.\w+\()?\s*([+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|nan|inf))\s*\)?$", re.ASCII)
+FLOAT = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|nan|inf)"
+NUMBER = re.compile(rf"^(?:np\.\w+\()?\s*({FLOAT})\s*\)?$", re.ASCII)
 THREE = re.compile(r"[+-]?\d+\.\d{3}|[+-]?nan|[+-]?inf")
 STEP = re.compile(r"^step:(\d{1,12}) - (.*)$", re.ASCII)
 PROGRESS = re.compile(r"^Training Progress:.*?\| *\d+/(\d+) \[")
 LAST_KEY = "perf/throughput"  # of a training line of verl; later versions add variances after it
-OPENRLHF = re.compile(r"^(?:[A-Z]+ [\d-]+ [\d:]+ [\w./]+:\d+\] ?)?(?:✨ ?)?Global step (\d+): (\{.*\})$")
-OPENRLHF_EVAL = re.compile(r"^(?:[A-Z]+ [\d-]+ [\d:]+ [\w./]+:\d+\] ?)?.*global_step (\d+), eval_metrics: (\{.*\})$")
-PRIME_RL = re.compile(r"^(?:[\d:]{8} +\w+ +)?Step (\d+) \| +[\dmshd. ]+\| (.*)$")
+LOGGER = r"^(?:[A-Z]+ [\d-]+ [\d:]+ [\w./]+:\d+\] ?)?"
+OPENRLHF = re.compile(LOGGER + r"(?:✨ ?)?Global step (\d{1,12}): (\{.*\})$", re.ASCII)
+OPENRLHF_EVAL = re.compile(LOGGER + r".*global_step (\d{1,12}), eval_metrics: (\{.*\})$", re.ASCII)
+PRIME_RL = re.compile(r"^(?:[\d:]{8} +\w+ +)?Step (\d{1,12}) \| +[\dmshd. ]+\| (.*)$", re.ASCII)
 PRIME_RL_KEYS = {
     "Loss": "loss/mean",
     "Entropy": "entropy/all/mean",
@@ -173,8 +177,8 @@ def _kept(key: str, text: str, fixed: bool) -> float | None:
 
 def _literal(text: str) -> dict | None:
     """Read a printed dict of numbers and strings without evaluating it."""
-    plain = re.sub(r"(?:np\.\w+|tensor)\(([^()]*)\)", r"\1", text)
-    plain = re.sub(r"(?<=: )([+-]?(?:nan|inf))(?=[,}\s])", r"'\1'", plain)
+    plain = re.sub(r"(?:np\.\w+|tensor|float)\(([^(),]*)[^()]*\)", r"\1", text)
+    plain = re.sub(r"(?<=: )'?([+-]?(?:nan|inf))'?(?=[,}\s])", r"'\1'", plain)
     try:
         value = ast.literal_eval(plain)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
@@ -189,8 +193,15 @@ def numbers(entry: dict) -> dict[str, float | None]:
         if isinstance(value, str) and NUMBER.match(value):
             value = float(NUMBER.match(value)[1])
         if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-            found[str(key)] = value
+            found[str(key)] = value if not isinstance(value, int) or abs(value) < 10**15 else _float(value)
     return found
+
+
+def _float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _entry(text: str) -> dict | None:
@@ -239,7 +250,7 @@ def _prime_rl(text: str) -> dict[str, float | None]:
     """Read fields of ` | `-separated text that have a counterpart; percentages become shares."""
     found: dict[str, float | None] = {}
     for part in text.split(" | "):
-        match = re.fullmatch(r"(.+?) +([+-]?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))(%?)(?: .*)?", part.strip())
+        match = re.fullmatch(rf"(.+?) +({FLOAT})(%?)(?: .*)?", part.strip(), re.ASCII)
         key = PRIME_RL_KEYS.get(match[1]) if match else None
         if key:
             found[key] = float(match[2]) / (100 if match[3] else 1)

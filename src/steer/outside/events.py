@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from steer.outside.records import Log, Record
+from steer.outside.records import LARGEST, Log, Record
 
 NAME = "events.out.tfevents."
 
@@ -33,7 +33,7 @@ def records(path: Path, log: Log) -> Iterator[Record]:
         for value in event.summary.value:
             log.lines += 1
             number = _scalar(value, make_ndarray)
-            if number is None:
+            if number is None or not 0 <= event.step < LARGEST:
                 continue
             if step is not None and (event.step != step or value.tag in row):
                 yield Record(step, row)

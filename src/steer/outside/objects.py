@@ -1,13 +1,12 @@
 """Read JSON: TRL's `trainer_state.json`, verl's file logger, W&B's summary, and JSON lines with flat objects."""
 
 import json
-import math
 from collections.abc import Iterator
 
 from steer.errors import UserError
 from steer.outside import settings
 from steer.outside.console import numbers
-from steer.outside.records import CLOCKS, Log, Record
+from steer.outside.records import CLOCKS, LARGEST, Log, Record
 
 STEPS = ("step", "_step", "train/global_step", "training/global_step", "global_step", "training_step")
 
@@ -63,7 +62,7 @@ def lines(data: bytes, name: str, log: Log) -> Iterator[Record]:
 def _step(row: dict) -> int | None:
     for key in STEPS:
         value = row.get(key)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if number and value >= 0 and value == int(value):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and 0 <= value < LARGEST and value == int(value):
             return int(value)
     return None

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from steer.outside.names import TABLES, producer
 from steer.outside.records import CLOSING, Joiner, Log
 
 FORMATS = ("auto", "verl", "trl", "openrlhf", "prime-rl", "wandb", "tensorboard", "jsonl")
+GZIP = b"\x1f\x8b"
 WHOLE = {"trl": "trainer_state.json", "wandb": "a CSV export or wandb-summary.json", "tensorboard": "event files"}
 
 
@@ -65,7 +67,10 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
         return "tensorboard"
     if path.suffix == ".wandb":
         raise UserError(f"{name}: W&B's binary log; export a CSV or `run.history()` instead")
-    data = utf8(path.read_bytes())
+    packed = path.read_bytes()
+    if packed.startswith(GZIP):
+        path, packed = path.with_suffix(""), _unpacked(packed, name, log)
+    data = utf8(packed)
     text = data.lstrip()
     if not text:
         raise UserError(f"{name}: no metrics in it; the file is empty")
@@ -85,6 +90,8 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
                 joiner.add(objects.summary(document, name, log), name)
                 return "wandb"
             log.lines = before
+        if document is None and b'"log_history"' in text:
+            raise UserError(f"{name}: trainer_state.json is cut or damaged; copy it again, or give the console log")
         if document is not None or _begins_with_object(text):
             _allow(name, "jsonl", wanted)
             verl = b'"data"' in text.partition(b"\n")[0]
@@ -95,6 +102,21 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
         joiner.add(tables.records(data, name, log), name)
         return "wandb" if wanted == "wandb" or b"_step" in text or b"__MIN" in text else "csv"
     return _console(name, data, wanted, log, joiner)
+
+
+def _unpacked(data: bytes, name: str, log: Log) -> bytes:
+    """The content of a gzip file, up to where it is whole."""
+    found = b""
+    while data.startswith(GZIP):
+        member = zlib.decompressobj(wbits=31)
+        try:
+            found += member.decompress(data)
+        except zlib.error as error:
+            raise UserError(f"{name}: damaged gzip file ({error}); copy it again") from None
+        if not member.eof:
+            log.notes.append(f"{name}: the gzip file is cut; what is whole is read")
+        data = member.unused_data
+    return found
 
 
 def utf8(data: bytes) -> bytes:

@@ -8,6 +8,7 @@ from steer.errors import UserError
 # Keys that tell when a line was written; several lines of a step may share them.
 CLOCKS = {"step", "time", "epoch", "_step", "_timestamp", "_runtime", "elapsed_seconds", "training/global_step"}
 CLOCKS |= {"train/global_step", "train/epoch", "training/epoch", "training_step", "global_step"}
+LARGEST = 10**12  # no step is as large
 # Keys that `transformers` logs once at the end of a run.
 CLOSING = {"train_runtime", "train_loss", "train_samples_per_second", "train_steps_per_second", "total_flos"}
 

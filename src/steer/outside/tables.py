@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from steer.errors import UserError
-from steer.outside.records import Log, Record
+from steer.outside.records import LARGEST, Log, Record
 
 AXES = ("step", "_step", "global_step", "train/global_step", "training/global_step", "trainer/global_step", "Step")
 
@@ -20,7 +20,9 @@ def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
             # A row with more cells than the header would move or lose columns.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, index_col=False)
-    except (ValueError, UnicodeDecodeError, pd.errors.ParserWarning) as error:
+    except pd.errors.ParserWarning:
+        raise UserError(f"{name}: no readable CSV, a row has more cells than the header; export it again") from None
+    except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"{name}: no readable CSV ({' '.join(str(error).split())}); export it again") from None
     log.lines += len(table) + 1
     if {"metric", "value"} <= set(table.columns):
@@ -39,7 +41,7 @@ def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
         step = _number(row.pop(axis))
         if step is None:
             continue
-        if step != int(step) or step < 0:
+        if not 0 <= step < LARGEST or step != int(step):
             raise UserError(f"{name}: `{axis}` is {step:g}; a step is a whole number, export with steps as x axis")
         values = {key: _number(text) for key, text in row.items()}
         yield Record(int(step), {key: value for key, value in values.items() if value is not None})

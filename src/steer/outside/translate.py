@@ -90,5 +90,5 @@ def _rows(log: Log, rules: dict[str, tuple[list[str], Any]], left: list[str]) ->
                 bad += 1
         rows.append(made)
     if bad:
-        log.notes.append(f"{bad} values are NaN or infinite: null here")
+        log.notes.append(f"{bad} value{' is' if bad == 1 else 's are'} NaN or infinite: null here")
     return rows
