@@ -18,7 +18,7 @@ MAGNITUDES = NUMBER_WORDS[NUMBER_WORDS.index("hundred") : NUMBER_WORDS.index("k"
 
 BEFORE, BEHIND = 160, 240  # characters that are looked at
 NOT_SHOWN = (
-    r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike)>|\\(?:text)?color\s*\{white\}\s*\{?"
+    r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike|\w+\s+hidden)\b[^>]*>|\\(?:text)?color\s*\{white\}\s*\{?"
     r"|\\(?:re)?newcommand\*?\s*\{?\\\w+\}?(?:\[\d\])?\s*\{|\\def\s*\\\w+\s*\{|\[//\]:\s*#\s*\(|display:\s*none[^>]*>|[❌✗✘]"
 )
 # what denies, doubts or replaces the answer, if nothing but light words stands between it and the box
@@ -27,20 +27,23 @@ GOVERNING = (
     r"|(?:might|could|may)(?=\s+be\b)|nicht|pas|no\s+es|não\s+é|не|exclude[sd]?|reject(?:s|ed|ing)?|rul(?:es?|ed|ing)\s+out"
     r"|contradict(?:s|ed|ing)?|(?:excluded|rejected)\s+\w+\s+is|except(?:\s+for)?|excluding|unlikely|unlike|as\s+opposed\s+to"
     r"|(?<!none )(?<!no )other\s+than|differ\w*\s+from|(?:far|apart|aside)\s+from|rather\s+than|instead\s+of"
-    r"|wrong|incorrect|false|naive(?:ly)?|mistake|tempting|one\s+(?:might|could|may)"
+    r"|wrong|incorrect|false|naive(?:ly)?|mistake|tempting|silly|foolish|absurd|one\s+(?:might|could|may)|(?:nobody|no\s+one)(?:\s+would)?"
+    r"|discard(?:s|ed)?|ignor(?:e|ed|ing)|dis(?:prove[sd]?|regard|miss)|eliminate[sd]?|used\s+to(?=\s+be\b)"
 )
 LIGHT = (
-    r"be|been|is|are|was|it|equals?|to|of|the|an?|as|that|final|correct|answer|value|result|solution|approach|method|even"
-    r"|simply|say|think|guess|expect|gives?"
+    r"this|be|been|is|are|was|it|equals?|to|of|the|an?|as|that|final|correct|answer|value|result|solution|approach|method|even"
+    r"|simply|say|think|guess|expect|gives?|write|get|obtain|have|put|use|choose|accept|take|report|enter"
 )
 SCALING = (  # directly before the number
-    r"minus|negative|(?:any|every)thing\s+but|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and|almost|(?:shy|short|multiple|divisor|factor)\s+of"
+    r"minus|negative|half(?:\s+of)?|twice|double|thrice|triple|(?:square|root|cube|reciprocal|opposite|inverse|logarithm|factorial)\s+of"
+    r"|\d\s+(?:times|plus)|(?:one|two|\d)\s+(?:more|less)\s+than|(?:\\?%|percent)\s+of|(?:any|every)thing\s+but|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and|almost|(?:shy|short|multiple|divisor|factor)\s+of"
     r"|(?:slightly|just|barely|a\s+(?:little|bit))\s+(?:(?:more|less|greater|smaller|higher|lower)\s+than|over|under|above|below)"
 )
 SAID = r"(?:the\s+(?:final\s+)?answer|it|this|that)(?:\s+(?:is|equals|=)|['’]s)"
 REFUTED_BEFORE = re.compile(
-    rf"(?:(?:(?:\b(?:{GOVERNING})|n['’]t|\\neq?|\\not\s*=|≠|不是|不等于|不可能是)(?:[\s$]+(?:{LIGHT})\b)*|\b(?:{SCALING})|\\notin"
-    rf"|(?:^|[.!?\n])\W*(?:(?:my\s+)?guess|is\s+it|(?:could|might)\s+it\s+be)|\b(?:suppos|assum|imagin|pretend)\w*\s+(?:that\s+)?{SAID}"
+    rf"(?:(?:(?:\b(?:{GOVERNING})|n['’]t|\\neq?|\\not\s*=|≠|不是|不等于|不可能是)(?:[\s$]+(?:{LIGHT})\b)*|\b(?:{SCALING})|\\(?:notin|nexists|not\s*\\ni)(?![a-zA-Z])"
+    rf"|(?:^|[.!?\n])\W*(?:(?:my\s+)?guess|is\s+it|(?:could|might)\s+it\s+be)|\b(?:(?:suppos|assum|imagin|pretend)\w*\s+(?:for\s+\w+\s+)?(?:that\s+)?|if\s+){SAID}"
+    r"|\b(?:at\s+first|initially|originally|incorrectly|naively),?\s+(?:i|we|one|you)\s+\w+(?:\s+it\s+(?:was|is))?"
     r"|\b(?:half|twice|double|thrice|triple|square|root|cube|reciprocal|opposite|inverse|logarithm|than|plus)\s+(?:of\s+)?"
     r"(?:the|our|my)\s+(?:final\s+)?answer\s+(?:is|equals|=)|\banswer\s*(?:[-+*/]|plus|minus|times|divided\s+by)[^.?!\n]{1,20}(?:\bis|\bequals|=)"
     r"|\bexample\s+(?:answer|format|output)|\b(?:write|put|place|enter|give|box)\s+your\s+(?:final\s+)?answer\s+(?:as|in|inside|within|like))"
@@ -50,20 +53,28 @@ REFUTED_BEFORE = re.compile(
 # the box is an operand: `2\boxed{5}`, `\log\boxed{5}`; a sum may still have a gap to fill, `3 + \boxed{5} = 8`
 FUNCTION = r"(?:log|ln|sin|cos|tan|cot|sec|csc|exp|det|gcd|lcm)"
 OPERAND_BEFORE = re.compile(
-    rf"(?:\d|(?<![\\a-zA-Z])[a-zA-Z]\(?|(?<=[\w\s=$({{])/|^-|[\^_]\s*\{{?\s*|[\d)}}]\s*\*\s+|[=$({{]\s*-\s*|\\(?:pm|mp|div|cdot|times|mid)\s*"
+    rf"(?:\d\(?|(?<![\\a-zA-Z])[a-zA-Z]\(?|\([^()$]*[-+^][^()$]*\)|[\^_]\{{[^{{}}]*|\}}\s*/\s*|(?<=[\w\s=$({{])/|^-|[\^_]\s*\{{?\s*|[\d)}}]\s*\*\s+|[=$({{]\s*-\s*|\\(?:pm|mp|div|cdot|times|mid)\s*"
     rf"|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*)?\{{\s*|\\(?:sqrt|binom|overline|bar|hat)\s*\{{\s*|[$=(]\s*\|\s*"
     r"|[$(]\s*\d+\s*:\s*|\\(?:boxed|fbox)\s*\{\s*[^{}=]*[^{}=\s]\s*)$"
 )
 SUMMAND_BEFORE = re.compile(r"(?:[\w)}]\s*\+|(?:[$=+*/^]|\\(?:\(|\[|cdot|times))\s*[^\s$]{1,20}\s*-)\s*$")
+# commands that may follow a box in its formula; any other makes it an operand
+HARMLESS = (
+    r"text\w*|math\w+|operatorname|rm|si|unit|AA|mu|Omega|mbox|hbox|q?quad|enspace|thinspace|[hv]?space|hfill|[pb]?mod|blacksquare|square|qed\w*|Box|checkmark|circ|degree|end|begin"
+    r"|label|tag|notag|nonumber|right|left|big\w*|[lg]t|[lg]eq?(?:slant)?|pm|mp|lor|vee|to|implies|iff|mapsto|\w*arrow|approx|equiv|in|ldots|dots"
+    r"|therefore|because|par|newline|boxed|fbox|item|hline|square|star|bullet|color|displaystyle|bigskip|medskip|smallskip|noindent"
+)
 GAP_BEHIND = re.compile(r"\s*\}?\s*=")
 OPERAND_BEHIND = re.compile(
     r"\}?(?:\.?\d|,\d{3}(?!\d)|\\[,;:!]\s*\d|:\d|[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?\d"
-    rf"|\s*\\(?:pi|sqrt|[dt]?frac|cdot|times|div|mid|neq?|{FUNCTION})(?![a-zA-Z])|[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)"
+    rf"|[^\S\n]*\\(?!(?:{HARMLESS})(?![a-zA-Z]))[a-zA-Z]|[a-z]\^|\((?![^()]*[a-zA-Z]{{3}})[^()]*[-+^]"
+    r"|[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)"
     r"|(?:\s*\\right)?\s?[)\]]*\s*\^\s*\{?\s*[-\da-z]"
-    r"|\s*(?:[*/]\s*\d|\+(?:\s*(?:\d|[a-zA-Z]\b)|\B))|\s+percent\s+of\s+\$?\d|\s+(?:less|more|fewer|greater|higher|lower)\s+than\s+\$?(?:\d|[a-z]\b))"
+    r"|\s*(?:[*/]\s*\d|\+(?:\s*(?:\d|[a-zA-Z]\b)|\B))|\s*(?:\\?%|percent)[\s$]+of\s+\$?\d|\s+(?:less|more|fewer|greater|higher|lower)\s+than\s+\$?(?:\d|[a-z]\b))"
 )
 SCALED_BEHIND = re.compile(
-    rf"[\s$*]*(?:\\text\s*\{{\s*)?({'|'.join(MAGNITUDES)}|squared|cubed|and\s+a\s+(?:half|quarter|third)|times\s+\d+)\b",
+    rf"[\s$*]*(?:\\text\s*\{{\s*)?({'|'.join(MAGNITUDES)}|squared|cubed|factorial|point\s+\w+|and\s+a\s+(?:half|quarter|third|bit)|(?:degrees\s+)?below\s+zero"
+    r"|(?:times|plus|minus|over|divided\s+by|multiplied\s+by)\s+\$?[\d\\]\w*)(?!\w)",
     re.IGNORECASE,
 )
 # with a unit, it is an error of measurement
@@ -100,7 +111,7 @@ OR = (
 )
 EITHER = re.compile(rf"[\s$*,;\\)\](\[]*(?:{OR})[\s$*:,\\(\[]*", re.IGNORECASE)
 EQUAL = re.compile(
-    rf"[\s$]*(?:=>?|->|[→⇒⟹]|\\(?:to|[rR]ightarrow|implies|mapsto)(?![a-zA-Z]))[\s$]*({NUMBER})"
+    rf"[\s$]*(?:=>?|->|[→⇒⟹≈]|\\(?:to|approx|[rR]ightarrow|implies|mapsto)(?![a-zA-Z]))[\s$]*({NUMBER})"
     r"(?=[.,]?[ \t]*(?:\$|\\[\])]|\n|\Z))"
 )
 FIRST = re.compile(
@@ -116,7 +127,7 @@ SECOND = re.compile(
     re.IGNORECASE,
 )
 ALSO = re.compile(
-    rf"[\s$*]*(?:[;&]|,(?!\d{{3}})(?:\s*and\s)?|(?:and|und|et|vs\.?|versus|as\s+well\s+as)\s)[\s$*]*"
+    rf"[\s$*]*(?:[;&]|,(?!\d{{3}})(?:\s*(?:and|respectively|resp\.)\s)?|(?:and|und|et|vs\.?|versus|as\s+well\s+as|resp\.?|respectively|\|)\s)[\s$*]*"
     rf"({NUMBER}(?:,\s*{NUMBER})*)[\s$*.)\]\\}}]*(?:\n|$)"
 )
 # the box ends a list or tuple: `(6, \\boxed{5})`
@@ -132,7 +143,9 @@ naive naively mistake tempting minus negative but try between almost shy short m
 barely little bit notin guess suppose supposed supposes supposing assume assumed assumes assuming imagine pretend half
 twice double thrice triple square root cube reciprocal opposite inverse logarithm than plus times divided example your
 lnot neg if unless case provided or oder ou vee lor alternatively else log ln sin cos tan cot sec csc exp det gcd lcm
-pm mp div cdot mid lt gt le ge leq geq leqslant geqslant
+pm mp div cdot mid lt gt le ge leq geq leqslant geqslant silly foolish absurd nobody one discard discards discarded
+ignore ignored ignoring disprove disproves disproved disregard dismiss eliminate eliminated used percent first
+initially originally incorrectly nexists
 """
 TELLING = set(TELLING.split())
 FILLING, ENDS = " \n\t\r$*:\\([{,&", "-+/~<>≤≥}'’|^_#"
@@ -147,9 +160,9 @@ def _telling(before: str) -> bool:
         or bare[-1:] in ENDS
         or bare[-2:-1] in ("_", "<", ">")
         or before[-1].isalnum()
-        or before.rstrip(" $")[-1:] in tuple("{([*,")
+        or before.rstrip(" $")[-1:] in tuple("{([*,)")
         or (bare[-1].isdigit() and before.rstrip(" ")[-1:] == ":")
-        or "s it" in low
+        or any(words in low for words in ("s it", "% of"))
         or "\\def" in before
         or "\\boxed" in before
         or ("nswer" in low and any(sign in low for sign in "+-*/"))

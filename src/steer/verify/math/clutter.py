@@ -34,6 +34,7 @@ REMARK = (
 )
 PLACE = re.compile(
     r"(?:\\text\s*\{\s*(?:,\s*)?(?:at|when|for)\s*\}|(?<=\d)\s+(?:at|when)(?=\s))\s*\$?\s*\(?[a-zA-Z](?:_\w)?\s*=[^=,;&<>]*$"
+    r"|,?\s*\\text\s*\{\s*,?\s*for\s+(?:all|any|every)(?:\s+\w+)?\s*\}\s*\$?[a-z]?(?:\s*\\in\s*[^,;=<>]+)?\s*$|,\s*[a-z]\s*\\in\s*\\mathbb\s*\{?\s*[A-Z]\s*\}?\s*$"
     rf"|\\text\s*\{{\s*q\.?e\.?d\.?\s*\}}\s*$|\\text\s*\{{\s*\({REMARK}\b[^(){{}}]*\)\s*\}}\s*$|(?<=\d)\s*\({REMARK}\b[^(){{}}]*\)\s*$",
     re.IGNORECASE,
 )
@@ -70,7 +71,7 @@ def cleared(text: str) -> str:
 
 def _placed(text: str) -> bool:
     """Check whether a text may end in a place or remark."""
-    return "\\text" in text or "at" in text or "when" in text or text.rstrip()[-1:] == ")"
+    return "\\text" in text or "\\in" in text or "at" in text or "when" in text or text.rstrip()[-1:] == ")"
 
 
 def _cleared_commands(bare: str, unusual: bool) -> str:

@@ -33,7 +33,10 @@ COMMENT = re.compile(
 STRUCK = re.compile(r"(?<![\w}$~])~~(?=[^\s~])[^~\n]*(?<=\S)~~(?![\w\\$~])")
 HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
-JOINED = {r" \text{ or } ": EITHER, ", ": re.compile(r"[ \t$]*(?:[,;&]|,?\s*(?:and|und|et)\s)?[ \t$]*")}
+JOINED = {
+    r" \text{ or } ": EITHER,
+    ", ": re.compile(r"[ \t$]*(?:[,;&|]|,?\s*(?:and|und|et|as well as|but also|resp\.|respectively)\s)?[ \t$]*"),
+}
 Reading = Literal["stated", "guessed", ""]
 
 

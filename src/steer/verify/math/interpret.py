@@ -50,7 +50,7 @@ UNIT_WORD = (
     r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
 )
 QUANTITY = re.compile(
-    rf"(?P<value>.*?[\d)}}\]a-z])\s*(?P<unit>(?:\^\s*\{{?\s*\\circ\s*\}}?\s*[CF]|\^\s*\{{\s*(?:\\prime\s*)+\}}|(?:{UNIT_WORD})(?:\s*(?:[/*]|\\cdot)?\s*(?:{UNIT_WORD}|[a-z](?![a-zA-Z])))*))",
+    rf"(?P<value>.*?[\d)}}\]a-z])\s*(?P<unit>(?:[\u4e00-\u9fff\uac00-\ud7a3]{{1,3}}|\^\s*\{{?\s*\\circ\s*\}}?\s*[CF]|\^\s*\{{\s*(?:\\prime\s*)+\}}|(?:{UNIT_WORD})(?:\s*(?:[/*]|\\cdot)?\s*(?:{UNIT_WORD}|[a-z](?![a-zA-Z])))*))",
     re.DOTALL,
 )
 QUANTITY_LENGTH = 400  # characters; the search takes a time that grows with their square
@@ -65,7 +65,7 @@ PERCENT = re.compile(
 )
 TRANSPOSED = re.compile(r"(?<=^\()(?P<inside>[^()]*)\)\s*\^\s*\{?\s*(?:T|\\top|\\text\{T\})\s*\}?$")
 CHOICE = re.compile(r"(?:\\text\s*\{)?\s*\(?\s*([A-Za-z])\s*\)?\s*\}?")
-CHOICE_LABEL = re.compile(r"(?:\\text\s*\{\s*\(([A-J])\)\s*\}|\(([A-J])\))\s*(?=[\d\\$a-zA-Z(-])")
+CHOICE_LABEL = re.compile(r"(?:\\text\s*\{\s*\(([A-J])\)\s*\}|\(([A-J])\))\s*(?=[\d\\$a-zA-Z(-])(?!\(?[A-J]\)?$)")
 LEADING = re.compile(
     r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|option|choice|so|we|get|have)\b[\s:]*|\\(?:approx|simeq)(?![a-z])\s*|=\s*|≈\s*)+",
     re.IGNORECASE,
@@ -249,6 +249,8 @@ def _scalar(text: str) -> Form:
 def _is_name(match: re.Match) -> bool:
     """`2xy` is a product and `a_text` a name: a unit follows a number, or a formula and stands apart from it."""
     value, unit = match["value"], match["unit"]
+    if not re.search(r"[a-zA-Zµ]", unit):  # `12个`
+        return False
     if QUALIFIED.search(unit):  # `5 \text{ or more}`
         return True
     if unit.startswith(("\\text", "^")):

@@ -39,6 +39,7 @@ PLURALS, AROUND, ALONE, SINGULAR, NO_PLURAL = (
 ARITHMETIC = """
 twos threes fours fives sixes sevens eights nines elevens twelves opposites negatives reciprocals inverses doubles
 multiples powers roots logarithms factorials squared cubed and plus minus times or nor by over under divided
+others among
 """
 MULTIPLES = set(NUMBER_WORDS) | set(ARITHMETIC.split())
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")

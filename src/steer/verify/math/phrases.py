@@ -60,7 +60,7 @@ OPENING = re.compile(
     r"|that\s+(?:gives|yields)|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
     r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
     r"|therefore|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|option|choice|the\s+(?:number|value|integer)"
-    r"|所以|因此|故|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
+    r"|所以|因此|故|一?共(?:有|是)?|总共(?:有|是)?|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
     r"|logo|quindi|dunque|следовательно|значит|итак|dus|zatem|więc)(?![a-zà-öø-ÿ'’])|\\(?:therefore|implies|Rightarrow"
     r"|because|quad|qquad)(?![a-zA-Z])|[∴⇒→✓✔✅]|[-*•>]+(?=\s)|=+>)[\s,:，：、]*",
     re.IGNORECASE,
@@ -105,7 +105,7 @@ DOUBT = (
     r"|\b(?:si|ou|wenn|falls|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
 )
 COMPARED = (
-    r"\b(?:almost|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
+    r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)\w*\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try)|almost|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
     r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than|up\s+to|between|exceed\w*"
     r"|(?:minus|negative|page|section|chapter|step|figure|table|equation)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
@@ -142,7 +142,7 @@ ADJECTIVES = (
 )
 CONDITION = rf"(?:[=<>≤≥≠]|\\(?:le|ge|ne|neq|leq|geq|in)(?![a-z])|\b{ADJECTIVES})"  # what makes words a condition
 CONDITIONAL = re.compile(
-    r"^\W*(?:(?:so|thus|then|and|but|now|hence|therefore)\b\W*)?(?:(?:only\s+)?if|unless|when(?:ever)?|provided|in\s+case|for)\b"
+    r"^\W*(?:(?:so|thus|then|and|but|now|hence|therefore)\b\W*)?(?:(?:(?:only\s+)?if|unless|when(?:ever)?|provided|in\s+case|for|falls|wenn|si|se|если)\b|如果|若|当)"
     rf"[^.?!]*?{CONDITION}",
     re.IGNORECASE,
 )
@@ -155,7 +155,7 @@ COMPUTED = re.compile(
 CONTRAST = (
     r"(?:(?:,\s*|(?<=[\d$)}\]])\s+)(?:and\s+)?(?:no\s+more|not|rather\s+than|instead\s+of|as\s+opposed\s+to|et\s+non|pas|nicht"
     r"|não|не|而不是|不是)\s*[^,;?]{1,40}"
-    r"|[(\[](?:see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
+    r"|\(=[^()?]*\)|[(\[](?:see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
     r"|done)\b[^()\[\]?]*[)\]])"
 )
 REASON = (
@@ -164,7 +164,7 @@ REASON = (
     r"|pues|poiché|perché|pois|так\s+как|потому|因为|왜냐하면|なぜなら)\b.*"
     r"|\bwhich\s+(?:is|are|was|gives|makes|means|agrees|matches|satisfies|completes|concludes|finishes|proves)\b(?:(?!\b(?:not|wrong"
     r"|incorrect|false|impossible|mistaken?|too|guess|lie)\b|n['’]t)[^?\d])*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
-    r"|\band\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|(?<!\w)q\.?e\.?d\.?"
+    r"|\band\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|(?<![\w.])(?:q\.?e\.?d\.?|done)"
 )
 # what stands in front of them, spaces and punctuation, is cut off afterwards: searches that begin there take a time
 # that grows with the square of a text's length

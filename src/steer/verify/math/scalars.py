@@ -5,7 +5,6 @@ Functions take the running comparison `c` first: `c.same` compares parts and `c.
 
 import re
 from itertools import combinations
-from math import isclose
 
 from steer.verify.math.arithmetic import TooLarge, inexact
 from steer.verify.math.forms import Based, Collection, Expr, Form, Quantity, Ratio, Words
@@ -137,7 +136,7 @@ def quantity(c, gold: Form, answer: Form) -> bool:
         if size == other_size:
             return c.same(gold_value, answer_value)
         a, b = constant(gold_value.text), constant(answer_value.text)
-        return None not in (a, b) and abs(float(inexact(a)) * size / (float(inexact(b)) * other_size) - 1) < 1e-9
+        return None not in (a, b) and abs(inexact(a) * size / (inexact(b) * other_size) - 1) < 1e-9
     if not wanted and not counted(given.unit):
         return False  # `5 hundred`, `5 squared`, `5 otherwise six`: words that may change the number
     if c.same(gold_value, answer_value):
@@ -241,5 +240,5 @@ def _unnamed(texts: list[str], marks: list[str]) -> bool:
     a, b = constant(bare), constant(other)
     if not dimensions or not a or not b or isinstance(a, tuple) or isinstance(b, tuple):
         return False
-    wanted = float(inexact(b)) * size / float(inexact(a))
-    return any(isclose(one, wanted, rel_tol=1e-9) for powers, one in TABLE.values() if powers == dict(dimensions))
+    wanted = inexact(b) * size / inexact(a)  # may be complex
+    return any(abs(wanted / one - 1) < 1e-9 for powers, one in TABLE.values() if powers == dict(dimensions))

@@ -12,6 +12,7 @@ from steer.verify.math.phrases import (
     ASCII_KEYS,
     ASIDE,
     CLOSING,
+    CONDITIONAL,
     CONTRASTED,
     HANGING,
     KEYS,
@@ -55,6 +56,8 @@ BUT = re.compile(
     r"(?:\bnot?,?\s+it['’]s\s+)?\b(?:not|n['’]t)\s+(?:be\s+)?\$?[-\d.,/\\{}a-z]*\d[-\d.,/\\{}a-z]*?\$?\s*,?\s*(?:but(?:\s+rather)?|which\s+is|it['’]s|it\s+is)\s+"
     r"(?=[$\\\d]|$)"
 )
+YES = re.compile(r"(yes|no|true|false)[,:;]\s+(?:it|they|this|that|there|he|she|we)\b[^?\d]*$", re.IGNORECASE)
+BOLD_END = re.compile(r"(?<=\*\*)!+$")
 SPELLED = re.compile(r"(?<![\d.])(1?\d|20)\s*\((\w+)\)$")
 HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
 MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
@@ -63,7 +66,6 @@ BRACES = re.compile(r"\{[^{}]*\}")
 STARTS = re.compile(r"[-+(\[{]*(?:[\d.\\$€£|]|[a-zA-Z](?![a-zA-Z]))")
 TO_NUMBER = re.compile(r"^.*[\d$)\]}]", re.DOTALL)
 FORMULA, SIGNS = re.compile(r"[\d\\$]"), re.compile(r"[\\$=+*/^]")
-SINGLE = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?|\(?[A-J]\)?")
 GOES_ON, WHOLE = re.compile(r"[,;]\s*\w"), re.compile(r"[^\s$*]*")
 SPOILED_SOON = re.compile(rf"[\s\S]{{0,40}}?(?:{SPOILED.pattern})", re.IGNORECASE)
 BEFORE_ASIDE = " \t\r\n,;:—–-"
@@ -142,10 +144,10 @@ def statement(text: str) -> str | None:
 
 def bare(text: str) -> str:
     """Remove a sentence's opening ("So", "we get"), closing and asides."""
-    text = BUT.sub("", strip(EMPHASIS.sub("", text).lstrip("} ")))
+    text = BUT.sub("", strip(EMPHASIS.sub("", BOLD_END.sub("", text.rstrip())).lstrip("} ")))
     while match := OPENING.match(text):
         text = text[match.end() :].lstrip(QUOTES)
-    text = strip(CLOSING.sub("", text))
+    text = YES.sub(r"\1", strip(CLOSING.sub("", text)))
     if (spelled := SPELLED.search(text)) and spelled[2].lower() in NUMBER_WORDS[int(spelled[1]) : int(spelled[1]) + 1]:
         text = text[: spelled.start(2) - 1].rstrip()
     for _ in range(3):
@@ -188,7 +190,7 @@ def stated(text: str) -> tuple[str | None, str]:
         said = statement(rest)
         after = rest[sentence(rest) :]
         spoiled = SPOILED.search(lead) or bound(opening, mark.group())
-        if said and (spoiled or followed(said, after) or _another(said, after)):
+        if said and (spoiled or followed(said, after)):
             return None, "denied"
         if said:
             return said, "stated in words"
@@ -196,12 +198,6 @@ def stated(text: str) -> tuple[str | None, str]:
             return None, "denied"
         text = rest
     return _closing(text), "the last line"
-
-
-def _another(said: str, after: str) -> bool:
-    """Whether what follows an answer is nothing but another number or letter."""
-    following = next(iter(sentences(after)), "").strip(" .\n\t$*")
-    return following != said.strip(" .$*") and SINGLE.fullmatch(following) is not None
 
 
 def _mark(text: str) -> re.Match | None:
@@ -260,6 +256,8 @@ def guessed(text: str) -> str | None:
         before, after = BUT.sub("", part[:start]), part[end:]
         aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
         clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
+        if before.rstrip()[-1:] in tuple("+*/^×÷") or CONDITIONAL.match(before):
+            return None
         if SUPPOSED.search(before[-150:]) or SPOILED.search(clause) or (not aside and SPOILED_BEHIND.search(after)):
             return None
         broken = place == len(parts) - 1 and not END.search(after) and (HANGING.search(after) or GOES_ON.search(after))

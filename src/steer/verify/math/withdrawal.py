@@ -15,13 +15,13 @@ IT = (
     r"(?:this|that|it|(?:the|this|that|my)\s+(?:\w+\s+)?(?:answer|result|value|solution|number|one|above|claim|statement)"
     r"|the\s+above|(?:answer|result))"
 )
-BE = r"(?:is|was|looks|seems|appears|(?:must|would|might|may|could|should|has\s+to)\s+be)"
+BE = r"(?:is|ai|was|looks|seems|appears|(?:must|would|might|may|could|should|has\s+to)\s+be)"
 ABOUT = r"(?:(?:\w+ly|also|still|just|only|merely)\s+)*"
 RIGHT = r"(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible(?!\s+to)|it|what)\b"
 NEGATIVE = "|".join(
     (
         rf"{BE}\s+{ABOUT}(?:wrong|incorrect|false|mistaken|invalid|erroneous|impossible(?!\s+to)|too\s+(?:small|large|big|low"
-        r"|high|few|many|much)|off|excluded|rejected|discarded|ruled\s+out|an?\s+(?:\w+\s+)?(?:lie|guess|placeholder|joke"
+        r"|high|few|many|much)|off|excluded|rejected|discarded|ruled\s+out|what\s+(?:i|one|you|they)|an?\s+(?:\w+\s+)?(?:lie|guess|placeholder|joke"
         r"|typo|example|mistake|error)|the\s+(?:naive|wrong)\s+\w+)\b",
         rf"{BE}\s*(?:n['’]t|not|never)\s+{ABOUT}{RIGHT}",
         r"(?:does|did|will|would|can|could)\s*(?:n['’]?t|not)\s+(?:satisfy|work|hold|fit|count)\b",
@@ -40,13 +40,13 @@ DENIED = re.compile(
     r"|or\s+(?:something|anything|none|nothing|no|neither|another|others?)\b|not\s+(?:sure|certain)\b|i\s+guess\b"
     r"|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b|(?:\w+\s+){0,2}(?:faux|incorrecte|falsch|incorrecta"
     r"|sbagliat\w*|errad[oa]|неверно|неправильно|нет|nein|espera|anzi|погоди\w*|стоп)\b)"
-    r"|(?:^|.*[。，,\s])(?:不对|不對|等等|错|錯|不是|아니|잠깐|틀렸|いや|違|待って)|[\s$*,(]*[❌✗✘]|[\s$*.)\]\\}]*[?？]",
+    r"|(?:^|.*[。，,\s])(?:不对|不對|等等|错|錯|不是|아니|잠깐|틀렸|いや|違|待って)|[\s$*,(]*[❌✗✘]|[\s$*.()\]\\}]*[?？]",
     re.IGNORECASE,
 )
 # anywhere
 TAKEN_BACK = re.compile(
     rf"\b(?:(?:{IT})\s*(?:{NEGATIVE})|scratch\s+that|my\s+mistake|i\s+(?:was|am)\s+(?:wrong|mistaken)|i\s+(?:have\s+)?made\s+an?\s+(?:\w+\s+)?"
-    r"(?:mistake|error)|never\s?mind|on\s+second\s+thought|just\s+kidding|let\s+me\s+(?:re\w+|correct|fix|try|check|double)\b"
+    r"(?:mistake|error)|i\s+(?:forgot|overlooked|misread|miscalculated)|never\s?mind|(?:strike|forget)\s+(?:that|this|it)|oh\s+no|i\s+doubt|on\s+second\s+thought|just\s+kidding|let\s+me\s+(?:re\w+|correct|fix|try|check|double)\b"
     r"|disregard|ignore\s+(?:that|this|the\s+above)|is\s+no\s+longer)",
     re.IGNORECASE,
 )
@@ -54,7 +54,7 @@ REASONED = re.compile(r"\b(?:since|because|as|if|unless|whether|otherwise|then|w
 # another number that is offered in its place
 OPENER = (
     r"(?:otherwise|else|if\s+not|so\s+(?:is|are)|no|nope|nah|but|however|instead|yet|although|though|unless|(?<=\()or|or\s+rather|except|alternatively"
-    r"|wait|sorry|actually|oops|edit|update|correction|rather|hmm+|i\s+meant?|mais|en\s+fait|aber|doch|pero|mas|но|但是|然而|其实"
+    r"|wait|sorry|actually|oops|edit|update|correction|rather|hmm+|i\s+meant?|mais|in\s+fact|more\s+(?:precisely|exactly)|en\s+fait|aber|doch|pero|mas|но|但是|然而|其实"
     r"|하지만|しかし|(?:the|my)\s+(?:other|second|real|right|correct|true|actual)(?:\s+(?:one|guess|answer|option|solution|value))?"
     r"|another(?:\s+\w+)?|it|this|that|should|(?:the\s+)?(?:\w+\s+)?(?:answer|truth))(?![a-z])"
 )
@@ -74,16 +74,33 @@ OTHER = re.compile(
 )
 
 
+CORRECTED = re.compile(
+    rf"\b(?:(?:correct|real|right|actual|true)\s+(?:answer|value|result|one|number)\s+(?:is|=)|re-?\w+ing,?\s+(?:i|we)\s+(?:get|got|find))"
+    rf"\s+\$?({NUMBER})(?!\w)",
+    re.IGNORECASE,
+)
+LETTER, ITEM = re.compile(r"\(?[A-J]\)?"), re.compile(r"\s*\n\s*\d{1,2}\.[ \t]+\S")  # a list below the answer
+
+
+def _another(said: str, following: str) -> bool:
+    """Check whether what follows an answer is nothing but another number or letter."""
+    if LETTER.fullmatch(said):
+        return following != said and LETTER.fullmatch(following) is not None
+    return re.fullmatch(NUMBER, following) is not None and not roughly(said, following)
+
+
 def withdrawn(said: str, after: str) -> bool:
     """Check whether the text after the answer `said` takes it back, or offers another number."""
     parts = sentences(after[:LENGTH])
+    if parts and not ITEM.match(after) and _another(said.strip(" .$*"), parts[0].strip(" .\n\t$*")):
+        return True
     for part in parts[: SENTENCES if len(after) < LENGTH or len(parts) < 2 else min(SENTENCES, len(parts) - 1)]:
         if DENIED.match(part):
             return True
         back = TAKEN_BACK.search(part)
         if back and not REASONED.search(part, 0, back.start()):
             return True
-        other = OTHER.match(part)
-        if other and not roughly(said.strip(" $"), other[1] or other[2]):
+        other = OTHER.match(part) or CORRECTED.search(part)
+        if other and not roughly(said.strip(" $"), next(filter(None, other.groups()))):
             return True
     return False
