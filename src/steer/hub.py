@@ -10,6 +10,11 @@ from steer.errors import UserError
 _NAMES = {"model": "model", "dataset": "data set"}
 
 
+def is_hub_id(path: str) -> bool:
+    """Whether a model's path has the form of a hub id, `owner/name`, and not that of a folder or file."""
+    return path.count("/") == 1 and not path.startswith((".", "/"))
+
+
 def require(kind: str, name: str, revision: str | None, *, key: str = "", hint: str = "", remedy: str = "") -> None:
     """Raise a one-line `UserError` if the hub has no such `kind` ("model" or "dataset") or revision, or is unreachable.
 

@@ -16,7 +16,7 @@ from snakemake.logging import logger
 from steer.configs.references import split_reference
 from steer.configs.load import dump, load_config, workflow_overrides
 from steer.configs.reward import deciding
-from steer.data.known import check_names, used_sets
+from steer.data.known import check_model, check_names, used_sets
 from steer.data.sets import data_set, files_of
 from steer.errors import UserError
 from steer.figures.wanted import about_figures, wanted
@@ -39,6 +39,7 @@ try:
     OVERRIDES = workflow_overrides(dict(workflow.config_settings.config or {}))
     CONFIG = load_config(CONFIG_FILE, OVERRIDES)
     check_names(CONFIG, CONFIG_FILE)
+    check_model(CONFIG, CONFIG_FILE)
     SETTINGS = {name: method_settings(run.method or name, run.set) for name, run in CONFIG.methods.items()}
     COMPARED = CONFIG.measurement.weightings.items() if CONFIG.measurement else []
     WEIGHTINGS = {name: method_settings(run.method or name, run.set)[0] for name, run in COMPARED}

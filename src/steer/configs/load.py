@@ -89,7 +89,11 @@ def _with_base(tree: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) ->
     parent = tree.pop("extends", None)
     if parent is None:
         return tree
-    base = read_tree(path.parent / str(parent), seen)
+    file = path.parent / str(parent)
+    try:
+        base = read_tree(file, seen)
+    except UserError as error:
+        raise UserError(f"{'' if file.exists() else f'{path}: key `extends`: '}{error}") from None
     for replaced in RUNS:
         if replaced in tree:
             base.pop(replaced, None)

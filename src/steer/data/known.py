@@ -9,6 +9,7 @@ from steer.data.gym import check_ranges
 from steer.data.sets import data_set, files_of, known_sets
 from steer.data.tasks import FAMILIES
 from steer.errors import UserError
+from steer.hub import is_hub_id
 
 
 def check_names(config: Config, file: str) -> None:
@@ -49,6 +50,15 @@ def check_names(config: Config, file: str) -> None:
         raise UserError(f"{file}: {error}") from None
     for function in config.reward.functions:
         _check_function(function.function, "reward.functions", file)
+
+
+def check_model(config: Config, file: str) -> None:
+    """Raise `UserError` for a model folder that is not there. Hub ids, .gguf files (a target fetches ours) and served
+    models pass."""
+    path = config.model.path
+    elsewhere = path is None or config.model.is_gguf or config.rollout.engine == "openai"
+    if not (elsewhere or is_hub_id(path) or Path(path).is_dir()):
+        raise UserError(f"{file}: key `model.path`: {path}: no such model folder; correct the path")
 
 
 def used_sets(config: Config) -> list[str]:

@@ -21,7 +21,7 @@ from transformers import (
 
 from steer.configs.schema import Architecture
 from steer.errors import UserError
-from steer.hub import first_line, model_file
+from steer.hub import first_line, is_hub_id, model_file
 from steer.io import atomic_directory
 
 
@@ -174,7 +174,7 @@ def _check(path: str, revision: str | None, wanted: str, *names: str) -> None:
             raise UserError(f"{path}: the model folder holds no {wanted}; save the model with its tokenizer")
     elif path.endswith(".gguf"):
         raise UserError(f"{path}: a .gguf file is no model folder; make one of it with `steer base-model`")
-    elif folder.is_absolute() or path.startswith(".") or path.count("/") != 1:
+    elif not is_hub_id(path):
         raise UserError(f"{path}: no such model folder")
     else:
         # transformers would retry for minutes and say less.
