@@ -60,19 +60,17 @@ def test_a_delta_that_lists_methods_replaces_the_list(tmp_path):
 
 def test_a_missing_base_is_named_with_the_file_that_extends_it(tmp_path):
     write(tmp_path, SMALL, "base.yaml")
-    with pytest.raises(
-        UserError, match=r"config\.yaml: key `extends`: .*base: no such file; did you mean 'base\.yaml'"
-    ):
+    with pytest.raises(UserError, match=r"config\.yaml: key `extends`: .*base: no such file; did you mean"):
         load_config(write(tmp_path, "extends: base\n"))
 
 
 def test_a_model_folder_that_is_not_there_is_refused_before_any_job(tmp_path):
     """Also by a dry run. A hub id, a .gguf file that a target fetches, and a folder that is there pass."""
     for path in ("owner/name", "models/small/small.gguf", str(tmp_path), None):
-        check_model(load_config(write(tmp_path, SMALL), [f"model.path={path or 'null'}"]), "f")
+        check_model(load_config(write(tmp_path, SMALL), {"model.path": path}), "f")
     for path in ("./absent", "/absent/model", "a/model/folder"):
         with pytest.raises(UserError, match=f"mine.yaml: key `model.path`: {path}: no such model folder"):
-            check_model(load_config(write(tmp_path, SMALL), [f"model.path={path}"]), "mine.yaml")
+            check_model(load_config(write(tmp_path, SMALL), {"model.path": path}), "mine.yaml")
 
 
 def test_another_model_does_not_inherit_the_revision(tmp_path):
