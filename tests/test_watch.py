@@ -1,5 +1,6 @@
 """`steer watch`: what it says of runs that wait, train, stopped or are done."""
 
+import io
 import json
 import os
 import time
@@ -7,9 +8,11 @@ import time
 import pytest
 import yaml
 from fake_results import write_fake_results
+from rich.console import Console
 
 from steer.cli import main
-from steer.report.watch import progress
+from steer.configs.load import load_config
+from steer.report.watch import Progress, _table, progress
 
 
 def live(folder, run, lines, age=0.0, cut=""):
@@ -82,3 +85,17 @@ def test_a_damaged_line_ends_what_is_read_of_a_run(results, damage):
 def test_a_pause_of_no_length_is_refused(results, capsys):
     assert main(["watch", str(results), "--every", "-1"]) == 2
     assert "--every is -1; give a number of seconds above 0" in capsys.readouterr().err
+
+
+def test_kept_results_without_runs_are_named_as_such(tmp_path, capsys):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "config.yaml").write_text("name: kept")
+    assert main(["watch", str(tmp_path)]) == 2 and "steer compare" in capsys.readouterr().err
+
+
+def test_our_longest_name_stays_on_one_line_of_80_columns():
+    console = Console(width=80, file=io.StringIO())
+    last = {"reward": -0.125, "accuracy": 0.125, "entropy": 0.125}
+    name = "entropy_regularisation"
+    console.print(_table(load_config("configs/tiny.yaml"), [Progress(name, 0, "evaluated", 66, 66, last, 12345.0)]))
+    assert name in console.file.getvalue()

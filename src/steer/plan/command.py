@@ -142,12 +142,15 @@ def largest_memory(config: Config, facts: Facts, assumed: Assumptions) -> dict[s
     return {name: round(size / GB, 2) for name, size in parts.items()}
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def described(config: Config, plan: dict[str, Any], explained: bool = False) -> str:
     """Format the plan for people; `explained`: with the parts of a training step."""
     name, gpus = plan["model"] or "a model from scratch", config.hardware.gpus
-    lines = [
-        f"{config.name}: {len(config.runs)} runs x {len(config.seeds)} seeds of {name}, {size(plan['parameters'])}"
-    ]
+    runs = f"{_count(len(config.runs), 'run')} x {_count(len(config.seeds), 'seed')}"
+    lines = [f"{config.name}: {runs} of {name}, {size(plan['parameters'])}"]
     here, hours = plan["cpu"], plan["gpu_hours"] or {}
     times = {name: minutes for name, minutes in here["minutes"].items() if name != "run"} if here else hours
     lines += ["", f"{'rule':12s}{'jobs':>8s}{'minutes' if here else 'GPU-hours':>12s}"]
@@ -158,7 +161,8 @@ def described(config: Config, plan: dict[str, Any], explained: bool = False) -> 
     if hours:
         wall = sum(hours.values()) / gpus
         time = f"{wall / 24:,.1f} days" if wall >= 48 else f"{wall:,.2g} hours"
-        lines += ["", f"at least {time} on {gpus} GPUs of {config.hardware.tflops:g} TFLOP/s, all of them busy"]
+        where = f"{_count(gpus, 'GPU')} of {config.hardware.tflops:g} TFLOP/s"
+        lines += ["", f"at least {time} on {where}, all of them busy"]
     if "step" in plan:
         lines += [explain.in_short(plan["step"], config.engine)]
         if config.engine == "verl" and config.verl.nodes > 1:
@@ -173,10 +177,8 @@ def described(config: Config, plan: dict[str, Any], explained: bool = False) -> 
         lines += [f"memory of a GPU in rollouts: {need['rollouts']:.1f} GB of {room:g} (engine {need['engine']:.1f})"]
         lines += [f"memory of the machine of a training job: {need['host']:.0f} GB while the base model is read"]
     if here:
-        lines += [
-            "",
-            f"on this machine's CPU, {here['threads']} threads a job, {here['gflops']:,.0f} GFLOP/s measured:",
-        ]
+        threads = _count(here["threads"], "thread")
+        lines += ["", f"on this machine's CPU, {threads} a job, {here['gflops']:,.0f} GFLOP/s measured:"]
         if "run" in here["minutes"]:
             lines += [f"at least {here['minutes']['run']:,.1f} minutes a run on cores that do nothing else"]
             lines += [f"at most {here['memory_gb']['peak']:.1f} GB of memory for a training job"]

@@ -48,6 +48,8 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"--every is {args.every:g}; give a number of seconds above 0")
     if not (results / "config.yaml").is_file():
         raise UserError(f"{results}: no config.yaml there; start the experiment first or correct the folder")
+    if (results / "tables").is_dir() and not (results / "runs").is_dir():
+        raise UserError(f"{results}: tables and no runs, so nothing trains there; read it with `steer compare`")
     config = load_config(results / "config.yaml")
     console = Console()
     if args.once:
@@ -132,7 +134,9 @@ def _table(config: Config, found: list[Progress]):
     left = [p.seconds_left for p in found if p.seconds_left is not None]
     title = f"{config.name}: {done} of {len(found)} runs trained"
     title += f", the running ones done in {_duration(max(left))}" if left else ""
-    table = Table(title=title, box=box.SIMPLE_HEAD, caption="entropy in nats; time left in h:mm:ss", pad_edge=False)
+    caption = "entropy in nats; time left in h:mm:ss"
+    # Without padding the longest of our names fits on one line of 80 columns.
+    table = Table(title=title, box=box.SIMPLE_HEAD, caption=caption, padding=0, pad_edge=False)
     table.add_column("run", overflow="fold")
     for name in ("seed", "state"):
         table.add_column(name, no_wrap=True)
