@@ -14,7 +14,7 @@ from steer.verify.math.phrases import CONDITION, NUMBER_WORDS
 from steer.verify.math.units import known
 from steer.verify.math.withdrawal import NUMBER, withdrawn
 
-MAGNITUDES = NUMBER_WORDS[NUMBER_WORDS.index("hundred") : NUMBER_WORDS.index("k")]
+MAGNITUDES = "tens", *NUMBER_WORDS[NUMBER_WORDS.index("hundred") : NUMBER_WORDS.index("k")]
 
 BEFORE, BEHIND = 160, 240  # characters that are looked at
 NOT_SHOWN = (
@@ -32,20 +32,27 @@ GOVERNING = (
 )
 LIGHT = (
     r"this|be|been|is|are|was|it|equals?|to|of|the|an?|as|that|final|correct|answer|value|result|solution|approach|method|even"
-    r"|simply|say|think|guess|expect|gives?|write|get|obtain|have|put|use|choose|accept|take|report|enter"
+    r"|simply|say|think|guess|expect|gives?|write|gets?|close|obtain|have|put|use|choose|accept|take|report|enter"
 )
 SCALING = (  # directly before the number
     r"minus|negative|half(?:\s+of)?|twice|double|thrice|triple|(?:square|root|cube|reciprocal|opposite|inverse|logarithm|factorial)\s+of"
     r"|\d\s+(?:times|plus)|(?:one|two|\d)\s+(?:more|less)\s+than|(?:\\?%|percent)\s+of|(?:any|every)thing\s+but|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and|almost|(?:shy|short|multiple|divisor|factor)\s+of"
     r"|(?:slightly|just|barely|a\s+(?:little|bit))\s+(?:(?:more|less|greater|smaller|higher|lower)\s+than|over|under|above|below)"
 )
+# of which one word spoils what is said after it: `It is doubtful that x equals`, `A wrong approach yields`
+DOUBTED = (
+    r"(?:(?:doubtful|dubious|untrue|false|wrong|not\s+true|impossible)\s+that|no\s+way|(?:not|\w*n['’]t)\s+(?:believe|think|claim|say)|doubt)\s+(?:that\s+)?"
+    r"(?:[\w'’$]+\s+){0,4}(?:is|it['’]s|equals|=|be)"
+    r"|(?:wrong|incorrect|naive|careless|bogus|fake|trap|decoy|flawed|erroneous|mistaken|extraneous)\s+(?:\w+\s+){0,2}(?:is|gives?|yields?|gets?|leads\s+to)"
+    r"|(?:incorrectly|wrongly|mistakenly|erroneously|falsely|absurdly),?(?:\s+\w+){0,2}"
+)
 SAID = r"(?:the\s+(?:final\s+)?answer|it|this|that)(?:\s+(?:is|equals|=)|['’]s)"
 REFUTED_BEFORE = re.compile(
     rf"(?:(?:(?:\b(?:{GOVERNING})|n['’]t|\\neq?|\\not\s*=|≠|不是|不等于|不可能是)(?:[\s$]+(?:{LIGHT})\b)*|\b(?:{SCALING})|\\(?:notin|nexists|not\s*\\ni)(?![a-zA-Z])"
     rf"|(?:^|[.!?\n])\W*(?:(?:my\s+)?guess|is\s+it|(?:could|might)\s+it\s+be)|\b(?:(?:suppos|assum|imagin|pretend)\w*\s+(?:for\s+\w+\s+)?(?:that\s+)?|if\s+){SAID}"
     r"|\b(?:at\s+first|initially|originally|incorrectly|naively),?\s+(?:i|we|one|you)\s+\w+(?:\s+it\s+(?:was|is))?"
-    r"|\b(?:half|twice|double|thrice|triple|square|root|cube|reciprocal|opposite|inverse|logarithm|than|plus)\s+(?:of\s+)?"
-    r"(?:the|our|my)\s+(?:final\s+)?answer\s+(?:is|equals|=)|\banswer\s*(?:[-+*/]|plus|minus|times|divided\s+by)[^.?!\n]{1,20}(?:\bis|\bequals|=)"
+    rf"|\b(?:{DOUBTED})|\b(?:half|twice|double|thrice|triple|than|plus|minus|times|(?!value)\w+\s+of)\s+(?:of\s+)?"
+    r"(?:the|our|my)\s+(?:final\s+)?answer(?:['’]s\s+\w+)?\s+(?:is|equals|=)|\banswer\s*(?:[-+*/]|plus|minus|times|divided\s+by|squared|cubed|doubled)[^.?!\n]{1,20}(?:\bis|\bequals|=)"
     r"|\bexample\s+(?:answer|format|output)|\b(?:write|put|place|enter|give|box)\s+your\s+(?:final\s+)?answer\s+(?:as|in|inside|within|like))"
     rf"[\s$*:,\\(\[}}]*|(?:\\(?:lnot|neg)|{NOT_SHOWN})[\s$*:\\(\[}}]*)$",
     re.IGNORECASE,
@@ -66,7 +73,8 @@ HARMLESS = (
 )
 GAP_BEHIND = re.compile(r"\s*\}?\s*=")
 OPERAND_BEHIND = re.compile(
-    r"\}?(?:\.?\d|,\d{3}(?!\d)|\\[,;:!]\s*\d|:\d|[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?\d"
+    r"\}?(?:\.?\d|,\d{3}(?!\d)|\\[,;:!]\s*\d|:\d|[ ]?[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b"
+    r"|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?\d"
     rf"|[^\S\n]*\\(?!(?:{HARMLESS})(?![a-zA-Z]))[a-zA-Z]|[a-z]\^|\((?![^()]*[a-zA-Z]{{3}})[^()]*[-+^]"
     r"|[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)"
     r"|(?:\s*\\right)?\s?[)\]]*\s*\^\s*\{?\s*[-\da-z]"
@@ -92,7 +100,7 @@ CONDITION_BEHIND = re.compile(
     r"|(?:otherwise|else)\b[\s$,:]*[-\d\\])",
     re.IGNORECASE,
 )
-IN_TEXT = re.compile(r"\\(?:text|mathrm)\s*\{[^{}]*\}")
+IN_TEXT = re.compile(r"\\(?:text|mathrm)\s*\{([^{}]*)\}")
 VARIABLE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")  # a formula's condition is its domain
 SIGN = r"(?:(?<![-=<>])[<>]=?(?![-=<>])|\\(?:[lg]t|[lg]eq?(?:slant)?)(?![a-zA-Z])|[≤≥])"
 SPACING = re.compile(r"\\(?<!\\\\)(?:[,;:!](?!\d)|(?:q?quad|enspace|thinspace)(?![a-zA-Z]))")
@@ -106,7 +114,7 @@ NAME = re.compile(r"\\(?:alpha|beta|theta|lambda)(?![a-zA-Z])|[a-zA-Z](?:_(?:\w|
 STRUCTURE = {"frac", "dfrac", "tfrac", "cdot", "times", "left", "right", "sqrt", "lvert", "rvert", "vert"}
 STRUCTURE |= {"lt", "gt", "le", "ge", "leq", "geq", "leqslant", "geqslant", "alpha", "beta", "theta", "lambda"}
 OR = (
-    r"(?:\\text\s*\{\s*)?(?:(?:or(?:\s+(?:maybe|perhaps|possibly|rather|even|is\s+it|else))?|oder|ou|maybe|perhaps|possibly"
+    r"(?:\\text\s*\{\s*)?(?:(?:or(?:,?\s+(?:maybe|perhaps|possibly|rather|even|is\s+it|else|equivalently),?)?|oder|ou|maybe|perhaps|possibly"
     r"|alternatively|или)(?![^\W\d_])|或者?|还是|또는|または)(?:\s*\})?|\\(?:lor|vee)(?![a-z])"
 )
 EITHER = re.compile(rf"[\s$*,;\\)\](\[]*(?:{OR})[\s$*:,\\(\[]*", re.IGNORECASE)
@@ -145,7 +153,9 @@ twice double thrice triple square root cube reciprocal opposite inverse logarith
 lnot neg if unless case provided or oder ou vee lor alternatively else log ln sin cos tan cot sec csc exp det gcd lcm
 pm mp div cdot mid lt gt le ge leq geq leqslant geqslant silly foolish absurd nobody one discard discards discarded
 ignore ignored ignoring disprove disproves disproved disregard dismiss eliminate eliminated used percent first
-initially originally incorrectly nexists
+initially originally incorrectly nexists doubtful dubious untrue impossible doubt careless bogus fake trap decoy
+flawed erroneous mistaken extraneous wrongly mistakenly erroneously falsely absurdly squared cubed doubled
+equivalently
 """
 TELLING = set(TELLING.split())
 FILLING, ENDS = " \n\t\r$*:\\([{,&", "-+/~<>≤≥}'’|^_#"
@@ -165,7 +175,7 @@ def _telling(before: str) -> bool:
         or any(words in low for words in ("s it", "% of"))
         or "\\def" in before
         or "\\boxed" in before
-        or ("nswer" in low and any(sign in low for sign in "+-*/"))
+        or ("nswer" in low and any(sign in low for sign in ("+", "-", "*", "/", " of ", "'s")))
         or not TELLING.isdisjoint(low.translate(WORDS_ONLY).split())
     )
 
@@ -205,7 +215,7 @@ def _related(left: str, content: str, right: str) -> str | None:
 
 def _with_behind(content: str, behind: str, left: str) -> str | None:
     if (
-        withdrawn(content, behind)
+        withdrawn(content, IN_TEXT.sub(r" \1 ", behind))
         or OPERAND_BEHIND.match(behind)
         or (CONDITION_BEHIND.match(behind) and not VARIABLE.search(IN_TEXT.sub("", content)))
     ):

@@ -59,7 +59,7 @@ OPENING = re.compile(
     r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|arrive\s+at)(?:\s+that)?|this\s+(?:gives|yields)(?:\s+us)?"
     r"|that\s+(?:gives|yields)|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
     r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
-    r"|therefore|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|option|choice|the\s+(?:number|value|integer)"
+    r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|option|choice|the\s+(?:number|value|integer)"
     r"|所以|因此|故|一?共(?:有|是)?|总共(?:有|是)?|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
     r"|logo|quindi|dunque|следовательно|значит|итак|dus|zatem|więc)(?![a-zà-öø-ÿ'’])|\\(?:therefore|implies|Rightarrow"
     r"|because|quad|qquad)(?![a-zA-Z])|[∴⇒→✓✔✅]|[-*•>]+(?=\s)|=+>)[\s,:，：、]*",
@@ -84,7 +84,7 @@ DENIAL = (
     r"\b(?:not|no|never|cannot|cant|isnt|neither|nor|none|nothing|nobody|hardly|wrong(?:ly)?|incorrect(?:ly)?|false(?:ly)?"
     r"|mistaken(?:ly)?|erroneous(?:ly)?|invalid|impossible|unlikely|fail|fails|failed|rul\w+\s+out"
     r"|excluded|except|excluding|contradict\w*|contradiction|disagree\w*|refut\w*|reject\w*|instead\s+of"
-    r"|rather\s+than|other\s+than|far\s+from|anything\s+but|unlike|too\s+(?:small|large|big|low|high|few|many))\b"
+    r"|rather\s+than|other\s+than|far\s+from|by\s+mistake|anything\s+but|unlike|too\s+(?:small|large|big|low|high|few|many))\b"
     r"|n['’]t\b|\\(?:ne|neq|not)(?![a-z])|≠"
     r"|不|没|沒|非(?!常)|错|錯|未|否|아니|않|못|틀리|틀렸|없|ない|ません|ではな|違|誤"
     r"|\b(?:n['’]est|ne|pas|non(?!-)|jamais|faux|incorrecte|nicht|kein\w*|nie|falsch|niemals|nunca|tampoco|incorrecta?"
@@ -93,7 +93,7 @@ DENIAL = (
 )
 SUPPOSITION = (  # which spoils all that follows it in a sentence
     r"\b(?:nobody|no\s+one|may|might|maybe|perhaps|possibly|suppose|supposed|supposing|assum\w+|imagine|pretend|conjecture\w*"
-    r"|hypothe\w+|guess(?:es|ed|ing)?|claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
+    r"|hypothe\w+|guess(?:es|ed|ing)?|bet|depending|claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
     r"|unsure|uncertain|unclear|allegedly|supposedly|say|not\s+(?:true|the\s+case|sure)|impossible|unlikely"
     r"|for\s+(?:example|instance)|e\.g)\b|可能|也许|也許|或许|大概|假设|假設|猜|아마|かもしれ|おそらく|たぶん"
     r"|\b(?:peut-être|suppos\w+|vielleicht|angenommen|quizás?|tal\s+vez|forse|talvez|возможно|может|наверное|вероятно"
@@ -155,7 +155,7 @@ COMPUTED = re.compile(
 CONTRAST = (
     r"(?:(?:,\s*|(?<=[\d$)}\]])\s+)(?:and\s+)?(?:no\s+more|not|rather\s+than|instead\s+of|as\s+opposed\s+to|et\s+non|pas|nicht"
     r"|não|не|而不是|不是)\s*[^,;?]{1,40}"
-    r"|\(=[^()?]*\)|[(\[](?:see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
+    r"|\(=[^()?]*\)|[(\[](?:not|see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
     r"|done)\b[^()\[\]?]*[)\]])"
 )
 REASON = (
@@ -163,8 +163,8 @@ REASON = (
     r"|due\s+to|so\s+that|by\s+(?!\d)|from\s+(?!\d)|where\s+|using\s+|car|puisque|parce\s+que|weil|denn|da\s+|porque"
     r"|pues|poiché|perché|pois|так\s+как|потому|因为|왜냐하면|なぜなら)\b.*"
     r"|\bwhich\s+(?:is|are|was|gives|makes|means|agrees|matches|satisfies|completes|concludes|finishes|proves)\b(?:(?!\b(?:not|wrong"
-    r"|incorrect|false|impossible|mistaken?|too|guess|lie)\b|n['’]t)[^?\d])*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested)"
-    r"|\band\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|(?<![\w.])(?:q\.?e\.?d\.?|done)"
+    r"|incorrect|false|impossible|mistaken?|too|guess|lie)\b|n['’]t)[^?\d])*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested|expected|asked|promised)"
+    r"|\band\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|(?<!\w)(?:i\.?e\.?|that\s+is|in\s+other\s+words|namely)[,\s][^?\d]*|(?<![\w.])(?:q\.?e\.?d\.?|done)"
 )
 # what stands in front of them, spaces and punctuation, is cut off afterwards: searches that begin there take a time
 # that grows with the square of a text's length

@@ -17,16 +17,17 @@ IT = (
 )
 BE = r"(?:is|ai|was|looks|seems|appears|(?:must|would|might|may|could|should|has\s+to)\s+be)"
 ABOUT = r"(?:(?:\w+ly|also|still|just|only|merely)\s+)*"
-RIGHT = r"(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible(?!\s+to)|it|what)\b"
+RIGHT = r"(?:an?\s+solution\b|(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid|possible(?!\s+to)|it|what)\b)"
 NEGATIVE = "|".join(
     (
         rf"{BE}\s+{ABOUT}(?:wrong|incorrect|false|mistaken|invalid|erroneous|impossible(?!\s+to)|too\s+(?:small|large|big|low"
-        r"|high|few|many|much)|off|excluded|rejected|discarded|ruled\s+out|what\s+(?:i|one|you|they)|an?\s+(?:\w+\s+)?(?:lie|guess|placeholder|joke"
-        r"|typo|example|mistake|error)|the\s+(?:naive|wrong)\s+\w+)\b",
-        rf"{BE}\s*(?:n['’]t|not|never)\s+{ABOUT}{RIGHT}",
-        r"(?:does|did|will|would|can|could)\s*(?:n['’]?t|not)\s+(?:satisfy|work|hold|fit|count)\b",
-        r"(?:can|could)\s*(?:n['’]?t|not)\s+(?:possibly\s+)?be\s+(?:the\s+answer|right|correct|true)\b",
-        r"(?:fails|contradicts|(?:leads\s+to|is)\s+a\s+contradiction)\b(?!\s+(?:for|when|if|unless))",
+        r"|high|few|many|much)|off|excluded|extraneous|rejected|discarded|ruled\s+out|what\s+(?:i|one|you|they)|an?\s+(?:\w+\s+)?(?:lie|guess|placeholder|joke"
+        r"|typo|example|mistake|error)|(?:the|my|our)\s+(?:naive|wrong|old|initial|previous)\s+\w+|one\s+(?:of|solution|possib\w+)|(?:half|twice)\s+the\s+answer"
+        r"|(?:[\w-]+\s+){1,3}(?:of|than)\s+the\s+answer)\b",
+        rf"{BE}\s*(?:n['’]t|not|never)\s+(?:{ABOUT}{RIGHT}|the\s+only\b)",
+        r"(?:can(?:not|['’]?t)|(?:does|did|will|would|could|can)\s*(?:n['’]t|not)|never)\s+(?:satisf\w+|work|hold|fit|count|match|agree|occur|happen)s?\b",
+        r"(?:can(?:not|['’]?t)|could\s*(?:n['’]t|not))\s+(?:possibly\s+)?be\s+(?:the\s+answer|right|correct|true)\b",
+        r"(?:fails|contradicts|violates|(?:leads\s+to|is)\s+a\s+contradiction)\b(?!\s+(?:for|when|if|unless))",
     )
 )
 START = r"[\W_]*(?:(?:and|but|so|however|though|i\s+(?:now\s+)?(?:think|believe|see))\b[\s,]*(?:that\s+)?)*"
@@ -34,11 +35,11 @@ RETURN = r"(?:\d|\Z|(?:wait|it|that|this\s+is|i|no|not|let|the\s+(?:\w+\s+)?(?:a
 # at the start of a sentence
 DENIED = re.compile(
     rf"{START}(?:(?:{IT}|which)\s*)?(?:{NEGATIVE})|[\W_]*(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true|valid)\b"
-    r"|(?:not|wrong|incorrect|false|never|mistaken)(?=\W*\Z|\s*[.!)])"
+    r"|(?:not|wrong|incorrect|false|never|mistaken|reject(?:ed)?|extraneous|invalid|joke|excluded|discard(?:ed)?)(?=\W*\Z|\s*[.!)])"
     rf"|(?:no|wait|sorry)\b(?=\s*(?:[^\w\s]|{RETURN}))|actually\b(?=[\s,]*(?:[^\w\s,]|{RETURN}))"
     r"|nope\b|oops|hmm|scratch\s+that|correction\b|or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above|below|so)\b"
-    r"|or\s+(?:something|anything|none|nothing|no|neither|another|others?)\b|not\s+(?:sure|certain)\b|i\s+guess\b"
-    r"|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b|(?:\w+\s+){0,2}(?:faux|incorrecte|falsch|incorrecta"
+    r"|or\s+(?:something|anything|not|am\s+i|thereabouts|none|nothing|no|neither|another|others?)\b|not\s+(?:sure|certain)\b|i\s+guess\b"
+    r"|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b|give\s+or\s+take\b|and\s+(?:then\s+some|change)\b|(?:but\s+)?not\s+really\b|(?:\w+\s+){0,2}(?:faux|incorrecte|falsch|incorrecta"
     r"|sbagliat\w*|errad[oa]|неверно|неправильно|нет|nein|espera|anzi|погоди\w*|стоп)\b)"
     r"|(?:^|.*[。，,\s])(?:不对|不對|等等|错|錯|不是|아니|잠깐|틀렸|いや|違|待って)|[\s$*,(]*[❌✗✘]|[\s$*.()\]\\}]*[?？]",
     re.IGNORECASE,
@@ -54,7 +55,7 @@ REASONED = re.compile(r"\b(?:since|because|as|if|unless|whether|otherwise|then|w
 # another number that is offered in its place
 OPENER = (
     r"(?:otherwise|else|if\s+not|so\s+(?:is|are)|no|nope|nah|but|however|instead|yet|although|though|unless|(?<=\()or|or\s+rather|except|alternatively"
-    r"|wait|sorry|actually|oops|edit|update|correction|rather|hmm+|i\s+meant?|mais|in\s+fact|more\s+(?:precisely|exactly)|en\s+fait|aber|doch|pero|mas|но|但是|然而|其实"
+    r"|so|thus|hence|therefore|final(?:ly)?|revised|i\s+changed\s+my\s+mind|wait|sorry|actually|oops|edit|update|correction|rather|hmm+|i\s+meant?|mais|in\s+fact|more\s+(?:precisely|exactly)|en\s+fait|aber|doch|pero|mas|но|但是|然而|其实"
     r"|하지만|しかし|(?:the|my)\s+(?:other|second|real|right|correct|true|actual)(?:\s+(?:one|guess|answer|option|solution|value))?"
     r"|another(?:\s+\w+)?|it|this|that|should|(?:the\s+)?(?:\w+\s+)?(?:answer|truth))(?![a-z])"
 )
