@@ -85,6 +85,9 @@ def collect(config: Config, folder: str | Path) -> Collected:
     problems, kinds = _problems(config, folder, missing)
     rows: list[dict[str, Any]] = []
     for run, seed in config.evaluated:
+        if not (folder / "verdicts" / run / f"seed{seed}").is_dir():
+            missing.append(f"run {run}, seed {seed}: no verdicts")
+            continue
         for benchmark in config.data.benchmarks:
             kind, gold = kinds.get(benchmark, ""), problems.get(benchmark)
             rows += _evaluation(folder, run, seed, benchmark, kind, gold, missing)
@@ -157,13 +160,13 @@ def _evaluation(
     """Read one row per problem; `gold` has the benchmark's problems, None if their file is missing."""
     place = Path(run) / f"seed{seed}" / f"{benchmark}.jsonl.gz"
     if not (folder / "verdicts" / place).is_file():
-        missing.append(f"{run}, seed {seed}: no verdicts on {benchmark}")
+        missing.append(f"run {run}, seed {seed}: no verdicts on {benchmark}")
         return []
     responses: dict[str, list[dict[str, Any]]] = {}
     if (folder / "generations" / place).is_file():
         responses = {row["id"]: row["responses"] for row in read_jsonl(folder / "generations" / place)}
     else:
-        missing.append(f"{run}, seed {seed}: no responses on {benchmark}, so no lengths and truncation rates")
+        missing.append(f"run {run}, seed {seed}: no responses on {benchmark}, so no lengths and truncation rates")
     key = {"run": run, "seed": seed, "benchmark": benchmark, "kind": kind}
     rows = []
     verdicts = read_jsonl(folder / "verdicts" / place)
