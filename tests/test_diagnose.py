@@ -170,3 +170,21 @@ def test_a_page_of_run_folders_alone(tmp_path, capsys):
     page = (tmp_path / "page.html").read_text()
     assert "Each beside grpo" in page and "mine: <strong>acts</strong>: entropy differs" in page
     assert main(["report", "--out", str(tmp_path / "page.html")]) == 2 and "--runs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"step": "a"}, {"step": 2}], "line 1: step 'a'"),
+        ([{"step": 1}, {"entropy": 0.5}], "line 2: step None"),
+        ([{"step": 1, "entropy": "x"}], "`entropy` is 'x'"),
+        ([{"entropy": 0.5}], "no field `step`"),
+        ([], "no field `step`"),
+    ],
+)
+def test_damaged_metrics_end_in_one_line(tmp_path, capsys, rows, said):
+    write_jsonl(tmp_path / "run/metrics.jsonl", rows)
+    for command in (["diagnose"], ["report", "--runs"], ["plot", "--out", str(tmp_path), "--runs"]):
+        assert main([*command, str(tmp_path / "run")]) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1

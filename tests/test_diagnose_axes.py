@@ -18,6 +18,7 @@ def test_sums_by_hand():
     rows = frame(response_length=[10.0, 20.0, 30.0], seconds=[1.0, 2.0, 4.0])
     assert along(rows, CONFIG, "tokens")[0].tolist() == [80, 240, 480]
     assert along(rows, CONFIG, "seconds")[0].tolist() == [1, 3, 7]
+    assert along(rows, {"training": "damaged"}, "tokens")[0] is None
     assert along(rows, {}, "step")[0].tolist() == [1, 2, 3]
 
 

@@ -1,5 +1,6 @@
 """What a curve is drawn against: steps, tokens sampled, or seconds of training, from what the log has."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -25,8 +26,10 @@ def along(frame: pd.DataFrame, config: dict[str, Any], axis: str) -> tuple[pd.Se
         if not _has(frame, "seconds"):
             return None, "the log has no `seconds` of its steps"
         return _summed(frame["seconds"], frame["step"]), _gaps(frame["seconds"])
-    training = config.get("training") or {}
-    responses = (training.get("prompts") or 0) * (training.get("rollouts") or 0)
+    training = config.get("training")
+    training = training if isinstance(training, dict) else {}
+    sizes = [training.get(name) for name in ("prompts", "rollouts")]
+    responses = math.prod(sizes) if all(isinstance(size, int) for size in sizes) else 0
     if _has(frame, "response_length") and responses:
         several = (training.get("dynamic_sampling") or 1) > 1
         note = "rounds that dynamic sampling threw away are not counted" if several else ""

@@ -30,9 +30,7 @@ def read_runs(folders: list[str]) -> list[RunOf]:
     runs: dict[str, RunOf] = {}
     for path in _expanded(folders):
         config = read_yaml(path / "config.yaml") if (path / "config.yaml").is_file() else {}
-        frame = pd.DataFrame(read_jsonl(path / "metrics.jsonl"))
-        if "step" not in frame:
-            raise UserError(f"{path / 'metrics.jsonl'}: no field `step`; give a run folder or `steer import` the log")
+        frame = _frame(path / "metrics.jsonl")
         frame = frame.drop_duplicates("step", keep="last").sort_values("step").reset_index(drop=True)
         named = path.name.removeprefix("seed").isdecimal()
         seed = config.get("seed")
@@ -44,6 +42,22 @@ def read_runs(folders: list[str]) -> list[RunOf]:
         run = runs.setdefault(name, RunOf(name, label))
         run.frames[seed], run.configs[seed], run.folders[seed] = frame, config, path
     return list(runs.values())
+
+
+def _frame(file: Path) -> pd.DataFrame:
+    """Read the metrics; `UserError` for a step that is no whole number and for text in a number's place."""
+    rows = read_jsonl(file)
+    if not any("step" in row for row in rows):
+        raise UserError(f"{file}: no field `step`; give a run folder or `steer import` the log")
+    for line, row in enumerate(rows, 1):
+        if type(row.get("step")) is not int:
+            raise UserError(f"{file}, line {line}: step {row.get('step')!r}; steps are whole numbers")
+        for name, value in row.items():
+            if name != "rollout_weights" and not isinstance(value, int | float | None):
+                raise UserError(
+                    f"{file}, line {line}: `{name}` is {value!r}; write a number, or null where there is none"
+                )
+    return pd.DataFrame(rows)
 
 
 def _expanded(folders: list[str]) -> list[Path]:
