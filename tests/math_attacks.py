@@ -94,6 +94,8 @@ def grouped(gold: str, other: str, draw: random.Random) -> str | None:
     return box(f"{int(gold):,}".replace(",", draw.choice([",", "{,}", r"\,", r",\!"])))
 
 
+BOX = r"\boxed{GOLD}"
+HARMLESS = "Note that OTHER does not work.", "No other value is possible.", "Sorry for the long solution."
 CHANGING = "hundred", "squared", "halves", "plus one", "dozen", "otherwise OTHER"
 REJECTED: dict[str, Maker] = {
     "changed digit": changed_digit,
@@ -175,6 +177,27 @@ REJECTED: dict[str, Maker] = {
         r"Anything except \boxed{GOLD}",
         whole=True,
     ),
+    "beside a box": of(
+        *(
+            rf"$(OTHER, {BOX})$",
+            rf"$\boxed{{OTHER}}, {BOX}$",
+            rf"${BOX} \pm 1$",
+            rf"${BOX} + C$",
+            rf"$x = OTHER - {BOX}$",
+        ),
+        *(rf"${BOX}\text{{ million}}$", f"We reject {BOX}.", f"A naive approach gives {BOX}.", f"twice {BOX}"),
+        *(f"The answer squared is {BOX}.", f"I do not think that the answer is {BOX}."),
+        whole=True,
+    ),
+    "taken back": of(
+        *(f"{BOX}{end}" for end in (". I meant OTHER.", " is excluded.", ". It should be OTHER.", ". So is OTHER.")),
+        *(
+            f"{BOX}{end}"
+            for end in (". On second thought, it is OTHER.", "\n\nOTHER", " does not satisfy the equation.")
+        ),
+        *(f"The answer is GOLD. {end}" for end in ("It should be OTHER.", "Scratch that.", "OTHER works, too.")),
+        whole=True,
+    ),
     "fragment": of(
         r"\boxed{OTHER \\ GOLD \int}",
         r"\boxed{\lim GOLD\text{ or }OTHER}",
@@ -217,15 +240,13 @@ ACCEPTED: dict[str, Maker] = {
         "The answer is $GOLD$, not $OTHER$.",
         "$GOLD$ (see step 3).",
     ),
+    "closing sentence": of(
+        *(f"${BOX}$. {end}" for end in ("This cannot be wrong.", "However, the proof is long.", *HARMLESS)),
+        *(f"The answer is $GOLD$. {end}" for end in ("However, the proof is long.", *HARMLESS)),
+    ),
     "other languages": of(
-        "所以答案是 $GOLD$。",
-        "답은 $GOLD$입니다.",
-        "La réponse est $GOLD$.",
-        "Ответ: $GOLD$",
-        "Die Antwort ist $GOLD$.",
-        "La respuesta es $GOLD$.",
-        "答えは$GOLD$です。",
-        "A resposta é $GOLD$.",
+        *("所以答案是 $GOLD$。", "답은 $GOLD$입니다.", "答えは$GOLD$です。", "Ответ: $GOLD$"),
+        *("La réponse est $GOLD$.", "Die Antwort ist $GOLD$.", "La respuesta es $GOLD$.", "A resposta é $GOLD$."),
     ),
     "clutter in a box": of(
         *(

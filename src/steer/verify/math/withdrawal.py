@@ -70,7 +70,7 @@ END = (
 OTHER = re.compile(
     rf"[\W_]*(?:{OPENER}[\s,:;(]*)+(?:{LINK}[\s,:]*)*\$?({NUMBER}){END}"
     rf"|[\W_]*({NUMBER})\$?\s+(?:(?:is|would\s+be|may\s+be|could\s+be)\s+(?:also\s+)?(?:the\s+)?(?:right|correct|possible|valid|real|actual)"
-    r"|works?\s+(?:too|as\s+well)|also\s+works?|is\s+(?:right|correct|possible),?\s+too)",
+    r"|works?,?\s+(?:too|as\s+well)|also\s+works?|is\s+(?:right|correct|possible),?\s+too)",
     re.IGNORECASE,
 )
 
