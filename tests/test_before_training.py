@@ -7,13 +7,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from training import TRAINING, trainer
 from transformers import Gemma3Config, MixtralConfig, Phi3Config, Qwen2Config, Qwen3MoeConfig
 
+from steer import cli
+from steer.data.tasks import distinct_problems
 from steer.engines.limits import check_carried
 from steer.errors import UserError
-from steer.models.load import load_model, load_settings
-from steer.train.room import bytes_to_write, check_disk
+from steer.io import write_jsonl
+from steer.models.load import load_model, load_settings, save_model
+from steer.train.room import bytes_to_write, check_disk, try_saving
+
+PLACES = {"config": "config.yaml", "model": "base", "data": "train.jsonl", "out": "run"}
 
 
 def test_a_model_of_several_parts_is_refused_before_it_loads(tmp_path):
@@ -72,3 +78,49 @@ def test_kept_models_need_room_on_both_disks_where_the_results_are_on_another(
         monkeypatch.setattr(shutil, "disk_usage", lambda path, room=room: SimpleNamespace(free=room[path.name]))
         with nullcontext() if fits else pytest.raises(UserError, match=r"below .*results, where"):
             check_disk(tmp_path / "results/run", run)
+
+
+def test_saving_is_tried_before_the_first_step_and_leaves_nothing(model, tokenizer, problems, tmp_path):
+    """With the function that saves at the end: what it cannot write ends the run in one line."""
+    run, out, seen = trainer(model, tokenizer, problems, tmp_path / "kept"), tmp_path / "run", []
+
+    def save(folder):
+        save_model(run.model, tokenizer, folder)
+        seen.append((folder / "model.safetensors").is_file())
+
+    def fails(folder):
+        save(folder)
+        raise RuntimeError("tensors share memory\nand more")
+
+    try_saving(out, run, save)
+    with pytest.raises(UserError, match=r"could not be saved: tensors share memory; saving .* before the first step"):
+        try_saving(out, run, fails)
+    assert seen == [True, True]
+    assert not out.exists()
+    out.mkdir()
+    (out / "metrics.jsonl").write_text("of an earlier run")
+    try_saving(out, run, save)
+    assert [path.name for path in out.iterdir()] == ["metrics.jsonl"]
+    run.checkpoints = SimpleNamespace(any=lambda: True)
+    try_saving(out, run, fails)
+
+
+def test_a_model_that_cannot_be_saved_ends_the_command_before_it_samples(
+    model, tokenizer, tmp_path, capsys, monkeypatch
+):
+    """A model whose settings are whole to read and not to write, through the command."""
+    save_model(model, tokenizer, tmp_path / "base")
+    write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in distinct_problems("sums", "train", 0, 8)])
+    tree = yaml.safe_load(Path("configs/tiny.yaml").read_text())
+    tree["training"] |= TRAINING.model_dump(exclude_defaults=True)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree))
+
+    def fails(*given, **named):
+        raise ValueError("these settings cannot be written")
+
+    monkeypatch.setattr(type(model), "save_pretrained", fails)
+    where = [f"--{name}={tmp_path}/{place}" for name, place in PLACES.items()]
+    assert cli.main(["train", "--run", "grpo", "--seed", "0", *where]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert "could not be saved: these settings cannot be written" in error[-1]
+    assert not list(tmp_path.glob("run.checkpoints/*/metrics.jsonl")), "no step was begun"

@@ -16,7 +16,7 @@ from steer.engines.local import LocalEngine
 from steer.engines.open import check_installed, for_training
 from steer.engines.sampling import Sampling
 from steer.engines.vllm_nccl import buckets
-from steer.engines.weights import combine, share, tensor_sums, trainer_weights
+from steer.engines.weights import buffer_sums, changed, combine, share, tensor_sums, trainer_weights
 from steer.errors import UserError
 from steer.methods import load_method
 from steer.methods.correction import mismatch_metrics, truncated_importance
@@ -82,6 +82,20 @@ def test_one_changed_bit_one_swap_and_one_name_change_the_checksum(model):
     sums = tensor_sums(trainer_weights(model))
     q, k = (f"model.layers.{i}.self_attn.q_proj.weight" for i in (0, 1))
     assert combine({**sums, q: sums[k], k: sums[q]}) != before
+
+
+def test_a_lost_table_of_angles_is_named(model):
+    """Weights do not bring it, so that their checksum cannot show it."""
+    before, weights = buffer_sums(model), checksum(model)
+    spoilt = copy.deepcopy(model)
+    spoilt.model.rotary_emb.inv_freq.zero_()
+    assert changed(before, buffer_sums(copy.deepcopy(model))) == []
+    assert changed(before, buffer_sums(spoilt)) == ["model.rotary_emb.inv_freq"]
+    assert checksum(spoilt) == weights
+    module = torch.nn.Module()
+    for name, value in {"scalar": torch.tensor(2.0), "none": torch.empty(0), "flag": torch.tensor([True])}.items():
+        module.register_buffer(name, value)
+    assert set(buffer_sums(module)) == {"scalar", "flag"}
 
 
 def test_tied_weights_come_under_both_names(model):

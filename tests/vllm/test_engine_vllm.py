@@ -195,6 +195,23 @@ def test_weights_that_change_behind_the_engines_back_are_noticed(served, trained
     assert set(before) == {name for name, _ in trainer_weights(trained)}
 
 
+def test_a_table_of_angles_that_sleep_lost_is_noticed(served, trained, prompts):
+    """The next weights arrive whole, and yet nothing is sampled."""
+
+    def scale(worker, factor):
+        for name, buffer in worker.model_runner.get_model().named_buffers():
+            if name.endswith("cos_sin_cache"):
+                buffer.mul_(factor)
+
+    served.llm.collective_rpc(scale, args=(0.5,))
+    with pytest.raises(RuntimeError, match=r"buffers are not those of its start: .*cos_sin_cache"):
+        served.update_weights(trainer_weights(trained))
+    with pytest.raises(RuntimeError, match="no fresh weights"):
+        served.generate(prompts, Sampling(), seeded())
+    served.llm.collective_rpc(scale, args=(2.0,))
+    served.update_weights(trainer_weights(trained))
+
+
 def test_no_waking_without_fresh_weights(served, trained, prompts):
     served.sleep()
     with pytest.raises(RuntimeError, match="no fresh weights"):

@@ -14,7 +14,7 @@ from steer.configs.schema import Rollout
 from steer.engines.limits import kv_bytes_per_token
 from steer.engines.sampling import Completion, Ended, Sampling
 from steer.engines.vllm_start import check_room, process_group_kept, start
-from steer.engines.weights import combine, share
+from steer.engines.weights import changed, combine, share
 from steer.errors import UserError
 from steer.models.load import load_settings
 
@@ -66,6 +66,8 @@ class VllmEngine:
             from steer.engines.vllm_nccl import Sender
 
             self.sender = Sender(self._rpc, settings.tensor_parallel)
+        # Computed by vLLM at its start from the model's settings. Updates bring none, and sleep may lose them.
+        self.buffers = self._rpc("served_buffers")
         cache = self.llm.llm_engine.vllm_config.cache_config
         check_room(cache.num_gpu_blocks * cache.block_size, samples, tokens)
 
@@ -114,7 +116,10 @@ class VllmEngine:
         return completions
 
     def update_weights(self, weights: Iterable[tuple[str, Tensor]]) -> int:
-        """As `Engine.update_weights`; weights are first rounded to the engine's type."""
+        """As `Engine.update_weights`; weights are first rounded to the engine's type.
+
+        `RuntimeError` if the engine then serves other weights, or other buffers than at its start.
+        """
         self.fresh, given = False, {}
 
         def noted():
@@ -132,12 +137,18 @@ class VllmEngine:
         for worker in self._rpc("served_sums"):
             for name, value in worker.items():
                 served[name] = (served.get(name, 0) + value) % (1 << 64)
-        wrong = sorted(name for name in given.keys() | served.keys() if given.get(name) != served.get(name))
+        wrong = changed(given, served)
         if wrong:
             raise RuntimeError(
                 f"the rollout engine does not serve the trainer's weights: {len(wrong)} of {len(given)} tensors "
                 f"differ, {', '.join(wrong[:3])} among them"
             )
+        for before, now in zip(self.buffers, self._rpc("served_buffers"), strict=True):
+            if lost := changed(before, now):
+                raise RuntimeError(
+                    f"the rollout engine's buffers are not those of its start: {', '.join(lost[:3])} of {len(before)} "
+                    "changed, after sleep or an update"
+                )
         self.fresh = True
         return combine(served)
 

@@ -19,7 +19,7 @@ from vllm.model_executor.layers.linear import (
 )
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
 
-from steer.engines.weights import share
+from steer.engines.weights import buffer_sums, share
 
 
 class Worker:
@@ -41,6 +41,10 @@ class Worker:
         for name, part, row, column in served_parts(model):
             sums[name] = (sums.get(name, 0) + share(part.to(dtype), row, column)) % (1 << 64)
         return sums
+
+    def served_buffers(self) -> dict[str, int]:
+        """Map each buffer of this worker's part of the model to its sum."""
+        return buffer_sums(self.model_runner.get_model())
 
 
 @torch.no_grad()

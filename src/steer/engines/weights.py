@@ -69,6 +69,18 @@ def tensor_sums(weights: Iterable[tuple[str, Tensor]]) -> dict[str, int]:
     return {name: share(tensor) for name, tensor in weights}
 
 
+def buffer_sums(model: torch.nn.Module) -> dict[str, int]:
+    """Compute the sum of each buffer, such as a table of rotary angles, which no weights bring."""
+    return {
+        name: share(buffer if buffer.ndim else buffer[None]) for name, buffer in model.named_buffers() if buffer.numel()
+    }
+
+
+def changed(before: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
+    """Names whose sums differ or that only one side has."""
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+
 def _multipliers(start: int, count: int, device: torch.device) -> Tensor:
     """Compute (count,) odd 64-bit integers for the indices from `start`: the finaliser of splitmix64."""
     x = torch.arange(start + 1, start + count + 1, device=device) * _signed(0x9E3779B97F4A7C15)

@@ -1,11 +1,15 @@
-"""Room on the disk for what a run will write, checked before its first step."""
+"""What the end of a run needs, tried before its first step: room on the disk, and a model that can be saved."""
 
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from steer.errors import UserError
+from steer.hub import first_line
 from steer.train.loop import Trainer
+from steer.train.parallel import is_main
 
 
 def bytes_to_write(trainer: Trainer) -> tuple[int, int, int]:
@@ -42,6 +46,30 @@ def check_disk(out: Path, trainer: Trainer) -> None:
                 f"{free / 1e9:.1f} GB are free; free space, lower training.checkpoints_kept or raise "
                 "training.keep_models_every"
             )
+
+
+def try_saving(out: Path, trainer: Trainer, save: Callable[[Path], None]) -> None:
+    """Save the untrained model beside the results and delete it; `UserError` where the trained one could not be saved.
+
+    The same function saves both, so weights are gathered, adapters merged, and settings and tokenizer written as at the
+    end. A run that goes on has done it before. Call on every process.
+    """
+    if trainer.checkpoints.any():
+        return
+    there, trial = out.is_dir(), out / "trial"
+    try:
+        save(trial)
+    except (ValueError, RuntimeError, TypeError, LookupError, NotImplementedError) as error:
+        raise UserError(
+            f"{out}: the trained model could not be saved: {first_line(error)}; saving the untrained one was tried "
+            "before the first step. Correct the model's folder, or take another model"
+        ) from error
+    finally:
+        if is_main():
+            shutil.rmtree(trial, ignore_errors=True)
+            if not there:
+                with suppress(OSError):
+                    out.rmdir()
 
 
 def _existing(folder: Path) -> Path:

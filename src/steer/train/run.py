@@ -32,7 +32,7 @@ from steer.train import parallel
 from steer.train.checkpoint import Checkpoints, disk_errors
 from steer.train.loop import Trainer
 from steer.train.problems import short_prompts, training_data
-from steer.train.room import check_disk
+from steer.train.room import check_disk, try_saving
 from steer.train.seeds import step_seed
 from steer.train.settings import run_fingerprint, run_settings
 from steer.train.sharding import prepared, replica, save_trained
@@ -134,7 +134,9 @@ def train_and_save(args: argparse.Namespace, trainer: Trainer, settings: dict, s
     kept = checkpoints.folder / "models"
     trainer.keep_model = lambda step: save(kept / f"step{step}")
     with checkpoints.alone(), disk_errors(f"{out}: the run", "it goes on from the last checkpoint"):
-        check_disk(out, trainer)  # on every process: they look for a checkpoint together
+        # On every process: they look for a checkpoint together.
+        check_disk(out, trainer)
+        try_saving(out, trainer, save)
         with tracked(trainer.training, settings, out, checkpoints.fingerprint[:16]) as trainer.on_step:
             metrics = trainer.run()
         seconds = round(time.perf_counter() - clock, 1)
