@@ -121,7 +121,7 @@ def test_the_json_holds_the_totals(tmp_path, capsys):
     assert plan("configs/paper/math_1.5b.yaml", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["total_jobs"] == sum(told["jobs"].values())
-    assert told["jobs"]["validate"] == 6 * 2 * 20
+    assert told["jobs"]["validate"] == 6 * 2, "one for the 20 kept models of a run"
     assert told["gpu_hours"]["train"] > told["gpu_hours"]["validate"] > 0
     assert told["memory_gb"]["updates"] < 96
 

@@ -3,12 +3,20 @@
 import json
 
 import pytest
+import torch
+from training import SMALL
+from transformers import Phi3Config, Qwen2Config
 
 from steer import cli
 from steer.analyse.select import best_step, score
 from steer.configs.load import load_config
+from steer.configs.schema import Rollout
+from steer.data.tasks import distinct_problems
+from steer.engines.turns import Turns
 from steer.errors import UserError
-from steer.io import link_folder, write_jsonl
+from steer.io import link_folder, read_jsonl, write_jsonl
+from steer.models.load import new_model, save_model
+from steer.models.tokenizer import character_tokenizer
 
 CONFIG = """
 name: chosen
@@ -103,3 +111,66 @@ def test_a_choice_without_candidates_is_a_mistake_in_one_line(tmp_path, change, 
     with pytest.raises(UserError, match=said) as error:
         load_config(write(tmp_path, CONFIG.replace(*change)))
     assert "\n" not in str(error.value)
+
+
+def test_one_start_serves_all_kept_models_of_a_run(tmp_path, monkeypatch):
+    """vLLM reads the next weights. It starts anew for longer responses, and where what it serves cannot be checked."""
+    log = []
+
+    class Started:
+        def __init__(self, settings, path, revision, tokenizer, **asked):
+            log.append(("start", path[-5:]))
+
+        def read(self, path):
+            log.append(("read", path[-5:]))
+
+        def close(self):
+            log.append(("close",))
+
+    monkeypatch.setattr("steer.engines.open.serving", Started)
+    for number, config in enumerate((Qwen2Config(), Qwen2Config(), Qwen2Config(), Phi3Config(), Phi3Config())):
+        config.save_pretrained(tmp_path / f"step{number}")
+    turns, vllm = Turns(), Rollout(engine="vllm")
+    for number in (0, 1, 2):
+        turns(vllm, str(tmp_path / f"step{number}"), None, None, tokens=8)
+    assert log == [("start", "step0"), ("read", "step1"), ("read", "step2")]
+    log.clear()
+    turns(vllm, str(tmp_path / "step0"), None, None, tokens=9)
+    for number in (3, 4):
+        turns(vllm, str(tmp_path / f"step{number}"), None, None, tokens=9)
+    turns(Rollout(), str(tmp_path / "step0"), None, None, tokens=9)
+    turns(Rollout(), str(tmp_path / "step1"), None, None, tokens=9)
+    turns.close()
+    starts = [("start", f"step{number}") for number in (0, 3, 4, 0, 1)]
+    assert log == [event for start in starts for event in (("close",), start)] + [("close",)]
+
+
+def test_kept_models_are_validated_together_as_alone_and_from_the_cache(tmp_path, capsys):
+    tokenizer = character_tokenizer()
+    for step in (2, 10):
+        model = new_model(SMALL, tokenizer, seed=step)
+        with torch.no_grad():
+            model.lm_head.weight.mul_(20)
+        save_model(model, tokenizer, tmp_path / f"models/step{step}")
+    (tmp_path / "alone").mkdir()
+    link_folder(tmp_path / "models/step10", tmp_path / "alone/step10")
+    (tmp_path / "config.yaml").write_text(CONFIG + "rollout: {stop: []}\n")
+    write_jsonl(tmp_path / "sums.jsonl", [p.to_json() for p in distinct_problems("sums", "evaluation", 0, 3)])
+    more = ["--set", "evaluation.max_response_tokens=6", "--set", "evaluation.samples.default=2"]
+
+    def validate(models, out):
+        where = ["--models", str(tmp_path / models), "--out", str(tmp_path / out), "--cache", str(tmp_path / "cache")]
+        given = ["--config", str(tmp_path / "config.yaml"), "--data", str(tmp_path / "sums.jsonl"), *where]
+        return cli.main(["validate", *given, *more])
+
+    assert validate("alone", "a") == validate("models", "b") == 0
+    told = [json.loads(line)["model"] for line in capsys.readouterr().out.splitlines()]
+    assert [path.rpartition("/")[2] for path in told] == ["step10", "step2", "step10"], "in the order of the steps"
+    responses = [json.dumps([row["responses"] for row in read_jsonl(path)]) for path in (tmp_path / "cache").iterdir()]
+    assert len(set(responses)) == 2, "of two models, each sampled once"
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {"step2.jsonl.gz", "step10.jsonl.gz"}
+    kept = [score(str(tmp_path / path)) for path in ("a/step10.jsonl.gz", "b/step10.jsonl.gz")]
+    assert kept[0] == kept[1]
+    (tmp_path / "nothing").mkdir()
+    assert validate("nothing", "c") == 2
+    assert "no step<n> folder of a kept model" in capsys.readouterr().err

@@ -17,7 +17,7 @@ def test_the_best_kept_model_is_evaluated(tmp_path):
         evaluation={**PICO["evaluation"], "select_by": "sums"},
     )
     planned = project.planned()
-    assert (planned["train"], planned["validate"], planned["select"]) == (1, 3, 1)
+    assert (planned["train"], planned["validate"], planned["select"]) == (1, 1, 1)
     project.run()
     results = project.root / "results/pico"
     summary = json.loads((results / "runs/grpo/seed0/selection.json").read_text())

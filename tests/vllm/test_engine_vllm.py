@@ -170,6 +170,16 @@ def test_a_weight_update_reaches_every_layer(served, trained, moved, tokenizer, 
     assert served.generate(prompts, sampling, seeded()) == before
 
 
+def test_another_models_weights_are_read_from_its_folder(served, trained, moved, tokenizer, prompts, tmp_path):
+    """As a start with that folder would serve them; so do the next validations of a run."""
+    save_model(moved, tokenizer, tmp_path / "m")
+    assert served.read(str(tmp_path / "m")) == combine(tensor_sums(trainer_weights(moved)))
+    greedy = Sampling(temperature=0, max_tokens=30)
+    local = LocalEngine(moved, tokenizer).generate(prompts, greedy, seeded())
+    assert [c.tokens for c in flat(served.generate(prompts, greedy, seeded()))] == [c.tokens for c in flat(local)]
+    served.update_weights(trainer_weights(trained))
+
+
 def test_an_update_that_does_not_arrive_whole_is_an_error_and_nothing_is_sampled(served, moved, prompts):
     """One layer's weights missing: vLLM warns and keeps the old ones, the checksum does not let it pass."""
 

@@ -191,12 +191,6 @@ def log_of_run(wildcards):
     return CONFIG.external[wildcards.run].logs[int(wildcards.seed)]
 
 
-def validations(wildcards):
-    """The verdicts of every kept model of a run."""
-    steps = CONFIG.kept_steps(wildcards.run)
-    return [f"{RESULTS}/validations/{wildcards.run}/seed{wildcards.seed}/step{step}.jsonl.gz" for step in steps]
-
-
 def model_argument(wildcards, input):
     """`--model FOLDER` or `--oracle`."""
     if wildcards.run == "oracle":

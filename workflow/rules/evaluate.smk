@@ -64,9 +64,9 @@ rule validate:
         data=f"{RESULTS}/data/{SELECT_BY}.jsonl",
         models=f"{RESULTS}/runs/{{run}}/seed{{seed}}/models",
     output:
-        f"{RESULTS}/validations/{{run}}/seed{{seed}}/step{{step}}.jsonl.gz",
+        directory(f"{RESULTS}/validations/{{run}}/seed{{seed}}"),
     log:
-        f"{RESULTS}/logs/validate/{{run}}/seed{{seed}}/step{{step}}.log",
+        f"{RESULTS}/logs/validate/{{run}}/seed{{seed}}.log",
     conda:
         "../../environment.yml"
     threads: CONFIG.threads.generate
@@ -79,17 +79,18 @@ rule validate:
         rollout=SECTIONS["rollout"],
         reward=JUDGED,
         functions=content(tuple(VERIFIER_FILES)),
+        # A job that is started again goes on from the responses it had.
+        cache="results/cache/generations",
         verdicts="results/cache/verdicts",
-        model=lambda wildcards, input: f"{input.models}/step{wildcards.step}",
     shell:
-        "steer validate --config {params.config} --model {params.model} --data {input.data} --out {output}"
-        " --verdicts {params.verdicts} --threads {threads} > {log} 2>&1"
+        "steer validate --config {params.config} --models {input.models} --data {input.data} --out {output}"
+        " --cache {params.cache} --verdicts {params.verdicts} --threads {threads} > {log} 2>&1"
 
 
 rule select:
     input:
         models=f"{RESULTS}/runs/{{run}}/seed{{seed}}/models",
-        verdicts=validations,
+        verdicts=rules.validate.output,
         code=[os.path.relpath(ROOT / "src/steer/analyse" / name) for name in ("select.py", "statistics.py")],
     output:
         model=directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/best"),
@@ -99,5 +100,5 @@ rule select:
     conda:
         "../../environment.yml"
     shell:
-        "steer select --models {input.models} --verdicts {input.verdicts} --out {output.model}"
+        "steer select --models {input.models} --verdicts {input.verdicts}/step*.jsonl.gz --out {output.model}"
         " --summary {output.summary} > {log} 2>&1"

@@ -38,13 +38,21 @@ _FUSED = ("phi3", "phi4mm", "glm4")
 
 def check_carried(model_config, path: str) -> None:
     """`UserError` for a model whose weights could not be checked once vLLM serves them."""
-    experts = any(getattr(model_config, name, None) for name in _EXPERTS)
-    if experts or model_config.model_type in _FUSED:
-        kind = "a mixture of experts" if experts else "matrices that are fused in its checkpoint"
+    if not is_carried(model_config):
+        kind = "a mixture of experts" if _has_experts(model_config) else "matrices that are fused in its checkpoint"
         raise UserError(
             f"key `rollout.engine`: {path} ({model_config.model_type}) has {kind}, and what vLLM serves of it in "
             "training cannot be checked; use `local`, or another model"
         )
+
+
+def is_carried(model_config) -> bool:
+    """Whether the weights that vLLM serves of this model can be checked."""
+    return not _has_experts(model_config) and model_config.model_type not in _FUSED
+
+
+def _has_experts(model_config) -> bool:
+    return any(getattr(model_config, name, None) for name in _EXPERTS)
 
 
 def kv_bytes_per_token(model_config, itemsize: int) -> int:

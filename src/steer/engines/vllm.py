@@ -14,9 +14,9 @@ from steer.configs.schema import Rollout
 from steer.engines.limits import kv_bytes_per_token
 from steer.engines.sampling import Completion, Ended, Sampling
 from steer.engines.vllm_start import check_room, process_group_kept, start
-from steer.engines.weights import changed, combine, share
+from steer.engines.weights import changed, combine, share, trainer_weights
 from steer.errors import UserError
-from steer.models.load import load_settings
+from steer.models.load import load_model, load_settings
 
 DIED = (
     "rollout: vLLM's engine process died (out of memory or killed; what it said is above); give the same command "
@@ -132,25 +132,19 @@ class VllmEngine:
             self._rpc("reload_weights", weights_iterator=noted())
         else:
             self._send(noted())
-        self.llm.reset_prefix_cache()
-        served: dict[str, int] = {}
-        for worker in self._rpc("served_sums"):
-            for name, value in worker.items():
-                served[name] = (served.get(name, 0) + value) % (1 << 64)
-        wrong = changed(given, served)
-        if wrong:
-            raise RuntimeError(
-                f"the rollout engine does not serve the trainer's weights: {len(wrong)} of {len(given)} tensors "
-                f"differ, {', '.join(wrong[:3])} among them"
-            )
-        for before, now in zip(self.buffers, self._rpc("served_buffers"), strict=True):
-            if lost := changed(before, now):
-                raise RuntimeError(
-                    f"the rollout engine's buffers are not those of its start: {', '.join(lost[:3])} of {len(before)} "
-                    "changed, after sleep or an update"
-                )
-        self.fresh = True
-        return combine(served)
+        return self._serves(given)
+
+    def read(self, folder: str) -> int:
+        """Serve the weights of a folder, a model of the same architecture; return their checksum.
+
+        `RuntimeError` as `update_weights`.
+        """
+        self.fresh = False
+        model = load_model(folder, dtype="auto")
+        given = {name: share(tensor.to(self.dtype)) for name, tensor in trainer_weights(model)}
+        del model
+        self._rpc("read_weights", folder=str(folder))
+        return self._serves(given)
 
     def sleep(self) -> None:
         """As `Engine.sleep`: weights and cache leave the device. vLLM's CPU build keeps its memory."""
@@ -175,6 +169,28 @@ class VllmEngine:
         self.fresh = False
         with process_group_kept() if self.borrowed else nullcontext():
             self.llm.llm_engine.engine_core.shutdown()
+
+    def _serves(self, given: dict[str, int]) -> int:
+        """Check that the engine serves weights of these sums; return their checksum."""
+        self.llm.reset_prefix_cache()
+        served: dict[str, int] = {}
+        for worker in self._rpc("served_sums"):
+            for name, value in worker.items():
+                served[name] = (served.get(name, 0) + value) % (1 << 64)
+        wrong = changed(given, served)
+        if wrong:
+            raise RuntimeError(
+                f"the rollout engine does not serve the trainer's weights: {len(wrong)} of {len(given)} tensors "
+                f"differ, {', '.join(wrong[:3])} among them"
+            )
+        for before, now in zip(self.buffers, self._rpc("served_buffers"), strict=True):
+            if lost := changed(before, now):
+                raise RuntimeError(
+                    f"the rollout engine's buffers are not those of its start: {', '.join(lost[:3])} of {len(before)} "
+                    "changed, after sleep or an update"
+                )
+        self.fresh = True
+        return combine(served)
 
     def _can_sleep(self) -> bool:
         return self.llm.llm_engine.vllm_config.model_config.enable_sleep_mode

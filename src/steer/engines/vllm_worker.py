@@ -6,8 +6,10 @@ layers use, part by part, under the names and positions of the parts in a checkp
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from vllm.distributed import get_tensor_model_parallel_rank
 from vllm.model_executor.layers.linear import (
@@ -33,6 +35,11 @@ class Worker:
         self.reload_weights(
             weights_iterator=((n, torch.frombuffer(bytearray(d), dtype=kind).view(s)) for n, s, d in rows)
         )
+
+    def read_weights(self, folder: str) -> None:
+        """Replace the served weights by those of a model folder; each worker reads them itself."""
+        files = sorted(Path(folder).glob("*.safetensors"))
+        self.reload_weights(weights_iterator=(pair for file in files for pair in load_file(file).items()))
 
     def served_sums(self) -> dict[str, int]:
         """Map each checkpoint name to this worker's share of the tensor's sum; the workers' shares add up to it."""

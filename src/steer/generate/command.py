@@ -9,6 +9,7 @@ from pathlib import Path
 from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import Config
 from steer.data.problem import Problem
+from steer.engines.turns import Turns
 from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
 
@@ -73,10 +74,13 @@ def served_answers(args: argparse.Namespace, config: Config):
 
 
 @contextmanager
-def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, list[Problem]]):
+def model_answers(
+    args: argparse.Namespace, config: Config, problems: dict[str, list[Problem]], turns: Turns | None = None
+):
     """Return a function that answers with the model in `args`; its engine starts at the first cache miss.
 
-    Reads model, config (the file, for messages), cache and threads from `args`.
+    `turns`: an engine shared with other models, which stays open. Reads model, config (the file, for messages), cache
+    and threads from `args`.
     """
     if config.rollout.engine == "openai":
         with served_answers(args, config) as rows:
@@ -114,7 +118,7 @@ def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, 
         def engine():
             longest = max(len(prompt) for chosen in problems.values() for prompt in encode(tokenizer, chosen, room)[1])
             most = max(samples.values())
-            made = serving(
+            made = (turns or serving)(
                 config.rollout,
                 args.model,
                 revision,
@@ -124,7 +128,7 @@ def model_answers(args: argparse.Namespace, config: Config, problems: dict[str, 
                 tokens=longest + evaluation.max_response_tokens,
                 temperature=evaluation.temperature,
             )
-            return stack.enter_context(closing(made))
+            return made if turns else stack.enter_context(closing(made))
 
         def rows(name: str, chosen: list[Problem]) -> list[dict]:
             # The batch size is part of the key, because random numbers are drawn per batch.

@@ -144,11 +144,9 @@ class Project:
 
     def _choose(self, out: Path, common: list[str]) -> None:
         problems = str(self.folder / f"{self.config.evaluation.select_by}.jsonl")
-        verdicts = []
-        for model in sorted((out / "models").iterdir()):
-            verdicts.append(str(out / "validations" / f"{model.name}.jsonl.gz"))
-            _call(validate, *common, "--model", str(model), "--data", problems, "--out", verdicts[-1])
-        given = ["--models", str(out / "models"), "--verdicts", *verdicts]
+        models, validations = str(out / "models"), out / "validations"
+        _call(validate, *common, "--models", models, "--data", problems, "--out", str(validations))
+        given = ["--models", models, "--verdicts", *map(str, sorted(validations.iterdir()))]
         _call(select, *given, "--out", str(out / "best"), "--summary", str(out / "selection.json"))
         load_model(str(out / "best"))
 

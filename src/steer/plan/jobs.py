@@ -25,7 +25,7 @@ def jobs(config: Config) -> dict[str, int]:
         "train": trained,
         "baselines": (len(config.external) - len(config.imported)) * seeds,
         "import_log": logs,
-        "validate": sum(len(config.kept_steps(run)) for run in config.methods) * seeds if chosen else 0,
+        "validate": trained if chosen else 0,
         "select": trained if chosen else 0,
         "measured_base": sum(model.made for model in further),
         "measured_train": len(further),

@@ -214,16 +214,19 @@ def _sync(training: Training, facts: Facts, gpu: Gpu, gpus: int, checksums: int)
 
 
 def _validation(config: Config, training: Training, facts: Facts, assumed: Assumptions, gpus: int) -> list[Part]:
-    """Validations of the kept models and their starts, spread over the steps; `gpus` validate several at a time."""
+    """Validations of the kept models and the start of their engine, spread over the steps.
+
+    `gpus` validate several runs at a time.
+    """
     chosen, every = config.evaluation.select_by, training.keep_models_every
     if chosen is None or not every:
         return []
     asking = config.model_copy(update={"evaluation": config.evaluation.for_selection()})
-    each = evaluation_seconds(asking, [chosen], facts, assumed)
-    spread = training.steps // every / training.steps * config.rollout.tensor_parallel / gpus
+    kept = training.steps // every * evaluation_seconds(asking, [chosen], facts, assumed)
+    spread = config.rollout.tensor_parallel / gpus / training.steps
     return [
         Part("validation", f"{what}, spread over the steps", seconds * spread, "times", 1.0)
-        for what, seconds in (("validation of kept models", each), ("its starts", start_seconds(config)))
+        for what, seconds in (("validation of kept models", kept), ("start of its engine", start_seconds(config)))
     ]
 
 
