@@ -28,7 +28,7 @@ VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
 .DEFAULT_GOAL := setup
-.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup wheel rulegraph reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs curves curves-drawn clean
+.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup wheel rulegraph reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper architectures gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs curves curves-drawn clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -148,6 +148,12 @@ dry-run: setup  ## plan every configuration
 # Two training steps of every run of the papers' configurations, with small random models.
 dry-paper: setup  ## take two steps of every paper run with small models
 	steer dry configs/paper/*.yaml
+
+# A tiny random model of each architecture through plan, dry run and training; NAMES="qwen3 mixtral" tries these alone.
+# With .venv-vllm (make vllm-setup) through vLLM too.
+NAMES ?=
+architectures: setup  ## try every architecture, write the table of docs/scaling.md
+	python benchmarks/architectures.py $(NAMES)
 
 # One run of nine minutes on one GPU; see the script for machines without some packages.
 gpu-evidence: setup  ## measure on one GPU, nine minutes

@@ -6,6 +6,7 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from steer.errors import UserError
+from steer.models.load import has_experts
 
 
 def check_positions(model_config, prompt: int, response: int, said: str, remedy: str) -> None:
@@ -32,14 +33,13 @@ def check_memory(model: PreTrainedModel, sequences: int, tokens: int, remedy: st
 
 
 # vLLM keeps these models' matrices in forms whose parts the weights' checksum does not know.
-_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 _FUSED = ("phi3", "phi4mm", "glm4")
 
 
 def check_carried(model_config, path: str) -> None:
     """`UserError` for a model whose weights could not be checked once vLLM serves them."""
     if not is_carried(model_config):
-        kind = "a mixture of experts" if _has_experts(model_config) else "matrices that are fused in its checkpoint"
+        kind = "a mixture of experts" if has_experts(model_config) else "matrices that are fused in its checkpoint"
         raise UserError(
             f"key `rollout.engine`: {path} ({model_config.model_type}) has {kind}, and what vLLM serves of it in "
             "training cannot be checked; use `local`, or another model"
@@ -48,11 +48,7 @@ def check_carried(model_config, path: str) -> None:
 
 def is_carried(model_config) -> bool:
     """Whether the weights that vLLM serves of this model can be checked."""
-    return not _has_experts(model_config) and model_config.model_type not in _FUSED
-
-
-def _has_experts(model_config) -> bool:
-    return any(getattr(model_config, name, None) for name in _EXPERTS)
+    return not has_experts(model_config) and model_config.model_type not in _FUSED
 
 
 def kv_bytes_per_token(model_config, itemsize: int) -> int:

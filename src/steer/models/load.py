@@ -138,6 +138,24 @@ def check_text_alone(config: PretrainedConfig, path: str) -> None:
         )
 
 
+# What transformers calls the number of experts of a layer.
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+
+
+def has_experts(config: PretrainedConfig) -> bool:
+    """Whether the model is a mixture of experts."""
+    return any(getattr(config, name, None) for name in _EXPERTS)
+
+
+def check_dense(config: PretrainedConfig, path: str) -> None:
+    """A `UserError` for training a mixture of experts: engine and trainer may choose other experts for a token."""
+    if has_experts(config):
+        raise UserError(
+            f"{path}: a {config.model_type} model is a mixture of experts, which can be evaluated but not trained "
+            "here; take a dense model"
+        )
+
+
 def check_saveable(generation: GenerationConfig, source: str) -> None:
     """Raise `UserError` if the model's generation settings contradict each other.
 

@@ -25,7 +25,7 @@ from steer.errors import UserError
 from steer.io import atomic_write, link_folder, write_jsonl
 from steer.methods import load_method
 from steer.models.devices import take_device
-from steer.models.load import check_saveable, empty_model, load_model, load_settings, load_tokenizer
+from steer.models.load import check_dense, check_saveable, empty_model, load_model, load_settings, load_tokenizer
 from steer.models.lora import add_lora
 from steer.models.provenance import device, versions
 from steer.train import parallel
@@ -94,6 +94,7 @@ def train(
 def checked_model(args: argparse.Namespace, config: Config, revision: str | None, tokenizer: Any) -> tuple[int, ...]:
     """The tokens that end a response; `UserError` where the model cannot be saved or is too short for the lengths."""
     settings, generation = load_settings(args.model, revision)
+    check_dense(settings, args.model)
     check_saveable(generation, args.model)
     training = config.training_for(args.run)
     lengths = training.max_prompt_tokens, training.max_response_tokens
