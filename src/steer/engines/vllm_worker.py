@@ -6,10 +6,8 @@ layers use, part by part, under the names and positions of the parts in a checkp
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from vllm.distributed import get_tensor_model_parallel_rank
 from vllm.model_executor.layers.linear import (
@@ -21,7 +19,8 @@ from vllm.model_executor.layers.linear import (
 )
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
 
-from steer.engines.weights import buffer_sums, share
+from steer.engines.weights import buffer_sums, share, trainer_weights
+from steer.models.load import load_model
 
 
 class Worker:
@@ -38,8 +37,8 @@ class Worker:
 
     def read_weights(self, folder: str) -> None:
         """Replace the served weights by those of a model folder; each worker reads them itself."""
-        files = sorted(Path(folder).glob("*.safetensors"))
-        self.reload_weights(weights_iterator=(pair for file in files for pair in load_file(file).items()))
+        # As the trainer hands them over: tied weights under both names, of which a file holds one.
+        self.reload_weights(weights_iterator=trainer_weights(load_model(folder, dtype="auto")))
 
     def served_sums(self) -> dict[str, int]:
         """Map each checkpoint name to this worker's share of the tensor's sum; the workers' shares add up to it."""
