@@ -15,6 +15,7 @@ end (SIGTERM). Written on a machine without a GPU, and not run on one so far.
 
 import argparse
 import contextlib
+import importlib
 import importlib.util
 import json
 import os
@@ -30,9 +31,28 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "transformers", "pydantic", "yaml", "tqdm", "sympy")
-# Part → share of the time, of which the later parts get what it leaves. The first three do a fixed amount of work, and
-# have about twice what it should take; the last two do as much as fits.
-PARTS = {"head": 0.1, "agreement": 0.24, "resume": 0.24, "small": 0.28, "large": 0.14}
+# Part → its module, and its share of the time, of which the later parts get what it leaves. The last two do as much as
+# fits; the others do a fixed amount of work and have about twice what it should take.
+MODULES = {
+    "units": "gpu_checks",
+    "head": "gpu_parts",
+    "attention": "gpu_checks",
+    "agreement": "gpu_parts",
+    "served": "gpu_checks",
+    "resume": "gpu_parts",
+    "small": "gpu_parts",
+    "smollm2": "gpu_steps",
+}
+PARTS = {
+    "units": 0.1,
+    "head": 0.06,
+    "attention": 0.05,
+    "agreement": 0.15,
+    "served": 0.16,
+    "resume": 0.16,
+    "small": 0.16,
+    "smollm2": 0.16,
+}
 
 
 def main() -> None:
@@ -45,10 +65,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part:
-        import gpu_parts
-
         result = Result(args.folder / f"{args.part}.json")
-        getattr(gpu_parts, args.part)(args.folder, args.cpu, args.seconds, result)
+        part = getattr(importlib.import_module(MODULES[args.part]), args.part)
+        part(args.folder, args.cpu, args.seconds, result)
         result["done"] = True
         return
     started = time.monotonic()

@@ -38,7 +38,7 @@ def project(folder: Path, name: str, cpu: bool, **changes: dict[str, Any]) -> Pa
         "hardware": {"gpus": 0 if cpu else 1},
     }
     for section, values in changes.items():
-        tree[section] = {**tree[section], **values}
+        tree[section] = {**tree.get(section, {}), **values}
     place = folder / name
     place.mkdir()
     (place / "config.yaml").write_text(yaml.safe_dump(tree))
@@ -46,11 +46,11 @@ def project(folder: Path, name: str, cpu: bool, **changes: dict[str, Any]) -> Pa
     return place
 
 
-def steer(command: str, place: Path, *arguments: Any) -> float:
+def steer(command: str, place: Path, *arguments: Any, config: str = "config.yaml") -> float:
     """One command of the workflow, in this process; its seconds."""
     started = time.perf_counter()
     threads = () if command in ("data", "grade") else ("--threads", "2")
-    given = [command, "--config", place / "config.yaml", *arguments, *threads]
+    given = [command, "--config", place / config, *arguments, *threads]
     if cli.main([str(word) for word in given]):
         raise RuntimeError(f"steer {command} failed; its message is above")
     return time.perf_counter() - started
@@ -91,7 +91,9 @@ def head(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> Non
             if not cpu:
                 torch.cuda.synchronize()
             took = time.perf_counter() - began
-        told = {"tokens": many, "seconds": round(took, 4)}
+        # The products that no head can do without: forward, and backward for states and matrix.
+        rate = 6 * many * width * vocabulary / took / 1e12
+        told = {"tokens": many, "seconds": round(took, 4), "tflops": round(rate, 3)}
         if not cpu:
             told["memory_gb"] = round((torch.cuda.max_memory_allocated() - held) / 1e9, 3)
         result[kind] = told
@@ -183,27 +185,6 @@ def small(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> No
             "generate_seconds": round(took, 1),
             "grade_seconds": round(steer("grade", place, *given), 1),
         }
-
-
-def large(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> None:
-    """Rates and memory of a model of 100 million parameters with responses of 512 tokens, in fp32 and in bf16."""
-    shape = {"hidden_size": 768, "layers": 12, "heads": 12, "kv_heads": 4, "intermediate_size": 2560}
-    start = small_start(True) if cpu else {"architecture": shape, "steps": 20, "batch": 64}
-    length = 12 if cpu else 512
-    batch = {
-        "max_response_tokens": length,
-        "prompts": 4 if cpu else 32,
-        "steps": 2 if cpu else 3,
-        "micro_batch_tokens": 16384,
-    }
-    began = time.monotonic()
-    place = project(folder, "large", cpu, model={"warm_start": start}, training=batch)
-    steer("warm-start", place, "--out", place / "base")
-    for name, changes in {"fp32": (), "bf16": ("training.precision=bf16",)}.items():
-        if time.monotonic() - began > 0.6 * seconds:
-            result[name] = "left out: no time"
-            continue
-        result[name] = rates(train(place, name, "steer", *changes), place)
 
 
 def rates(metrics: list[dict[str, Any]], place: Path) -> dict[str, Any]:

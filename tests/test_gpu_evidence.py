@@ -1,5 +1,6 @@
 """The script that gathers evidence on a GPU: its limits and what it says, without a GPU."""
 
+import importlib
 import importlib.util
 import json
 import os
@@ -60,8 +61,8 @@ def test_time_that_a_part_leaves_is_the_later_ones(script):
         assert 0 < limit <= left
         left -= limit / 2
     assert limit == pytest.approx(2 * left), "the last one may take all there is"
-    assert script.limit_of("large", 500) == pytest.approx(500)
-    assert script.limit_of("head", 500) == pytest.approx(500 * script.PARTS["head"])
+    assert script.limit_of("smollm2", 500) == pytest.approx(500)
+    assert script.limit_of("units", 500) == pytest.approx(500 * script.PARTS["units"])
     assert script.limit_of("small", -3) == 0
 
 
@@ -80,7 +81,7 @@ def test_told_to_end_it_prints_what_it_has_and_leaves_nothing_running(tmp_path):
     assert json.loads(out.read_text())["environment"]["torch"], "written as it goes"
     script.terminate()
     summary = json.loads(script.communicate(timeout=60)[0])
-    assert summary["head"]["error"] == "stopped"
+    assert summary["units"]["error"] == "stopped"
     assert summary == json.loads(out.read_text())
     assert not Path(f"/proc/{running[0]}").exists()
 
@@ -93,9 +94,9 @@ def test_without_a_gpu_it_says_so_with_versions():
     assert summary["environment"]["torch"]
 
 
-def test_the_parts_time_is_the_whole_time(script):
+def test_the_parts_time_is_the_whole_time(script, monkeypatch):
     assert sum(script.PARTS.values()) == pytest.approx(1)
-    parts = importlib.util.spec_from_file_location("gpu_parts", SCRIPT.with_name("gpu_parts.py"))
-    module = importlib.util.module_from_spec(parts)
-    parts.loader.exec_module(module)
-    assert all(callable(getattr(module, part)) for part in script.PARTS)
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    for part, module in script.MODULES.items():
+        assert callable(getattr(importlib.import_module(module), part))
+    assert list(script.MODULES) == list(script.PARTS)
