@@ -75,7 +75,7 @@ def test_a_run_that_touches_no_token_is_inert_without_any_reference():
 
 def test_the_numbers_in_words():
     said = in_words(verdict({0: run()[0].assign(touched=0.25, gradient_mass=0.3, gradient_mass_plain=0.4)}, {}).facts)
-    assert "25.0% of the tokens have another part of the gradient than under plain GRPO" in said
+    assert "25.0% of the tokens contribute differently to the gradient than under plain GRPO" in said
     assert "-25.0% change of the gradient's mass against plain GRPO" in said
 
 

@@ -18,13 +18,13 @@ MASS, PLAIN_MASS = "gradient_mass", "gradient_mass_plain"
 NOTHING = 1e-6  # of the gradient's mass
 # How the numbers are called in a sentence.
 NAMES = {
-    "touched": "of the tokens have another part of the gradient than under plain GRPO",
+    "touched": "of the tokens contribute differently to the gradient than under plain GRPO",
     "weights_set": "of the tokens have a weight that is not 1",
     "gradient_mass_change": "change of the gradient's mass against plain GRPO",
     "effective_sample_size": "effective sample size of the weights",
     "clip_fraction": "of the tokens are clipped",
-    "entropy_change_removed": "of the estimated entropy change is taken away by the weights",
-    "predicted_entropy_change": "times the reference's change of entropy, as the law predicts it",
+    "entropy_change_removed": "of the estimated entropy change is removed by the weights",
+    "predicted_entropy_change": "times the reference's entropy change, predicted by the law",
     "apart": "apart from the reference",
 }
 SHARES = {"touched", "gradient_mass_change", "clip_fraction", "entropy_change_removed"}

@@ -14,7 +14,7 @@ READ = ("step", "seconds", "response_length", *THEIRS, "other/num_tokens")
 
 
 def along(frame: pd.DataFrame, config: dict[str, Any], axis: str) -> tuple[pd.Series | None, str]:
-    """(the axis at each row, what to know of it); None where the log lacks what it takes, and the words say what.
+    """Return (the axis at each row, a note). Without its data the axis is None, and the note says what is missing.
 
     Tokens are the responses of a batch, prompts × rollouts, times their mean length, added up; failing that the
     trainer's own count. A row stands for the steps since the one before; a row without a value counts as the mean of
@@ -40,7 +40,7 @@ def along(frame: pd.DataFrame, config: dict[str, Any], axis: str) -> tuple[pd.Se
             return _summed(frame[name], frame["step"]), "tokens of the prompts included"
     if _has(frame, "other/num_tokens"):
         return frame["other/num_tokens"].ffill(), "tokens of the prompts included"
-    return None, "the log has no number of tokens: it takes `response_length`, and prompts and rollouts in config.yaml"
+    return None, "the log has no token counts; they need `response_length`, and prompts and rollouts in config.yaml"
 
 
 def _has(frame: pd.DataFrame, name: str) -> bool:

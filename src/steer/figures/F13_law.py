@@ -84,4 +84,4 @@ def along_runs(ax: Axes, sources: Sources) -> None:
         ax.set(xlabel="sum of the law's changes so far", ylabel="policy entropy (nats per token)")
         ax.set_title("along the runs")
     else:
-        page.say(ax, "No run logged `tabular_change_weighted`: they were trained by an older version.")
+        page.say(ax, "No run logged `tabular_change_weighted`: trained elsewhere or by an older version.")

@@ -1,4 +1,4 @@
-"""What the page says of the runs: whether each acted, beside the plain one, and the checks that warn."""
+"""The page's verdicts on runs: did each method act, compared with the plain one, and which health checks warn."""
 
 from dataclasses import dataclass
 from typing import Any
