@@ -127,6 +127,7 @@ def test_the_runs_that_are_needed_are_the_fewest(spread, difference):
 def test_the_spread_is_pooled_and_one_run_has_none():
     assert spread_of_differences([[1, 3], [0, 0, 3]]) == pytest.approx(math.sqrt((2 + 6) / 3))
     assert math.isnan(spread_of_differences([[1.0]]))
+    assert spread_of_differences([[1, 3], [0, 0, 0]]) == pytest.approx(math.sqrt(2)), "the same runs twice tell nothing"
     assert math.isnan(smallest_difference(1.0, 1))
     assert runs_needed(math.nan, 1.0, 3) is None
 

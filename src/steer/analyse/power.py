@@ -18,10 +18,11 @@ MOST_RUNS = 10_000
 def spread_of_differences(differences: Iterable[Sequence[float]]) -> float:
     """Compute σ, the standard deviation over runs of the paired difference of two methods, pooled over pairs.
 
-    Each of `differences` has one value per run. NaN if no pair has two runs.
+    Each of `differences` has one value per run. Pairs without any difference are left out: there one method never
+    acted, so both are the same runs. NaN if no other pair has two runs.
     """
     known = [np.asarray(values, dtype=float) for values in differences]
-    known = [values for values in known if len(values) > 1]
+    known = [values for values in known if len(values) > 1 and values.any()]
     if not known:
         return math.nan
     squares = sum(float(((values - values.mean()) ** 2).sum()) for values in known)

@@ -124,7 +124,7 @@ def power_frame(questions: pd.DataFrame, curves: pd.DataFrame, points: tuple[flo
 
 def _rows(quantity: str, unit: str, methods: int, differences: list[pd.Series], priced: tuple[float, ...]) -> list:
     spread = spread_of_differences(differences)
-    runs = min((len(values) for values in differences), default=0)
+    runs = min((len(values) for values in differences if len(values) > 1), default=0)
     shown = smallest_difference(spread, runs)
     return [
         [quantity, unit, methods, runs, spread, shown, value, runs_needed(spread, value, LEAST_RUNS)]
