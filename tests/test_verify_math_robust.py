@@ -64,6 +64,7 @@ def test_pathological_answers_end(verifier, name, gold):
 
 LONG = ["a", r"\boxed{", r"\boxed{1}", r"\fbox{1}", "$", "(", r"\(", "1 ", "7", "answer is ", "\x00", "\n", "<", "<|"]
 LONG += ["</s>", " ", ",", "-", ";", "\\", "{", "<think>", "because ", "A. ", "(see ", "assistant\n", "答案", "$1$. "]
+LONG += ["the answer ", "another ", "wait, ", "it is not "]
 LONG += ["\n%", "\n ", "<!--", "\\iffalse ", "\\begin ", "\\boxed{1} or ", "if x=", "either ", "<!-- -->", "--><!--"]
 
 

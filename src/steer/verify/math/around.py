@@ -18,67 +18,90 @@ MAGNITUDES = "tens", *NUMBER_WORDS[NUMBER_WORDS.index("hundred") : NUMBER_WORDS.
 
 BEFORE, BEHIND = 160, 240  # characters that are looked at
 NOT_SHOWN = (
-    r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike|\w+\s+hidden)\b[^>]*>|\\(?:text)?color\s*\{white\}\s*\{?"
-    r"|\\(?:re)?newcommand\*?\s*\{?\\\w+\}?(?:\[\d\])?\s*\{|\\def\s*\\\w+\s*\{|\[//\]:\s*#\s*\(|display:\s*none[^>]*>|[❌✗✘]"
+    r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike|\w+\s+hidden)\b[^>]*>"
+    r"|\\(?:text)?color\s*\{white\}\s*\{?"
+    r"|\\(?:re)?newcommand\*?\s*\{?\\\w+\}?(?:\[\d\])?\s*\{|\\def\s*\\\w+\s*\{|\[//\]:\s*#\s*\("
+    r"|display:\s*none[^>]*>|[❌✗✘]"
 )
 # what denies, doubts or replaces the answer, if nothing but light words stands between it and the box
 GOVERNING = (
     r"not|never|cannot|neither|nor|maybe|perhaps|possibly|hardly|either\b[^.]{1,40}\bor|no\s+longer|by\s+no\s+means"
-    r"|(?:might|could|may)(?=\s+be\b)|nicht|pas|no\s+es|não\s+é|не|exclude[sd]?|reject(?:s|ed|ing)?|rul(?:es?|ed|ing)\s+out"
-    r"|contradict(?:s|ed|ing)?|(?:excluded|rejected)\s+\w+\s+is|except(?:\s+for)?|excluding|unlikely|unlike|as\s+opposed\s+to"
+    r"|(?:might|could|may)(?=\s+be\b)|nicht|pas|no\s+es|não\s+é|не|exclude[sd]?|reject(?:s|ed|ing)?|rul(?:es?|ed"
+    r"|ing)\s+out"
+    r"|contradict(?:s|ed|ing)?|(?:excluded|rejected)\s+\w+\s+is|except(?:\s+for)?|excluding|unlikely|unlike"
+    r"|as\s+opposed\s+to"
     r"|(?<!none )(?<!no )other\s+than|differ\w*\s+from|(?:far|apart|aside)\s+from|rather\s+than|instead\s+of"
-    r"|wrong|incorrect|false|naive(?:ly)?|mistake|tempting|silly|foolish|absurd|one\s+(?:might|could|may)|(?:nobody|no\s+one)(?:\s+would)?"
+    r"|wrong|incorrect|false|naive(?:ly)?|mistake|tempting|silly|foolish|absurd|one\s+(?:might|could"
+    r"|may)(?!\s+(?:also\s+)?write)|(?:nobody|no\s+one)(?:\s+would)?"
     r"|discard(?:s|ed)?|ignor(?:e|ed|ing)|dis(?:prove[sd]?|regard|miss)|eliminate[sd]?|used\s+to(?=\s+be\b)"
 )
 LIGHT = (
-    r"this|be|been|is|are|was|it|equals?|to|of|the|an?|as|that|final|correct|answer|value|result|solution|approach|method|even"
+    r"this|be|been|is|are|was|it|equals?|to|of|the|an?|as|that|final|correct|answer|value|result|solution|approach"
+    r"|method|even"
     r"|simply|say|think|guess|expect|gives?|write|gets?|close|obtain|have|put|use|choose|accept|take|report|enter"
 )
 SCALING = (  # directly before the number
-    r"minus|negative|half(?:\s+of)?|twice|double|thrice|triple|(?:square|root|cube|reciprocal|opposite|inverse|logarithm|factorial)\s+of"
-    r"|\d\s+(?:times|plus)|(?:one|two|\d)\s+(?:more|less)\s+than|(?:\\?%|percent)\s+of|(?:any|every)thing\s+but|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and|almost|(?:shy|short|multiple|divisor|factor)\s+of"
-    r"|(?:slightly|just|barely|a\s+(?:little|bit))\s+(?:(?:more|less|greater|smaller|higher|lower)\s+than|over|under|above|below)"
+    r"minus|negative|half(?:\s+of)?|twice|double|thrice|triple|(?:square|root|cube|reciprocal|opposite|inverse"
+    r"|logarithm|factorial)\s+of"
+    r"|\d\s+(?:times|plus)|(?:one|two|\d)\s+(?:more|less)\s+than|(?:\\?%|percent)\s+of|(?:any|every)thing\s+but"
+    r"|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and|almost|(?:shy|short|multiple|divisor|factor)\s+of"
+    r"|(?:slightly|just|barely|a\s+(?:little|bit))\s+(?:(?:more|less|greater|smaller|higher|lower)\s+than|over|under"
+    r"|above|below)"
 )
 # of which one word spoils what is said after it: `It is doubtful that x equals`, `A wrong approach yields`
 DOUBTED = (
-    r"(?:(?:doubtful|dubious|untrue|false|wrong|not\s+true|impossible)\s+that|no\s+way|(?:not|\w*n['’]t)\s+(?:believe|think|claim|say)|doubt)\s+(?:that\s+)?"
+    r"(?:(?:doubtful|dubious|untrue|false|wrong|not\s+true|impossible)\s+that|no\s+way|(?:not"
+    r"|\w*n['’]t)\s+(?:believe|think|claim|say)|(?<!no )(?<!without )(?<!a )doubt)\s+(?:that\s+)?"
     r"(?:[\w'’$]+\s+){0,4}(?:is|it['’]s|equals|=|be)"
-    r"|(?:wrong|incorrect|naive|careless|bogus|fake|trap|decoy|flawed|erroneous|mistaken|extraneous)\s+(?:\w+\s+){0,2}(?:is|gives?|yields?|gets?|leads\s+to)"
+    r"|(?:wrong|incorrect|naive|careless|bogus|fake|trap|decoy|flawed|erroneous|mistaken"
+    r"|(?<!ing the )extraneous)\s+(?:\w+\s+){0,2}(?:is|gives?|yields?|gets?|leads\s+to)"
     r"|(?:incorrectly|wrongly|mistakenly|erroneously|falsely|absurdly),?(?:\s+\w+){0,2}"
 )
 SAID = r"(?:the\s+(?:final\s+)?answer|it|this|that)(?:\s+(?:is|equals|=)|['’]s)"
 REFUTED_BEFORE = re.compile(
-    rf"(?:(?:(?:\b(?:{GOVERNING})|n['’]t|\\neq?|\\not\s*=|≠|不是|不等于|不可能是)(?:[\s$]+(?:{LIGHT})\b)*|\b(?:{SCALING})|\\(?:notin|nexists|not\s*\\ni)(?![a-zA-Z])"
-    rf"|(?:^|[.!?\n])\W*(?:(?:my\s+)?guess|is\s+it|(?:could|might)\s+it\s+be)|\b(?:(?:suppos|assum|imagin|pretend)\w*\s+(?:for\s+\w+\s+)?(?:that\s+)?|if\s+){SAID}"
-    r"|\b(?:at\s+first|initially|originally|incorrectly|naively),?\s+(?:i|we|one|you)\s+\w+(?:\s+it\s+(?:was|is))?"
+    rf"(?:(?:(?:\b(?:{GOVERNING})|n['’]t|\\neq?|\\not\s*=|≠|不是|不等于|不可能是)(?:[\s$]+(?:{LIGHT})\b)*|\b(?:{SCALING})"
+    r"|\\(?:notin|nexists|not\s*\\ni)(?![a-zA-Z])"
+    rf"|(?:^|[.!?\n])\W*(?:(?:my\s+)?guess|is\s+it|(?:could|might)\s+it\s+be)|\b(?:(?:suppos|assum|imagin"
+    rf"|pretend)\w*\s+(?:for\s+\w+\s+)?(?:that\s+)?|if\s+){SAID}"
+    r"|\b(?:at\s+first|initially|originally|incorrectly|naively),?\s+(?:i|we|one|you)\s+(?!ha(?:ve"
+    r"|d)\b)\w+(?:\s+it\s+(?:was|is))?"
     rf"|\b(?:{DOUBTED})|\b(?:half|twice|double|thrice|triple|than|plus|minus|times|(?!value)\w+\s+of)\s+(?:of\s+)?"
-    r"(?:the|our|my)\s+(?:final\s+)?answer(?:['’]s\s+\w+)?\s+(?:is|equals|=)|\banswer\s*(?:[-+*/]|plus|minus|times|divided\s+by|squared|cubed|doubled)[^.?!\n]{1,20}(?:\bis|\bequals|=)"
-    r"|\bexample\s+(?:answer|format|output)|\b(?:write|put|place|enter|give|box)\s+your\s+(?:final\s+)?answer\s+(?:as|in|inside|within|like))"
+    r"(?:the|our|my)\s+(?:final\s+)?answer(?:['’]s\s+\w+)?\s+(?:is|equals|=)|\banswer\s*(?:[-+*/]|plus|minus|times"
+    r"|divided\s+by|squared|cubed|doubled)[^.?!\n]{1,20}(?:\bis|\bequals|=)"
+    r"|\bexample\s+(?:answer|format|output)|\b(?:write|put|place|enter|give"
+    r"|box)\s+your\s+(?:final\s+)?answer\s+(?:as|in|inside|within|like))"
     rf"[\s$*:,\\(\[}}]*|(?:\\(?:lnot|neg)|{NOT_SHOWN})[\s$*:\\(\[}}]*)$",
     re.IGNORECASE,
 )
 # the box is an operand: `2\boxed{5}`, `\log\boxed{5}`; a sum may still have a gap to fill, `3 + \boxed{5} = 8`
 FUNCTION = r"(?:log|ln|sin|cos|tan|cot|sec|csc|exp|det|gcd|lcm)"
 OPERAND_BEFORE = re.compile(
-    rf"(?:\d\(?|(?<![\\a-zA-Z])[a-zA-Z]\(?|\([^()$]*[-+^][^()$]*\)|[\^_]\{{[^{{}}]*|\}}\s*/\s*|(?<=[\w\s=$({{])/|^-|[\^_]\s*\{{?\s*|[\d)}}]\s*\*\s+|[=$({{]\s*-\s*|\\(?:pm|mp|div|cdot|times|mid)\s*"
-    rf"|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*)?\{{\s*|\\(?:sqrt|binom|overline|bar|hat)\s*\{{\s*|[$=(]\s*\|\s*"
+    rf"(?:\d\(?|(?<![\\a-zA-Z])[a-zA-Z]\(?|\([^()$]*[-+^][^()$]*\)|[\^_]\{{[^{{}}]*|\}}\s*/\s*"
+    rf"|(?<=[\w\s=$({{])/|^[-−]|(?<!\d)0\.|(?<=[\s$(=])\.|[\^_]\s*\{{?\s*|[\d)}}]\s*\*\s+"
+    rf"|[=$({{]\s*[-−]\s*|\\(?:pm|mp|div|cdot|times|mid)\s*"
+    rf"|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*"
+    rf"|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*)?\{{\s*|\\(?:sqrt|binom|overline|bar|hat)\s*\{{\s*|[$=(]\s*\|\s*"
     r"|[$(]\s*\d+\s*:\s*|\\(?:boxed|fbox)\s*\{\s*[^{}=]*[^{}=\s]\s*)$"
 )
 SUMMAND_BEFORE = re.compile(r"(?:[\w)}]\s*\+|(?:[$=+*/^]|\\(?:\(|\[|cdot|times))\s*[^\s$]{1,20}\s*-)\s*$")
-# commands that may follow a box in its formula; any other makes it an operand
-HARMLESS = (
-    r"text\w*|math\w+|operatorname|rm|si|unit|AA|mu|Omega|mbox|hbox|q?quad|enspace|thinspace|[hv]?space|hfill|[pb]?mod|blacksquare|square|qed\w*|Box|checkmark|circ|degree|end|begin"
-    r"|label|tag|notag|nonumber|right|left|big\w*|[lg]t|[lg]eq?(?:slant)?|pm|mp|lor|vee|to|implies|iff|mapsto|\w*arrow|approx|equiv|in|ldots|dots"
-    r"|therefore|because|par|newline|boxed|fbox|item|hline|square|star|bullet|color|displaystyle|bigskip|medskip|smallskip|noindent"
+# a command behind a box that makes it an operand
+OPERATION = (
+    rf"cdot|times|div|ast|sqrt|[dt]?frac(?!\s*\{{\s*(?:\\(?:text|mathrm|rm)\b|[a-zA-Z]{{1,3}}\s*\}}))|{FUNCTION}"
+    r"|arc\w+|binom|choose|over"
+    r"|sum|prod|int|lim|cap|cup|setminus|oplus|otimes|overline|bar|hat|vec|[lr]floor|[lr]ceil|max|min|pi|tau|phi"
+    r"|varphi|theta|alpha|beta|gamma"
+    r"|lambda|sigma|omega|infty"
 )
 GAP_BEHIND = re.compile(r"\s*\}?\s*=")
 OPERAND_BEHIND = re.compile(
     r"\}?(?:\.?\d|,\d{3}(?!\d)|\\[,;:!]\s*\d|:\d|[ ]?[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b"
     r"|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?\d"
-    rf"|[^\S\n]*\\(?!(?:{HARMLESS})(?![a-zA-Z]))[a-zA-Z]|[a-z]\^|\((?![^()]*[a-zA-Z]{{3}})[^()]*[-+^]"
+    rf"|[^\S\n]*\\(?:(?:{OPERATION})(?![a-zA-Z])|notin\b|(?:neq?|mid)\b(?!\s*-?\d))|(?!(?:[kcdm]?m|ft|in|yd|mi"
+    rf"|s)\^)[a-z]+\^|\((?![^()]*[a-zA-Z]{{3}})[^()]*[-+^]"
     r"|[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)"
     r"|(?:\s*\\right)?\s?[)\]]*\s*\^\s*\{?\s*[-\da-z]"
-    r"|\s*(?:[*/]\s*\d|\+(?:\s*(?:\d|[a-zA-Z]\b)|\B))|\s*(?:\\?%|percent)[\s$]+of\s+\$?\d|\s+(?:less|more|fewer|greater|higher|lower)\s+than\s+\$?(?:\d|[a-z]\b))"
+    r"|\s*(?:[*/]\s*\d|\+(?:\s*(?:\d|[a-zA-Z]\b)|\B))|\s*(?:\\?%|percent)[\s$]+of\s+\$?\d|\s+(?:less|more|fewer"
+    r"|greater|higher|lower)\s+than\s+\$?(?:\d|[a-z]\b))"
 )
 SCALED_BEHIND = re.compile(
     rf"[\s$*]*(?:\\text\s*\{{\s*)?({'|'.join(MAGNITUDES)}|squared|cubed|factorial|point\s+\w+|and\s+a\s+(?:half|quarter|third|bit)|(?:degrees\s+)?below\s+zero"
@@ -90,9 +113,11 @@ PLUS_MINUS = re.compile(r"\s*\\(?:pm|mp)\s*[\d.]+(?![\d.]|[\s$]*(?:[a-zA-Z%°]|\
 BASE_BEHIND = re.compile(r"_(?:\d|\{\w+\})")
 # `if x = 1 then`, with nothing between the condition and the box but words that announce it
 SUPPOSED_BEFORE = re.compile(
-    r"(?:^|[.!?。:;\n]|\b(?:so|thus|then|and|but|now|hence|only)\b)\W*(?:if(?!\s+(?:you|we|one|i)\b)|unless|in\s+case|provided)\b[^.?!\n]*?"
+    r"(?:^|[.!?。:;\n]|\b(?:so|thus|then|and|but|now|hence|only)\b)\W*(?:if(?!\s+(?:you|we|one|i)\b)|unless|in\s+case"
+    r"|provided)\b[^.?!\n]*?"
     rf"{CONDITION}[^,.?!\n]*?(?:[,:]|\bthen\b)[ \t$*,]*(?:then\b[\s,:]*)?"
-    r"(?:(?:the\s+(?:final\s+)?answer|it|this|that)(?:['’]s|\s+is|\s+would\s+be|\s+gives)\b|we\s+(?:get|have|obtain)\b)?[\s$*:,\\(\[]*$",
+    r"(?:(?:the\s+(?:final\s+)?answer|it|this|that)(?:['’]s|\s+is|\s+would\s+be|\s+gives)\b|we\s+(?:get|have"
+    r"|obtain)\b)?[\s$*:,\\(\[]*$",
     re.IGNORECASE,
 )
 CONDITION_BEHIND = re.compile(
@@ -114,7 +139,8 @@ NAME = re.compile(r"\\(?:alpha|beta|theta|lambda)(?![a-zA-Z])|[a-zA-Z](?:_(?:\w|
 STRUCTURE = {"frac", "dfrac", "tfrac", "cdot", "times", "left", "right", "sqrt", "lvert", "rvert", "vert"}
 STRUCTURE |= {"lt", "gt", "le", "ge", "leq", "geq", "leqslant", "geqslant", "alpha", "beta", "theta", "lambda"}
 OR = (
-    r"(?:\\text\s*\{\s*)?(?:(?:or(?:,?\s+(?:maybe|perhaps|possibly|rather|even|is\s+it|else|equivalently),?)?|oder|ou|maybe|perhaps|possibly"
+    r"(?:\\text\s*\{\s*)?(?:(?:or(?:,?\s+(?:maybe|perhaps|possibly|rather|even|is\s+it|else|equivalently),?)?|oder"
+    r"|ou|maybe|perhaps|possibly"
     r"|alternatively|или)(?![^\W\d_])|或者?|还是|또는|または)(?:\s*\})?|\\(?:lor|vee)(?![a-z])"
 )
 EITHER = re.compile(rf"[\s$*,;\\)\](\[]*(?:{OR})[\s$*:,\\(\[]*", re.IGNORECASE)
@@ -123,19 +149,22 @@ EQUAL = re.compile(
     r"(?=[.,]?[ \t]*(?:\$|\\[\])]|\n|\Z))"
 )
 FIRST = re.compile(
-    rf"(?:\$((?:(?!\\boxed)[^$\n]){{1,60}})\$|(?<![\w.,/^{{])({NUMBER}))\s*,?\s*(?:{OR})[\s$*:\\(\[]*(?:([a-zA-Z](?:_\w)?)\s*=\s*)?$",
+    rf"(?:\$((?:(?!\\boxed)[^$\n]){{1,60}})\$"
+    rf"|(?<![\w.,/^{{])({NUMBER}))\s*,?\s*(?:{OR})[\s$*:\\(\[]*(?:([a-zA-Z](?:_\w)?)\s*=\s*)?$",
     re.IGNORECASE,
 )
 # a number that goes on (`or 2 times 7`) is not read
 SECOND = re.compile(
     rf"[ \t$*,;\\)\](\[]*(?:{OR})[\s*:,]*(?:(?:\$|\\\()(?P<formula>[^$\n]{{1,60}}?)(?:\$|\\\))"
     r"|(?-i:\(?(?P<letter>[A-J]))(?=[).$]|\s*\Z)"
-    rf"|(?P<number>{NUMBER})(?![\w^\\.]*\w)(?!\s*(?:[-+*/^=]|\\(?:cdot|times)|(?:times|plus|minus|over|choose)\s+[\d$\\(]|(?:more|out|divided)\b))"
+    rf"|(?P<number>{NUMBER}!?)(?![\w^\\.]*\w)(?!\s*(?:[-+*/^=]|\\(?:cdot|times)|(?:times|plus|minus|over"
+    r"|choose)\s+[\d$\\(]|(?:more|out|divided)\b))"
     rf"(?:\s*(?P<unit>[a-zA-Zµ°/^\d]+))?|(?P<word>{'|'.join(NUMBER_WORDS[:21])})[\s.)]*$)",
     re.IGNORECASE,
 )
 ALSO = re.compile(
-    rf"[\s$*]*(?:[;&]|,(?!\d{{3}})(?:\s*(?:and|respectively|resp\.)\s)?|(?:and|und|et|vs\.?|versus|as\s+well\s+as|resp\.?|respectively|\|)\s)[\s$*]*"
+    rf"[\s$*]*(?:[;&]|,(?!\d{{3}})(?:\s*(?:and|respectively|resp\.)\s)?|(?:and|und|et|vs\.?|versus|as\s+well\s+as"
+    r"|resp\.?|respectively|\|)\s)[\s$*]*"
     rf"({NUMBER}(?:,\s*{NUMBER})*)[\s$*.)\]\\}}]*(?:\n|$)"
 )
 # the box ends a list or tuple: `(6, \\boxed{5})`
@@ -170,6 +199,7 @@ def _telling(before: str) -> bool:
         or bare[-1:] in ENDS
         or bare[-2:-1] in ("_", "<", ">")
         or before[-1].isalnum()
+        or before[-1] == "."
         or before.rstrip(" $")[-1:] in tuple("{([*,)")
         or (bare[-1].isdigit() and before.rstrip(" ")[-1:] == ":")
         or any(words in low for words in ("s it", "% of"))
