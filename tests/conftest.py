@@ -92,7 +92,7 @@ def refused(tmp_path, capsys):
     from steer.cli import main
 
     def run(text, *options, name="train.log"):
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
         assert main(["import", str(tmp_path / name), "--out", str(tmp_path / "run"), *options]) == 2
         said = capsys.readouterr().err
         assert said.count("\n") == 1 and str(tmp_path / name) in said

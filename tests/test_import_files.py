@@ -1,5 +1,6 @@
 """`steer import`: what is refused, and the formats that are files of their own."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -140,3 +141,35 @@ def test_the_console_of_trl_resumes_where_its_epoch_falls(imported, refused):
     metrics, _, about = imported(first + ended + entry(7, 1.0) + entry(8, 1.25))
     assert [row["loss"] for row in metrics] == [1, 2, 3, 7, 8] and about["steps_replaced"] == 1
     assert len(imported(first + entry(9, 1.0))[0]) == 5, "an epoch in few digits stands still within a session"
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "options", "seed"),
+    [
+        ("verl", "runs/grpo/seed1", [], 1),
+        ("verl", "runs/grpo", [], 42),
+        ("verl", "runs/grpo/seed1", ["--seed", "7"], 7),
+        ("seed,step,loss\n4.0,1,0.5\n", "run", [], 4),
+        ("seed,step,loss\n4.5,1,0.5\n", "run", [], 0),
+        ("seed,step,metric,value\n,1,loss,0.5\n4.0,2,loss,0.5\n", "run", [], 4),
+        ("seed,step,loss\n4,1,0.5\n", "seed2", [], 2),
+    ],
+)
+def test_the_option_names_the_seed_then_the_folder_then_the_log(tmp_path, text, folder, options, seed):
+    """verl's `data.seed` is that of the data loader, and often the same in all runs."""
+    started = "+ python3 -m verl.trainer.main_ppo data.seed=42\n" + console(1)
+    (tmp_path / "a").write_text(started if text == "verl" else text)
+    assert main(["import", str(tmp_path / "a"), "--out", str(tmp_path / folder), *options]) == 0
+    assert yaml.safe_load((tmp_path / folder / "config.yaml").read_text())["seed"] == seed
+    notes = json.loads((tmp_path / folder / "import.json").read_text())["notes"]
+    assert any("the log's seed is" in note for note in notes) == (folder.endswith(("1", "2")) and not options)
+
+
+def test_a_folder_with_gzipped_files(imported, tmp_path):
+    event_files(rows(1, 2), tmp_path / "tb")
+    (plain,) = events.files(tmp_path / "tb")
+    plain.with_name(plain.name + ".gz").write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+    assert [row["entropy"] for row in imported(None, name="tb")[0]] == [0.49, 0.48]
+    (tmp_path / "tb/metrics.jsonl.gz").write_bytes(gzip.compress(b'{"step": 1, "entropy": 0.25}\n'))
+    assert imported(None, name="tb")[0] == [{"step": 1, "entropy": 0.25}]

@@ -123,3 +123,59 @@ def test_steps_that_are_none_and_files_that_are_cut_are_refused_in_one_line(refu
 def test_a_value_that_cannot_be_read_takes_no_other_with_it(imported, text, expected):
     (row,) = imported(text)[0]
     assert {name: value for name, value in row.items() if name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["tensor([1, 2])", "np.array([[1.0, nan]], dtype=float32)", "tensor([], size=(0, 3))", "[1, f(2)]", "x"]
+)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Global step 1: {{'policy_loss': 0.5, 'lens': {}, 'ppo_kl': -nan}}\n",
+        "{{'loss': 0.5, 'x': {}, 'reward_std': 1}}\n",
+    ],
+)
+def test_what_is_no_number_in_a_printed_dict_leaves_the_others(imported, line, value):
+    assert imported(line.format(value))[0][0]["loss"] == 0.5
+
+
+@pytest.mark.parametrize("digits", [16, 400, 5000])
+def test_a_number_of_many_digits_is_no_step_and_no_whole_number(imported, refused, digits):
+    assert "whole number" in refused(f"step,entropy\n{'9' * digits},0.5\n", name="a.csv")
+    assert "whole number" in refused(f"step,metric,value\n{'9' * digits},entropy,0.5\n", name="a.csv")
+    metrics, _, _ = imported(f"step,entropy\n1,{'9' * digits}\n2,0.5\n", name="a.csv")
+    assert metrics[0]["entropy"] == (1e16 if digits == 16 else None) and metrics[1]["entropy"] == 0.5
+    log = f"+ python3 -m verl.trainer.main_ppo data.seed={'9' * digits} data.train_batch_size={'9' * digits}\n"
+    assert len(imported(log + LOG)[0]) == 3
+    state = f'{{"max_steps": {"9" * min(digits, 400)}, "log_history": [{{"step": 1, "loss": 0.5}}]}}'
+    assert imported(state, name="trainer_state.json")[0][0]["loss"] == 0.5
+
+
+def test_the_last_row_of_a_cut_table(imported):
+    text = "step,entropy,loss\n1,0.5,0.25\n2,0.4,0.1234"
+    metrics, _, about = imported(text, name="a.csv")
+    assert len(metrics) == 2 and "may lack digits" in about["notes"][0]
+    metrics, _, about = imported("step,entropy,loss\n1,0.5,0.25\n2,0.4", name="a.csv")
+    assert [row["step"] for row in metrics] == [1] and "cut inside its last line" in about["notes"][0]
+    draw = random.Random(0)
+    body = "".join(f"{step},{0.5 + draw.random():.6f},0.25\n" for step in range(1, 1000))
+    packed = gzip.compress(b"step,entropy,loss\n" + body.encode())
+    lines = body.splitlines()
+    for cut in range(len(packed) // 2, len(packed) // 2 + 4):
+        metrics, _, about = imported(packed[:cut], name="a.csv.gz")
+        last = metrics[-1]
+        assert lines[last["step"] - 1] == f"{last['step']},{last['entropy']:.6f},{last['loss']}"
+        assert any("gzip file is cut" in note for note in about["notes"])
+
+
+def test_a_gzip_file_cut_before_the_end_of_its_first_line_is_refused(refused):
+    assert "cut inside its first line" in refused(gzip.compress(b"step,entropy\n1,0.5\n")[:12], name="a.csv.gz")
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c", "c.csv.gz", "c.log.gzip"])
+def test_gzip_is_unpacked_whatever_the_name(imported, name):
+    assert imported(gzip.compress(b"step,entropy\n1,0.5\n"), name=name)[0] == [{"step": 1, "entropy": 0.5}]
+
+
+def test_a_gzipped_table_keeps_its_suffix(refused):
+    assert "no column of steps" in refused(gzip.compress(b"x,loss\n1,0.5\n"), name="c.csv")

@@ -27,7 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map", action="append", nargs="+", default=[], metavar="THEIRS=OURS", help="read their key as our metric"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="the run's seed (default: the log's, the folder's, 0)")
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="the run's seed (default: of a folder seedN, of the log, or 0)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -81,8 +83,12 @@ def import_run(
     }
     of_seed = re.fullmatch(r"seed(\d{1,9})", out.name)  # runs/grpo/seed3 is a seed of grpo
     said = log.settings.pop("seed", None)
-    if seed is None:
-        seed = said if isinstance(said, int) else int(of_seed[1]) if of_seed else 0
+    said = said if type(said) is int else None
+    if seed is None and of_seed:
+        seed = int(of_seed[1])
+        if said not in (None, seed):
+            log.notes.append(f"the log's seed is {said}; the folder {out.name} makes it seed {seed} here")
+    seed = seed if seed is not None else said or 0
     name = out.resolve().parent.name if of_seed else out.name
     settings = {"run": name, "label": label or name, "seed": seed, "imported": trainer, **log.settings}
     with atomic_directory(out) as folder:

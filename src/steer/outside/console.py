@@ -16,6 +16,7 @@ PREFIX = re.compile(r"^(?:\[\d+m)?\((?:(?P<who>[\w.]+)(?: pid=(?P<pid>\d+))?|pid
 REPEATED = re.compile(r" \[repeated \d+x across cluster\].*$")
 FLOAT = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+|nan|inf)"
 NUMBER = re.compile(rf"^(?:np\.\w+\()?\s*({FLOAT})\s*\)?$", re.ASCII)
+WRAPPERS = ("np.", "tensor", "float", "array")  # calls around a printed number
 THREE = re.compile(r"[+-]?\d+\.\d{3}|[+-]?nan|[+-]?inf")
 STEP = re.compile(r"^step:(\d{1,12}) - (.*)$", re.ASCII)
 PROGRESS = re.compile(r"^Training Progress:.*?\| *\d+/(\d+) \[")
@@ -176,14 +177,36 @@ def _kept(key: str, text: str, fixed: bool) -> float | None:
 
 
 def _literal(text: str) -> dict | None:
-    """Read a printed dict of numbers and strings without evaluating it."""
-    plain = re.sub(r"(?:np\.\w+|tensor|float)\(([^(),]*)[^()]*\)", r"\1", text)
-    plain = re.sub(r"(?<=: )'?([+-]?(?:nan|inf))'?(?=[,}\s])", r"'\1'", plain)
+    """Read a printed dict of numbers and strings. The text is parsed, never evaluated; other values are dropped."""
     try:
-        value = ast.literal_eval(plain)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        tree = ast.parse(text, mode="eval").body
+        if not isinstance(tree, ast.Dict):
+            return None
+        pairs = [(key.value, _value(node)) for key, node in zip(tree.keys, tree.values, strict=True) if _is_name(key)]
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return {key: value for key, value in pairs if value is not ...}
+
+
+def _is_name(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _value(node: ast.expr) -> object:
+    """Return the number, string or None of a dict's value; `...` for a list and whatever else is no single value.
+
+    `np.float64(…)`, `tensor(…)`, `array(…)` and `float(…)` have the value of their first argument.
+    """
+    if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).startswith(WRAPPERS):
+        return _value(node.args[0])
+    if isinstance(node, ast.Name) and node.id in ("nan", "inf"):
+        return node.id
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        value = _value(node.operand)
+        if isinstance(value, str):
+            return f"-{value}" if isinstance(node.op, ast.USub) else value
+        return -value if isinstance(value, int | float) and isinstance(node.op, ast.USub) else value
+    return node.value if isinstance(node, ast.Constant) else ...
 
 
 def numbers(entry: dict) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import tempfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,8 +49,8 @@ def bare(key: str) -> str:
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
         # TRL's folder has both: the state with all digits, event files with float32.
-        whole = [path / name for name in ("trainer_state.json", "metrics.jsonl") if (path / name).is_file()]
-        found = whole[:1] or events.files(path)
+        names = [name + end for name in ("trainer_state.json", "metrics.jsonl") for end in ("", ".gz")]
+        found = [path / name for name in names if (path / name).is_file()][:1] or events.files(path)
         if not found:
             raise UserError(f"{path}: no event files, metrics.jsonl or trainer_state.json there; name the log itself")
         return found
@@ -63,14 +64,17 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
     name = str(path)
     if path.name.startswith(events.NAME):
         _allow(name, "tensorboard", wanted)
-        joiner.add(events.records(path, log), name)
+        _events(path, log, joiner)
         return "tensorboard"
-    if path.suffix == ".wandb":
+    inner = path.with_suffix("") if path.suffix in (".gz", ".gzip") else path
+    if inner.suffix == ".wandb":
         raise UserError(f"{name}: W&B's binary log; export a CSV or `run.history()` instead")
-    packed = path.read_bytes()
-    if packed.startswith(GZIP):
-        path, packed = path.with_suffix(""), _unpacked(packed, name, log)
-    data = utf8(packed)
+    data, cut = path.read_bytes(), False
+    if data.startswith(GZIP):
+        path, (data, cut) = inner, _unpacked(data, name, log)
+    data = utf8(data)
+    if cut and not (data := data[: data.rfind(b"\n") + 1]).strip():
+        raise UserError(f"{name}: the gzip file is cut inside its first line; copy it again")
     text = data.lstrip()
     if not text:
         raise UserError(f"{name}: no metrics in it; the file is empty")
@@ -104,9 +108,22 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
     return _console(name, data, wanted, log, joiner)
 
 
-def _unpacked(data: bytes, name: str, log: Log) -> bytes:
-    """The content of a gzip file, up to where it is whole."""
-    found = b""
+def _events(path: Path, log: Log, joiner: Joiner) -> None:
+    """Read one event file; TensorBoard's reader needs an unpacked one."""
+    with open(path, "rb") as file:
+        packed = file.read(2) == GZIP
+    if not packed:
+        joiner.add(events.records(path, log), str(path))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder, path.name)
+        plain.write_bytes(_unpacked(path.read_bytes(), str(path), log)[0])
+        joiner.add(events.records(plain, log), str(path))
+
+
+def _unpacked(data: bytes, name: str, log: Log) -> tuple[bytes, bool]:
+    """Return the content of a gzip file, up to where it is whole, and whether it is cut there."""
+    found, cut = b"", False
     while data.startswith(GZIP):
         member = zlib.decompressobj(wbits=31)
         try:
@@ -114,9 +131,10 @@ def _unpacked(data: bytes, name: str, log: Log) -> bytes:
         except zlib.error as error:
             raise UserError(f"{name}: damaged gzip file ({error}); copy it again") from None
         if not member.eof:
+            cut = True
             log.notes.append(f"{name}: the gzip file is cut; what is whole is read")
         data = member.unused_data
-    return found
+    return found, cut
 
 
 def utf8(data: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """Settings found in a log, in our names. Only listed ones are read: no environment, host, path or key."""
 
 import ast
-import math
 import re
 import shlex
 from collections.abc import Iterable
@@ -65,8 +64,13 @@ def of_verl(texts: list[str]) -> dict[str, object]:
 
 
 def of_trl(state: dict) -> dict[str, object]:
-    found = {ours: state[key] for key, ours in TRL.items() if isinstance(state.get(key), int | float | bool)}
+    found = {ours: state[key] for key, ours in TRL.items() if _is_plain(state.get(key))}
     return nested(found)
+
+
+def _is_plain(value: object) -> bool:
+    """Check for a truth value or a number that is finite and not absurdly large."""
+    return isinstance(value, int | float) and abs(value) < 2**64
 
 
 def _overrides(text: str) -> dict[str, object]:
@@ -123,7 +127,7 @@ def _kept(ours: str, text: str) -> object | None:
         value = ast.literal_eval(text[:1].upper() + text[1:] if text in ("true", "false") else text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         value = text
-    if isinstance(value, bool) or (isinstance(value, int | float) and math.isfinite(value)):
+    if _is_plain(value):
         return value
     return text if isinstance(value, str) and WORD.match(text) and text not in ("null", "None") else None
 

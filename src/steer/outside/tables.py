@@ -25,6 +25,13 @@ def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"{name}: no readable CSV ({' '.join(str(error).split())}); export it again") from None
     log.lines += len(table) + 1
+    whole = data.rstrip(b" \t")
+    if len(table) and not whole.endswith((b"\n", b"\r")):
+        if whole.rpartition(b"\n")[2].count(b",") + 1 < len(table.columns):
+            log.notes.append(f"{name}: cut inside its last line; the steps before it are whole")
+            table = table.iloc[:-1]
+        else:
+            log.notes.append(f"{name}: the last line has no end, so its last value may lack digits")
     if {"metric", "value"} <= set(table.columns):
         table = _wide(table, name)
     if {"Name", "State"} <= set(table.columns):
@@ -36,7 +43,7 @@ def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
     one_run(table, name)
     if "seed" in table.columns:
         (seed,) = {_number(text) for text in table.pop("seed")} - {None} or {None}
-        log.settings["seed"] = seed
+        log.settings["seed"] = int(seed) if seed is not None and abs(seed) < LARGEST and seed == int(seed) else None
     for row in table.to_dict("records"):
         step = _number(row.pop(axis))
         if step is None:
@@ -73,7 +80,7 @@ def _wide(table: pd.DataFrame, name: str) -> pd.DataFrame:
     wide = table.pivot_table(index=axis, columns="metric", values="value", aggfunc="last", sort=False).reset_index()
     wide = wide.fillna("")
     if "seed" in table.columns:
-        wide["seed"] = table["seed"].iloc[0]
+        wide["seed"] = max(table["seed"])  # the only one, some cells may be empty
     return wide.iloc[pd.to_numeric(wide[axis], errors="coerce").argsort(kind="stable")]
 
 
@@ -92,4 +99,4 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return int(text) if re.fullmatch(r"[+-]?\d+", text.strip()) else value
+    return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text.strip()) else value
