@@ -64,11 +64,16 @@ def test_a_missing_base_is_named_with_the_file_that_extends_it(tmp_path):
         load_config(write(tmp_path, "extends: base\n"))
 
 
-def test_a_model_folder_that_is_not_there_is_refused_before_any_job(tmp_path):
-    """Also by a dry run. A hub id, a .gguf file that a target fetches, and a folder that is there pass."""
-    for path in ("owner/name", "models/small/small.gguf", str(tmp_path), None):
+def test_a_model_folder_that_is_not_there_is_refused_before_any_job(tmp_path, monkeypatch):
+    """Also by a dry run. A hub id, a .gguf file that a target fetches, and a folder that is there pass.
+
+    `models/absent` has the form of a hub id, but a folder here is called `models`.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models/here").mkdir(parents=True)
+    for path in ("owner/name", "models/small/small.gguf", "models/here", str(tmp_path), None):
         check_model(load_config(write(tmp_path, SMALL), {"model.path": path}), "f")
-    for path in ("./absent", "/absent/model", "a/model/folder"):
+    for path in ("./absent", "/absent/model", "a/model/folder", "models/absent"):
         with pytest.raises(UserError, match=f"mine.yaml: key `model.path`: {path}: no such model folder"):
             check_model(load_config(write(tmp_path, SMALL), {"model.path": path}), "mine.yaml")
 

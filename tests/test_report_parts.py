@@ -46,6 +46,12 @@ def test_curves_have_an_axis_for_what_some_log_has_and_a_note_for_what_one_lacks
     assert "1 step without a value" in axes[1]["notes"]["timed/0"] and "no `seconds`" in axes[1]["notes"]["bare/0"]
 
 
+def test_steps_of_a_million_stay_apart():
+    steps = [1_000_000, 1_000_001, 123_456_789_012]
+    _, chunks = axis_chunks([Run("r", "r", True, [Seed(0, Path("r"), {}, [{"step": step} for step in steps])])])
+    assert unpacked(chunks["axis-step"]) == {"r/0": steps}
+
+
 @pytest.mark.parametrize(("text", "number"), [("<0.001", True), ("+0.3 [-1.7, +2.3]", True), ("not called", False)])
 def test_a_small_p_value_stands_under_the_other_numbers(text, number):
     assert cell(text).number == number

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -91,6 +92,13 @@ def test_kept_results_without_runs_are_named_as_such(tmp_path, capsys):
     (tmp_path / "tables").mkdir()
     (tmp_path / "config.yaml").write_text("name: kept")
     assert main(["watch", str(tmp_path)]) == 2 and "steer compare" in capsys.readouterr().err
+
+
+def test_old_tables_do_not_hide_a_run_under_way(results, capsys):
+    shutil.rmtree(results / "runs")
+    (results / "tables").mkdir(exist_ok=True)
+    live(results, "steer", [line(1)])
+    assert main(["watch", str(results), "--once"]) == 0 and "1/30" in capsys.readouterr().out
 
 
 def test_our_longest_name_stays_on_one_line_of_80_columns():

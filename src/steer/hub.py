@@ -11,8 +11,8 @@ _NAMES = {"model": "model", "dataset": "data set"}
 
 
 def is_hub_id(path: str) -> bool:
-    """Whether a model's path has the form of a hub id, `owner/name`, and not that of a folder or file."""
-    return path.count("/") == 1 and not path.startswith((".", "/"))
+    """Whether a model's path has the form of a hub id, `owner/name`, and no folder here is called `owner`."""
+    return path.count("/") == 1 and not path.startswith((".", "/")) and not Path(path).parent.is_dir()
 
 
 def require(kind: str, name: str, revision: str | None, *, key: str = "", hint: str = "", remedy: str = "") -> None:

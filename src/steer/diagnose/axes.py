@@ -1,9 +1,10 @@
 """What a curve is drawn against: steps, tokens sampled, or seconds of training, from what the log has."""
 
-import math
 from typing import Any
 
 import pandas as pd
+
+from steer.diagnose.settings import count, section
 
 AXES = {"step": "training step", "tokens": "response tokens sampled (millions)", "seconds": "training time (minutes)"}
 SCALE = {"step": 1.0, "tokens": 1e-6, "seconds": 1 / 60}
@@ -26,12 +27,10 @@ def along(frame: pd.DataFrame, config: dict[str, Any], axis: str) -> tuple[pd.Se
         if not _has(frame, "seconds"):
             return None, "the log has no `seconds` of its steps"
         return _summed(frame["seconds"], frame["step"]), _gaps(frame["seconds"])
-    training = config.get("training")
-    training = training if isinstance(training, dict) else {}
-    sizes = [training.get(name) for name in ("prompts", "rollouts")]
-    responses = math.prod(sizes) if all(isinstance(size, int) for size in sizes) else 0
+    training = section(config, "training")
+    responses = count(training, "prompts") * count(training, "rollouts")
     if _has(frame, "response_length") and responses:
-        several = (training.get("dynamic_sampling") or 1) > 1
+        several = count(training, "dynamic_sampling") > 1
         note = "rounds that dynamic sampling threw away are not counted" if several else ""
         note = "; ".join(filter(None, (note, _gaps(frame["response_length"]))))
         return _summed(frame["response_length"] * responses, frame["step"]), note

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from steer.diagnose.settings import count, section
+
 Finding = tuple[bool, str]
 
 
@@ -95,14 +97,13 @@ def _idle(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
 
 
 def _verifier(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
-    training = config.get("training") or {}
-    count = frame["unverifiable"]
-    total = (training.get("prompts") or 0) * (training.get("rollouts") or 0)
+    training = section(config, "training")
+    found = frame["unverifiable"]
+    total = count(training, "prompts") * count(training, "rollouts")
     if not total:
-        return bool(
-            (count > 0).mean() > 0.5
-        ), f"unverifiable responses in {100 * (count > 0).mean():.0f} % of the steps"
-    share = float(count.mean()) / total
+        steps = float((found > 0).mean())
+        return steps > 0.5, f"unverifiable responses in {100 * steps:.0f} % of the steps"
+    share = float(found.mean()) / total
     return share > limit, f"{100 * share:.2f} % of the responses unverifiable"
 
 
@@ -112,7 +113,7 @@ def _guessed(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Findi
 
 
 def _still(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
-    if (config.get("training") or {}).get("updates") == 1:
+    if section(config, "training").get("updates") == 1:
         return False, "one update per batch, whose ratio is 1 whatever the rate"
     moved = float((frame["ratio_p99"] - frame["ratio_p01"]).max())
     return moved < limit, f"ratios' 1 to 99 % range at most {moved:.2g}"
@@ -120,7 +121,7 @@ def _still(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding
 
 def aggregation(config: dict[str, Any]) -> Finding | None:
     """Whether a trainer reduces entropy otherwise than over tokens; None where its settings do not say."""
-    mode = (config.get("verl") or {}).get("loss_agg_mode")
+    mode = section(config, "verl").get("loss_agg_mode")
     return None if mode is None else (mode != "token-mean", f"loss_agg_mode {mode}")
 
 

@@ -21,8 +21,7 @@ def draw(folders: list[str], axis: str) -> Figure:
         page.say(ax, "Nothing to draw.")
         page.under(figure, list(dict.fromkeys(said)))
         return figure
-    # At equal steps, so that the mean is of the same updates; its place is the mean place.
-    means = rows.groupby(["metric", "run", "step"], as_index=False)[["x", "value"]].mean()
+    means = _means(rows, axis)
     curves = means.groupby(["metric", "run"])["value"]
     means["value"] = curves.transform(lambda values: smooth(values, smoothing_window(len(values))))
     labels = {run.name: run.label for run in runs}
@@ -35,11 +34,24 @@ def draw(folders: list[str], axis: str) -> Figure:
         for (run, _), seed in rows[rows["metric"] == metric].groupby(["run", "seed"]):
             ax.plot(seed["x"], seed["value"], color=marks[run]["color"], linewidth=0.8, alpha=0.35, zorder=1)
     entropy = grid.axes_dict["entropy"]
-    entropy.set_ylim(0, 1.05 * max(rows.loc[rows["metric"] == "entropy", "value"].max(), 1e-3))
+    entropy.set_ylim(0, 1.05 * max([1e-3, *rows.loc[rows["metric"] == "entropy", "value"]]))
+    if len(means) < len(rows.drop_duplicates(["metric", "run", "step"])):
+        said.append("A mean is drawn where every seed of its run has a value.")
     said += [f"Thick: moving average over {size} steps; thin: as logged."
              for size in sorted({*curves.size().map(smoothing_window)}) if size > 1]  # fmt: skip
     page.under(grid.figure, list(dict.fromkeys(said)))
     return grid.figure
+
+
+def _means(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
+    """The mean over seeds at equal steps, so that it is of the same updates; its place is the mean place.
+
+    Against tokens or seconds only where every seed has a value: where a slow seed ends, the mean place would jump back.
+    """
+    seeds = rows.groupby(["metric", "run"])["seed"].transform("nunique")
+    at = rows.groupby(["metric", "run", "step"])
+    whole = rows if axis == "step" else rows[at["seed"].transform("size") == seeds]
+    return whole.groupby(["metric", "run", "step"], as_index=False)[["x", "value"]].mean()
 
 
 def _rows(run: RunOf, metric: str, axis: str, said: list[str]) -> pd.DataFrame:

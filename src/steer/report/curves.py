@@ -50,7 +50,9 @@ def axis_chunks(runs: list[Run]) -> tuple[list[dict[str, Any]], dict[str, str]]:
                 if note:
                     notes[key] = note
                 if series is not None:
-                    values[key] = [number(value, 6) for value in (series * SCALE[axis]).tolist()]
+                    # A step is also the name of its row, so all its digits count.
+                    digits = 15 if axis == "step" else 6
+                    values[key] = [number(value, digits) for value in (series * SCALE[axis]).tolist()]
         if values or axis == "step":
             axes.append({"name": axis, "label": label, "notes": notes})
             chunks[f"axis-{axis}"] = pack(values)

@@ -46,8 +46,8 @@ def _is_plain(run: Run) -> bool:
         return False
     names = {slot: choice.get("name") if isinstance(choice, dict) else choice for slot, choice in slots.items()}
     clip = slots.get("clip")
-    sides = {clip.get("low"), clip.get("high")} if isinstance(clip, dict) else set()
-    return {slot: names.get(slot) for slot in PLAIN} == PLAIN and sides == {0.2}
+    sides = [clip.get("low"), clip.get("high")] if isinstance(clip, dict) else []
+    return {slot: names.get(slot) for slot in PLAIN} == PLAIN and sides == [0.2, 0.2]
 
 
 def warnings(runs: list[Run]) -> list[tuple[str, int, str, str, str]]:

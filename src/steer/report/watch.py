@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"--every is {args.every:g}; give a number of seconds above 0")
     if not (results / "config.yaml").is_file():
         raise UserError(f"{results}: no config.yaml there; start the experiment first or correct the folder")
-    if (results / "tables").is_dir() and not (results / "runs").is_dir():
+    trains = (results / "runs").is_dir() or any((results / "checkpoints").glob("*/seed*/*/metrics.jsonl"))
+    if (results / "tables").is_dir() and not trains:
         raise UserError(f"{results}: tables and no runs, so nothing trains there; read it with `steer compare`")
     config = load_config(results / "config.yaml")
     console = Console()
