@@ -48,7 +48,7 @@ class Chart {
       }
     }
     if (low > high) {
-      const why = this.lines.length ? (log ? "No positive value to draw on a log axis" : "No value of this metric in the chosen runs") : "No run chosen";
+      const why = log && this.lines.some((line) => line.points.length) ? "No positive value to draw on a log axis" : this.options.empty;
       view.append(svg("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, why));
       this.element.replaceChildren(view);
       return;
@@ -72,7 +72,8 @@ class Chart {
       view.append(svg("text", { x: xs[0] - 6, y: y + 4, "text-anchor": "end" }, format(tick)));
     }
     for (const tick of this.x.ticks.filter((tick) => !this.options.stepped || Number.isInteger(tick))) {
-      view.append(svg("text", { x: this.x.at(tick), y: ys[0] + 17, "text-anchor": "middle" }, format(tick)));
+      const text = this.options.stepped ? String(tick) : format(tick);
+      view.append(svg("text", { x: this.x.at(tick), y: ys[0] + 17, "text-anchor": "middle" }, text));
     }
     view.append(svg("line", { class: "grid", x1: xs[0], x2: xs[1], y1: ys[0], y2: ys[0] }));
     view.append(svg("text", { x: (xs[0] + xs[1]) / 2, y: ys[0] + 34, "text-anchor": "middle" }, this.options.axis));

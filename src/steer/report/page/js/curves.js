@@ -22,11 +22,13 @@ function curvesApp(root) {
     const wanted = ["axis-step", `axis-${axis.name}`, `metric-${state.metric}`];
     const [steps, along, values] = await Promise.all(wanted.map(chunk));
     if (mine !== turn) return;
-    const lines = runs.filter((run) => state.chosen.has(run.name)).flatMap((run) => linesOf(run, steps, along, values));
+    const chosen = runs.filter((run) => state.chosen.has(run.name));
+    const lines = chosen.flatMap((run) => linesOf(run, steps, along, values));
     const metric = index.metrics[state.metric];
     definition.textContent = metric.text ? `${metric.name}: ${metric.text}` : metric.name;
-    chart.show(lines, { metric: metric.name, axis: axis.label, stepped: axis.name === "step", log: state.log, banded: !state.apart, bands: !state.apart && lines.length <= BANDS_UP_TO });
-    note.textContent = describe(lines);
+    const empty = !chosen.length ? "No run chosen" : lines.length ? "No value of this metric in the chosen runs" : `No chosen run has: ${axis.label}`;
+    chart.show(lines, { metric: metric.name, axis: axis.label, stepped: axis.name === "step", log: state.log, empty, banded: !state.apart, bands: !state.apart && lines.length <= BANDS_UP_TO });
+    note.textContent = describe(chosen, lines);
   }
 
   // Kept until metric, axis, smoothing or the way of seeds changes: choosing a run computes that run alone.
@@ -37,31 +39,37 @@ function curvesApp(root) {
       made.set("", key);
     }
     if (!made.has(run.name)) {
-      const seeds = run.seeds.filter((seed) => along[`${run.name}/${seed}`]).map((seed) => {
+      const seeds = run.seeds.map((seed, i) => {
         const place = `${run.name}/${seed}`;
-        return { seed, steps: steps[place], along: along[place], values: smooth(values[place], state.window) };
-      });
-      made.set(run.name, (state.apart ? seeds.map((s) => [s]) : [seeds]).map((group, i) => {
+        const dash = SEED_DASHES[i % SEED_DASHES.length];
+        return { seed, dash, steps: steps[place], along: along[place], values: smooth(values[place], state.window) };
+      }).filter((seed) => seed.along);
+      const groups = state.apart ? seeds.map((seed) => [seed]) : seeds.length ? [seeds] : [];
+      made.set(run.name, groups.map((group) => {
         const label = state.apart ? `${run.label}, seed ${group[0].seed}` : run.label;
-        const points = overSeeds(group);
-        const dash = state.apart ? SEED_DASHES[i % SEED_DASHES.length] : run.dash;
-        return { label, run: run.run, dash, points, at: new Map(points.map((p) => [p.step, p])) };
+        const dash = state.apart ? group[0].dash : run.dash;
+        const { points, left } = overSeeds(group, index.axes[state.axis].name === "step");
+        return { label, run: run.run, dash, points, left, at: new Map(points.map((p) => [p.step, p])) };
       }));
     }
     return made.get(run.name);
   }
 
-  function describe(lines) {
-    if (!lines.length) return "No run is chosen.";
+  function describe(chosen, lines) {
+    if (!chosen.length) return "No run is chosen.";
     const parts = [];
     const empty = lines.filter((line) => !line.points.length).map((line) => line.label);
     if (empty.length) parts.push(`No value to draw: ${empty.join(", ")}.`);
     const { notes } = index.axes[state.axis];
-    for (const run of runs) {
-      if (!state.chosen.has(run.name)) continue;
-      const said = new Set(run.seeds.map((seed) => notes[`${run.name}/${seed}`]).filter(Boolean));
-      for (const note of said) parts.push(`${run.label}: ${note}.`);
+    for (const run of chosen) {
+      for (const note of new Set(run.seeds.map((seed) => notes[`${run.name}/${seed}`]).filter(Boolean))) {
+        const these = run.seeds.filter((seed) => notes[`${run.name}/${seed}`] === note);
+        const which = these.length < run.seeds.length ? `, seed ${these.join(", ")}` : "";
+        parts.push(`${run.label}${which}: ${note}.`);
+      }
     }
+    if (!lines.length) return parts.join(" ");
+    if (lines.some((line) => line.left)) parts.push("A mean is drawn where every seed of its run has the step.");
     if (state.window > 1) parts.push(`Each point is the mean of the last ${state.window} steps.`);
     const several = lines.some((line) => line.points.some((p) => p.count > 1));
     const bands = lines.length <= BANDS_UP_TO ? "Band: lowest to highest seed." : `Bands, the lowest to the highest seed, are drawn for up to ${BANDS_UP_TO} runs.`;

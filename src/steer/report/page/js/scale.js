@@ -59,23 +59,28 @@ function smooth(values, window) {
 }
 
 // [{steps, along, values}] of one run's seeds to one series: at each step the mean over the seeds that have a value,
-// the lowest and highest of them, and `x`, the mean of what they are drawn against.
-function overSeeds(seeds) {
+// the lowest and highest of them, and `x`, the mean of what they are drawn against. Without `stepped` only the steps that
+// every seed has: where a slow seed ends, the mean of tokens or minutes would jump back. `left`: the steps left out.
+function overSeeds(all, stepped) {
+  const seeds = all.filter(({ along, values }) => values.some((value, i) => value !== null && along[i] !== null));
   const at = new Map();
   const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
   for (const { steps, along, values } of seeds) {
     steps.forEach((step, i) => {
-      if (values[i] === null || along[i] === null) return;
+      if (step === null || along[i] === null) return;
       if (!at.has(step)) at.set(step, { values: [], along: [] });
-      at.get(step).values.push(values[i]);
+      if (values[i] !== null) at.get(step).values.push(values[i]);
       at.get(step).along.push(along[i]);
     });
   }
-  return [...at.keys()].sort((a, b) => a - b).map((step) => {
+  const valued = [...at.keys()].filter((step) => at.get(step).values.length).sort((a, b) => a - b);
+  const kept = valued.filter((step) => stepped || at.get(step).along.length === seeds.length);
+  const points = kept.map((step) => {
     const found = at.get(step).values;
     return {
       step, x: mean(at.get(step).along), mean: mean(found),
       low: Math.min(...found), high: Math.max(...found), count: found.length,
     };
   });
+  return { points, left: valued.length - points.length };
 }
