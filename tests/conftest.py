@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -100,3 +101,17 @@ def refused(tmp_path, capsys):
         return said
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert found, "no browser for this test: run `sh tests/install_browser.sh`, or install the package chromium"
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield browser
+        browser.close()

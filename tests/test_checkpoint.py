@@ -240,9 +240,13 @@ def test_a_full_disk_ends_the_run_with_one_line_and_leaves_the_last_checkpoint(m
     assert comparable(whole.run()) == comparable(resumed.metrics)
 
 
-@pytest.mark.parametrize(("every", "left"), [(1, True), (10, False)])
-def test_the_command_says_in_one_line_that_the_disk_is_full(model, tokenizer, problems, tmp_path, every, left):
-    """At a checkpoint, or at the final model."""
+@pytest.mark.parametrize(("every", "tried", "left"), [(10, True, True), (1, False, True), (10, False, False)])
+def test_the_command_says_in_one_line_that_the_disk_is_full(
+    model, tokenizer, problems, tmp_path, monkeypatch, every, tried, left
+):
+    """Before the first step, at a checkpoint, or at the final model."""
+    if not tried:
+        monkeypatch.setattr("steer.train.run.try_saving", lambda *given: None)
     save_model(model, tokenizer, tmp_path / "base")
     write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in problems])
     tree = yaml.safe_load(Path("configs/tiny.yaml").read_text())
