@@ -2,7 +2,7 @@
 
 Each section is a script of its own that prints its own table and keeps its numbers in benchmarks/<section>.json. The
 sections on mathematical answers and on outside runs need a folder of real data (`STEER_SHARED_DATA`, else
-../shared/data).
+../shared/data), the one on a real model its weights (`make smollm2`).
 """
 
 import json
@@ -19,6 +19,7 @@ SECTIONS = {
     "rollout": ["speed.py", "rollout"],
     "step": ["speed.py", "step"],
     "start": ["speed.py", "start"],
+    "real_model": ["real_model.py"],
     "growth": ["growth.py"],
     "balance": ["balance.py"],
     "plan_cpu": ["plan_cpu.py"],
@@ -34,6 +35,8 @@ SHOWN = [
     ("step: seconds", ("step", "seconds", "ours"), ""),
     ("step: seconds, TRL", ("step", "seconds", "TRL"), ""),
     ("step: times faster than TRL", ("step", "faster_than_trl"), ">= 2"),
+    ("SmolLM2, rollout: tokens/s / transformers' generate", ("real_model", "rollout", "ratio"), ">= 2"),
+    ("SmolLM2, step: times faster than TRL", ("real_model", "step", "faster_than_trl"), ">= 3"),
     ("step: share of the arithmetic ceiling", ("step", "of_ceiling"), ""),
     ("step: waits for the verifier, first run", ("start", "verify_share", "first"), "<= 0.05"),
     ("step: waits for the verifier, later runs", ("start", "verify_share", "later"), "<= 0.05"),
@@ -58,7 +61,11 @@ def main() -> None:
     data = Path(os.environ.get("STEER_SHARED_DATA", FOLDER.parents[1] / "shared" / "data"))
     found = {}
     for name, (script, *arguments) in SECTIONS.items():
-        needed = {"plan_gpu": data / "outside/verl_runs.csv", "verify_math": data}.get(name)
+        needed = {
+            "plan_gpu": data / "outside/verl_runs.csv",
+            "verify_math": data,
+            "real_model": FOLDER.parent / "models/smollm2-135m-instruct",
+        }.get(name)
         if needed and not needed.exists():
             print(f"{name}: left out, there is no {needed}")
             continue

@@ -4,20 +4,19 @@ Its weights are taken where `make smollm2` has put them, else random ones: speed
 """
 
 import importlib.util
-import io
 import time
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from gpu_parts import PHASES, project, rates, steer, train
+from peer import coin, trl_step
 
 from steer.configs.load import load_config
 from steer.configs.schema import Config
 from steer.io import read_jsonl
-from steer.models.load import load_model, save_model
+from steer.models.load import load_tokenizer, save_model
 from steer.models.tokenizer import character_tokenizer
 from steer.plan import cpu, step
 from steer.plan.assumed import Assumptions
@@ -101,7 +100,6 @@ def described(place: Path, cpu: bool) -> Config | None:
 def mean_prompt(place: Path) -> int:
     """Mean tokens of a prompt in the project's training set."""
     from steer.data.problem import Problem
-    from steer.models.load import load_tokenizer
     from steer.train.prompts import encode_prompts
 
     problems = [Problem.from_json(row) for row in read_jsonl(place / "data/train.jsonl")][:64]
@@ -130,9 +128,8 @@ def beside_plan(
     # The trainer takes the update batch's statistics within its updates.
     expected = {**phases, "update": phases.get("update", 0.0) + phases.get("statistics", 0.0)}
     for phase in PHASES:
-        counted = [
-            part for part in planned.parts if part.phase in (phase, "statistics" if phase == "update" else phase)
-        ]
+        phases_in = (phase, "statistics") if phase == "update" else (phase,)
+        counted = [part for part in planned.parts if part.phase in phases_in]
         took = told[phase]["seconds"]
         operations = sum(part.amount for part in counted if part.unit == "FLOP")
         if took and operations:
@@ -146,34 +143,20 @@ def beside_plan(
 
 def beside_trl(place: Path, on_cpu: bool) -> dict[str, Any] | str:
     """Seconds of TRL's GRPOTrainer for one rollout and its updates, on the same model, prompts and sizes."""
-    if not (importlib.util.find_spec("trl") and importlib.util.find_spec("datasets")):
-        return "TRL is not installed here"
-    from datasets import Dataset
-    from trl import GRPOConfig, GRPOTrainer
-
     training = load_config(place / "config.yaml").training
-    given = GRPOConfig(
-        output_dir=str(place / "trl"), use_cpu=on_cpu, bf16=not on_cpu, fp16=False,
-        per_device_train_batch_size=training.prompts * training.rollouts // training.updates,
-        steps_per_generation=training.updates, gradient_accumulation_steps=1, num_generations=training.rollouts,
-        max_completion_length=training.max_response_tokens, max_steps=2 * training.updates, beta=0.0,
-        generation_kwargs={"min_new_tokens": training.max_response_tokens}, save_strategy="no", report_to=[],
-        logging_strategy="no", disable_tqdm=True, gradient_checkpointing=False, learning_rate=training.lr,
-    )  # fmt: skip
     marks: list[float] = []
 
-    def coin(completions: list, **_: Any) -> list[float]:
+    def marked(count: int) -> torch.Tensor:
         # Called once a rollout, so that two calls are one whole step apart.
         marks.append(time.perf_counter())
-        return torch.randint(0, 2, (len(completions),)).float().tolist()
+        return coin(count)
 
-    rows = [{"prompt": row["prompt"]} for row in read_jsonl(place / "data/train.jsonl")][: 2 * training.prompts]
-    trainer = GRPOTrainer(
-        model=load_model(str(place / "base")), reward_funcs=coin, args=given, train_dataset=Dataset.from_list(rows),
-        processing_class=character_tokenizer(),
-    )  # fmt: skip
-    with redirect_stdout(io.StringIO()):
-        trainer.train()
+    texts = [row["prompt"] for row in read_jsonl(place / "data/train.jsonl")][: 2 * training.prompts]
+    base = str(place / "base")
+    peer = trl_step(base, load_tokenizer(base), texts, training, marked, steps=2, bf16=not on_cpu, cpu=on_cpu)
+    if peer is None:
+        return "TRL is not installed here"
+    peer()
     took = marks[1] - marks[0]
     tokens = training.prompts * training.rollouts * training.max_response_tokens
     return {"seconds_a_step": round(took, 4), "tokens_per_second": round(tokens / took)}

@@ -9,14 +9,12 @@ The verifier's share is that of the tiny experiment's base model, where `make re
 """
 
 import argparse
-import io
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +23,7 @@ from typing import Any
 
 import torch
 from measure import FOLDER, interleaved, keep, rounded
+from peer import coin, trl_step
 
 from steer.configs.schema import Architecture, Training
 from steer.engines.local import LocalEngine
@@ -77,9 +76,11 @@ def rollout(repeats: int) -> dict[str, Any]:
     return {"tokens_per_s": rate, "ratio": {name: value / rate["transformers"] for name, value in rate.items()}}
 
 
-def one_step(model, optimizer, training: Training, engine: LocalEngine, prompts: list[list[int]]) -> dict[str, float]:
-    """Rollout with its statistics (an engine that does not tell them: a pass for them) and updates with rewards from a
-    coin: everything but the verifier. Seconds of each."""
+def one_step(
+    model, optimizer, training: Training, engine: LocalEngine, prompts: list[list[int]], rewards=coin
+) -> dict[str, float]:
+    """Rollout with its statistics (an engine that does not tell them: a pass for them) and updates: everything but the
+    verifier. `rewards` gives those of a number of responses. Seconds of each."""
     marks = [time.perf_counter()]
     sampling = sampling_of(training, entropy=engine.exact)
     sampled = assemble(prompts, engine.generate(prompts, sampling, torch.Generator().manual_seed(0)), 0)
@@ -91,8 +92,7 @@ def one_step(model, optimizer, training: Training, engine: LocalEngine, prompts:
             old = policy_statistics(model, sequences, training)
     marks.append(time.perf_counter())
     method, group = load_method("grpo"), torch.arange(len(prompts)).repeat_interleave(training.rollouts)
-    rewards = torch.randint(0, 2, group.shape, generator=torch.Generator().manual_seed(1)).float()
-    advantage = method.advantages(rewards, group, sequences.lengths)
+    advantage = method.advantages(rewards(len(group)), group, sequences.lengths)
     batch = Batch(sequences, old, advantage, group, torch.ones_like(group, dtype=torch.bool))
     run_updates(model, optimizer, method, batch, training, torch.Generator().manual_seed(2))
     marks.append(time.perf_counter())
@@ -114,7 +114,8 @@ def step(repeats: int) -> dict[str, Any]:
         actions[name] = lambda given=(model, optimizer, training, engine, prompts): one_step(*given)
     with tempfile.TemporaryDirectory() as folder:
         save_model(new_model(LARGER, tokenizer, seed=0), tokenizer, Path(folder, "model"))
-        trainer = peer_trainer(folder, tokenizer, [tokenizer.decode(p) for p in prompts])
+        texts = [tokenizer.decode(p) for p in prompts]
+        trainer = trl_step(str(Path(folder, "model")), tokenizer, texts, Training(**settings, lr=1e-6))
         if trainer is not None:
             actions["TRL"] = trainer
         seconds = {name: s["least"] for name, s in interleaved(actions, repeats).items()}
@@ -163,38 +164,6 @@ def where(action: Callable[[], Any]) -> dict[str, float]:
         kind = next((k for k, names in KINDS.items() if any(n in words or n in event.key for n in names)), None)
         shares[kind or "other arithmetic"] += event.self_cpu_time_total / 1e6 / wall
     return {**shares, "between operations (Python, the profiler)": 1 - sum(shares.values())}
-
-
-def peer_trainer(folder: str, tokenizer, texts: list[str]):
-    """A step of TRL's GRPOTrainer on the same model and shapes; None where TRL is not installed."""
-    try:
-        from trl import GRPOConfig, GRPOTrainer
-    except ImportError:
-        print("TRL is not installed here: `make bench-setup`", file=sys.stderr)
-        return None
-    from datasets import Dataset
-
-    config = GRPOConfig(
-        output_dir=folder, use_cpu=True, bf16=False, fp16=False,
-        per_device_train_batch_size=PROMPTS * SAMPLES // UPDATES,
-        steps_per_generation=UPDATES, gradient_accumulation_steps=1, num_generations=SAMPLES, max_completion_length=NEW,
-        generation_kwargs={"min_new_tokens": NEW}, max_steps=UPDATES, beta=0.0, save_strategy="no", report_to=[],
-        logging_strategy="no", disable_tqdm=True, gradient_checkpointing=False, learning_rate=1e-6,
-    )  # fmt: skip
-
-    def coin(completions, **_) -> list[float]:
-        return torch.randint(0, 2, (len(completions),)).float().tolist()
-
-    data = Dataset.from_list([{"prompt": text} for text in texts])
-    trainer = GRPOTrainer(
-        model=str(Path(folder, "model")), reward_funcs=coin, args=config, train_dataset=data, processing_class=tokenizer
-    )
-
-    def train() -> None:
-        with redirect_stdout(io.StringIO()):
-            trainer.train()
-
-    return train
 
 
 def operations() -> float:

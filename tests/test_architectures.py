@@ -1,10 +1,10 @@
 """The table of architectures: what `make architectures` found, and its place in the documents."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+from scripts import load_script
 from transformers import MixtralConfig, Qwen2Config, Qwen3MoeConfig
 
 from steer.errors import UserError
@@ -16,10 +16,7 @@ FOUND = json.loads(SCRIPT.with_suffix(".json").read_text())
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("architectures", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/architectures.py")
 
 
 def test_every_architecture_plans_runs_dry_and_trains_or_is_refused_in_one_line(script):

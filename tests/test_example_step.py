@@ -1,19 +1,14 @@
 """examples/grpo_step.py, the entrance for readers, runs as the README says and does what a training step does."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
-
-FILE = Path(__file__).parents[1] / "examples/grpo_step.py"
+from scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("grpo_step", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("examples/grpo_step.py")
 
 
 def test_the_policy_learns_what_is_rewarded(example):
@@ -28,5 +23,5 @@ def test_another_method_takes_another_step_on_the_same_rollouts(example):
     assert grpo["gradient_norm"] != other["gradient_norm"]
 
 
-def test_it_stays_short():
-    assert len(FILE.read_text(encoding="utf-8").splitlines()) <= 150
+def test_it_stays_short(example):
+    assert len(Path(example.__file__).read_text(encoding="utf-8").splitlines()) <= 150

@@ -1,7 +1,6 @@
 """The script that gathers evidence on a GPU: its limits and what it says, without a GPU."""
 
 import importlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,16 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from scripts import load_script
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu_evidence.py"
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("gpu_evidence", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/gpu_evidence.py")
 
 
 def test_a_part_that_hangs_is_ended_with_its_children(script, tmp_path):

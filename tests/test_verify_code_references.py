@@ -1,10 +1,9 @@
 """Reference solutions and labelled completions of real benchmarks get their known verdicts."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
+from scripts import load_script
 
 from steer.verify.code import Program, Sandbox
 from tests.hostile import contests, contests_checked, contests_more, stdin
@@ -16,11 +15,7 @@ SLOW_REFERENCES = {"255", "599"}  # MBPP+ reference solutions that need more tha
 
 @pytest.fixture(scope="module")
 def bench():
-    spec = importlib.util.spec_from_file_location("verify_code_benchmark", ROOT / "benchmarks/verify_code.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/verify_code.py")
 
 
 @pytest.fixture(scope="module")

@@ -42,8 +42,8 @@ def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
     table = _panel(table, axis, name)
     one_run(table, name)
     if "seed" in table.columns:
-        (seed,) = {_number(text) for text in table.pop("seed")} - {None} or {None}
-        log.settings["seed"] = int(seed) if seed is not None and abs(seed) < LARGEST and seed == int(seed) else None
+        seeds = {_number(text) for text in table.pop("seed")} - {None}  # one at most, as of one run
+        log.settings["seed"] = next((int(s) for s in seeds if abs(s) < LARGEST and s == int(s)), None)
     for row in table.to_dict("records"):
         step = _number(row.pop(axis))
         if step is None:

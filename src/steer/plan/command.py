@@ -124,8 +124,9 @@ def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, f
         if number:
             evaluation = config.evaluation if rule == "generate" else config.evaluation.for_selection()
             asking = config.model_copy(update={"evaluation": evaluation})
-            kept = sum(len(config.kept_steps(name)) for name in config.methods) * len(config.seeds)
-            models = kept if rule == "validate" else number
+            models = number
+            if rule == "validate":  # one job for all kept models of a run
+                models = sum(len(config.kept_steps(name)) for name in config.methods) * len(config.seeds)
             seconds = models * step.evaluation_seconds(asking, benchmarks, facts, assumed)
             seconds += number * step.start_seconds(config)
             hours[rule] = config.rollout.tensor_parallel * seconds / 3600
