@@ -14,10 +14,10 @@ def test_the_best_kept_model_is_evaluated(tmp_path):
     project = Project(tmp_path)
     project.configure(
         training={**PICO["training"], "steps": 3, "keep_models_every": 1},
-        evaluation={**PICO["evaluation"], "select_by": "sums"},
+        evaluation={**PICO["evaluation"], "select_by": "sums", "frontier": {"questions": 3, "samples": 2}},
     )
     planned = project.planned()
-    assert (planned["train"], planned["validate"], planned["select"]) == (1, 1, 1)
+    assert [planned[rule] for rule in ("train", "validate", "select", "frontier")] == [1, 1, 1, 1]
     project.run()
     results = project.root / "results/pico"
     summary = json.loads((results / "runs/grpo/seed0/selection.json").read_text())
@@ -29,4 +29,12 @@ def test_the_best_kept_model_is_evaluated(tmp_path):
     assert row["model"] == "results/pico/runs/grpo/seed0/best"
     last = results / "runs/grpo/seed0/model/model.safetensors"
     assert last.read_bytes() == (results / "runs/grpo/seed0/models/step3/model.safetensors").read_bytes()
+    along = read_jsonl(results / "frontier/grpo/seed0.jsonl.gz")
+    assert [row["step"] for row in along] == [step for step in (0, 1, 2, 3) for _ in range(3)]
+    assert (results / "figures/F14_frontier.png").exists()
     assert project.planned() == {}
+    project.configure(
+        training={**PICO["training"], "steps": 3, "keep_models_every": 1},
+        evaluation={**PICO["evaluation"], "select_by": "sums", "frontier": {"questions": 4, "samples": 2}},
+    )
+    assert "frontier" in (again := project.planned()) and not {"train", "validate", "generate"} & set(again)

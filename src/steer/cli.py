@@ -27,6 +27,7 @@ COMMANDS = {
     "generate": ("steer.generate.command", "sample a model's responses to the benchmarks"),
     "grade": ("steer.grade.command", "verify stored responses"),
     "validate": ("steer.grade.validate", "evaluate a model kept during training, for model selection"),
+    "frontier": ("steer.grade.frontier", "evaluate a run's kept models for the frontier of accuracy and entropy"),
     "select": ("steer.analyse.select", "select the best of a run's kept models"),
     "measure": ("steer.analyse.theory.command", "measure the entropy change of single updates on a run's models"),
     "tabulate": ("steer.analyse.command", "make the tables from runs and verdicts"),

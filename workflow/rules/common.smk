@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from steer.configs.evaluation import CHOICE
 from steer.configs.references import split_reference
 from steer.configs.load import dump, load_config, workflow_overrides
 from steer.configs.reward import deciding
@@ -83,15 +84,18 @@ IMPORTED = CONFIG.imported
 SELECT_BY = CONFIG.evaluation.select_by
 # Keys of `model` that determine a base model that is not trained from scratch.
 MADE_FROM = ("path", "revision", "cold_start", "chat_template")
-KEPT = SELECT_BY or CONFIG.measurement
+# Runs whose kept models are evaluated along training.
+ALONG = CONFIG.frontier_runs
+KEPT = SELECT_BY or CONFIG.measurement or ALONG
 KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")} if KEPT else {}
 if CONFIG.evaluation.prune:
     KEPT_MODELS = {name: temp(folder) for name, folder in KEPT_MODELS.items()}
-# Keys of `evaluation` that say which models are evaluated, not how.
-CHOICE = ("also", "select_by", "select_samples", "prune")
 # Evaluation settings of kept models: another number of samples on another benchmark reruns none of them.
 ASKED = CONFIG.evaluation.for_selection().model_dump(mode="json") if SELECT_BY else {}
-SELECTION = {key: value for key, value in ASKED.items() if key not in ("also", "select_samples", "prune")}
+SELECTION = {key: value for key, value in ASKED.items() if key not in set(CHOICE) - {"select_by"}}
+# Settings of the evaluation along training.
+FRONTIER = {key: value for key, value in SECTIONS["evaluation"].items() if key not in (*CHOICE, "samples")}
+FRONTIER |= CONFIG.evaluation.frontier.model_dump(include={"questions", "samples"}) if ALONG else {}
 # GPUs per sampling job.
 SAMPLING_GPUS = CONFIG.rollout.tensor_parallel if CONFIG.hardware.gpus and CONFIG.rollout.engine != "openai" else 0
 # With `engine: verl` training depends on verl's section too (not on where Ray runs), and has verl's environment.

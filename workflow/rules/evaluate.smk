@@ -102,3 +102,33 @@ rule select:
     shell:
         "steer select --models {input.models} --verdicts {input.verdicts}/step*.jsonl.gz --out {output.model}"
         " --summary {output.summary} > {log} 2>&1"
+
+
+rule frontier:
+    input:
+        data=rules.data.output.evaluation,
+        models=f"{RESULTS}/runs/{{run}}/seed{{seed}}/models",
+        base=base_model,
+    output:
+        f"{RESULTS}/frontier/{{run}}/seed{{seed}}.jsonl.gz",
+    log:
+        f"{RESULTS}/logs/frontier/{{run}}/seed{{seed}}.log",
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.generate
+    resources:
+        gpu=SAMPLING_GPUS,
+    params:
+        config=f"{RESULTS}/config.yaml",
+        code=code_version("models", "engines", "generate", "verify", "grade"),
+        evaluation=FRONTIER,
+        rollout=SECTIONS["rollout"],
+        reward=JUDGED,
+        functions=content(tuple(VERIFIER_FILES)),
+        base=lambda wildcards, input: (input.base[0] if input.base else CONFIG.model.path),
+        data=folder_of_data,
+        cache="results/cache/generations",
+        verdicts="results/cache/verdicts",
+    shell:
+        "steer frontier --config {params.config} --run {wildcards.run} --base {params.base:q} --models {input.models}"
+        " --data {params.data} --out {output} --cache {params.cache} --verdicts {params.verdicts} --threads {threads} > {log} 2>&1"

@@ -8,6 +8,7 @@ rule tabulate:
         metrics=of_runs("runs/{run}/seed{seed}/metrics.jsonl", TRAINED),
         generations=of_runs(f"generations/{{run}}/seed{{seed}}/{BENCHMARKS[0]}.jsonl.gz", EVALUATED),
         verdicts=of_runs(f"verdicts/{{run}}/seed{{seed}}/{BENCHMARKS[0]}.jsonl.gz", EVALUATED),
+        along=of_runs("frontier/{run}/seed{seed}.jsonl.gz", [(run, seed) for run in ALONG for seed in CONFIG.seeds]),
         measurements=expand(f"{RESULTS}/measurements/{{model}}.csv.gz", model=MEASURED),
         code=code("analyse"),
     output:

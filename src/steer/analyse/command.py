@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from steer.analyse import accuracy, claims, comparison, render, tables
+    from steer.analyse import accuracy, claims, comparison, frontier, render, tables
     from steer.analyse import study_tables as small
     from steer.analyse.collect import collect
     from steer.analyse.perplexity import perplexity_table
@@ -86,6 +86,10 @@ def run(args: argparse.Namespace) -> None:
     effects = weightings.effects(weighed, weightings.labels_of(collected))
     if len(weighed):
         made.append(weightings.weighting_table(collected, effects, laws))
+    along = frontier.points(collected) if config.evaluation.frontier else None
+    if along is not None and len(along):
+        above = frontier.ahead(frontier.gaps(along, config.evaluation.frontier.reference))
+        made.append(frontier.frontier_table(collected, along, above))
     for table in made:
         render.write(table, out, about)
     frames = {
@@ -101,6 +105,8 @@ def run(args: argparse.Namespace) -> None:
         "D4_positions.csv": theory.positions(measurements),
         "accuracy_by_question.csv.gz": collected.questions,
     }
+    if along is not None:
+        frames["frontier.csv"] = along
     if config.imported:
         frames["validation_curves.csv"] = validation_curves(everything)
     for name, frame in frames.items():

@@ -6,6 +6,18 @@ from pydantic import Field
 
 from steer.configs.model import Positive, Section, Temperature, TopP
 
+# Keys of `evaluation` that say which models are evaluated, not how.
+CHOICE = ("also", "select_by", "select_samples", "prune", "frontier")
+
+
+class Frontier(Section):
+    """Accuracy and pass@k against entropy along training: kept models on a few questions. docs/tables.md."""
+
+    questions: Positive = Field(64, description="questions in all, taken in turn from the benchmarks")
+    samples: Positive = Field(64, description="samples of a question; also the k of pass@k")
+    reference: str = Field("grpo", description="run whose path the others are compared with at equal entropy")
+    runs: list[str] = Field(default_factory=list, description="runs to evaluate along training; empty: all methods")
+
 
 class Evaluation(Section):
     """How trained models are evaluated. docs/tables.md."""
@@ -29,6 +41,8 @@ class Evaluation(Section):
         False, description="delete kept models once the best is selected: less disk, but a changed verifier retrains"
     )
 
+    frontier: Frontier | None = Field(None, description="evaluate kept models along training; absent: do not")
+
     def samples_for(self, benchmark: str) -> int:
         return self.samples.get(benchmark, self.samples.get("default", 1))
 
@@ -36,3 +50,7 @@ class Evaluation(Section):
         """Return the settings for kept models: only `select_by`, with other samples than the final evaluation."""
         asked = {self.select_by: self.select_samples or self.samples_for(self.select_by)}
         return self.model_copy(update={"samples": asked, "seed": self.seed + 1})
+
+    def for_frontier(self) -> "Evaluation":
+        """Return the settings for kept models along training: other samples than the final evaluation."""
+        return self.model_copy(update={"samples": {"default": self.frontier.samples}, "seed": self.seed + 1})

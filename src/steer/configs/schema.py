@@ -75,7 +75,8 @@ class Training(Section):
     )
     final_model: Literal["last", "best"] = Field("last", description="weights saved as `model/`")
     keep_models_every: Positive | None = Field(
-        None, description="steps between the models kept for `evaluation.select_by`; absent: the last one alone"
+        None,
+        description="steps between models kept for `evaluation.select_by` or `frontier`; absent: the last one alone",
     )
     tensorboard: bool = Field(False, description="TensorBoard files in the run folder")
     wandb: str | None = Field(None, description="Weights & Biases project for the curves")
@@ -202,11 +203,14 @@ class Config(Section):
                 if item["type"] == "extra_forbidden":
                     raise ValueError(f"unknown key `{key}`; valid are those of `training`") from None
                 raise ValueError(f"key `{key}`: {item['msg'].removeprefix('Value error, ')}") from None
-            if chosen is not None and not kept:
-                raise ValueError(
-                    f"evaluation.select_by chooses among kept models, and run {run!r} keeps none; set "
-                    "training.keep_models_every to at most training.steps"
-                )
+            for key, needed in (("select_by", chosen is not None), ("frontier", run in self.frontier_runs)):
+                if needed and not kept:
+                    raise ValueError(
+                        f"evaluation.{key} evaluates kept models, and run {run!r} keeps none; set "
+                        "training.keep_models_every to at most training.steps"
+                    )
+        if unknown := set(self.frontier_runs) - set(self.methods):
+            raise ValueError(f"evaluation.frontier: {sorted(unknown)[0]!r} is no entry of `methods`")
 
     def _check_served(self) -> None:
         """A served model is evaluated; nothing here can train it, or serve another."""
@@ -218,8 +222,14 @@ class Config(Section):
         if "base" in self.evaluation.also and (self.model.path is None or self.model.made):
             raise ValueError("rollout.engine `openai` needs the served model's name as `model.path`, and no cold start")
 
+    @property
+    def frontier_runs(self) -> list[str]:
+        """The runs whose kept models are evaluated for `evaluation.frontier`, the reference first."""
+        asked = self.evaluation.frontier
+        return [] if asked is None else list(dict.fromkeys([asked.reference, *(asked.runs or self.methods)]))
+
     def kept_steps(self, run: str) -> list[int]:
-        """Return the steps after which the run keeps its model for `evaluation.select_by`."""
+        """Return the steps after which the run keeps its model for `evaluation.select_by` and `frontier`."""
         training = self.training_for(run)
         every = training.keep_models_every
         return list(range(every, training.steps + 1, every)) if every else []

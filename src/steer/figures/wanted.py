@@ -44,6 +44,8 @@ def wanted(config: Config) -> list[str]:
     absent = {study.figure for study in STUDIES} - {study.figure for study, _ in studies(config)}
     if config.measurement is None:
         absent |= MEASURED
+    if config.evaluation.frontier is None:
+        absent.add("F14_frontier")
     if config.model.path is None or Path(config.model.path).name == MAIN_MODEL:
         absent.add("F20_other_models")
     # The metrics of an external run are unknown before it has run.

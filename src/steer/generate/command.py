@@ -6,6 +6,7 @@ import json
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
+from steer.configs.evaluation import CHOICE
 from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import Config
 from steer.data.problem import Problem
@@ -132,7 +133,7 @@ def model_answers(
 
         def rows(name: str, chosen: list[Problem]) -> list[dict]:
             # The batch size is part of the key, because random numbers are drawn per batch.
-            settings = evaluation.model_dump(exclude={"samples", "also", "select_by", "select_samples", "prune"})
+            settings = evaluation.model_dump(exclude={"samples", *CHOICE})
             settings |= {
                 "samples": samples[name],
                 "benchmark": name,

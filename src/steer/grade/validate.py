@@ -10,10 +10,12 @@ import argparse
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from steer.configs.load import add_config_argument, config_from
+from steer.configs.schema import Config
 from steer.data.problem import Problem
 from steer.engines.turns import Turns
 from steer.errors import UserError
@@ -35,21 +37,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     config = config_from(args)
-    evaluation, reward = config.evaluation, config.reward
+    evaluation = config.evaluation
     if evaluation.select_by is None:
         raise UserError(f"{args.config}: `evaluation.select_by` is not set, so there is nothing to choose by")
     models = kept_models(Path(args.models))
     problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
     others = config.model_copy(update={"evaluation": evaluation.for_selection()})
-    with closing(Turns()) as turns, Verifier.of(reward, args.threads, args.verdicts) as verifier:
-        for model in models:
-            of_model = argparse.Namespace(**vars(args), model=str(model))
-            with model_answers(of_model, others, {evaluation.select_by: problems}, turns) as answer:
-                rows = answer(evaluation.select_by, problems)
-            verdicts = grade(problems, rows, verifier, str(model))
-            write_jsonl(Path(args.out) / f"{model.name}.jsonl.gz", verdicts)
-            found = Counter(v["verdict"] for row in verdicts for v in row["verdicts"])
-            print(json.dumps({"model": str(model), **found}), flush=True)
+    for model, _, _, verdicts in judged(args, others, models, {evaluation.select_by: problems}):
+        write_jsonl(Path(args.out) / f"{Path(model).name}.jsonl.gz", verdicts)
+        found = Counter(v["verdict"] for row in verdicts for v in row["verdicts"])
+        print(json.dumps({"model": model, **found}), flush=True)
+
+
+def judged(
+    args: argparse.Namespace, config: Config, models: Iterable[str | Path], problems: dict[str, list[Problem]]
+) -> Iterator[tuple[str, str, list[dict], list[dict]]]:
+    """Yield model, benchmark, rows of responses and rows of verdicts of each model on each benchmark.
+
+    Reads config (the file), cache, verdicts (a cache) and threads from `args`.
+    """
+    with closing(Turns()) as turns, Verifier.of(config.reward, args.threads, args.verdicts) as verifier:
+        for model in map(str, models):
+            of_model = argparse.Namespace(**{**vars(args), "model": model})
+            with model_answers(of_model, config, problems, turns) as answer:
+                for name, chosen in problems.items():
+                    rows = answer(name, chosen)
+                    yield model, name, rows, grade(chosen, rows, verifier, model)
 
 
 def kept_models(folder: Path) -> list[Path]:

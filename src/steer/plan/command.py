@@ -130,6 +130,11 @@ def gpu_hours(config: Config, facts: Facts, assumed: Assumptions) -> dict[str, f
             seconds = models * step.evaluation_seconds(asking, benchmarks, facts, assumed)
             seconds += number * step.start_seconds(config)
             hours[rule] = config.rollout.tensor_parallel * seconds / 3600
+    if along := config.evaluation.frontier:
+        models = cost.frontier_models(config)
+        seconds = models * step.sampling_seconds(config, along.questions, along.samples, facts, assumed)
+        seconds += counts["frontier"] * step.start_seconds(config)
+        hours["frontier"] = config.rollout.tensor_parallel * seconds / 3600
     return hours
 
 

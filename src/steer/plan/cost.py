@@ -22,6 +22,11 @@ def evaluation_responses(config: Config, benchmarks: list[str]) -> int:
     return sum(_rows(config, name) * config.evaluation.samples_for(name) for name in benchmarks)
 
 
+def frontier_models(config: Config) -> int:
+    """Count the evaluations of a model along training; the base model's count once per job."""
+    return len(config.seeds) * sum(1 + len(config.kept_steps(run)) for run in config.frontier_runs)
+
+
 def evaluation_prompts(config: Config, benchmarks: list[str]) -> int:
     """Count the prompts of these benchmarks."""
     return sum(_rows(config, name) for name in benchmarks)

@@ -109,4 +109,7 @@ def minutes(config: Config, facts: Facts, assumed: Assumptions, rates: Rates) ->
     parts = decoded("generate", facts, lengths, assumed.prompt_tokens, prompts, together, rates)
     seconds = sum(part.seconds for part in parts) / assumed.rollout_speed
     found["generate"] = evaluated * asked / max(together, 1) * seconds if together else 0.0
+    if along := config.evaluation.frontier:
+        sampled = cost.frontier_models(config) * along.questions * along.samples
+        found["frontier"] = sampled / max(together, 1) * seconds
     return {name: seconds / 60 for name, seconds in found.items()}

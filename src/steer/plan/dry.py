@@ -31,7 +31,7 @@ from steer.configs.schema import Config
 from steer.data.command import evaluation_problems, training_problems
 from steer.data.sets import data_set
 from steer.errors import UserError
-from steer.grade import validate
+from steer.grade import frontier, validate
 from steer.io import atomic_write, read_jsonl, write_jsonl
 from steer.methods.load import method_settings
 from steer.models.load import load_model, save_model
@@ -121,7 +121,7 @@ class Project:
         return json.dumps([data, settings], sort_keys=True)
 
     def train(self, name: str) -> str:
-        """Train two steps and reload the last model. The first run also selects the best model."""
+        """Train two steps and reload the last model. The first run also evaluates kept models and selects the best."""
         started, out = time.perf_counter(), self.folder / "runs" / name
         common = ["--config", str(self.file), "--threads", self.threads]
         data = str(self.folder / "train.jsonl")
@@ -136,8 +136,13 @@ class Project:
         norm = metrics["gradient_norm"]
         if norm is None or not 0 < norm < math.inf:
             raise FloatingPointError(f"{name}: the gradient's norm is {norm} in the second step")
-        if self.config.evaluation.select_by and not self.chosen:
-            self._choose(out, common)
+        if not self.chosen:
+            if self.config.evaluation.select_by:
+                self._choose(out, common)
+            if self.config.evaluation.frontier:
+                places = ["--models", str(out / "models"), "--data", str(self.folder)]
+                given = [*common, "--run", name, "--base", base, *places]
+                _call(frontier, *given, "--out", str(out / "frontier.jsonl.gz"))
             self.chosen = True
         seconds = time.perf_counter() - started
         return f"{metrics['step']} steps, entropy {metrics['entropy']:.2f}, gradient {norm:.1e}, {seconds:.1f} s"
@@ -213,6 +218,8 @@ def reduced(config: Config, model: str, source: str) -> Config:
     tree["reward"] |= {"kind": "random", "functions": [], "verifier_workers": 1, "code_time_limit_s": 2.0}
     chosen = families[0] if config.evaluation.select_by else None
     tree["evaluation"] |= {"samples": {"default": 2}, "batch": 16, "max_response_tokens": 8, "select_by": chosen}
+    if tree["evaluation"]["frontier"]:
+        tree["evaluation"]["frontier"] |= {"questions": 4, "samples": 2}
     tree["rollout"] |= {"engine": "local", "placement": "colocated", "tensor_parallel": 1, "devices": None, "stop": []}
     tree["hardware"]["gpus"] = 0
     return check(tree, source)

@@ -26,6 +26,7 @@ def jobs(config: Config) -> dict[str, int]:
         "baselines": (len(config.external) - len(config.imported)) * seeds,
         "import_log": logs,
         "validate": trained if chosen else 0,
+        "frontier": len(config.frontier_runs) * seeds,
         "select": trained if chosen else 0,
         "measured_base": sum(model.made for model in further),
         "measured_train": len(further),

@@ -137,10 +137,14 @@ def told_by_engine(config: Config, training: Training, needs: Needs) -> bool:
 
 def evaluation_seconds(config: Config, benchmarks: list[str], facts: Facts, assumed: Assumptions) -> float:
     """Seconds to sample the responses to these benchmarks on one engine, without its start."""
+    prompts = cost.evaluation_prompts(config, benchmarks)
+    return sampling_seconds(config, prompts, cost.evaluation_responses(config, benchmarks) / prompts, facts, assumed)
+
+
+def sampling_seconds(config: Config, prompts: int, samples: float, facts: Facts, assumed: Assumptions) -> float:
+    """Seconds to sample that many responses of the evaluation's length to each of the prompts."""
     limit = config.evaluation.max_response_tokens
     lengths, gpu = Lengths(assumed.response_share * limit, limit), gpu_of(config.hardware)
-    prompts = cost.evaluation_prompts(config, benchmarks)
-    samples = cost.evaluation_responses(config, benchmarks) / prompts
     engine = _engine(config, facts, assumed)
     parts = sampled("generate", gpu, facts, engine, prompts, samples, assumed.prompt_tokens, lengths)
     return sum(part.seconds for part in parts) / assumed.rollout_speed

@@ -25,6 +25,7 @@ KEPT = (
     "verdicts/*/seed*/*.jsonl.gz",
     "generations/*/seed*/*.jsonl.gz",
     "measurements/*",
+    "frontier/*/seed*.jsonl.gz",
 )
 # The largest of the files; `steer data` can make it again.
 LEFT = ("data/train.jsonl",)

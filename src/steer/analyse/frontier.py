@@ -1,0 +1,133 @@
+"""The frontier: accuracy and pass@k against entropy along training, and who is ahead of the reference at equal entropy.
+
+The reference run's own path, from the base model through its kept models, is the line to beat: a run that only learns
+more slowly lies on it, because so does the reference stopped early. The path joins its models in the order of their
+entropies by straight lines. A model with an entropy outside the path's range is not compared.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from steer.analyse.accuracy import pass_frames, verified
+from steer.analyse.collect import Collected
+from steer.analyse.power import smallest_difference, spread_of_differences
+from steer.analyse.render import Cell, Table, number, with_interval
+from steer.analyse.statistics import run_mean, shares
+from steer.analyse.tables import scale_note
+from steer.io import read_jsonl
+
+KEY = ["run", "label", "seed", "step"]
+QUANTITIES = ("accuracy", "pass_at_k")
+POINT_COLUMNS = [*KEY, "questions", "samples", "entropy", *QUANTITIES]
+AHEAD_COLUMNS = ["run", "label", "seeds", "compared", "models"]
+AHEAD_COLUMNS += [f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high", "_shown")]
+
+
+def points(collected: Collected) -> pd.DataFrame:
+    """POINT_COLUMNS, a row per run, seed and kept model; step 0 is the base model.
+
+    Accuracy and pass@k (k: the samples of a question; questions with fewer verified ones are left out of it) are means
+    over benchmarks of their questions' means. Entropy in nats per token over all tokens, NaN without log-probabilities.
+    """
+    rows = []
+    for run in collected.config.frontier_runs:
+        for seed in collected.config.seeds:
+            path = collected.folder / "frontier" / run / f"seed{seed}.jsonl.gz"
+            if not path.is_file():
+                collected.missing.append(f"run {run}, seed {seed}: no kept models evaluated along training")
+                continue
+            for step, mine in pd.DataFrame(read_jsonl(path)).groupby("step"):
+                key = dict(zip(KEY, (run, collected.labels[run], seed, step), strict=True))
+                rows.append(key | _point(mine.assign(seed=seed)))
+    return pd.DataFrame(rows, columns=POINT_COLUMNS)
+
+
+def _point(mine: pd.DataFrame) -> dict[str, float]:
+    mine, samples = verified(mine), int(mine["samples"].max())
+    share = pd.Series(shares(mine["correct"], mine["verified"]), mine.index)
+    passed = [frame.mean(axis=None) for frame in pass_frames(mine, samples).values()]
+    nll = pd.to_numeric(mine["nll"])
+    return {
+        "questions": len(mine),
+        "samples": samples,
+        "entropy": nll.sum(skipna=False) / mine["tokens"].sum(),
+        "accuracy": share.groupby(mine["benchmark"]).mean().mean(),
+        "pass_at_k": float(np.mean(passed)) if passed else math.nan,
+    }
+
+
+def gaps(found: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Each trained model's distance above the reference's path of the same seed, at its own entropy; NaN outside it."""
+    rows = found[(found["run"] != reference) & (found["step"] > 0)].copy()
+    for name in QUANTITIES:
+        rows[name] = [
+            model[name] - _on_path(found[(found["run"] == reference) & (found["seed"] == model["seed"])], name, model)
+            for model in rows.to_dict("records")
+        ]
+    return rows
+
+
+def _on_path(path: pd.DataFrame, name: str, model: dict) -> float:
+    """The path's value at the model's entropy."""
+    path = path.dropna(subset=["entropy", name]).sort_values("entropy")
+    if len(path) < 2:
+        return math.nan
+    return float(np.interp(model["entropy"], path["entropy"], path[name], left=math.nan, right=math.nan))
+
+
+def ahead(distances: pd.DataFrame) -> pd.DataFrame:
+    """AHEAD_COLUMNS per run: the mean distance over its models, then over seeds with Student's t interval.
+
+    `compared`: the models within the path's range, of `models`. `<quantity>_shown`: the smallest difference that so
+    many seeds detect with 80 % power.
+    """
+    rows = []
+    for (run, label), mine in distances.groupby(["run", "label"], sort=False):
+        known = mine.dropna(subset="accuracy")
+        row = {
+            "run": run,
+            "label": label,
+            "seeds": known["seed"].nunique(),
+            "compared": len(known),
+            "models": len(mine),
+        }
+        for name in QUANTITIES:
+            by_seed = mine.groupby("seed")[name].mean().dropna().tolist()
+            estimate = run_mean(by_seed)
+            row |= dict(zip((name, f"{name}_low", f"{name}_high"), (estimate.value, *estimate.interval()), strict=True))
+            row[f"{name}_shown"] = smallest_difference(spread_of_differences([by_seed]), len(by_seed))
+        rows.append(row)
+    return pd.DataFrame(rows, columns=AHEAD_COLUMNS)
+
+
+def frontier_table(collected: Collected, found: pd.DataFrame, beside: pd.DataFrame) -> Table:
+    """T14: how far each run is above the reference's path at equal entropy."""
+    reference = collected.config.evaluation.frontier.reference
+    name = collected.labels.get(reference, reference)
+    k = int(found["samples"].max())
+    header = ["method", "seeds", "models compared", "accuracy above the path, points", "shown with 80 % power, points"]
+    header += [f"pass@{k} above the path, points", "shown with 80 % power, points"]
+    rows = []
+    for r in beside.to_dict("records"):
+        cells = [r["label"], str(r["seeds"]), f"{r['compared']} of {r['models']}"]
+        for quantity in QUANTITIES:
+            cells += [with_interval(*(r[f"{quantity}{end}"] for end in ("", "_low", "_high")), "+.1f")]
+            cells += [number(r[f"{quantity}_shown"], ".1f", 100)]
+        rows.append([Cell(text) for text in cells])
+    notes = [
+        f"The path: {name} of the same seed, from the base model through its kept models, joined by straight lines in "
+        "the order of their entropies. Above 0: more accurate than it at equal entropy. Models outside the path's "
+        "range of entropies are not compared.",
+        f"{int(found['questions'].max())} questions, {k} samples each. Mean over a run's models, then over seeds; in "
+        "brackets the 95 % interval over seeds (Student's t).",
+    ]
+    return Table(
+        "T14_frontier",
+        f"Accuracy at equal entropy, against {name}. {scale_note(collected)}",
+        beside,
+        header,
+        rows,
+        notes,
+    )

@@ -1,0 +1,184 @@
+"""The frontier: who is above the reference's own path at equal entropy, and the kept models that it is made of."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+from fake_results import METHODS, fake_config, write_fake_results
+from training import SMALL
+
+from steer import cli
+from steer.analyse import frontier
+from steer.analyse.collect import collect
+from steer.analyse.power import smallest_difference
+from steer.configs.load import check
+from steer.data.problem import Problem
+from steer.data.tasks import distinct_problems
+from steer.errors import UserError
+from steer.grade.frontier import in_turn, question
+from steer.io import read_jsonl, write_jsonl
+from steer.models.load import new_model, save_model
+from steer.models.tokenizer import character_tokenizer
+
+
+def path_of(run, seed, *models):
+    """Rows of a run: (step, entropy, accuracy, pass@k) of each."""
+    names = ["step", "entropy", "accuracy", "pass_at_k"]
+    rows = [dict(zip(names, model, strict=True)) for model in models]
+    return pd.DataFrame(rows).assign(run=run, label=run, seed=seed, questions=4, samples=8)
+
+
+GRPO = [(0, 0.4, 0.2, 0.8), (10, 0.2, 0.4, 0.7), (20, 0.1, 0.45, 0.5)]
+
+
+def test_the_distance_is_taken_at_the_models_own_entropy_and_not_beyond_the_path():
+    other = path_of("steer", 0, (0, 0.4, 0.2, 0.8), (10, 0.3, 0.33, 0.7), (20, 0.05, 0.5, 0.5))
+    found = frontier.gaps(pd.concat([path_of("grpo", 0, *GRPO), other]), "grpo")
+    assert found["step"].tolist() == [10, 20], "the base model is on every path"
+    # Halfway between 0.4 and 0.2 nats the path has 30 % and 75 %; 0.05 nats are beyond its end.
+    assert found["accuracy"].tolist() == pytest.approx([0.03, math.nan], nan_ok=True)
+    assert found["pass_at_k"].tolist() == pytest.approx([-0.05, math.nan], nan_ok=True)
+
+
+def test_the_reference_at_other_steps_is_not_ahead_of_itself():
+    slower = path_of("slow", 0, (0, 0.4, 0.2, 0.8), (10, 0.35, 0.25, 0.775), (20, 0.15, 0.425, 0.6))
+    found = frontier.gaps(pd.concat([path_of("grpo", 0, *GRPO), slower]), "grpo")
+    assert found[["accuracy", "pass_at_k"]].abs().max(axis=None) < 1e-12
+
+
+def test_a_seed_is_compared_with_the_path_of_its_own_seed():
+    lower = [(step, entropy, accuracy - 0.1, passed) for step, entropy, accuracy, passed in GRPO]
+    both = [path_of("grpo", 0, *GRPO), path_of("grpo", 1, *lower), path_of("steer", 1, *lower)]
+    assert frontier.gaps(pd.concat(both), "grpo")["accuracy"].tolist() == pytest.approx([0, 0])
+
+
+def test_the_unit_of_the_interval_is_the_seed():
+    rows = [("steer", "STEER", seed, step, gap, 0.0) for seed, gap in enumerate((0.01, 0.02, 0.06)) for step in (1, 2)]
+    distances = pd.DataFrame(rows, columns=["run", "label", "seed", "step", "accuracy", "pass_at_k"])
+    distances.loc[0, "accuracy"] = math.nan
+    row = frontier.ahead(distances).iloc[0]
+    assert (row["seeds"], row["compared"], row["models"]) == (3, 5, 6)
+    # Mean 0.03, standard deviation 0.02646, t(2) = 4.3027: half of the interval 0.06573.
+    assert (row["accuracy"], row["accuracy_low"]) == pytest.approx((0.03, 0.03 - 0.06573), abs=1e-5)
+    assert row["accuracy_shown"] == pytest.approx(smallest_difference(math.sqrt(0.0007), 3))
+
+
+def test_questions_are_taken_in_turn_from_the_benchmarks():
+    def problems(name, number):
+        return [Problem(id=f"{name}-{i}", benchmark=name, kind="math", prompt="", gold="1") for i in range(number)]
+
+    chosen = in_turn({"a": problems("a", 9), "b": problems("b", 1), "c": problems("c", 9)}, 6)
+    assert {name: [p.id for p in of_it] for name, of_it in chosen.items()} == {
+        "a": ["a-0", "a-1", "a-2"],
+        "b": ["b-0"],
+        "c": ["c-0", "c-1"],
+    }
+
+
+def test_entropy_weighs_tokens_not_responses_and_needs_every_log_probability():
+    responses = [{"text": "", "tokens": 1, "logprob": -2.0}, {"text": "", "tokens": 3, "logprob": -0.4}]
+    judgement = {"verdicts": [{"verdict": "correct"}, {"verdict": "unverifiable"}]}
+    row = question({"id": "q", "responses": responses}, judgement)
+    assert (row["correct"], row["wrong"], row["unverifiable"], row["tokens"]) == (1, 0, 1, 4)
+    assert row["nll"] / row["tokens"] == pytest.approx((2.0 + 3 * 0.4) / 4)
+    del responses[0]["logprob"]
+    assert question({"id": "q", "responses": responses}, judgement)["nll"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"reference": "grqo"}, "evaluation.frontier: 'grqo' is no entry of `methods`"),
+        ({"runs": ["stear"]}, "evaluation.frontier: 'stear' is no entry"),
+        ({}, "run 'grpo' keeps none; set training.keep_models_every"),
+    ],
+)
+def test_a_frontier_without_models_is_a_mistake_in_one_line(change, said):
+    tree = fake_config(METHODS, [0]).model_dump(mode="json")
+    tree["evaluation"]["frontier"] = change
+    tree["training"]["keep_models_every"] = 10 if change else None
+    with pytest.raises(UserError, match=said) as error:
+        check(tree, "c.yaml")
+    assert "\n" not in str(error.value)
+
+
+def written(tmp_path):
+    """A results folder of two runs with two seeds, whose kept models are known."""
+    names = {name: METHODS[name] for name in ("grpo", "steer")}
+    training = {"steps": 30, "prompts": 8, "updates": 2, "keep_models_every": 15}
+    evaluation = {"samples": {"default": 4}, "frontier": {"questions": 4, "samples": 2}}
+    results = tmp_path / "results"
+    config = write_fake_results(results, names, training=training, evaluation=evaluation)
+    row = {"samples": 2, "wrong": 1, "correct": 1, "unverifiable": 0, "tokens": 10}
+    for run in names:
+        for seed in (0, 1):
+            rows = [
+                {**row, "step": step, "benchmark": name, "id": f"{name}-{i}", "nll": 10 * entropy}
+                for step, entropy in ((0, 0.5), (15, 0.3), (30, 0.2))
+                for name in list(config.data.benchmarks)[:2]
+                for i in (0, 1)
+            ]
+            write_jsonl(results / f"frontier/{run}/seed{seed}.jsonl.gz", rows)
+    return config, results
+
+
+def test_points_average_benchmarks_and_a_missing_file_is_named(tmp_path):
+    config, results = written(tmp_path)
+    (results / "frontier/steer/seed1.jsonl.gz").unlink()
+    collected = collect(config, results)
+    found = frontier.points(collected)
+    assert len(found) == 9
+    assert (found["accuracy"] == 0.5).all() and (found["pass_at_k"] == 1.0).all()
+    assert found["entropy"].unique() == pytest.approx([0.5, 0.3, 0.2])
+    assert "run steer, seed 1: no kept models evaluated along training" in collected.missing
+
+
+def test_the_table_and_the_figure_are_made_of_it(tmp_path):
+    config, results = written(tmp_path)
+    (tmp_path / "c.yaml").write_text(json.dumps(config.model_dump(mode="json")))
+    given = ["--config", str(tmp_path / "c.yaml")]
+    assert cli.main(["tabulate", *given, "--results", str(results), "--out", str(tmp_path / "tables")]) == 0
+    table = pd.read_csv(tmp_path / "tables/T14_frontier.csv")
+    assert table["run"].tolist() == ["steer"] and table["accuracy"].tolist() == [0.0]
+    drawn = ["--tables", str(tmp_path / "tables"), "--out", str(tmp_path / "figures")]
+    assert cli.main(["plot", "F14_frontier", *given, *drawn]) == 0
+    assert (tmp_path / "figures/F14_frontier.png").stat().st_size > 10_000
+
+
+CONFIG = """
+name: along
+data: {benchmarks: [sums, lists], rows: 4}
+model: {path: base}
+training: {steps: 4, prompts: 4, updates: 2, keep_models_every: 2}
+evaluation: {max_response_tokens: 4, frontier: {questions: 3, samples: 2}}
+rollout: {stop: []}
+methods: {grpo: }
+"""
+
+
+def test_the_command_evaluates_the_base_model_and_the_kept_ones_alone(tmp_path, capsys):
+    tokenizer = character_tokenizer()
+    for name in ("base", "models/step2", "models/step3", "models/step4"):
+        save_model(new_model(SMALL, tokenizer, seed=len(name)), tokenizer, tmp_path / name)
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    for name in ("sums", "lists"):
+        problems = distinct_problems(name, "evaluation", 0, 4)
+        write_jsonl(tmp_path / f"data/{name}.jsonl", [p.to_json() for p in problems])
+
+    def evaluate(models):
+        where = ["--base", str(tmp_path / "base"), "--models", str(models), "--data", str(tmp_path / "data")]
+        out = str(tmp_path / "out.jsonl.gz")
+        return cli.main(["frontier", "--config", str(tmp_path / "config.yaml"), "--run", "grpo", *where, "--out", out])
+
+    assert evaluate(tmp_path / "models") == 0
+    rows = read_jsonl(tmp_path / "out.jsonl.gz")
+    assert [row["step"] for row in rows] == [0, 0, 0, 2, 2, 2, 4, 4, 4], "step 3 was kept for something else"
+    assert [row["benchmark"] for row in rows[:3]] == ["sums", "sums", "lists"]
+    vocabulary = len(tokenizer)
+    # A random model samples almost uniformly, so its entropy is near the logarithm of the vocabulary.
+    entropy = sum(row["nll"] for row in rows) / sum(row["tokens"] for row in rows)
+    assert entropy == pytest.approx(math.log(vocabulary), rel=0.1)
+    (tmp_path / "models/step4").rename(tmp_path / "models/step9")
+    assert evaluate(tmp_path / "models") == 2
+    assert "no step4; train the run again" in capsys.readouterr().err
