@@ -95,6 +95,26 @@ def test_a_resume_replaces_a_step_whole(imported):
     assert metrics[1]["entropy"] == 0.3 and "other/actor/ppo_kl" not in metrics[1]
 
 
+@pytest.mark.parametrize("pid", [5, None])
+@pytest.mark.parametrize("before", [0, 1, 4])
+def test_a_validation_alone_at_step_1_is_a_resume(imported, pid, before):
+    """The run died behind its first checkpoint, `before` steps long in the log; verl validates before it goes on."""
+    first = verl_line(0, VALIDATION, pid and 4) + console(*range(1, before + 1), pid=pid and 4)
+    metrics, validations, about = imported(first + verl_line(1, VALIDATION, pid) + console(2, 3, pid=pid))
+    assert [row["step"] for row in metrics] == list(range(1 if before else 2, max(before, 3) + 1))
+    assert [row["step"] for row in validations] == [0, 1] and about["steps_replaced"] == max(before - 2, 0)
+
+
+def test_our_metrics_that_verl_logs_for_our_trainer(imported):
+    """`engine: verl` gives its loggers our metrics, under our names behind `steer/`."""
+    own = {"steer/entropy": 0.25, "steer/reward": 0.5, "steer/accuracy": 0.75, "steer/seconds": 3.0, "steer/none": 1}
+    theirs = {"actor/entropy": 0.5, "critic/rewards/mean": 1.0, "critic/score/mean": 1.0, "timing_s/step": 4.0}
+    line = verl_line(1, {**theirs, "critic/score/min": -1.0, "critic/score/max": 1.0, **own})
+    (row,), _, about = imported(line)
+    assert [row[name] for name in ("entropy", "reward", "accuracy", "seconds")] == [0.25, 0.5, 0.75, 3.0]
+    assert {"actor/entropy", "critic/rewards/mean", "steer/none"} <= set(about["keys_left"])
+
+
 @pytest.mark.parametrize("start", [0, 1])
 def test_two_runs_in_one_file(refused, start):
     second = verl_line(0, VALIDATION, pid=7) if start == 0 else ""

@@ -85,8 +85,22 @@ def test_a_session_of_one_step_is_no_imitation(imported):
     assert [row["entropy"] for row in imported(console(*STEPS) + again + console(3, 4, pid=9))[0]][1] == 0.25
 
 
-def test_a_table_with_rows_longer_than_its_header_is_refused(refused):
-    assert "no readable CSV" in refused("step,loss\n1,0.5,7\n2,0.4\n")
+@pytest.mark.parametrize("row", ["1,0.5,7", "1", "1,0.5,", '1,"0.5\n1"",7'])
+def test_a_row_of_a_table_with_too_many_or_too_few_cells_is_refused(refused, row):
+    assert "no readable CSV" in (said := refused(f"step,loss\n{row}\n2,0.4\n"))
+    assert "line 2: no readable CSV" in said or '"' in row
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_a_last_row_with_too_few_cells_is_a_cut_end(imported, end):
+    metrics, _, about = imported(f"step,entropy,loss\n1,0.5,0.25\n\n2,0.4{end}", name="a.csv")
+    assert [row["step"] for row in metrics] == [1] and "cut inside its last line" in about["notes"][0]
+
+
+def test_two_columns_of_one_name_are_two_runs(refused):
+    """W&B names the columns of a panel after the runs, and runs may share a name."""
+    header = '"Step","a - loss","a - loss__MIN","a - loss__MAX"'
+    assert "two columns `a - loss`" in refused(f'{header},{header[7:]}\n"1","2","2","2","3","3","3"\n')
 
 
 def test_a_cut_gzip_file_gives_the_steps_that_are_whole(imported):

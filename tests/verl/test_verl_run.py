@@ -1,4 +1,5 @@
-"""`steer train` with `engine: verl` on this machine: two real steps of verl, a killed run that goes on, the run folder.
+"""`steer train` with `engine: verl` on this machine: three real steps of verl, a killed run that goes on, the run
+folder, and what `steer import` makes of each of verl's own loggers.
 
 verl's own trainer, workers (FSDP2 over gloo, two processes), transfer queue, reward loop, checkpoints and merger run as
 they are; `cpu_verl` has the platform and the rollout engine that verl lacks for the CPU.
@@ -35,6 +36,7 @@ OVERRIDES = {
     "+ray_kwargs.ray_init.include_dashboard": False,
     "+ray_kwargs.ray_init.object_store_memory": 200_000_000,
 }
+LOGGED = {"trainer.logger": ["console", "file", "tensorboard"]}
 
 
 def base_model(folder: Path) -> None:
@@ -52,11 +54,11 @@ def runs(tmp_path_factory):
     settings = {
         "extends": str(ROOT / "configs/nano.yaml"),
         "engine": "verl",
-        "training": {"steps": 2, "checkpoint_every": 1, "max_response_tokens": 24, "correction_cap": 2.0},
+        "training": {"steps": 3, "checkpoint_every": 1, "max_response_tokens": 24, "correction_cap": 2.0},
         # A random model answers nothing right; a coin gives it something to learn. The verifiers run all the same.
         "reward": {"kind": "random", "verifier_workers": 1},
         "methods": {"steer": None},
-        "verl": {"gpus_per_node": 2, "reward_workers": 1, "overrides": OVERRIDES},
+        "verl": {"gpus_per_node": 2, "reward_workers": 1, "overrides": OVERRIDES | LOGGED},
     }
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(settings))
@@ -73,8 +75,10 @@ def runs(tmp_path_factory):
         "OMP_NUM_THREADS": "1",
     }
     line = [sys.executable, "-m", "steer.cli", "train", *map(str, arguments)]
-    environment = {**os.environ, **here, **quiet, "WANDB_MODE": "disabled", "TOKENIZERS_PARALLELISM": "false"}
+    logs = {"VERL_FILE_LOGGER_PATH": str(folder / "verl.jsonl"), "TENSORBOARD_DIR": str(folder / "board")}
+    environment = {**os.environ, **here, **quiet, **logs, "WANDB_MODE": "disabled", "TOKENIZERS_PARALLELISM": "false"}
     results = [subprocess.run(line, env=environment, capture_output=True, text=True, timeout=900) for _ in range(2)]
+    (folder / "console.log").write_text(results[1].stdout)
     return folder, *results
 
 
@@ -91,7 +95,7 @@ def test_a_killed_run_says_so_and_goes_on_from_its_checkpoint(runs):
 def test_the_metrics_are_those_of_our_own_trainer(runs):
     folder = runs[0]
     rows = read_jsonl(folder / "run/metrics.jsonl")
-    assert [row["step"] for row in rows] == [1, 2]
+    assert [row["step"] for row in rows] == [1, 2, 3]
     for row in rows:
         numbers = {name: value for name, value in row.items() if value is not None}
         assert all(math.isfinite(value) for value in numbers.values()), numbers
@@ -99,9 +103,11 @@ def test_the_metrics_are_those_of_our_own_trainer(runs):
         assert row["unverifiable"] == 0
         assert row["lr"] == 2.5e-4
         # λ is 1 only where the estimate is 0, which a small batch need not have.
-        assert 0.7 - 1e-6 <= row["weight_min"] < 0.999 < row["weight_max"] <= 1.0
+        assert 0.7 - 1e-6 <= row["weight_min"] < 0.98 < row["weight_max"] <= 1.0
         assert row["entropy"] == pytest.approx(-row["logprob"], rel=0.1)
-        assert sum(row[f"quadrant_share/{q}"] for q in ("exploitation", "exploration", "release", "pruning")) > 0.5
+        assert (
+            sum(row[f"quadrant_share/{q}"] for q in ("exploitation", "exploration", "release", "pruning")) > 0.2
+        )  # 0 in a group of one reward
         # The rollout engine serves the weights that the trainer has, after the first step and after the resume.
         assert row["rollout_mismatch_max"] < 1e-3
         assert row["correction_mean"] == pytest.approx(1.0, abs=1e-3)
@@ -119,10 +125,41 @@ def test_the_run_folder_is_whole(runs):
     base = load_model(str(folder / "base"))
     assert len(tokenizer) == base.config.vocab_size
     moved = [(a - b).abs().max().item() for a, b in zip(trained.parameters(), base.parameters(), strict=True)]
-    # Four updates of AdamW, of 2.5e-4 each and a little, and the rounding to bf16 by verl's merger.
-    assert 1e-4 < max(moved) < 1.5e-3
+    # Six updates of AdamW, of 2.5e-4 each and a little, and the rounding to bf16 by verl's merger.
+    assert 1e-4 < max(moved) < 2.1e-3
     record = yaml.safe_load((folder / "run/config.yaml").read_text())
     assert record["versions"]["verl"] == "0.9.1"
     assert record["slots"]["weight"]["name"] == "steer"
     assert json.dumps(record["command"]).count("trainer_mode=steer") == 1
     assert not (folder / "kept").exists()
+
+
+def imported(folder: Path, log: str) -> tuple[list[dict], dict]:
+    out = folder / "imported" / log
+    assert main(["import", str(folder / log), "--out", str(out)]) == 0
+    return read_jsonl(out / "metrics.jsonl"), json.loads((out / "import.json").read_text())
+
+
+@pytest.mark.parametrize("log", ["verl.jsonl", "board"])
+def test_two_of_verls_loggers_agree(runs, log):
+    """The console prints what the file has; event files have float32. The first process died before it logged a step,
+    and the second emptied its file."""
+    printed, about = imported(runs[0], "console.log")
+    rows, found = imported(runs[0], log)
+    assert about["trainer"] == found["trainer"] == "verl"
+    assert [row["step"] for row in printed] == [row["step"] for row in rows] == [2, 3]
+    assert about["keys_mapped"] == found["keys_mapped"] and {"actor/ppo_kl", "critic/score/mean"} <= {
+        *about["keys_left"]
+    }
+    for expected, row in zip(printed, rows, strict=True):
+        for name, value in expected.items():
+            assert row[name] == (None if value is None else pytest.approx(value, rel=1e-6, abs=1e-9)), name
+
+
+def test_an_import_has_what_our_trainer_wrote_inside_verl(runs):
+    """All of our metrics, except seconds: verl's clock counts what ours leaves out."""
+    own = {row["step"]: row for row in read_jsonl(runs[0] / "run/metrics.jsonl")}
+    for row in imported(runs[0], "verl.jsonl")[0]:
+        for name, value in own[row["step"]].items():
+            if isinstance(value, int | float) and not name.startswith("seconds"):
+                assert row[name] == pytest.approx(value, rel=1e-6), name

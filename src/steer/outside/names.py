@@ -99,6 +99,7 @@ PRIME_RL_PATTERNS = {
     r"train/agg/(?:all|effective)/[^/]+/num_output_tokens/mean": "response_length",
     r"train/agg/(?:all|effective)/[^/]+/is_truncated/mean": "truncated",
 }
+INSIDE = "steer/"
 TABLES = {"verl": VERL, "trl": TRL, "openrlhf": OPENRLHF, "prime-rl": PRIME_RL}
 # Keys that identify a trainer; all trainers have `reward` and `loss`.
 MARKS = {
@@ -129,6 +130,8 @@ def producer(keys: set[str]) -> str | None:
 def direct(trainer: str, keys: set[str]) -> dict[str, str]:
     """Map their `keys` to ours where values are unchanged; if several map to one of ours, the first listed counts."""
     table = {key: ours for key, ours in TABLES.get(trainer, {}).items() if key in keys}
+    if trainer == "verl":  # our trainer inside verl (`engine: verl`) logs our metrics under our names
+        table = {key: key.removeprefix(INSIDE) for key in sorted(_inside(keys))} | table
     if trainer in ("steer", "other"):  # a log of no known trainer: what has our name is ours
         table = {key: key for key in keys if is_ours(key)}
     if trainer == "prime-rl":
@@ -147,7 +150,11 @@ def computed(trainer: str, keys: set[str]) -> dict[str, tuple[list[str], Callabl
     """Map our metrics to (their keys, conversion) where values are converted."""
     rules = {"verl": _verl, "prime-rl": _prime_rl}.get(trainer)
     found = rules(keys) if rules else {}
-    return {ours: rule for ours, rule in found.items() if keys >= set(rule[0])}
+    return {ours: rule for ours, rule in found.items() if keys >= set(rule[0]) and INSIDE + ours not in keys}
+
+
+def _inside(keys: set[str]) -> set[str]:
+    return {key for key in keys if key.startswith(INSIDE) and is_ours(key.removeprefix(INSIDE))}
 
 
 def _verl(keys: set[str]) -> dict[str, tuple[list[str], Callable[[Row], float | None]]]:

@@ -69,10 +69,12 @@ class Joiner:
         present = {key for key, value in rows.get(step, {}).items() if value is not None} - CLOCKS
         again = bool(record.values.keys() & present)
         fell = step < self.last or (step == self.last and again)
+        # Only a run that resumes from its first step validates at step 1 before it trains.
+        anew = step == 0 or (step == 1 and not validation)
         begun = self.session is not None and record.session != self.session
-        begun = begun or (fell and again and not (validation and step > 1)) or (self.ordered and fell and step <= 1)
+        begun = begun or (fell and (self.ordered or (again and (anew or not validation))))
         if begun and rows:
-            if step <= 1:
+            if anew:
                 remedy = "split them and import each into a folder of its own"
                 raise UserError(f"{name}: two runs in one file, the second begins at step {step}; {remedy}")
             self.part += 1

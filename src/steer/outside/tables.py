@@ -1,8 +1,8 @@
 """Read CSV files: W&B's panels and histories, tables with one column per metric or one row per value."""
 
+import csv
 import io
 import re
-import warnings
 from collections.abc import Iterator
 
 import pandas as pd
@@ -10,28 +10,13 @@ import pandas as pd
 from steer.errors import UserError
 from steer.outside.records import LARGEST, Log, Record
 
+csv.field_size_limit(2**31 - 1)  # a column of sampled text has long cells
 AXES = ("step", "_step", "global_step", "train/global_step", "training/global_step", "trainer/global_step", "Step")
 
 
 def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
     """Read the steps of a CSV file, in order."""
-    try:
-        with warnings.catch_warnings():
-            # A row with more cells than the header would move or lose columns.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, index_col=False)
-    except pd.errors.ParserWarning:
-        raise UserError(f"{name}: no readable CSV, a row has more cells than the header; export it again") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}: no readable CSV ({' '.join(str(error).split())}); export it again") from None
-    log.lines += len(table) + 1
-    whole = data.rstrip(b" \t")
-    if len(table) and not whole.endswith((b"\n", b"\r")):
-        if whole.rpartition(b"\n")[2].count(b",") + 1 < len(table.columns):
-            log.notes.append(f"{name}: cut inside its last line; the steps before it are whole")
-            table = table.iloc[:-1]
-        else:
-            log.notes.append(f"{name}: the last line has no end, so its last value may lack digits")
+    table = _table(data, name, log)
     if {"metric", "value"} <= set(table.columns):
         table = _wide(table, name)
     if {"Name", "State"} <= set(table.columns):
@@ -52,6 +37,29 @@ def records(data: bytes, name: str, log: Log) -> Iterator[Record]:
             raise UserError(f"{name}: `{axis}` is {step:g}; a step is a whole number, export with steps as x axis")
         values = {key: _number(text) for key, text in row.items()}
         yield Record(int(step), {key: value for key, value in values.items() if value is not None})
+
+
+def _table(data: bytes, name: str, log: Log) -> pd.DataFrame:
+    """Read the cells, all as text. A last row with too few is a cut end; all others have as many as the header."""
+    try:
+        reader = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
+        rows = [(reader.line_num, row) for row in reader if "".join(row).strip()]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{name}: no readable CSV ({error}); export it again") from None
+    (_, header), *body = rows
+    log.lines += len(rows)
+    if twice := [column for column in header if header.count(column) > 1]:
+        raise UserError(f"{name}: two columns `{twice[0]}`, as of two runs with one name; export a file for each")
+    if body and len(body[-1][1]) < len(header):
+        log.notes.append(f"{name}: cut inside its last line; the steps before it are whole")
+        del body[-1]
+    elif body and not data.rstrip(b" \t").endswith((b"\n", b"\r")):
+        log.notes.append(f"{name}: the last line has no end, so its last value may lack digits")
+    for line, row in body:
+        if len(row) != len(header):
+            cells = f"{len(row)} cell{'' if len(row) == 1 else 's'}, the header has {len(header)}"
+            raise UserError(f"{name}, line {line}: no readable CSV, {cells}; correct or remove the line")
+    return pd.DataFrame([row for _, row in body], columns=header, dtype=str)
 
 
 def _axis(table: pd.DataFrame, name: str) -> str:
