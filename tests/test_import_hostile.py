@@ -118,6 +118,7 @@ def test_a_cut_gzip_file_gives_the_steps_that_are_whole(imported):
     [
         ("a.csv", "step,entropy\n1,0.5\n1e400,0.5\n", "`step` is inf"),
         ("a.csv", "step,entropy\n1e15,0.5\n", "whole number"),
+        ("a.csv", ",,\n,,\n", "cells are empty"),
         ("a.jsonl", '{"step": ' + "9" * 400 + ', "entropy": 0.5}\n', "no metrics"),
         ("trainer_state.json", '{"log_history": [{"step": 1, "loss": 0.5}, {"st', "cut or damaged"),
     ],

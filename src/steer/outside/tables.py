@@ -46,6 +46,8 @@ def _table(data: bytes, name: str, log: Log) -> pd.DataFrame:
         rows = [(reader.line_num, row) for row in reader if "".join(row).strip()]
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"{name}: no readable CSV ({error}); export it again") from None
+    if not rows:
+        raise UserError(f"{name}: no metrics in it; its cells are empty")
     (_, header), *body = rows
     log.lines += len(rows)
     if twice := [column for column in header if header.count(column) > 1]:
