@@ -59,8 +59,8 @@ def test_the_figure_says_what_it_leaves_out(tmp_path, capsys):
     assert main(["plot", "--runs", *places, "--against", "seconds", "--out", str(tmp_path / "f")]) == 0
     assert (tmp_path / "f/curves.png").stat().st_size > 1000
     said = " ".join(text.get_text() for text in draw(places, "seconds").texts).replace("\n", " ")
-    assert "other, seed 0 is left out: the log has no `seconds` of its steps." in said
-    assert "mine, seed 0: the log has no reward." in said
+    assert "other: not drawn, the log has no `seconds` of its steps." in said
+    assert "mine: the log has no reward." in said
     assert main(["plot", "FE_policy_entropy", "--against", "tokens"]) == 2 and "--runs" in capsys.readouterr().err
 
 

@@ -13,7 +13,7 @@ from pictures import LOW_DPI, OF_STUDIES, assert_tidy, curves, drawn, entries, w
 from steer import cli
 from steer.configs.load import load_config, read_tree
 from steer.figures import page
-from steer.figures.looks import looks
+from steer.figures.looks import KNOWN, looks
 from steer.figures.sources import Sources
 from steer.figures.wanted import wanted
 
@@ -218,9 +218,24 @@ def test_what_a_run_lacks_is_said_and_the_rest_is_drawn(folder, tmp_path, name):
 def test_runs_that_shipped_configurations_name_look_unlike_one_another():
     from pathlib import Path
 
-    for path in [*Path("configs/experiments").glob("*.yaml"), *Path("configs/paper").glob("*.yaml")]:
-        runs = list(read_tree(path).get("methods", {}))
-        assert len({tuple(map(str, look.values())) for look in looks(runs).values()}) == len(runs), path
+    folders = ("configs", "configs/experiments", "configs/paper")
+    for path in [path for folder in folders for path in Path(folder).glob("*.yaml")]:
+        found = looks(read_tree(path).get("methods", {}))
+        without_colour = {(str(look["linestyle"]), look["marker"]) for look in found.values()}
+        assert len(without_colour) == len(found), path
+
+
+def test_the_main_methods_differ_in_colour_and_in_marker():
+    found = looks(read_tree("configs/smollm2.yaml")["methods"])
+    assert len(found) == 7
+    for part in ("color", "marker"):
+        assert len({look[part] for look in found.values()}) == 7
+
+
+def test_known_runs_differ_in_colour_or_dash_or_marker():
+    """Clip-higher is the sweep's middle under another name."""
+    found = {run: tuple(map(str, look.values())) for run, look in looks(KNOWN).items() if run != "high_0.28"}
+    assert len(set(found.values())) == len(found)
 
 
 def test_a_swept_method_is_darker_the_further_it_is_taken():

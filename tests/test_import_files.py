@@ -33,12 +33,43 @@ def test_what_is_refused(refused, text, options, said):
 
 
 @pytest.mark.parametrize(
-    ("pair", "said"), [("nope=reward", "no key"), ("actor/lr=nope", "no metric"), ("x", "THEIRS=OURS")]
+    ("options", "said"),
+    [
+        (["--map", "nope=reward"], "no key"),
+        (["--map", "actor/lr=nope"], "no metric"),
+        (["--map", "x"], "THEIRS=OURS"),
+        (["--map", "actor/lr=lr", "actor/loss=lr"], "`lr` is mapped twice"),
+        (["--map", "actor/lr=lr", "--map", "actor/lr=loss"], "`actor/lr` is mapped twice"),
+        (["--seed", "-3"], "whole numbers from 0"),
+    ],
 )
-def test_a_bad_map(tmp_path, capsys, pair, said):
+def test_a_bad_map_or_seed(tmp_path, capsys, options, said):
     (tmp_path / "a.log").write_text(verl_line(1, {"actor/lr": 0.5, "perf/throughput": 1.5}))
-    assert main(["import", str(tmp_path / "a.log"), "--out", str(tmp_path / "run"), "--map", pair]) == 2
-    assert said in capsys.readouterr().err
+    assert main(["import", str(tmp_path / "a.log"), "--out", str(tmp_path / "run"), *options]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_the_working_directory_is_no_run_folder(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.log").write_text(console(1))
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert main(["import", str(tmp_path / "a.log"), "--out", "."]) == 2
+    assert "such as mine" in capsys.readouterr().err
+
+
+def test_our_metrics_inside_trl_come_first(imported):
+    entry = {
+        "loss": 0.5,
+        "grad_norm": 0.1,
+        "reward": 1.0,
+        "reward_std": 0.5,
+        "steer/loss": 0.25,
+        "steer/weight_min": 0.7,
+    }
+    state = json.dumps({"log_history": [{**entry, "step": 1}]})
+    (row,), _, _ = imported(state, name="trainer_state.json")
+    assert (row["loss"], row["weight_min"], row["reward"], row["other/loss"]) == (0.25, 0.7, 1.0, 0.5)
 
 
 def test_no_folder_of_anything_else_is_replaced(tmp_path, capsys):

@@ -97,6 +97,27 @@ def test_a_last_row_with_too_few_cells_is_a_cut_end(imported, end):
     assert [row["step"] for row in metrics] == [1] and "cut inside its last line" in about["notes"][0]
 
 
+def test_a_panel_without_its_columns_of_spread(imported):
+    (row,), _, _ = imported('"Step","my - run - actor/entropy"\n"1","0.5"\n', name="a.csv")
+    assert row == {"step": 1, "entropy": 0.5}
+
+
+def test_a_panel_of_two_runs_without_its_columns_of_spread(refused):
+    assert "two runs in one file: a, b" in refused('"Step","a - loss","b - loss"\n"1","2","3"\n', name="a.csv")
+
+
+def test_columns_separated_by_something_else(refused):
+    assert "separated by ';'" in refused("step;loss\n1;0,5\n", name="a.csv")
+
+
+def test_several_agents_of_prime_rl_are_named(imported):
+    """Each logs its own reward; the run's is one of them."""
+    keys = {f"train/agg/all/{agent}/reward/mean": value for agent, value in (("maths", 0.25), ("code", 0.5))}
+    (row,), _, about = imported(json.dumps({"step": 1, "optim/lr": 1e-6, "loss/mean": 0.1, **keys}) + "\n")
+    assert row["reward"] == 0.5 and row["other/train/agg/all/maths/reward/mean"] == 0.25
+    assert "the agents code, maths log apart; taken: reward of code; --map takes another" in about["notes"]
+
+
 def test_two_columns_of_one_name_are_two_runs(refused):
     """W&B names the columns of a panel after the runs, and runs may share a name."""
     header = '"Step","a - loss","a - loss__MIN","a - loss__MAX"'

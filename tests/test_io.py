@@ -4,6 +4,7 @@ import errno
 import gzip
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from steer import cli
 from steer.data.problem import Problem
 from steer.errors import UserError
-from steer.io import atomic_directory, atomic_write, fingerprint, meaning, read_jsonl, write_jsonl
+from steer.io import atomic_directory, atomic_write, check_writable, fingerprint, meaning, read_jsonl, write_jsonl
 
 
 def test_rows_survive_a_round_trip_gzipped_or_not(tmp_path):
@@ -218,3 +219,41 @@ def test_docstrings_count_in_a_file_that_reads_them_and_a_file_that_is_no_python
         path.write_text(text)
         found.append(meaning(path))
     assert len(set(found)) == 4
+
+
+def as_another_user(check) -> int:
+    """Exit status of `check()` in a child that, if we are root, is another user: root may write everywhere."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                os.setuid(65534)
+            check()
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_place_where_nothing_can_be_written_is_named():
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to other users
+        os.chmod(folder, 0o755)
+        closed, open_one = Path(folder, "closed"), Path(folder, "open")
+        closed.mkdir(mode=0o555)
+        open_one.mkdir()
+        os.chmod(open_one, 0o777)
+
+        def check():
+            check_writable(open_one / "results/tiny")
+            try:
+                check_writable(closed / "results/tiny")
+            except UserError as error:
+                os._exit(0 if str(error).startswith(f"{closed}: nothing can be written there;") else 2)
+
+        assert as_another_user(check) == 0
+
+
+def test_a_file_in_the_place_of_results_is_named(tmp_path):
+    (tmp_path / "results").write_text("")
+    check_writable(tmp_path / "other/tiny")
+    with pytest.raises(UserError, match="results: a file is in the folder's place"):
+        check_writable(tmp_path / "results/tiny")

@@ -39,6 +39,15 @@ def atomic_write(path: str | os.PathLike, data: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Raise `UserError` unless files can be written below `folder`, which need not exist yet."""
+    place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not place.is_dir():
+        raise UserError(f"{place}: a file is in the folder's place; remove it or rename it")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UserError(f"{place}: nothing can be written there; change its permissions, or work in another folder")
+
+
 @contextmanager
 def atomic_directory(path: str | os.PathLike) -> Iterator[Path]:
     """Yield an empty temporary folder that takes the name `path` (replacing it) when the block succeeds.

@@ -21,7 +21,7 @@ from steer.data.known import check_model, check_names, used_sets
 from steer.data.sets import data_set, files_of
 from steer.errors import UserError
 from steer.figures.wanted import about_figures, wanted
-from steer.io import atomic_write, meaning
+from steer.io import atomic_write, check_writable, meaning
 from steer.methods.load import SLOTS, method_settings, slot_files
 
 # `steer` is in the environment of this Snakemake, whether activated or not.
@@ -39,6 +39,7 @@ CONFIG_FILE = os.path.relpath(workflow.configfiles[-1] if workflow.configfiles e
 try:
     OVERRIDES = workflow_overrides(dict(workflow.config_settings.config or {}))
     CONFIG = load_config(CONFIG_FILE, OVERRIDES)
+    check_writable(Path("results", CONFIG.name))
     check_names(CONFIG, CONFIG_FILE)
     check_model(CONFIG, CONFIG_FILE)
     SETTINGS = {name: method_settings(run.method or name, run.set) for name, run in CONFIG.methods.items()}

@@ -54,5 +54,7 @@ def text(found: dict[str, Any]) -> str:
                 )
         fine = [row["check"] for row in rows if row["state"] == "ok"]
         absent = [row["check"] for row in rows if row["state"] == "not logged"]
-        lines.append(f"    seed {seed}: fine: {', '.join(fine) or 'none'}; not logged: {', '.join(absent) or 'none'}")
+        lines.append(
+            f"    seed {seed}: no warning from {', '.join(fine) or 'any check'}; not logged: {', '.join(absent) or 'none'}"
+        )
     return "\n".join(lines)

@@ -26,7 +26,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="FOLDER", help="where to write <id>.pdf and <id>.png")
     parser.add_argument(
-        "--runs", nargs="+", metavar="FOLDER", help="entropy and reward of run folders alone, as curves.pdf and .png"
+        "--runs",
+        nargs="+",
+        metavar="FOLDER",
+        help="draw entropy and reward of these run folders, as curves.pdf and .png",
     )
     parser.add_argument(
         "--against", choices=AXES, default="step", help="with --runs: what the curves are drawn against"
@@ -42,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
         _runs(args)
         return
     if args.against != "step":
-        raise UserError("--against: for --runs FOLDER… alone")
+        raise UserError("--against: works only with --runs FOLDER…")
     for option in ("id", "config", "tables", "out"):
         if getattr(args, option) is None:
             raise UserError(

@@ -43,14 +43,14 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "adaptive_entropy": ("#999933", "dotted", "v"),
     "aent": ("#117733", "dashed", "<"),
     "siren": ("#56B4E9", "dashdot", "X"),
-    "gtpo": ("#AA4499", "dashed", ">"),
+    "gtpo": ("#AA4499", "dotted", ">"),
     "grpo_kl": ("#4D4D4D", "long", "h"),
-    "sapo": ("#0072B2", "dotted", "D"),
+    "sapo": ("#0072B2", "dotted", "H"),
     "dppo": ("#CC6677", "dashdot", "p"),
-    "bapo": ("#6699CC", "solid", "d"),
+    "bapo": ("#6699CC", "solid", "p"),
     "maxrl": ("#117733", "dashdot", "8"),
     "pass_at_k": ("#332288", "long", "X"),
-    "lite_ppo": ("#DDCC77", "dashed", "<"),
+    "lite_ppo": ("#DDCC77", "dotted", "<"),
     "scale_rl": ("#44AA99", "dashdot", ">"),
     "clip_b": ("#882255", "dotted", "*"),
     "clip_v": ("#882255", "long", "H"),
@@ -58,37 +58,37 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "steer_asymmetric": ("#A6761D", "dashdot", "o"),
     "uniform": ("#B0B0B0", "solid", "v"),
     "permuted": ("#B0B0B0", "dashed", "^"),
-    "norm_matched": ("#B0B0B0", "dotted", "D"),
+    "norm_matched": ("#B0B0B0", "dotted", "8"),
     "damp_random": ("#B0B0B0", "dashdot", "o"),
-    "steer_quantile": ("#F2A65A", "long", "^"),
-    "steer_linear": ("#E69F00", "dashed", "s"),
-    "steer_binary": ("#A6761D", "dotted", "D"),
-    "steer_signed": ("#882255", "dashdot", "v"),
+    "steer_quantile": ("#F2A65A", "long", "v"),
+    "steer_linear": ("#E69F00", "dashed", "d"),
+    "steer_binary": ("#A6761D", "dotted", "h"),
+    "steer_signed": ("#882255", "dashdot", "<"),
     "steer_target": ("#44AA99", "long", "^"),
     "rloo_steer": ("#56B4E9", "dashed", "P"),
     "opo_steer": ("#332288", "dotted", "P"),
     # The stress test: each method's own colour.
-    "extreme_clipping": ("#000000", "dashed", "o"),
-    "extreme_clipping_steer": ("#D55E00", "dashed", "P"),
+    "extreme_clipping": ("#000000", "dashed", "D"),
+    "extreme_clipping_steer": ("#D55E00", "dashed", "X"),
     "extreme_entropy_advantage": ("#999933", "dotted", "*"),
     "extreme_entropy_loss": ("#E69F00", "dotted", "^"),
     "extreme_clip_cov": ("#AA4499", "dotted", "X"),
     # Sweeps: shades of the method that is swept, darker with more effect.
     "steer_0.9": ("#F2A65A", "dotted", "o"),
-    "steer_0.8": ("#E58A3C", "dashed", "s"),
+    "steer_0.8": ("#E58A3C", "dashed", "h"),
     "steer_0.7": ("#D55E00", "dashdot", "P"),
-    "steer_0.5": ("#8F3F00", "long", "^"),
-    "steer_0.1": ("#4D2200", "dashdotdot", "v"),
-    "high_0.20": ("#56B4E9", "dotted", "o"),
+    "steer_0.5": ("#8F3F00", "long", "d"),
+    "steer_0.1": ("#4D2200", "dashdotdot", "<"),
+    "high_0.20": ("#56B4E9", "dotted", "d"),
     "high_0.28": ("#0072B2", "dashed", "s"),
-    "high_0.50": ("#08306B", "long", "^"),
-    "steer_high_0.20": ("#F2A65A", "dashdot", "<"),
+    "high_0.50": ("#08306B", "long", "8"),
+    "steer_high_0.20": ("#F2A65A", "dashdot", "H"),
     "steer_high_0.28": ("#D55E00", "solid", "P"),
     "steer_high_0.50": ("#8F3F00", "dashdotdot", ">"),
     "signed_0.7": ("#CC79A7", "dotted", "o"),
     "signed_0.5": ("#AA4499", "dashdot", "v"),
     "signed_0.1": ("#5E1A52", "dashdotdot", "D"),
-    "target_0.15": ("#7CCBA2", "dashed", "s"),
+    "target_0.15": ("#7CCBA2", "dashed", "8"),
     "target_0.20": ("#229977", "long", "^"),
     "target_0.30": ("#0B4F3C", "solid", "P"),
     "steer_covariance": ("#E69F00", "dashdotdot", "h"),
@@ -109,6 +109,15 @@ def looks(runs: Iterable[str]) -> dict[str, Look]:
         import seaborn as sns  # takes a second, and few experiments need it
 
         colours = sns.husl_palette(len(unknown), s=0.8, l=0.55).as_hex()
-    others = zip(unknown, colours, cycle(DASHES), cycle(OTHER_MARKERS), strict=False)
-    found = KNOWN | {run: tuple(parts) for run, *parts in others}
+    taken = {KNOWN[run][1:] for run in runs if run in KNOWN}
+    pairs = cycle([pair for pair in _pairs() if pair not in taken])
+    found = KNOWN | {run: (colour, *pair) for run, colour, pair in zip(unknown, colours, pairs, strict=False)}
     return {run: {"color": found[run][0], "linestyle": DASHES[found[run][1]], "marker": found[run][2]} for run in runs}
+
+
+def _pairs() -> list[tuple[str, str]]:
+    """List all pairs of a dash and a marker; neighbours differ in both."""
+    count = len(OTHER_MARKERS)
+    places = [(turn, place) for turn in range(count) for place in range(len(DASHES))]
+    marker = {(turn, place): (place + turn * len(DASHES) + turn // 2) % count for turn, place in places}
+    return [(list(DASHES)[place], OTHER_MARKERS[marker[turn, place]]) for turn, place in places]

@@ -14,12 +14,13 @@ PANELS = {"entropy": "policy entropy (nats per token)", "reward": "mean reward"}
 
 def draw(folders: list[str], axis: str) -> Figure:
     """A panel for each of `PANELS`: a thin line a seed, their mean over steps as a thick one."""
-    runs, said = read_runs(folders), []
-    rows = pd.concat([_rows(run, metric, axis, said) for metric in PANELS for run in runs])
+    runs, notes = read_runs(folders), {}
+    rows = pd.concat([_rows(run, metric, axis, notes) for metric in PANELS for run in runs])
+    said = [f"{_who(seeds, runs)}: {note}." for note, seeds in notes.items()]
     if rows.empty:
         figure, (ax,) = page.panels(1, 1)
         page.say(ax, "Nothing to draw.")
-        page.under(figure, list(dict.fromkeys(said)))
+        page.under(figure, said)
         return figure
     means = _means(rows, axis)
     curves = means.groupby(["metric", "run"])["value"]
@@ -39,8 +40,17 @@ def draw(folders: list[str], axis: str) -> Figure:
         said.append("A mean is drawn where every seed of its run has a value.")
     said += [f"Thick: moving average over {size} steps; thin: as logged."
              for size in sorted({*curves.size().map(smoothing_window)}) if size > 1]  # fmt: skip
-    page.under(grid.figure, list(dict.fromkeys(said)))
+    page.under(grid.figure, said)
     return grid.figure
+
+
+def _who(seeds: dict[str, set[int]], runs: list[RunOf]) -> str:
+    """Name runs, and their seeds where a note is not about all of a run."""
+    whole = {run.label: set(run.frames) for run in runs}
+    return "; ".join(
+        label if found == whole[label] else f"{label}, seed {', '.join(map(str, sorted(found)))}"
+        for label, found in seeds.items()
+    )
 
 
 def _means(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
@@ -54,19 +64,19 @@ def _means(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
     return whole.groupby(["metric", "run", "step"], as_index=False)[["x", "value"]].mean()
 
 
-def _rows(run: RunOf, metric: str, axis: str, said: list[str]) -> pd.DataFrame:
-    """Return run, metric, seed, step, x and value; adds what was left out or is to be known to `said`, in sentences."""
+def _rows(run: RunOf, metric: str, axis: str, notes: dict[str, dict[str, set[int]]]) -> pd.DataFrame:
+    """Return run, metric, seed, step, x and value; adds to `notes`: what a reader has to know → label → seeds."""
     found = [pd.DataFrame(columns=["run", "metric", "seed", "step", "x", "value"])]
     for seed, frame in run.frames.items():
         x, note = along(frame, run.configs[seed], axis)
-        name = f"{run.label}, seed {seed}"
+        drawn = x is not None and metric in frame and frame[metric].notna().any()
         if x is None:
-            said.append(f"{name} is left out: {note}.")
-            continue
+            note = f"not drawn, {note}"
+        elif not drawn:
+            note = f"the log has no {metric}"
         if note:
-            said.append(f"{name}: {note}.")
-        if metric not in frame or not frame[metric].notna().any():
-            said.append(f"{name}: the log has no {metric}.")
+            notes.setdefault(note, {}).setdefault(run.label, set()).add(seed)
+        if not drawn:
             continue
         columns = {"run": run.name, "metric": metric, "seed": seed, "step": frame["step"]}
         found.append(pd.DataFrame({**columns, "x": x * SCALE[axis], "value": frame[metric]}).dropna())

@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--map", action="append", nargs="+", default=[], metavar="THEIRS=OURS", help="read their key as our metric"
     )
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="the run's seed (default: of a folder seedN, of the log, or 0)"
+        "--seed", type=int, metavar="N", help="the run's seed (default: that of a folder seedN, else the log's, else 0)"
     )
 
 
@@ -52,6 +52,10 @@ def import_run(
     label: str | None = None,
 ) -> dict[str, Any]:
     """Write the run folder `out`; return the content of import.json."""
+    if seed is not None and not 0 <= seed < 2**31:
+        raise UserError(f"--seed {seed}: seeds are whole numbers from 0; leave it out to take the log's")
+    if not out.name:
+        raise UserError(f"--out {out}: name the run folder itself, such as {out / 'mine'}")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: a file is in the folder's place; remove it or name another folder")
     if out.is_dir() and (strange := sorted(set(os.listdir(out)) - set(FILES))):

@@ -130,7 +130,7 @@ def producer(keys: set[str]) -> str | None:
 def direct(trainer: str, keys: set[str]) -> dict[str, str]:
     """Map their `keys` to ours where values are unchanged; if several map to one of ours, the first listed counts."""
     table = {key: ours for key, ours in TABLES.get(trainer, {}).items() if key in keys}
-    if trainer == "verl":  # our trainer inside verl (`engine: verl`) logs our metrics under our names
+    if trainer in ("verl", "trl"):  # inside them our trainer logs our metrics under our names
         table = {key: key.removeprefix(INSIDE) for key in sorted(_inside(keys))} | table
     if trainer in ("steer", "other"):  # a log of no known trainer: what has our name is ours
         table = {key: key for key in keys if is_ours(key)}
@@ -191,6 +191,11 @@ def verl_entropy(row: Row) -> float:
     if total is not None and length and abs(total / length - shown) <= 0.00055:
         return total / length
     return shown
+
+
+def agents(keys: set[str]) -> list[str]:
+    """List prime-rl's agents (or environments), which are part of the key."""
+    return sorted({match[1] for key in keys if (match := re.match(r"train/agg/(?:all|effective)/([^/]+)/", key))})
 
 
 def _prime_rl(keys: set[str]) -> dict[str, tuple[list[str], Callable[[Row], float | None]]]:

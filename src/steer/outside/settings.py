@@ -151,5 +151,8 @@ def parse_map(pairs: list[str]) -> dict[str, str]:
         theirs, equals, ours = pair.rpartition("=")
         if not equals or not theirs or not ours:
             raise UserError(f"--map {pair}: write THEIRS=OURS, for example --map rewards/check/mean=accuracy")
+        if theirs in found or ours in found.values():
+            name = theirs if theirs in found else ours
+            raise UserError(f"--map {pair}: `{name}` is mapped twice; name each key and each metric once")
         found[theirs] = ours
     return found

@@ -49,6 +49,8 @@ def _table(data: bytes, name: str, log: Log) -> pd.DataFrame:
     if not rows:
         raise UserError(f"{name}: no metrics in it; its cells are empty")
     (_, header), *body = rows
+    if len(header) == 1 and (other := next((mark for mark in ";\t" if mark in header[0]), None)):
+        raise UserError(f"{name}: its columns are separated by {other!r}; export it with commas")
     log.lines += len(rows)
     if twice := [column for column in header if header.count(column) > 1]:
         raise UserError(f"{name}: two columns `{twice[0]}`, as of two runs with one name; export a file for each")
@@ -74,7 +76,8 @@ def _axis(table: pd.DataFrame, name: str) -> str:
 def _panel(table: pd.DataFrame, axis: str, name: str) -> pd.DataFrame:
     """Turn W&B's panel into a table of metrics (`run - metric`, not `…__MIN` and `…__MAX`); others are unchanged."""
     spread = {column for column in table.columns if column.endswith(("__MIN", "__MAX"))}
-    if not spread:
+    # Some leave out the columns of the spread; those of a history are seldom all named `run - metric`.
+    if not spread and not all(" - " in column for column in table.columns.drop(axis)):
         return table
     names = {c: c.rpartition(" - ") for c in table.columns if c not in spread and " - " in c}
     runs = sorted({run for run, _, _ in names.values()})

@@ -26,6 +26,10 @@ def translate(
         rules.setdefault(ours, (needed, function))
     direct = {key: ours for key, ours in names.direct(trainer, keys - asked.keys()).items() if ours not in rules}
     rules |= {ours: ([key], lambda row, key=key: row[key]) for key, ours in direct.items()}
+    if trainer == "prime-rl" and len(agents := names.agents(keys)) > 1:
+        whose = ((ours, names.agents(set(needed))) for ours, (needed, _) in rules.items())
+        said = ", ".join(f"{ours} of {agent[0]}" for ours, agent in whose if agent)
+        log.notes.append(f"the agents {', '.join(agents)} log apart; taken: {said}; --map takes another")
     _entropy_of_tokens(log, rules)
     mapped = {ours: ", ".join(needed) for ours, (needed, _) in rules.items()}
     _accuracy(log, trainer, rules, mapped)

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     next(a for a in parser._actions if a.dest == "config").required = False
     parser.add_argument("--runs", nargs="+", metavar="FOLDER", help="run folders, instead of --config and --results")
-    parser.add_argument("--results", metavar="DIR", help="the profile's folder, results/<name>")
+    parser.add_argument("--results", metavar="DIR", help="the results folder, results/<name>")
     parser.add_argument(
         "--out", metavar="FILE", help="the page to write (default: report/index.html of DIR, or report.html)"
     )

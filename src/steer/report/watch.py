@@ -34,9 +34,11 @@ class Progress:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", metavar="DIR", help="the profile's folder, results/<name>")
+    parser.add_argument("results", metavar="DIR", help="the results folder, results/<name>")
     parser.add_argument("--once", action="store_true", help="print the table once instead of keeping it up to date")
-    parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between updates (default 2)")
+    parser.add_argument(
+        "--every", type=float, default=2.0, metavar="SECONDS", help="seconds between updates (default 2)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
