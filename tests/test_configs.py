@@ -78,6 +78,15 @@ def test_a_model_folder_that_is_not_there_is_refused_before_any_job(tmp_path, mo
             check_model(load_config(write(tmp_path, SMALL), {"model.path": path}), "mine.yaml")
 
 
+def test_own_training_data_need_a_model(tmp_path):
+    """Said before any job. Where no run or evaluation uses the base model, none is needed."""
+    own = {"data.train": "gsm8k_train"}
+    with pytest.raises(UserError, match=r"mine.yaml: key `data.train`: .*name a model in `model.path`"):
+        check_model(load_config(write(tmp_path, SMALL), own), "mine.yaml")
+    check_model(load_config(write(tmp_path, SMALL), own | {"model.path": "owner/name"}), "mine.yaml")
+    check_model(load_config(write(tmp_path, SMALL), own | {"methods": {}, "evaluation.also": []}), "mine.yaml")
+
+
 def test_another_model_does_not_inherit_the_revision(tmp_path):
     write(tmp_path, SMALL + "model: {path: a/model, revision: abc, lora: {rank: 2}}\n", "base.yaml")
     for name, text, expected in [

@@ -16,7 +16,7 @@ what cleaning removes and how a set is added.
 
 - **Purpose.** Benchmarks measure how often answers and programs are judged correct; training sets reward a policy.
 - **Contamination.** Many of these problems are on public pages that pretraining read. Training rows that repeat an
-  evaluation problem are removed; what a base model has seen before cannot be.
+  evaluation problem are removed; what a base model saw in pretraining cannot be.
 - **People.** The rows are problems, answers and tests; no personal data is known in any of them.
 - **Synthetic sets.** The nine families of the default experiment and the tasks of reasoning-gym are generated from a
   seed; they have no rows to license.

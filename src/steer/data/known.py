@@ -53,9 +53,13 @@ def check_names(config: Config, file: str) -> None:
 
 
 def check_model(config: Config, file: str) -> None:
-    """Raise `UserError` for a model folder that is not there. Hub ids, .gguf files (a target fetches ours) and served
-    models pass."""
+    """Raise `UserError` for a model folder that is not there, and for a warm start beside own training data. Hub ids,
+    .gguf files (a target fetches ours) and served models pass."""
     path = config.model.path
+    used = bool(config.methods) or "base" in config.evaluation.also
+    if path is None and used and config.data.train != "synthetic":
+        about = "the model that the workflow makes from scratch (no `model.path`) learns synthetic tasks only"
+        raise UserError(f"{file}: key `data.train`: {about}; name a model in `model.path`, or set `train: synthetic`")
     elsewhere = path is None or config.model.is_gguf or config.rollout.engine == "openai"
     if not (elsewhere or is_hub_id(path) or Path(path).is_dir()):
         raise UserError(f"{file}: key `model.path`: {path}: no such model folder; correct the path")

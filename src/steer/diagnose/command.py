@@ -54,7 +54,6 @@ def text(found: dict[str, Any]) -> str:
                 )
         fine = [row["check"] for row in rows if row["state"] == "ok"]
         absent = [row["check"] for row in rows if row["state"] == "not logged"]
-        lines.append(
-            f"    seed {seed}: no warning from {', '.join(fine) or 'any check'}; not logged: {', '.join(absent) or 'none'}"
-        )
+        said = f"no warning from {', '.join(fine) or 'any check'}; not logged: {', '.join(absent) or 'none'}"
+        lines.append(f"    seed {seed}: {said}")
     return "\n".join(lines)
