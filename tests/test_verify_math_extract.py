@@ -131,7 +131,11 @@ TELLING = """maybe|the answer is not|it cannot be|either 3 or|$x \\ne|\\neg|\\ca
 other than|unlikely to be|my guess|is it|could it be|suppose the answer is|assume it =|pretend that it's
 it is wrong that the answer is|half the answer is|The answer + 1 is|the answer plus 2 is|example answer
 write your answer as|between 3 and|let's try|If x = 1 then|Unless x = 2, we get|in case n is even,|2
-\\log_2|\\log|\\sin(|\\frac{1}{|3 +|x^|$-|$2x <|$x \\le|$0 < x \\leq|3 or|6 or $x =|3 \\text{ or }|oder"""
+\\log_2|\\log|\\sin(|\\frac{1}{|3 +|x^|$-|$2x <|$x \\le|$0 < x \\leq|3 or|6 or $x =|3 \\text{ or }|oder
+I would guess|The book claims|The old answer was|all but|The answer has|The answer is divisible by|The answer exceeds
+If it is not 6, it is|The range is 4 to|somewhere near|Sometimes|Had we erred, it would be|vielleicht
+forse|可能是|peut-être
+Candidates: 3, 4,|A random number:|⛔|$-$|6 vs"""
 TELLING = [text for line in TELLING.splitlines() for text in line.split("|")]
 
 
@@ -144,5 +148,5 @@ def test_the_gate_before_the_rules_hides_none_of_them(monkeypatch):
     ]
     gated = [extract(text) for text in texts]
     assert sum(found.answer is None for found in gated[len(faults) :]) > 100
-    monkeypatch.setattr(around, "_telling", bool)
+    monkeypatch.setattr(around, "telling", bool)
     assert [(text, found) for text, found in zip(texts, gated, strict=True) if extract(text) != found] == []

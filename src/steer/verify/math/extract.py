@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Literal, NamedTuple
 
-from steer.verify.math import unboxed
+from steer.verify.math import guess, unboxed
 from steer.verify.math.around import BEFORE, BEHIND, EITHER
 from steer.verify.math.around import answer as stands
 from steer.verify.math.numbers import roughly
@@ -166,7 +166,7 @@ def extract(response: str) -> Extraction:
         return Extraction(answer, how, reading="stated")
     if how == "denied":
         return Extraction(None, "the answer is denied")
-    answer = unboxed.guessed(tail)
+    answer = guess.guessed(tail)
     return Extraction(answer, "last in the text", reading="guessed") if answer else Extraction(None, "no answer found")
 
 
@@ -177,5 +177,5 @@ def extract_gold(gold: str) -> str:
         return ", ".join(dict.fromkeys(boxes))
     if len(gold) > 200 and len(WORD.findall(WRAPPED.sub(" ", MATH.sub(" ", gold)))) > 8:
         announced = [said for mark in MARK.finditer(gold) if (said := unboxed.statement(gold[mark.end() :].lstrip()))]
-        return announced[-1] if announced else unboxed.last_value(gold) or gold
+        return announced[-1] if announced else guess.last_value(gold) or gold
     return gold.strip()

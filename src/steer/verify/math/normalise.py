@@ -64,7 +64,7 @@ STYLED = re.compile(
 )
 PUNCTUATION = re.compile(r"\\text\s*\{\s*(?:([.,;:])\s*)?\}")
 POWER = re.compile(r"(?<=[\w)\]}])\s*\*\*\s*(?=[\w({-])")  # as in Python
-COLOUR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")
+COLOUR = re.compile(r"\\(?:text)?color\s*\{(?!\s*white\s*\})[^{}]*\}")
 STARRED = re.compile(r"\*\*([^*]+)\*\*")  # Markdown's bold
 MATH_ENDS = re.compile(r"\$|\\\(|\\\)|\\\[|\\\]")
 GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\s?\{\s*\\?,\s*\}|,\s*\\!\s*|\\[,;:! ]|~| |\\thinspace\s)\d{3})+(?!\d)")

@@ -56,8 +56,8 @@ LOOKBACK, LOOKAHEAD = 60, 240  # characters around a key in which its announceme
 # before a conclusion: nothing but an opening
 OPENING = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|and|finally|consequently|accordingly|in\s+(?:conclusion|total|summary|all)"
-    r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|arrive\s+at)(?:\s+that)?|this\s+(?:gives|yields)(?:\s+us)?"
-    r"|that\s+(?:gives|yields)|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
+    r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|arrive\s+at)(?:\s+that)?|(?:this|that|it)\s+(?:gives|yields|makes|leaves)(?:\s+(?:us|me))?"
+    r"|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
     r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
     r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|option|choice|the\s+(?:number|value|integer)"
     r"|所以|因此|故|一?共(?:有|是)?|总共(?:有|是)?|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
@@ -91,22 +91,25 @@ DENIAL = (
     r"|falsa|falso|sbagliat\w*|não|nem|errad[oa]|не|нет|ни|неверн\w*|неправильн\w*|нельзя|niet|geen|değil|yanlış"
     r"|không|sai|bukan|tidak|inte|ikke)\b|(?<!\w)(?:ليس|ليست|لا|خطأ|नहीं|गलत)(?!\w)"
 )
+HEDGES = (  # in other languages
+    r"可能|也许|也許|或许|大概|假设|假設|猜|아마|かもしれ|おそらく|たぶん"
+    r"|\b(?:peut-être|suppos\w+|vielleicht|angenommen|quizás?|tal\s+vez|forse|talvez|возможно|может|наверное|вероятно"
+    r"|предположим|misschien|belki|có\s+thể|mungkin)\b|ربما|शायद"
+)
 SUPPOSITION = (  # which spoils all that follows it in a sentence
     r"\b(?:nobody|no\s+one|may|might|maybe|perhaps|possibly|suppose|supposed|supposing|assum\w+|imagine|pretend|conjecture\w*"
     r"|hypothe\w+|guess(?:es|ed|ing)?|bet|depending|claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
     r"|unsure|uncertain|unclear|allegedly|supposedly|say|not\s+(?:true|the\s+case|sure)|impossible|unlikely"
-    r"|for\s+(?:example|instance)|e\.g)\b|可能|也许|也許|或许|大概|假设|假設|猜|아마|かもしれ|おそらく|たぶん"
-    r"|\b(?:peut-être|suppos\w+|vielleicht|angenommen|quizás?|tal\s+vez|forse|talvez|возможно|может|наверное|вероятно"
-    r"|предположим|misschien|belki|có\s+thể|mungkin)\b|ربما|शायद"
+    r"|for\s+(?:example|instance)|e\.g)\b|" + HEDGES
 )
 DOUBT = (
-    r"\b(?:had\s+(?:it|the)|probably|could|would|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
+    r"\b(?:had\s+(?:it|the)|probably|could|would(?!\s+(?:\w+\s+)?(?:take|need|cost|require|earn|spend|pay|save|travel|weigh|last|receive|owe|run|eat|buy|sell|finish)\b)|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
     r"|or|likely|hope|candidates?)\b|[?？¿]|如果|若|吗|嗎|还是|或者?|만약|혹은|또는|일까|もし|だろう|または|か。"
     r"|\b(?:si|ou|wenn|falls|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
 )
 COMPARED = (
-    r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)\w*\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try)|almost|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
-    r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than|up\s+to|between|exceed\w*"
+    r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)\w*\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try)|almost|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|something\s+like|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
+    r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than(?!\s+(?:(?-i:[A-Z])\w+|before\b|(?:his|her|their|he|she|they|on|in|last)\s))|up\s+to|between|exceed\w*"
     r"|(?:minus|negative|page|section|chapter|step|figure|table|equation)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
     r"|(?:root|negative|inverse|square|cube|half|third|quarter|opposite|reciprocal|logarithm|factorial|percent)\s+of)\b"
@@ -160,7 +163,7 @@ CONTRAST = (
 )
 REASON = (
     r"(?<![\w\\])(?:since|because|as\s+(?:we|shown|the|above|stated|before|can\s+be)|for\s+(?:the\s+reason|otherwise)"
-    r"|due\s+to|so\s+that|by\s+(?!\d)|from\s+(?!\d)|where\s+|using\s+|car|puisque|parce\s+que|weil|denn|da\s+|porque"
+    r"|due\s+to|so\s+that|by\s+(?!\d)|from\s+(?!\d)|where|using|meaning\s+that|car|puisque|parce\s+que|weil|denn|da\s+|porque"
     r"|pues|poiché|perché|pois|так\s+как|потому|因为|왜냐하면|なぜなら)\b.*"
     r"|\bwhich\s+(?:is|are|was|gives|makes|means|agrees|matches|satisfies|completes|concludes|finishes|proves)\b(?:(?!\b(?:not|wrong"
     r"|incorrect|false|impossible|mistaken?|too|guess|lie)\b|n['’]t)[^?\d])*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested|expected|asked|promised)"
@@ -170,6 +173,14 @@ REASON = (
 # that grows with the square of a text's length
 ASIDE = re.compile(rf"(?:{CONTRAST}|{REASON})\s*+[.!]*+\s*+$", re.IGNORECASE | re.DOTALL)
 CONTRASTED = re.compile(rf"{CONTRAST}\s*+[.!]*+\s*+$", re.IGNORECASE)
+CLAUSE = re.compile(
+    r"[,;:，；：、]\s+|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
+)
+# `not 10 but 12`: what is denied is another number
+BUT = re.compile(
+    r"(?:\bnot?,?\s+it['’]s\s+)?\b(?:not|n['’]t)\s+(?:be\s+)?\$?[-\d.,/\\{}a-z]*\d[-\d.,/\\{}a-z]*?\$?\s*,?\s*(?:but(?:\s+rather)?|which\s+is|it['’]s|it\s+is)\s+"
+    r"(?=[$\\\d]|$)"
+)
 # a text may break off after these
 HANGING = re.compile(
     r"\b(?:the|a|an|of|to|and|or|but|so|is|are|be|by|with|for|from|in|on|at|as|that|which|where|then|we|it|this|if|when|have|has|had"

@@ -11,10 +11,9 @@ from steer.verify.math.nouns import counted
 from steer.verify.math.phrases import (
     ASCII_KEYS,
     ASIDE,
+    BUT,
+    CLAUSE,
     CLOSING,
-    CONDITIONAL,
-    CONTRASTED,
-    HANGING,
     KEYS,
     LOOKAHEAD,
     LOOKBACK,
@@ -24,21 +23,15 @@ from steer.verify.math.phrases import (
     OTHER_SUBJECT,
     PLAIN,
     SPOILED,
-    SPOILED_BEHIND,
     SUPPOSED,
     bound,
 )
 from steer.verify.math.sentences import END, MATH, sentence, sentences
 from steer.verify.math.withdrawal import withdrawn
+from steer.verify.math.working import AGAIN, result, without_aside
 
 TAIL = 2000  # characters of a response that are searched, because a final answer is at the end
 AFTERWARDS = 240  # characters after a statement that may withdraw it
-SENTENCES = 8  # sentences that a guess looks back over
-CLAUSE = re.compile(
-    r"[,;:，；：、]\s+|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
-)
-NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:\.\d+)?(?:/\d+)?(?:\s?\\?%)?")
-LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
 WORD = re.compile(
     r"(?<![^\W\d_]|\\)(?:[^\W\d_]{3,}|is|it|so|we|of|to|as|be|at|by|my|not|no)(?![^\W\d_]|[\^_({])", re.IGNORECASE
 )
@@ -51,13 +44,13 @@ MATHS = re.compile(
     r"^(?:(?i:and|or|sqrt|pi|sin|cos|tan|ln|log|exp|arc\w+|np|infty|infinity|mod|base)\w*|[A-Z]{2,3}[a-z]?|[b-df-hj-np-tv-z]{3,4})$"
 )
 SUBJECT = re.compile(r"[^=?]{1,120}?\b(?:is|are|equals|was)\b[\s:]*", re.DOTALL)
-# `not 10 but 12`: what is denied is another number
-BUT = re.compile(
-    r"(?:\bnot?,?\s+it['’]s\s+)?\b(?:not|n['’]t)\s+(?:be\s+)?\$?[-\d.,/\\{}a-z]*\d[-\d.,/\\{}a-z]*?\$?\s*,?\s*(?:but(?:\s+rather)?|which\s+is|it['’]s|it\s+is)\s+"
-    r"(?=[$\\\d]|$)"
-)
 YES = re.compile(r"(yes|no|true|false)[,:;]\s+(?:it|they|this|that|there|he|she|we)\b[^?\d]*$", re.IGNORECASE)
 BOLD_END = re.compile(r"(?<=\*\*)!+$")
+CALCULATED, ALTERNATIVE = re.compile(r"[-+*/=×·÷−]|times|plus|minus|\\"), re.compile(r"\bor\b|i\.?e\b|\bis\b|ntly\b")
+# of ten or more, a factorial would be written in a formula; emoticons
+EXCLAIMED = re.compile(r"(?:^|\s)[1-9]\d+!$")
+CALCULATOR = re.compile(r"<<[^<>\n]*>>")  # of GSM8K's solutions
+EMOTICON = re.compile(r"\s[:;]-?[()DP]$")
 SPELLED = re.compile(r"(?<![\d.])(1?\d|20)\s*\((\w+)\)$")
 HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
 MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
@@ -66,7 +59,6 @@ BRACES = re.compile(r"\{[^{}]*\}")
 STARTS = re.compile(r"[-+(\[{]*(?:[\d.\\$€£|]|[a-zA-Z](?![a-zA-Z]))")
 TO_NUMBER = re.compile(r"^.*[\d$)\]}]", re.DOTALL)
 FORMULA, SIGNS = re.compile(r"[\d\\$]"), re.compile(r"[\\$=+*/^]")
-GOES_ON, WHOLE = re.compile(r"[,;]\s*\w"), re.compile(r"[^\s$*]*")
 SPOILED_SOON = re.compile(rf"[\s\S]{{0,40}}?(?:{SPOILED.pattern})", re.IGNORECASE)
 BEFORE_ASIDE = " \t\r\n,;:—–-"
 QUOTES = "\"'`*“”„«»_ \t\r\n"
@@ -144,10 +136,21 @@ def statement(text: str) -> str | None:
 
 def bare(text: str) -> str:
     """Remove a sentence's opening ("So", "we get"), closing and asides."""
+    if text.endswith((")", "(", "D", "P")):
+        text = EMOTICON.sub("", text)
     text = BUT.sub("", strip(EMPHASIS.sub("", BOLD_END.sub("", text.rstrip())).lstrip("} ")))
     while match := OPENING.match(text):
         text = text[match.end() :].lstrip(QUOTES)
-    text = YES.sub(r"\1", strip(CLOSING.sub("", text)))
+    text = strip(CLOSING.sub("", text))
+    if "," in text or ":" in text or ";" in text:
+        text = YES.sub(r"\1", text)
+    if CALCULATED.search(text):
+        text = result(without_aside(text))
+    again = AGAIN.search(text, max(0, len(text) - 80)) if ALTERNATIVE.search(text) else None
+    if again and FORMULA.search(text, 0, again.start()):
+        text = rf"{text[: again.start()]} \text{{ or }} {again[1]}"
+    if text.endswith("!") and EXCLAIMED.search(text):
+        text = text[:-1]
     if (spelled := SPELLED.search(text)) and spelled[2].lower() in NUMBER_WORDS[int(spelled[1]) : int(spelled[1]) + 1]:
         text = text[: spelled.start(2) - 1].rstrip()
     for _ in range(3):
@@ -170,6 +173,8 @@ def stated(text: str) -> tuple[str | None, str]:
     plain = PLAIN.search(text[-80:])
     if plain:
         return plain[1], "stated in words"
+    if "<<" in text:
+        text = CALCULATOR.sub("", text)
     tagged = TAGGED.findall(text) if "nswer>" in text else None
     if tagged:
         inner = tagged[-1].strip()
@@ -205,7 +210,9 @@ def _mark(text: str) -> re.Match | None:
     low, end = text.lower(), len(text)
     keys = ASCII_KEYS if low.isascii() else KEYS
     for _ in range(8):
-        place = max(low.rfind(key, 0, end) for key in keys)
+        place = -1
+        for key in keys:
+            place = max(place, low.rfind(key, max(place, 0), end))
         if place < 0:
             return None
         found = list(MARK.finditer(text, max(0, place - LOOKBACK), place + LOOKAHEAD))
@@ -235,63 +242,3 @@ def _closing(text: str) -> str | None:
             return None
         return said
     return None
-
-
-def last_value(text: str) -> str | None:
-    """Return the last formula, number or choice letter of a text, whatever surrounds it; for golds."""
-    found = (_last_value(part) for part in reversed(sentences(text)))
-    return next((value[0] for value in found if value), None)
-
-
-def guessed(text: str) -> str | None:
-    """Return the last formula, number or choice letter of a text; None if it is not an answer."""
-    parts = sentences(text)[-SENTENCES:]
-    for place, part in reversed(list(enumerate(parts))):
-        found = _last_value(part)
-        if not found:
-            if withdrawn("", part) or part.rstrip().endswith(("?", "？")):
-                return None
-            continue
-        answer, start, end = found
-        before, after = BUT.sub("", part[:start]), part[end:]
-        aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
-        clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
-        if before.rstrip()[-1:] in tuple("+*/^×÷") or CONDITIONAL.match(before):
-            return None
-        if SUPPOSED.search(before[-150:]) or SPOILED.search(clause) or (not aside and SPOILED_BEHIND.search(after)):
-            return None
-        broken = place == len(parts) - 1 and not END.search(after) and (HANGING.search(after) or GOES_ON.search(after))
-        return None if broken else answer
-    return None
-
-
-def _last_value(text: str) -> tuple[str, int, int] | None:
-    """Return the last formula or number of a sentence with its position, or the last choice letter."""
-    shown = CONTRASTED.sub("", text) or text
-    spans = list(MATH.finditer(shown))
-    number = _last_number(shown, spans[-1].end() if spans else 0)
-    if spans and not number:
-        return next(group for group in spans[-1].groups() if group is not None).strip(), *spans[-1].span()
-    if number:
-        answer, start, end = _whole(shown, number)
-        return answer, start, end
-    letters = list(LETTER.finditer(shown))
-    return (letters[-1][1], *letters[-1].span()) if letters else None
-
-
-def _last_number(text: str, start: int = 0) -> re.Match | None:
-    found = None
-    for match in NUMBER.finditer(text, start):
-        if any(character.isdigit() for character in match.group()):
-            found = match
-    return found
-
-
-def _whole(text: str, number: re.Match) -> tuple[str, int, int]:
-    r"""The LaTeX without dollar signs that a number is part of, such as `\frac{1}{5}` or `2^5`; else the number."""
-    start, end = number.span()
-    if text[start - 1 : start] not in ("^", "{", "_") and text[end : end + 1] not in ("^", "}"):
-        return number.group().strip(), start, end
-    start = max(text.rfind(edge, 0, start) for edge in " \n\t$=*") + 1
-    whole = WHOLE.match(text, start)[0]
-    return whole.rstrip(".,;:"), start, start + len(whole)

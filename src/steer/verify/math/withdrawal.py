@@ -6,7 +6,9 @@ back.
 
 import re
 
-from steer.verify.math.numbers import roughly
+from steer.verify.math.normalise import key, latex
+from steer.verify.math.numbers import number, roughly
+from steer.verify.math.phrases import NUMBER_WORDS
 from steer.verify.math.sentences import sentences
 
 SENTENCES, LENGTH = 4, 240  # of what is looked at behind an answer
@@ -29,10 +31,13 @@ RIGHT = (
 )
 NEGATIVE = "|".join(
     (
-        rf"{BE}\s+{ABOUT}(?:an?\s+)?(?:wrong|incorrect|false|mistaken|invalid|erroneous|impossible(?!\s+to)"
+        rf"{BE}\s+{ABOUT}(?:an?\s+)?(?:wrong|incorrect|false|mistaken|invalid|erroneous|absurd|nonsense|impossible(?!\s+to)"
         r"|too\s+(?:small|large|big|low"
         r"|high|few|many|much)(?![^.?!]*\bbut\b)|off|excluded|extraneous|rejected|discarded|ruled\s+out|what\s+(?:i"
-        r"|one|you|they)(?:['’]d)?\s+(?:\w+\s+)?(?:think|thought|guess\w*|assum\w+|suppos\w+)"
+        r"|one|you|they)(?:['’]d)?\s+(?:\w+\s+)?(?:think|thought|guess\w*|assum\w+|suppos\w+)|what\s+(?:i|one|you|we)\s+(?:would|might|could)\s+(?:get|have|obtain|find)"
+        r"|(?:close|near)\s+to\s+the|an?\s+(?:\w+\s+)?(?:lower|upper)\s+bound|(?:only|just|merely)\s+(?:a|the)\s+(?:\w+\s+)?(?:part|half|start"
+        r"|bound|estimate|approximation)|(?:half|twice|double)\s+(?:of\s+)?(?:it|that|what)|(?:my|the|our)\s+first\s+(?:try|attempt|guess|idea)"
+        r"|(?:the\s+)?answer\s+to\s+(?:another|a\s+different|the\s+wrong)"
         r"|one\s+(?:solution\b|of\s+(?:the|two|many|several)\s+(?:\w+\s+)?(?:solution|answer|possibilit|value"
         r"|root)\w*)|an?\s+(?:\w+\s+)?(?:lie|guess|placeholder|joke"
         r"|typo|mistake|error)|(?:the|my|our)\s+(?:naive|wrong|old|initial|previous)\s+\w+|(?:half"
@@ -47,7 +52,7 @@ NEGATIVE = "|".join(
         r"|(?:counts?|match|matches|occurs?|happens?)(?=\W*\Z|\s*[.,;!]|\s+(?:the|our|any)\s+(?:condition|constraint"
         r"|requirement|equation|problem)))",
         r"(?:can(?:not|['’]?t)|could\s*(?:n['’]t|not))\s+(?:possibly\s+)?be\s+(?:the\s+answer|right|correct|true)\b",
-        r"(?:fails|(?:contradicts|violates)\s+the|(?:leads\s+to|is)\s+a\s+contradiction)\b(?!\s+(?:for|when|if"
+        r"(?:fails|(?:contradicts|violates)\s+(?:the|our|what|equation|\()|(?:leads\s+to|is)\s+a\s+contradiction)\b(?!\s+(?:for|when|if"
         r"|unless|otherwise))",
     )
 )
@@ -64,17 +69,17 @@ DENIED = re.compile(
     rf"{START}(?:(?:{IT}|which|answer|result)\s*)?(?:{NEGATIVE})|[\W_]*(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer"
     r"|correct|right|true|valid)\b"
     r"|(?:not|wrong|incorrect|false|never|mistaken|reject(?:ed)?|extraneous|invalid|joke|excluded"
-    r"|discard(?:ed)?)(?=\W*\Z|\s*[.!)])"
+    r"|discard(?:ed)?)(?=\W*\Z|\s*[.,!)])"
     rf"|(?:no|wait|sorry|actually|hmm+)\b(?=[^\w$]*{RETURN})"
     r"|nope\b|oops|scratch\s+that|correction\b|or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above"
     r"|below|so)\b(?!\s+(?:\w+ly|compactly)\b)"
     r"|or\s+(?:something|anything|not|am\s+i|thereabouts|none|nothing|no(?!\s+solutions?\s+(?:at|if|when|for"
     r"|otherwise)\b)|neither|another(?!\s+(?:\w+\s+)?(?:form|way|expression|representation)\b)|others?)\b"
-    r"|not\s+(?:sure|certain)\b|i\s+guess\b"
+    r"|not\s+(?:sure|certain)\b|i\s+guess\b|said\s+no\s?(?:one|body)\b|sic\b|a\s+contradiction(?=\W*\Z)|if\s+(?:we|you|one|i)\s+(?:forgets?|miss|misses)\b"
     r"|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b|give\s+or\s+take\b|and\s+(?:then\s+some"
     r"|change)(?=\W*\Z|\s*[.,!])|(?:but\s+)?not\s+really\b|(?:\w+\s+){0,2}(?:faux|incorrecte|falsch|incorrecta"
     r"|sbagliat\w*|errad[oa]|неверно|неправильно|espera|anzi|погоди\w*|стоп)\b|(?:нет|nein)\b)"
-    r"|(?:^|.*[。，,\s])(?:不对|不對|等等|错|錯|不是(?!\s*[$\d-])|아니|잠깐|틀렸|いや|違|待って)|[\s$*,(]*[❌✗✘]|[\s$*.()\]\\}]*[?？]",
+    r"|(?:^|.*[。，,\s])(?:不对|不對|等等|错|錯|不是(?!\s*[$\d-])|아니|잠깐|틀렸|いや|違|待って)|[\s$*,(]*(?:[❌✗✘👎🚫⛔]|!=|≠|\\neq?(?![a-z])(?!\s*-?\d))|[\s$*.()\]\\}]*[?？]",
     re.IGNORECASE,
 )
 # anywhere
@@ -82,7 +87,8 @@ TAKEN_BACK = re.compile(
     rf"\b(?:(?:{IT})\s*(?:{NEGATIVE})|scratch\s+that|my\s+mistake|i\s+(?:was|am)\s+(?:wrong|mistaken)"
     r"|i\s+(?:have\s+)?made\s+an?\s+(?:\w+\s+)?"
     r"(?:mistake|error)|i\s+(?:forgot(?!\s+to\s+(?:mention|say|note|add))|overlooked|misread|miscalculated)"
-    r"|never\s?mind(?!\s+\w)"
+    r"|never\s?mind(?!\s+\w)|(?:not|n['’]t)\s+(?:believe|trust)\s+(?:this|it|that|me)\b(?!\s+\w)|made\s+(?:this|it|that)\s+up\b(?!\s+for)"
+    r"|i\s+am\s+not\s+(?:sure|certain|convinced)(?=\W*\Z)|they\s+err\b|the\s+\w+\s+errs\b|(?:unfortunately|alas),?\s+(?:this|that|it)\s"
     r"|(?:strike|(?<!not )(?<!t )forget)\s+(?:that|this|it)(?=\W*\Z|\s*[.,;!])|oh\s+no|i\s+doubt(?:\s+(?:it|this"
     r"|that)\b|(?=\W*\Z|\s*[.,;!]))|on\s+second\s+thought|just\s+kidding|let\s+me\s+(?:re(?:do|calculate|compute"
     r"|consider|think)|correct|fix|try\s+again)\b"
@@ -90,66 +96,138 @@ TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 REASONED = re.compile(r"\b(?:since|because|as|if|unless|whether|otherwise|then|would)\b", re.IGNORECASE)
-# another number that is offered in its place
-OPENER = (
-    r"(?:otherwise|else|if\s+not|so\s+(?:is|are)|no|nope|nah|but|however|instead|yet|although|though|unless"
-    r"|(?<=\()or|or\s+rather|except|alternatively"
-    r"|so|thus|hence|therefore|final(?:ly)?|revised|i\s+changed\s+my\s+mind|wait|sorry|actually|oops|edit|update"
-    r"|correction|rather|hmm+|i\s+meant?|mais|in\s+fact|more\s+(?:precisely|exactly)|en\s+fait|aber|doch|pero|mas|но"
-    r"|但是|然而|其实"
-    r"|하지만|しかし|(?:the|my)\s+(?:other|second|real|right|correct|true|actual)(?:\s+(?:one|guess|answer|option|solution"
-    r"|value))?"
-    r"|another(?:\s+[a-z]+)?|it|this|that|should|(?:the\s+)?(?:[a-z]+\s+)?(?:answer|truth))(?![a-z])"
-)
-LINK = (
-    r"(?:is|it['’]?s|could|may|might|should|also|be|have\s+been|perhaps|maybe|possibly|really|rather|the|answer"
-    r"|real)(?![a-z])"
-)
-END = (
-    r"\$?(?=[\s$.,;!)*]*\Z|\s+(?:is|works|would|may)\b"
-    r"(?![^.?!]*(?:\bnot\b|n['’]t|wrong|incorrect|impossible|too|fail|exclu|reject)))"
-)
-OTHER = re.compile(
-    rf"[\W_]*(?:{OPENER}[\s,:;(]*+){{1,5}}+(?:{LINK}[\s,:]*+){{0,6}}+\$?({NUMBER})(?!!\$){END}"
-    rf"|[\W_]*({NUMBER})\$?\s+(?:(?:is|would\s+be|may\s+be|could\s+be)\s+(?:also\s+)?(?:the\s+)?(?:right|correct"
-    r"|possible|valid|real|actual)"
-    r"|works?,?\s+(?:too|as\s+well)|also\s+works?|is\s+(?:right|correct|possible),?\s+too)",
+# a sentence of these words that ends in another value offers it in place of the answer: `So we report 6`, `Make that 6`
+ANNOUNCING = """
+a an the my our your its to for as with in
+i we you one he she they it it's it’s this that that's that’s he's there i'd i’d we'd i'll we'll let let's us me im i'm
+is are was were be been being isn would will should could might may shall can has have had must
+get gets got give gives gave gets make makes made take takes took say says said use read report reports choose pick
+select go goes going went write wrote enter put see find found think believe conclude know means mean meant
+want wanted intended intend expect expects expected need needed ask asked asks prefer comes come out turns works
+equals equal yields change changed change mind replace replaced make correct corrected fix fixed
+so thus hence therefore finally final last lastly then and but or also again else otherwise if however instead
+yet now though although alternatively unless except rather better actually really truly indeed well wait no nope nah
+hm hmm hmmm oh oops sorry er err erm um uh possibly perhaps maybe probably just simply fact truth precisely exactly more
+end second thought thoughts guess idea glance inspection rechecking recomputing recalculating redoing reconsidering
+real right true actual new revised updated proper corrected desired required official alternative another other
+answer ans answers result value solution verdict choice option conclusion edit update revision correction erratum typo
+grader key e
+mais non c'est c’est en fait réponse est plutôt aber nein doch sondern es ist korrektur antwort eigentlich pero mas
+sino sí corrección es respuesta realidad но нет это ответ исправление вернее точнее anzi
+但是 然而 其实 其實 其实是 其實是 应该是 應該是 更正 不 不对 不對 是 答案是 答案 正确答案是
+하지만 아니요 아니 정답은 しかし いや 正解は لا بل
+"""
+# of which these say only what follows from something: they offer another answer where they end the text
+FOLLOWING = "so thus hence therefore then and now also we i get gets find have has see the a it"
+# and these replace the answer by any other text, a formula too
+REPLACING = """
+make correction edit erratum typo meant mean rather instead no nope wait actually oops sorry replace corrected scratch
+"""
+ANNOUNCING, FOLLOWING, REPLACING = (set(words.split()) for words in (ANNOUNCING, FOLLOWING, REPLACING))
+VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
+AT_END = re.compile(
+    rf"^(?P<head>(?:[^\W\d_]|['’\s.,:;*#>`\"“”(…—–，、：،]|[-_](?!\d)|\$(?!\$?\\))*?)"
+    rf"(?:\$*(?P<name>[a-zA-Z](?:_\w)?(?:\([a-z]\))?)\s*=\s*)?(?<![\da-zA-Z.])"
+    rf"(?:\$*(?P<value>{VALUE})(?![!\w])(?P<noun>(?:\s+(?!instead)[a-z]{{3,}}){{0,2}})|(?P<letter>\(?\b[A-J]\)?)|\$+(?P<formula>[^$]+)\$+)"
+    r"(?:\s+instead)?[\s$.,;:!)*`\"”?。]*(?:입니다|です)?[\s.!?。]*$",
     re.IGNORECASE,
 )
-
-
-CORRECTED = re.compile(
-    rf"\b(?:(?:correct|real|right|actual|true)\s+(?:answer|value|result|one|number)\s+(?:is|=)|re-?\w+ing,?\s+(?:i"
-    r"|we)\s+(?:get|got|find))"
-    rf"\s+\$?({NUMBER})(?!\w)",
+DIGIT, CANDIDATE = re.compile(r"\d"), re.compile(rf"[\d$]|\b(?:[A-J]\)?\W*$|(?:{'|'.join(NUMBER_WORDS[:13])})\b)")
+WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+CONCLUDING = re.compile(r".*[,;]\s*(?=(?:so|thus|hence|therefore)\b)", re.DOTALL | re.IGNORECASE)
+WRAPPERS = re.compile(
+    r"\\(?:text\w*|math(?:rm|bf)|emph|footnote|f(?:rame)?box|colorbox\s*\{\w+\}|boldsymbol|underline)\s*\{([^{}]*)\}"
+    r"|\\[\[\]()]|\[\^\w+\]:?"
+)
+OTHER = re.compile(
+    rf"[\W_]*({NUMBER})\$?\s+(?:(?:is|would\s+be|may\s+be|could\s+be)\s+(?:also\s+)?(?:the\s+)?(?:right|correct"
+    r"|possible|valid|real|actual)"
+    r"|works?,?\s+(?:too|as\s+well)|also\s+works?|is\s+(?:right|correct|possible),?\s+too)"
+    rf"|.*?\b(?:(?:correct|real|right|actual|true)\s+(?:answer|value|result|one|number)\s+(?:is|=)|re-?\w+ing,?\s+(?:i"
+    rf"|we)\s+(?:get|got|find))\s+\$?({NUMBER})(?!\w)"
+    # `So is 6`, `6 is my answer`, `However, 6 is possible`
+    rf"|[\W_]*(?:[a-z]+\W+){{0,3}}?(?:so\s+(?:is|are|was)\s+\$?)?({NUMBER})[\s$]+(?:(?:is|would\s+be)\s+(?:right|correct|(?:my|the|our)\s+(?:\w+\s+)?answer)|works|is\s+possible|would|may)\b"
+    r"(?![^.?!]*(?:\bnot\b|n['’]t|wrong|incorrect|impossible|too|fail|exclu|reject))",
+    re.IGNORECASE | re.DOTALL,
+)
+# the answer is to be computed from it: `Now add 1`, `then double it`
+NUMERAL = rf"(?:\$?\d|(?:{'|'.join(NUMBER_WORDS[1:13])})\b)"
+OPERATED = re.compile(
+    r"[\W_]*(?:(?:and|then|now|just|finally|next|but|we|i|you|to\s+(?:which|this|that)|must|should|still|have\s+to|need\s+to"
+    r"|let\s+us)\b[\s,]*)*"
+    rf"(?:(?:add|plus|minus|subtract|take\s+away|times|less)\s+{NUMERAL}|(?:multiply|divide|increase|decrease|reduce|raise)d?\s+"
+    rf"(?:(?:it|this|that)\s+)?by\s+{NUMERAL}|(?:double|triple|halve|square|negate|invert|cube)\s+(?:it|this|that)\b"
+    rf"|(?:add|multipl|subtract|divid)\w*ing\s+(?:by\s+)?{NUMERAL}[^.?!]*?(?:get|gives|yields|makes|is)\s+\$?{NUMBER}\W*$"
+    r"|(?:but\s+|with\s+(?:an?\s+|the\s+)?)?(?:negative|minus|opposite)(?:\s+sign)?\W*$)",
+    re.IGNORECASE,
+)
+# one value in one case, another in the next: `if even, 6 if odd`
+CASES = re.compile(
+    rf"[^.?!\d]*\b(?:if|for|when)\b[^.?!\d]*[\s$]{NUMBER}\$?\s+(?:if|for|when|otherwise|else)\b"
+    rf"|[^.?!]*\b(?:else|otherwise|in\s+the\s+(?:second|other))\b[\s,:$]*{NUMBER}\W*$"
+    r"|\s*(?:and|but)\s+(?:at\s+(?:most|least)|(?:less|more|fewer|greater)\s+than)\s+\$?\d",
     re.IGNORECASE,
 )
 OF_ANOTHER = re.compile(rf"\b(?:{ANOTHER})\b", re.IGNORECASE)
-LETTER, ITEM = re.compile(r"\(?[A-J]\)?"), re.compile(r"\s*\n\s*\d{1,2}\.[ \t]+\S")  # a list below the answer
+VALUE_ONLY = re.compile(VALUE)
+LETTER, ITEM = re.compile(r"\(?[A-J]\)?"), re.compile(r"\s*\n\s*\d{1,2}\.[ \t]+\S")
 
 
-def _another(said: str, following: str) -> bool:
-    """Check whether what follows an answer is nothing but another number or letter."""
-    if LETTER.fullmatch(said):
-        return following != said and LETTER.fullmatch(following) is not None
-    return re.fullmatch(NUMBER, following) is not None and not roughly(said, following)
+def _offered(said: str, part: str, last: bool) -> bool:
+    """Check whether a sentence only announces a value other than `said`."""
+    found = AT_END.match(part)
+    if not found:
+        return False
+    words = set(WORDS.findall(found["head"].lower().replace("if not", "if")))
+    if not words <= ANNOUNCING or (words == {"or"} and "(" not in found["head"]) or words >= {"otherwise", "would"}:
+        return False
+    replaced = not words.isdisjoint(REPLACING)
+    if found["formula"] and not (value := _value(found["formula"])):
+        here = key(latex(said))
+        return replaced and not number(here) and key(latex(found["formula"])) != here
+    if found["letter"]:
+        return LETTER.fullmatch(said) is not None and found["letter"].strip("()") != said.strip("()")
+    value = found["value"] or value
+    if (found["noun"] and not replaced) or (not words and part.strip(" $.*\n")[:1] in ("(", "[", "-")):
+        return False
+    if value.lower() in NUMBER_WORDS:
+        value = str(NUMBER_WORDS.index(value.lower()))
+    if roughly(said, value) or (value[-1] == "%" and said[-1:] != "%"):
+        return False
+    return last or not (found["name"] or (words and words <= FOLLOWING))
+
+
+def _value(formula: str) -> str | None:
+    """The plain value of a formula, with or without its name."""
+    return formula if VALUE_ONLY.fullmatch(formula := formula.rpartition("=")[2].strip(" .")) else None
 
 
 def withdrawn(said: str, after: str) -> bool:
-    """Check whether the text after the answer `said` takes it back, or offers another number."""
+    """Check whether the text after the answer `said` takes it back, or offers another value."""
     said = said.strip(" .$*")
-    parts = sentences(after[:LENGTH])
-    if parts and not ITEM.match(after) and _another(said, parts[0].strip(" .\n\t$*")):
+    cut = after[:LENGTH]
+    parts = sentences(WRAPPERS.sub(r" \1 ", cut) if "\\" in cut or "[^" in cut else cut)
+    whole = len(after) < LENGTH
+    listed = ITEM.match(after) is not None  # a list below the answer
+    count = SENTENCES if whole or len(parts) < 2 else min(SENTENCES, len(parts) - 1)
+    if parts and DIGIT.search(parts[0]) and CASES.match(parts[0]):
         return True
-    for part in parts[: SENTENCES if len(after) < LENGTH or len(parts) < 2 else min(SENTENCES, len(parts) - 1)]:
-        if DENIED.match(part):
+    for place, part in enumerate(parts[:count]):
+        if DENIED.match(part) or (OPERATED.match(part) and said[:1] != "-"):
             return True
         back = TAKEN_BACK.search(part)
         if back and not REASONED.search(part, 0, back.start()) and not _about_another(said, part[: back.start()]):
             return True
-        other = OTHER.match(part) or CORRECTED.search(part)
-        number = other and next(filter(None, other.groups()))
-        if number and not roughly(said, number) and (number[-1] != "%" or said[-1:] == "%"):
+        if not CANDIDATE.search(part):
+            continue
+        last = whole and place == len(parts) - 1
+        if not listed and _offered(said, part, last):
+            return True
+        if last and (clause := CONCLUDING.match(part)) and _offered(said, part[clause.end() :], last):
+            return True
+        other = OTHER.match(part)
+        value = other and next(filter(None, other.groups()))
+        if value and not roughly(said, value) and (value[-1] != "%" or said[-1:] == "%"):
             return True
     return False
 
