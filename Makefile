@@ -28,7 +28,7 @@ VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
 .DEFAULT_GOAL := setup
-.PHONY: reasoning-gym help smollm2 verl-setup verl-lock test-verl test-trl setup wheel rulegraph reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper architectures gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs curves curves-drawn clean
+.PHONY: reasoning-gym slurm test-slurm gpu-evidence-cpu help smollm2 verl-setup verl-lock test-verl test-trl setup wheel rulegraph reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper architectures gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs curves curves-drawn clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -112,6 +112,16 @@ $(SMOLLM2)/SmolLM2-135M-Instruct.Q4_1.gguf: | setup
 reasoning-gym: setup  ## install the tasks of reasoning-gym
 	"$(BIN)/python" $(PIP) --no-deps --requirement requirements-reasoning-gym.lock
 
+# Jobs on a cluster (docs/scaling.md).
+slurm: setup  ## install what submits jobs to Slurm
+	"$(BIN)/python" $(PIP) --no-deps --requirement requirements-slurm.lock
+
+# The Slurm profile on a Slurm of one node that the test starts on this machine, and ends.
+test-slurm: slurm  ## test the Slurm profile on a real Slurm
+	@PATH="$$PATH:/usr/sbin"; for name in munged slurmctld slurmd sbatch; do command -v $$name > /dev/null \
+		|| { echo "no $$name here: apt-get install slurmctld slurmd slurm-client munge" >&2; exit 1; }; done
+	pytest tests/slurm
+
 verl-setup: $(VERL_VENV)/.installed  ## make the environment of verl, .venv-verl
 
 $(VERL_VENV)/.installed: $(VERL_REQUIREMENTS) pyproject.toml
@@ -158,6 +168,10 @@ architectures: setup  ## try every architecture, write the table of docs/scaling
 # One run of nine minutes on one GPU; see the script for machines without some packages.
 gpu-evidence: setup  ## measure on one GPU, nine minutes
 	python benchmarks/gpu_evidence.py --out results/gpu_evidence.json
+
+# The same script with tiny models on the CPU: what a GPU will run has run once.
+gpu-evidence-cpu: setup  ## try gpu-evidence on the CPU
+	python benchmarks/gpu_evidence.py --cpu --out results/gpu_evidence_cpu.json > results/gpu_evidence_cpu.log
 
 # Keep metrics, verdicts, tables and figures of finished runs, for later analyses and for runs to be compared with:
 # make reference PROFILE=dial

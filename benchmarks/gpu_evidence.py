@@ -2,7 +2,7 @@
 killed run go on? Prints a JSON summary as its last line.
 
     python benchmarks/gpu_evidence.py --seconds 520 --out summary.json       # one GPU, at most nine minutes
-    python benchmarks/gpu_evidence.py --cpu --seconds 60                     # the same logic on the CPU, cut down
+    python benchmarks/gpu_evidence.py --cpu                                  # the same logic on the CPU, cut down
 
 Needs torch >= 2.11, transformers >= 5.17, pydantic and PyYAML; Snakemake and vLLM are not used. What a machine without
 a network lacks can be brought as wheels: `pip download --no-deps -d wheels pydantic pydantic-core annotated-types
@@ -10,7 +10,8 @@ typing-inspection math-verify latex2sympy2-extended antlr4-python3-runtime`, the
 
 Every part runs in a process of its own under a time limit of its own; what does not fit is reported as left out, and a
 part that fails does not stop the others. What is known is in `--out` after every part, and printed when this is told to
-end (SIGTERM). Written on a machine without a GPU, and not run on one so far.
+end (SIGTERM). The exit status is 0 if all that ran has passed. Written on a machine without a GPU, and not run on one
+so far.
 """
 
 import argparse
@@ -81,6 +82,8 @@ def main() -> None:
     finally:
         summary["seconds"] = round(time.monotonic() - started, 1)
         print(json.dumps(summary), flush=True)
+    if wrong := failing(summary):
+        sys.exit(f"gpu_evidence.py: not passed: {', '.join(wrong)}")
 
 
 class Result(dict):
@@ -101,6 +104,13 @@ class Result(dict):
     def update(self, **values: Any) -> None:
         for key, value in values.items():
             self[key] = value
+
+
+def failing(found: dict[str, Any], place: str = "") -> list[str]:
+    """The entries that hold an error or have not passed, by their keys."""
+    wrong = [place or "start"] if "error" in found or found.get("passed") is False else []
+    below = {key: value for key, value in found.items() if isinstance(value, dict)}
+    return wrong + [name for key, value in below.items() for name in failing(value, f"{place}.{key}".lstrip("."))]
 
 
 def everything(folder: Path, args: argparse.Namespace, end: float, summary: Result) -> None:

@@ -12,8 +12,13 @@ import pytest
 # as the tests' gain nothing from a second.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Those of the environments that have verl and TRL: `make test-verl`, `make test-trl`.
-collect_ignore = sorted({"verl", "trl"} - {found.name for found in distributions()})
+# Those of the environments that have verl, TRL and Slurm: `make test-verl`, `make test-trl`, `make test-slurm`.
+INSTALLED = {found.name for found in distributions()}
+collect_ignore = sorted({"verl", "trl"} - INSTALLED)
+# Debian keeps daemons where the path of most users does not look.
+slurm = shutil.which("slurmctld", path=f"{os.environ['PATH']}:/usr/sbin")
+if slurm is None or "snakemake-executor-plugin-slurm" not in INSTALLED:
+    collect_ignore.append("slurm")
 
 
 @pytest.fixture(scope="session")

@@ -97,3 +97,11 @@ def test_the_parts_time_is_the_whole_time(script, monkeypatch):
     for part, module in script.MODULES.items():
         assert callable(getattr(importlib.import_module(module), part))
     assert list(script.MODULES) == list(script.PARTS)
+
+
+def test_what_has_not_passed_is_named_by_its_keys(script):
+    found = {"seconds": 3.0, "units": {"greedy": {"passed": False}, "checksum": {"passed": True}, "passed": True}}
+    found |= {"served": {"not_run": "vLLM is not installed here"}, "resume": {"error": "not done after 9 s"}}
+    assert script.failing(found) == ["units.greedy", "resume"]
+    assert script.failing({"error": "no GPU"}) == ["start"]
+    assert script.failing({"seconds": 3.0, "resume": {"passed": True}}) == []
