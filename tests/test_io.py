@@ -257,3 +257,10 @@ def test_a_file_in_the_place_of_results_is_named(tmp_path):
     check_writable(tmp_path / "other/tiny")
     with pytest.raises(UserError, match="results: a file is in the folder's place"):
         check_writable(tmp_path / "results/tiny")
+
+
+def test_a_refused_write_names_the_file_and_not_its_temporary_sibling():
+    for name in ("results/.x.e03ecd54.tmp", "results/.x.e03ecd54.tmp/inner.jsonl", ".x.e03ecd54.tmp", "a/.x.y.tmp"):
+        said = cli._refusal(PermissionError(errno.EACCES, "Permission denied", name))
+        known = name if "e03ecd54" not in name else name.replace(".x.e03ecd54.tmp", "x")
+        assert said == f"{known}: Permission denied; change its permissions or use another path"

@@ -13,6 +13,7 @@ import errno
 import gc
 import importlib
 import os
+import re
 import sys
 from types import ModuleType
 
@@ -57,9 +58,10 @@ atexit.register(gc.freeze)
 
 def _refusal(error: OSError) -> str:
     """Format `<file>: <system message>; <remedy>`. A write to a full disk does not name its file."""
-    # A rename has two names; the user knows the second.
+    # A rename has two names; the user knows the second, and not those of temporary siblings (`steer.io`).
     name = error.filename if error.filename2 is None else error.filename2
     place = f"{os.fsdecode(name)}: " if isinstance(name, (str, bytes, os.PathLike)) else ""
+    place = re.sub(r"(?<![^/])\.([^/]+)\.[0-9a-f]{8}\.tmp(?=[/:])", r"\1", place)
     return f"{place}{error.strerror}; {REFUSED[error.errno]}"
 
 
