@@ -11,10 +11,13 @@ import pytest
 import torch
 from training import SMALL, TRAINING, in_child, status_of, together
 
+from steer import cli
+from steer.data.tasks import distinct_problems
 from steer.errors import UserError
-from steer.models.load import new_model
+from steer.io import write_jsonl
+from steer.models.load import new_model, save_model
 from steer.models.tokenizer import character_tokenizer
-from steer.train import checkpoint, parallel
+from steer.train import checkpoint, parallel, run
 from steer.train.checkpoint import Checkpoints
 from steer.train.parallel import is_main
 from steer.train.settings import run_fingerprint
@@ -85,15 +88,32 @@ def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     assert mark(str(tmp_path / "one"), None) == mark(str(tmp_path / "two"), None)
-    for name in ("pytorch_model.bin", "tokenizer_config.json", "generation_config.json"):
+    for name in ("pytorch_model.bin", "tokenizer_config.json"):
         (tmp_path / "two" / name).write_text("{}")
         one = mark(str(tmp_path / "two"), None)
         (tmp_path / "two" / name).write_text('{"other": 1}')
         assert mark(str(tmp_path / "two"), None) != one, name
-    (tmp_path / "two" / "warm_start.json").write_text("{}")
     two = mark(str(tmp_path / "two"), None)
-    (tmp_path / "two" / "warm_start.json").unlink()
+    # Settings of generation that could not be saved are mended without losing the run's checkpoints.
+    for name in ("warm_start.json", "generation_config.json", "README.md", ".gitattributes", "LICENSE"):
+        (tmp_path / "two" / name).write_text("{}")
     assert mark(str(tmp_path / "two"), None) == two
+
+
+def test_mended_generation_settings_keep_a_run_and_other_end_tokens_do_not(model, tokenizer, tmp_path):
+    """By command, over one folder of a base model: how many sets of checkpoints there are afterwards."""
+    save_model(model, tokenizer, tmp_path / "base")
+    write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in distinct_problems("sums", "train", 0, 8)])
+    where = ["--model", str(tmp_path / "base"), "--data", str(tmp_path / "train.jsonl"), "--out", str(tmp_path / "run")]
+    lengths = ["--set", "training.max_prompt_tokens=32", "--set", "training.max_response_tokens=6"]
+    args = ["train", "--config", "configs/tiny.yaml", "--run", "grpo", "--seed", "0", *where, *lengths]
+    marks = []
+    for settings in ({"temperature": 0.6, "do_sample": True}, {"top_p": 0.9, "do_sample": True}, {"eos_token_id": 7}):
+        (tmp_path / "base/generation_config.json").write_text(json.dumps({"eos_token_id": 1, **settings}))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(run, "train_and_save", lambda a, t, *rest: marks.append(t.checkpoints.fingerprint))
+            assert cli.main(args) == 0
+    assert marks[0] == marks[1] != marks[2]
 
 
 def test_older_checkpoints_go_when_the_name_of_the_newest_is_on_the_disk(model, tmp_path, monkeypatch):

@@ -3,7 +3,9 @@
 Objects (rollouts, verdicts) are exchanged as pickles between the run's own processes, which trust each other.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -11,7 +13,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from steer.errors import UserError
+
 T = TypeVar("T")
+# Exit status of a process that ends because another one has; the launcher says which (`steer.train.launch`).
+ENDED_WITH_ANOTHER = 3
 
 
 def launched() -> bool:
@@ -40,6 +46,25 @@ def stop() -> None:
     """Leave the group, if there is one."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def ends_with_the_others(minutes: float) -> Iterator[None]:
+    """End this process without a traceback where another one has ended, and in one line where it has waited too long.
+
+    `minutes`: as for `start`. gloo reports both as a RuntimeError that names it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if world() == 1 or "gloo" not in str(error):
+            raise
+        if "imed out" not in str(error):
+            raise SystemExit(ENDED_WITH_ANOTHER) from None
+        raise UserError(
+            f"process {rank()} of {world()} has waited {minutes:g} minutes for another one, which hangs or is slow "
+            "(training.collective_minutes); give the same command again: the run goes on from its last checkpoint"
+        ) from None
 
 
 def rank() -> int:

@@ -57,38 +57,39 @@ def train(
     tokenizer = load_tokenizer(args.model, revision, config.model.chat_template)
     problems = short_prompts(args.data, problems, tokenizer, training.max_prompt_tokens)
     saved = config.saved_steps(args.run, args.seed)
+    stop = checked_model(args, config, revision, tokenizer)
     checkpoints = Checkpoints(
         Path(args.checkpoints or f"{args.out}.checkpoints"),
-        run_fingerprint({**settings, "saved": saved}, args, revision),
+        run_fingerprint({**settings, "saved": saved, "stop": stop}, args, revision),
         keep=training.checkpoints_kept,
     )
-    stop = checked_model(args, config, revision, tokenizer)
     method = load_method(entry.method or args.run, entry.set)
     engine = checked_engine(args, config, revision)
     if training.processes > 1 and not parallel.launched():
         # What is wrong so far has been said, once.
         become_torchrun(training.processes)
-    model, sharded = loaded_model(args, config, revision)
-    # W + s·B·A in bf16 is W again where the adapters have moved it by less than W's last place.
-    precision = "fp32" if config.model.lora else training.precision
-    if sharded and config.rollout.engine == "local":
-        engine = partial(replica, precision)
-    trainer = Trainer(
-        model=model,
-        tokenizer=tokenizer,
-        method=method,
-        problems=problems,
-        training=training,
-        reward=config.reward,
-        seed=args.seed,
-        checkpoints=checkpoints,
-        keep_steps=saved,
-        engine=engine,
-        verifier=verifier or partial(Verifier.of, keep=args.verdicts),
-        stop=stop,
-        shares=config.data.train_shares,
-    )
-    train_and_save(args, trainer, settings, partial(save_trained, model, tokenizer, precision))
+    with parallel.ends_with_the_others(training.collective_minutes):
+        model, sharded = loaded_model(args, config, revision)
+        # W + s·B·A in bf16 is W again where the adapters have moved it by less than W's last place.
+        precision = "fp32" if config.model.lora else training.precision
+        if sharded and config.rollout.engine == "local":
+            engine = partial(replica, precision)
+        trainer = Trainer(
+            model=model,
+            tokenizer=tokenizer,
+            method=method,
+            problems=problems,
+            training=training,
+            reward=config.reward,
+            seed=args.seed,
+            checkpoints=checkpoints,
+            keep_steps=saved,
+            engine=engine,
+            verifier=verifier or partial(Verifier.of, keep=args.verdicts),
+            stop=stop,
+            shares=config.data.train_shares,
+        )
+        train_and_save(args, trainer, settings, partial(save_trained, model, tokenizer, precision))
 
 
 def checked_model(args: argparse.Namespace, config: Config, revision: str | None, tokenizer: Any) -> tuple[int, ...]:
@@ -164,6 +165,5 @@ def train_and_save(args: argparse.Namespace, trainer: Trainer, settings: dict, s
 
 def become_torchrun(processes: int) -> NoReturn:
     """This process becomes `torchrun`, which starts this command `processes` times on this machine."""
-    torchrun = ["-m", "torch.distributed.run", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
-    command = [sys.executable, *torchrun, f"--nproc-per-node={processes}", "-m", "--", "steer.cli", *sys.argv[1:]]
+    command = [sys.executable, "-m", "steer.train.launch", str(processes), *sys.argv[1:]]
     os.execv(sys.executable, command)

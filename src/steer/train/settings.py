@@ -61,7 +61,15 @@ def run_fingerprint(settings: dict, args: argparse.Namespace, revision: str | No
 def _inputs(args: argparse.Namespace) -> list[Path]:
     package = Path(__file__).parents[1]
     sources = [path for name in SOURCES for path in (package / name).rglob("*.py")]
-    # Weights, tokenizer with its chat template, end tokens; not how long it took to make them.
-    told = ("warm_start.json", "base_model.json")
-    model = [path for path in Path(args.model).glob("*") if path.is_file() and path.name not in told]
+    model = [path for path in Path(args.model).glob("*") if path.is_file() and _decides(path)]
     return [*sources, Path(args.data), *model]
+
+
+def _decides(file: Path) -> bool:
+    """Whether a result depends on this file of the base model: weights, tokenizer, chat template, settings.
+
+    Not how long it took to make them, pages for readers, or settings of generation, of which only the end tokens count
+    and are in the run's settings (`stop`).
+    """
+    about = ("warm_start.json", "base_model.json", "generation_config.json", "LICENSE")
+    return file.name not in about and file.suffix != ".md" and not file.name.startswith(".")
