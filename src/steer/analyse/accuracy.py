@@ -1,11 +1,12 @@
 """Accuracy and pass@k of every run on every benchmark and on the averages."""
 
-import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from steer.analyse import paper
 from steer.analyse.collect import Collected
@@ -18,6 +19,7 @@ from steer.analyse.statistics import (
     powers_of_two,
     question_scores,
     run_mean,
+    run_scores,
     seed_spread,
     shares,
 )
@@ -37,20 +39,29 @@ class Cells:
         return pd.DataFrame(shares(self.correct, self.verified), self.correct.index, self.correct.columns)
 
     @cached_property
-    def scores(self) -> pd.Series:
-        """Accuracy per question, averaged over seeds."""
-        return pd.Series(question_scores(self.share), self.correct.columns)
+    def by_run(self) -> pd.Series:
+        """Accuracy per seed, averaged over questions."""
+        return pd.Series(run_scores(self.share), self.correct.index)
+
+    def passes(self, k: int) -> pd.DataFrame:
+        """Compute pass@k, (seeds, questions), NaN with fewer than k verified samples."""
+        counts = zip(self.verified.to_numpy(int).flat, self.correct.to_numpy(int).flat, strict=True)
+        values = np.reshape([pass_at_k(int(n), int(c), k) for n, c in counts], self.correct.shape)
+        return pd.DataFrame(values, self.correct.index, self.correct.columns)
 
 
 def cells(questions: pd.DataFrame) -> dict[tuple[str, str], Cells]:
     """Map (run, benchmark) to counts, for everything evaluated."""
     found = {}
+    if questions.duplicated(["run", "seed", "benchmark", "id"]).any():
+        raise ValueError("two rows of one run, seed and question")
     for key, rows in questions.groupby(["run", "benchmark"], sort=False):
-        rows = rows.assign(verified=rows["correct"] + rows["wrong"])
-        correct, verified = (
-            rows.pivot(index="seed", columns="id", values=name).astype(float).fillna(0)
-            for name in ("correct", "verified")
-        )
+        # What DataFrame.pivot does, with less work: a results folder has hundreds of these.
+        seeds, row = np.unique(rows["seed"], return_inverse=True)
+        ids, column = np.unique(rows["id"].to_numpy(object), return_inverse=True)
+        counts = np.zeros((2, len(seeds), len(ids)))
+        counts[:, row, column] = np.nan_to_num(rows[["correct", "wrong"]].to_numpy(float)).T
+        correct, verified = (pd.DataFrame(part, seeds, ids) for part in (counts[0], counts.sum(axis=0)))
         found[key] = Cells(correct, verified)
     return found
 
@@ -75,16 +86,17 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
     An average exists only if the run has every benchmark in it; an average over fewer would not be comparable.
     """
     rows, comparable = [], paper.comparable(columns(collected))
+    counted = collected.questions.groupby(["run", "benchmark"]).agg(
+        least=("samples", "min"), most=("samples", "max"), unverifiable=("unverifiable", "sum")
+    )
     for run, label in collected.labels.items():
         for column, members in columns(collected).items():
             have = [found[run, member] for member in members if (run, member) in found]
             if len(have) < len(members):
                 continue
             estimate = combine([average_at_k(c.correct, c.verified) for c in have])
-            by_seed = pd.concat([c.share.mean(axis=1) for c in have], axis=1).mean(axis=1, skipna=False).dropna()
-            mine = collected.questions[
-                (collected.questions["run"] == run) & collected.questions["benchmark"].isin(members)
-            ]
+            by_seed = (sum(c.by_run for c in have) / len(have)).dropna()
+            mine = counted.loc[[(run, member) for member in members]]
             low, high = estimate.interval()
             run_low, run_high = run_mean(by_seed.tolist(), (0.0, 1.0)).interval()
             rows.append(
@@ -101,7 +113,7 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
                     "se_question": estimate.se_question,
                     "se_sampling": estimate.se_sampling,
                     "questions": estimate.questions,
-                    "samples": "–".join(str(n) for n in sorted({mine["samples"].min(), mine["samples"].max()})),
+                    "samples": "–".join(str(n) for n in sorted({mine["least"].min(), mine["most"].max()})),
                     "seeds": min(len(c.correct) for c in have),
                     "seed_sd": seed_spread(by_seed.tolist()),
                     "unverifiable": int(mine["unverifiable"].sum()),
@@ -139,22 +151,21 @@ ACCURACY_COLUMNS = [
 ]
 
 
-def pass_table(collected: Collected) -> pd.DataFrame:
+def pass_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.DataFrame:
     """Compute pass@k per run and column for k in powers of two up to the number of samples.
 
     Questions with fewer than k verified samples are excluded from that k; `questions` says how many remain. Averages
     are as in `accuracy_table`.
     """
     rows = []
-    frame = verified(collected.questions)
-    for run, of_run in frame.groupby("run", sort=False):
-        largest = int(of_run["samples"].max())
-        for k in powers_of_two(largest):
-            values = pass_scores(of_run, k)
+    for run, largest in collected.questions.groupby("run", sort=False)["samples"].max().items():
+        for k in powers_of_two(int(largest)):
+            frames = pass_frames(found, [run], k)
+            values = {name: question_estimate(question_scores(frame)) for (_, name), frame in frames.items()}
             for column, members in columns(collected).items():
                 if not set(members) <= set(values):
                     continue
-                estimate = combine([question_estimate(values[member]) for member in members])
+                estimate = combine([values[member] for member in members])
                 low, high = estimate.interval()
                 row = {"run": run, "label": collected.labels[run], "column": column, "k": k}
                 rows.append(row | {"mean": estimate.value, "low": low, "high": high, "questions": estimate.questions})
@@ -162,28 +173,15 @@ def pass_table(collected: Collected) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def pass_frames(of_run: pd.DataFrame, k: int) -> dict[str, pd.DataFrame]:
-    """Map each benchmark to pass@k of one run, (seeds, questions), NaN with fewer than k verified samples."""
-    values = [pass_at_k(n, c, k) for n, c in zip(of_run["verified"], of_run["correct"], strict=True)]
-    scored = of_run.assign(value=values)
-    frames = {
-        name: rows.pivot(index="seed", columns="id", values="value")
-        for name, rows in scored.groupby("benchmark", sort=False)
-    }
-    return {name: frame for name, frame in frames.items() if frame.notna().any(axis=None)}
+def pass_frames(
+    found: dict[tuple[str, str], Cells], runs: Collection[str], k: int
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Map (run, benchmark) to pass@k, (seeds, questions), where `runs` have a question with k verified samples."""
+    frames = {key: cell.passes(k) for key, cell in found.items() if key[0] in runs}
+    return {key: frame for key, frame in frames.items() if not np.isnan(frame.to_numpy()).all()}
 
 
-def pass_scores(of_run: pd.DataFrame, k: int) -> dict[str, pd.Series]:
-    """Map each benchmark to pass@k per question, averaged over the seeds that have k verified samples."""
-    return {name: frame.mean().dropna() for name, frame in pass_frames(of_run, k).items()}
-
-
-def verified(questions: pd.DataFrame) -> pd.DataFrame:
-    """Add the number of verified samples to `questions`."""
-    return questions.assign(verified=questions["correct"] + questions["wrong"])
-
-
-def question_estimate(scores: pd.Series) -> Estimate:
+def question_estimate(scores: ArrayLike) -> Estimate:
     """Estimate the mean over questions of a per-question quantity in [0, 1]."""
     estimate = paired_difference(scores, np.zeros(len(scores)))
     return replace(estimate, bounds=(0.0, 1.0))
@@ -195,16 +193,20 @@ def rates_table(collected: Collected) -> pd.DataFrame:
     Columns: truncated, unverifiable, answer guessed, correct answer present but not extracted, maj@k (k: a question's
     verified samples), mean response length in tokens.
     """
-    rows = []
-    for (run, benchmark), mine in collected.questions.groupby(["run", "benchmark"], sort=False):
-        total = mine["samples"].sum()
-        row = {"run": run, "label": collected.labels[run], "benchmark": benchmark, "samples": int(total)}
-        for name in ("unverifiable", "truncated", "guessed", "present_not_extracted"):
-            known = mine.dropna(subset=name)
-            row[name] = known[name].sum() / known["samples"].sum() if len(known) else math.nan
-        majority = pd.to_numeric(mine["majority"]).groupby(mine["id"]).mean()
-        row["majority"] = majority.mean()
-        row["response_length"] = pd.to_numeric(mine["tokens"]).mean()
-        rows.append(row)
-    names = ["run", "label", "benchmark", "samples", "unverifiable", "truncated", "guessed", "present_not_extracted"]
-    return pd.DataFrame(rows, columns=[*names, "majority", "response_length"])
+    keys = ["run", "benchmark"]
+    numbers = collected.questions[[*keys, "id", "samples", *RATES, "majority", "tokens"]].copy()
+    numbers[[*RATES, "majority", "tokens"]] = numbers[[*RATES, "majority", "tokens"]].apply(pd.to_numeric)
+    grouped = numbers.groupby(keys, sort=False)
+    table = grouped[["samples"]].sum()
+    for name in RATES:
+        known = numbers["samples"].where(numbers[name].notna(), 0).groupby([numbers[key] for key in keys], sort=False)
+        table[name] = grouped[name].sum() / known.sum()
+    by_question = numbers.groupby([*keys, "id"], sort=False)["majority"].mean()
+    table["majority"] = by_question.groupby(level=keys, sort=False).mean()
+    table["response_length"] = grouped["tokens"].mean()
+    table = table.reset_index()
+    table.insert(1, "label", table["run"].map(collected.labels))
+    return table
+
+
+RATES = ["unverifiable", "truncated", "guessed", "present_not_extracted"]

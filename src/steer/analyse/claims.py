@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from steer.analyse.accuracy import Cells, columns, pass_frames, shares_of, verified
+from steer.analyse.accuracy import Cells, columns, pass_frames, shares_of
 from steer.analyse.collect import Collected
 from steer.analyse.comparison import Paired, paired
 from steer.analyse.statistics import run_mean, seed_spread
@@ -86,7 +86,7 @@ def claims_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> p
             "entropy_change": mine["change"].mean(),
             "entropy_change_by_seed": " ".join(f"{change:.3f}" for change in mine["change"]),
             **_entropy_difference(entropy, run, collected.trained[0]),
-            **_pass_gain(collected, run),
+            **_pass_gain(collected, found, run),
         }
         final = weights[(weights["run"] == run) & (weights["phase"] == "last tenth")]
         for name in ("min", "p05", "p50", "p95", "max"):
@@ -135,27 +135,23 @@ def _intervals(name: str, result: Paired | None) -> dict[str, float]:
 
 def _entropy_difference(entropy: pd.DataFrame, run: str, first: str) -> dict[str, float]:
     """Final entropy minus that of the first trained run, paired by seed, with the interval over runs."""
-    last = {name: rows.set_index("seed")["last"] for name, rows in entropy.groupby("run")}
-    if run == first or not {run, first} <= set(last):
+    if run == first or not {run, first} <= set(entropy["run"]):
         return {}
-    estimate = run_mean((last[run] - last[first]).dropna().tolist())
+    mine, other = (entropy[entropy["run"] == name].set_index("seed")["last"] for name in (run, first))
+    estimate = run_mean((mine - other).dropna().tolist())
     low, high = estimate.interval()
     return {"entropy_difference": estimate.value, "entropy_difference_low": low, "entropy_difference_high": high}
 
 
-def _pass_gain(collected: Collected, run: str) -> dict[str, float]:
+def _pass_gain(collected: Collected, found: dict[tuple[str, str], Cells], run: str) -> dict[str, float]:
     """pass@k at the largest k that every benchmark has, against the base on the same questions."""
-    frame = verified(collected.questions)
+    frame = collected.questions
     mine, base = (frame[frame["run"] == name] for name in (run, "base"))
     if mine.empty or base.empty:
         return {}
     k = int(min(part.groupby("benchmark")["samples"].max().min() for part in (mine, base)))
     benchmarks = columns(collected)["overall"]
-    scores = {
-        (name, benchmark): values
-        for name, part in ((run, mine), ("base", base))
-        for benchmark, values in pass_frames(part, k).items()
-    }
+    scores = pass_frames(found, (run, "base"), k)
     result = paired(scores, run, "base", benchmarks)
     if result is None:
         return {"pass_k": k}

@@ -68,7 +68,8 @@ def run(args: argparse.Namespace) -> None:
         name = f"{study.name.partition('_')[0]}_against_paper"
         beside.append(small.against_paper(collected, name, study.title, mine))
     made += [table for table in beside if table is not None]
-    power = power_table(power_frame(collected.questions, collected.curves), tables.scale_note(collected))
+    spread = power_frame(collected.questions, found, collected.curves)
+    power = power_table(spread, tables.scale_note(collected))
     made += [power] if power is not None else []
     touched = small.factor_table(collected)
     if len(touched.frame):
@@ -95,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
     frames = {
         "accuracy.csv": accuracies,
         "A_seeds_as_methods.csv": alike,
-        "F6_pass_at_k.csv": accuracy.pass_table(collected),
+        "F6_pass_at_k.csv": accuracy.pass_table(collected, found),
         "training_curves.csv": labelled_curves(everything),
         "F1_entropy_change.csv": theory.binned(measurements),
         "F1_tokens.csv": theory.sampled(measurements),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from steer.analyse.collect import BESIDE
 from steer.analyse.power import smallest_difference, spread_of_differences
-from steer.analyse.statistics import Estimate, cluster_mean, combine, holm, question_scores, run_mean
+from steer.analyse.statistics import Estimate, cluster_mean, combine, holm, question_scores, run_mean, run_scores
 
 LEAST_RUNS = 3
 ALPHA = 0.05
@@ -49,13 +49,13 @@ def compare(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Paired:
     """Compute the difference of two methods from both scores per benchmark, with rows paired by position (by seed)."""
     questions, runs, lost = [], [], 0
     for ours, theirs in pairs:
-        ours, theirs = ours.align(theirs, axis=1)
-        difference = ours.reset_index(drop=True) - theirs.reset_index(drop=True)
-        difference.index = ours.index
+        if not ours.columns.equals(theirs.columns):
+            ours, theirs = ours.align(theirs, axis=1)
+        difference = ours.to_numpy() - theirs.to_numpy()
         questions.append(cluster_mean(question_scores(difference), bounds=DIFFERENCE))
         lost += difference.shape[1] - questions[-1].questions
-        runs.append(difference.mean(axis=1))
-    by_run = pd.concat(runs, axis=1).mean(axis=1, skipna=False).dropna()
+        runs.append(pd.Series(run_scores(difference), ours.index))
+    by_run = (sum(runs) / len(runs)).dropna()
     return Paired(by_run, run_mean(by_run.tolist(), DIFFERENCE), combine(questions), lost)
 
 
@@ -70,16 +70,16 @@ def paired(scores: Scores, first: str, second: str, members: list[str]) -> Paire
         if (first, benchmark) not in scores or (second, benchmark) not in scores:
             return None
         ours, theirs = scores[first, benchmark], scores[second, benchmark]
-        seeds = ours.index.intersection(theirs.index)
         if second in BESIDE and first not in BESIDE:
-            seeds, theirs = ours.index, theirs.iloc[[0] * len(ours)]
+            theirs = theirs.iloc[[0] * len(ours)]
         elif first in BESIDE and second not in BESIDE:
-            seeds, ours = theirs.index, ours.iloc[[0] * len(theirs)]
-        else:
+            ours = ours.iloc[[0] * len(theirs)].set_axis(theirs.index)
+        elif not ours.index.equals(theirs.index):
+            seeds = ours.index.intersection(theirs.index)
             ours, theirs = ours.loc[seeds], theirs.loc[seeds]
-        if seeds.empty:
+        if not len(ours):
             return None
-        pairs.append((ours.set_axis(seeds), theirs.set_axis(seeds)))
+        pairs.append((ours, theirs))
     return compare(pairs)
 
 

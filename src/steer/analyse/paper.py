@@ -59,6 +59,8 @@ def beside(
 ) -> dict[str, Any]:
     """Return the paper's value for a cell, our difference from it, and whether our interval covers it; else None."""
     rows = _rows(model, setting)
+    if rows.empty:
+        return dict.fromkeys(COLUMNS)
     rows = rows[(rows["method"].map(_key) == _key(row)) & (rows["column"].map(_key) == _key(column))]
     if rows.empty:
         return dict.fromkeys(COLUMNS)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from steer.analyse.accuracy import cells, pass_frames, shares_of, verified
+from steer.analyse.accuracy import Cells, cells, pass_frames, shares_of
 from steer.analyse.claims import last_steps
 from steer.analyse.collect import BESIDE
-from steer.analyse.comparison import LEAST_RUNS, Scores, paired
+from steer.analyse.comparison import LEAST_RUNS, paired
 from steer.analyse.power import POWER, runs_needed, smallest_difference, spread_of_differences
 from steer.analyse.render import Cell, Table, number
 from steer.errors import UserError
@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> None:
             raise UserError(f"--difference {value:g}: give a number of points above 0")
     questions, curves = read_questions(args.results), read_curves(args.results)
     repeated = (questions.groupby("run")["seed"].nunique() > 1).sum()
-    frame = power_frame(questions, curves, tuple(args.difference or PRICED)) if repeated > 1 else None
+    points = tuple(args.difference or PRICED)
+    frame = power_frame(questions, cells(questions), curves, points) if repeated > 1 else None
     if frame is None or frame["spread"].isna().all():
         raise UserError(f"{args.results}: power needs two methods with two seeds each; add seeds or methods")
     for _, rows in frame.dropna(subset="spread").groupby("quantity", sort=False):
@@ -78,15 +79,6 @@ def _read(path: Path, wanted: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
-def accuracy_scores(questions: pd.DataFrame) -> Scores:
-    return shares_of(cells(questions))
-
-
-def pass_scores(questions: pd.DataFrame, k: int) -> Scores:
-    parts = verified(questions).groupby("run", sort=False)
-    return {(run, name): frame for run, part in parts for name, frame in pass_frames(part, k).items()}
-
-
 def entropy_scores(curves: pd.DataFrame) -> dict[str, pd.Series]:
     """Map each run to its final entropy by seed, in nats: mean of the last tenth of the steps."""
     if "entropy" not in curves:
@@ -100,7 +92,12 @@ def entropy_scores(curves: pd.DataFrame) -> dict[str, pd.Series]:
     return {run: rows.droplevel(0) for run, rows in series.groupby(level=0, sort=False)} if last else {}
 
 
-def power_frame(questions: pd.DataFrame, curves: pd.DataFrame, points: tuple[float, ...] = PRICED) -> pd.DataFrame:
+def power_frame(
+    questions: pd.DataFrame,
+    counts: dict[tuple[str, str], Cells],
+    curves: pd.DataFrame,
+    points: tuple[float, ...] = PRICED,
+) -> pd.DataFrame:
     """Per quantity: the spread over runs, the detectable difference, and the runs that each difference needs (COLUMNS).
 
     Accuracy and pass@k in points, averaged over benchmarks; final entropy in thousandths of a nat.
@@ -109,9 +106,9 @@ def power_frame(questions: pd.DataFrame, curves: pd.DataFrame, points: tuple[flo
     benchmarks = list(questions["benchmark"].unique())
     drawn = questions[questions["run"].isin(trained)].groupby("benchmark")["samples"].max()
     k = int(drawn.min()) if len(drawn) else 1
-    found = {"average accuracy": (accuracy_scores(questions), "points", points)}
+    found = {"average accuracy": (shares_of(counts), "points", points)}
     if k > 1:
-        found[f"pass@{k}"] = (pass_scores(questions, k), "points", points)
+        found[f"pass@{k}"] = (pass_frames(counts, trained, k), "points", points)
     rows = []
     for quantity, (scores, unit, priced) in found.items():
         pairs = [paired(scores, first, second, benchmarks) for second, first in combinations(trained, 2)]

@@ -96,6 +96,11 @@ def question_scores(share: ArrayLike) -> NDArray:
     return np.divide(total, number, out=np.full(share.shape[1], np.nan), where=number > 0)
 
 
+def run_scores(share: ArrayLike) -> NDArray:
+    """Average (seeds, questions) over the questions that each seed has → (seeds,); NaN if it has none."""
+    return question_scores(np.atleast_2d(np.asarray(share, dtype=float)).T)
+
+
 def cluster_mean(
     scores: ArrayLike, sampling: ArrayLike | None = None, bounds: tuple[float, float] = (0.0, 1.0)
 ) -> Estimate:
