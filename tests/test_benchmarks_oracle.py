@@ -18,24 +18,34 @@ SLOW = {"mbppplus/255": "more than 1 GiB of memory", "mbppplus/599": "more than 
 FOREIGN = {f"leetcode/{n}" for n in (141, 221, 953, 985, 1047, 1197, 1374, 1613, 1752, 1769, 1810, 1817, 1857)}
 
 
-def grade_math(problems, responses):
+@pytest.fixture(scope="module")
+def grade_math():
     from steer.verify.math import MathVerifier
 
     with MathVerifier() as verifier:
-        pairs = [(p.gold, response, p.answer_type) for p, response in zip(problems, responses, strict=True)]
-        return [verdict.verdict for verdict in verifier.verify(pairs)]
+
+        def grade(problems, responses):
+            pairs = [(p.gold, response, p.answer_type) for p, response in zip(problems, responses, strict=True)]
+            return [verdict.verdict for verdict in verifier.verify(pairs)]
+
+        yield grade
 
 
-def grade_code(problems, seconds, change=lambda response: response):
-    """{id: verdict} for the reference responses after `change`."""
+@pytest.fixture(scope="module")
+def grade_code():
     from steer.verify.code import Program, Sandbox, extract_program
 
-    programs = []
-    for p in problems:
-        text = extract_program(change(p.solution), p.prefix, p.tests["entry_point"])
-        programs.append(Program(text, p.tests, time_limit_s=seconds))
     with Sandbox() as sandbox:
-        return {p.id: verdict for p, verdict in zip(problems, sandbox.judge(programs), strict=True)}
+
+        def grade(problems, seconds, change=lambda response: response):
+            """{id: verdict} for the reference responses after `change`."""
+            programs = []
+            for p in problems:
+                text = extract_program(change(p.solution), p.prefix, p.tests["entry_point"])
+                programs.append(Program(text, p.tests, time_limit_s=seconds))
+            return {p.id: verdict for p, verdict in zip(problems, sandbox.judge(programs), strict=True)}
+
+        yield grade
 
 
 def not_passed(verdicts):
@@ -43,21 +53,21 @@ def not_passed(verdicts):
 
 
 @pytest.mark.parametrize("name", MATH)
-def test_every_gold_is_correct_against_itself_and_in_the_reference_response(shared_data, name):
+def test_every_gold_is_correct_against_itself_and_in_the_reference_response(shared_data, name, grade_math):
     problems = load_benchmark(name, shared_data)
     for responses in ([p.solution for p in problems], [f"\\boxed{{{p.gold}}}" for p in problems]):
         verdicts = grade_math(problems, responses)
         assert [p.id for p, v in zip(problems, verdicts, strict=True) if v != "correct"] == []
 
 
-def test_dapo_golds_are_correct_against_themselves(shared_data):
+def test_dapo_golds_are_correct_against_themselves(shared_data, grade_math):
     problems = load_benchmark("dapo", shared_data)
     verdicts = grade_math(problems, [p.solution for p in problems])
     assert [p.id for p, v in zip(problems, verdicts, strict=True) if v != "correct"] == []
 
 
 @pytest.mark.parametrize("name", ["aime24", "aime25", "amc23", "gsm8k"])
-def test_the_answer_to_another_problem_is_not_correct(shared_data, name):
+def test_the_answer_to_another_problem_is_not_correct(shared_data, name, grade_math):
     """The check above would mean nothing if the grader accepted everything."""
     problems = load_benchmark(name, shared_data)
     others = problems[1:] + problems[:1]
@@ -66,7 +76,7 @@ def test_the_answer_to_another_problem_is_not_correct(shared_data, name):
     assert [v == "correct" for v in verdicts] == same and not all(same)
 
 
-def test_minerva_and_olympiad_tolerances(shared_data):
+def test_minerva_and_olympiad_tolerances(shared_data, grade_math):
     minerva = {p.gold: p for p in load_benchmark("minerva", shared_data)}
     olympiad = {p.id: p for p in load_benchmark("olympiadbench", shared_data)}
     near, error = minerva["3.83e35"], olympiad["olympiadbench/2592"]
@@ -78,7 +88,7 @@ def test_minerva_and_olympiad_tolerances(shared_data):
 
 
 @pytest.mark.parametrize("name", CODE)
-def test_a_sample_of_reference_programs_passes(shared_data, name):
+def test_a_sample_of_reference_programs_passes(shared_data, name, grade_code):
     count, seconds = CODE[name]
     problems = [p for p in load_benchmark(name, shared_data) if p.id not in SLOW]
     sample = problems[:: len(problems) // count][:count]
@@ -86,7 +96,7 @@ def test_a_sample_of_reference_programs_passes(shared_data, name):
     assert not_passed(grade_code(sample, seconds)) == {}
 
 
-def test_programs_without_a_body_fail(shared_data):
+def test_programs_without_a_body_fail(shared_data, grade_code):
     """The sample above would mean nothing if the sandbox passed everything."""
     problems = load_benchmark("mbpp", shared_data, limit=8)
     verdicts = grade_code(
@@ -95,7 +105,7 @@ def test_programs_without_a_body_fail(shared_data):
     assert {v.verdict for v in verdicts.values()} == {"fail"}
 
 
-def test_leetcode_programs_get_their_imports(shared_data):
+def test_leetcode_programs_get_their_imports(shared_data, grade_code):
     problems = [p for p in load_benchmark("leetcode", shared_data) if p.id not in FOREIGN][:: 1768 // 20]
     assert len(problems) >= 20
     assert not_passed(grade_code(problems, 6)) == {}
@@ -103,11 +113,11 @@ def test_leetcode_programs_get_their_imports(shared_data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CODE)
-def test_every_reference_program_passes_but_the_slow_ones(shared_data, name):
+def test_every_reference_program_passes_but_the_slow_ones(shared_data, name, grade_code):
     failed = not_passed(grade_code(load_benchmark(name, shared_data), CODE[name][1]))
     assert failed.keys() <= SLOW.keys(), failed
 
 
 @pytest.mark.slow
-def test_every_leetcode_program_passes_but_those_with_foreign_imports(shared_data):
+def test_every_leetcode_program_passes_but_those_with_foreign_imports(shared_data, grade_code):
     assert not_passed(grade_code(load_benchmark("leetcode", shared_data), 6)).keys() <= FOREIGN

@@ -141,12 +141,18 @@ def test_under_a_control_every_run_is_compared_with_the_base_model(tmp_path):
     assert "`random`" in (tables / "E_controls.md").read_text()
 
 
-def test_factors_follow_the_values_that_a_run_is_set_to(tmp_path):
-    methods = {"grpo": {}, "steer": {}, "even": {"method": "steer", "set": {"weight.minimum": 1.0}}}
-    frame = pd.read_csv(fake(tmp_path, methods) / "T2_factors.csv").set_index("run")
+@pytest.fixture(scope="module")
+def weighed(tmp_path_factory):
+    """Tables of runs with other weights, among them a study's."""
+    changed = {f"steer_{least}": {"method": "steer", "set": {"weight.minimum": least}} for least in (0.5, 1.0)}
+    return fake(tmp_path_factory.mktemp("weighed"), {"grpo": {}, "steer": {}, **changed})
+
+
+def test_factors_follow_the_values_that_a_run_is_set_to(weighed):
+    frame = pd.read_csv(weighed / "T2_factors.csv").set_index("run")
     assert not frame.loc["grpo"].drop("label").any()
     assert frame.loc["steer"].drop("label").all()
-    assert frame.loc["even"].drop("label").tolist() == [True, False, False, False], "all weights are 1"
+    assert frame.loc["steer_1.0"].drop("label").tolist() == [True, False, False, False], "all weights are 1"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +160,7 @@ def test_factors_follow_the_values_that_a_run_is_set_to(tmp_path):
 )
 def test_a_model_of_the_paper_has_its_table_and_the_papers_values_beside(tmp_path, model, table):
     changes = {"model": {"path": model}, "data": {"benchmarks": SIX, "source": "benchmarks", "train": "dapo"}}
-    tables = fake(tmp_path, {"grpo": {"label": "GRPO"}, "psr": {}}, **changes)
+    tables = fake(tmp_path, {"grpo": {"label": "GRPO"}, "psr": {}}, seeds=(0,), **changes)
     frame = pd.read_csv(tables / f"{table}_against_paper.csv")
     assert (tables / f"{table}_main_results.tex").is_file()
     assert set(frame["label"]) == {"base", "GRPO"}
@@ -170,7 +176,8 @@ def test_a_model_of_the_paper_has_its_table_and_the_papers_values_beside(tmp_pat
 
 def test_an_average_over_other_benchmarks_is_not_set_beside_the_papers(tmp_path):
     data = {"benchmarks": SIX[:5], "source": "benchmarks", "train": "dapo"}
-    tables = fake(tmp_path, {"grpo": {"label": "GRPO"}}, model={"path": "Qwen/Qwen2.5-Math-7B"}, data=data)
+    changes = {"model": {"path": "Qwen/Qwen2.5-Math-7B"}, "data": data}
+    tables = fake(tmp_path, {"grpo": {"label": "GRPO"}}, seeds=(0,), **changes)
     assert set(pd.read_csv(tables / "T3_against_paper.csv")["column"]) == set(SIX[:5])
 
 
@@ -180,7 +187,7 @@ def test_the_stress_test_has_the_papers_values_of_the_stress_test(tmp_path):
         "model": {"path": "Qwen/Qwen2.5-Math-7B"},
         "data": {"benchmarks": SIX, "source": "benchmarks", "train": "dapo"},
     }
-    tables = fake(tmp_path, {name: run or {} for name, run in methods.items()}, **changes)
+    tables = fake(tmp_path, {name: run or {} for name, run in methods.items()}, seeds=(0,), **changes)
     frame = pd.read_csv(tables / "T6_against_paper.csv")
     value = frame[(frame["run"] == "extreme_clipping_steer") & (frame["column"] == "math")]["paper"]
     assert value.tolist() == [pytest.approx(0.485)]
@@ -191,7 +198,7 @@ def test_the_stress_test_has_the_papers_values_of_the_stress_test(tmp_path):
 def test_coding_results_have_the_papers_value_of_livecodebench_alone(tmp_path):
     data = {"benchmarks": ["livecodebench", "humaneval", "mbpp"], "source": "benchmarks", "train": "archer-code"}
     methods = {"grpo": {"label": "GRPO"}, "steer": {"label": "STEER"}}
-    tables = fake(tmp_path, methods, model={"path": "Qwen/Qwen2.5-Coder-14B"}, data=data)
+    tables = fake(tmp_path, methods, seeds=(0,), model={"path": "Qwen/Qwen2.5-Coder-14B"}, data=data)
     frame = pd.read_csv(tables / "T5_against_paper.csv").set_index("run")
     assert set(frame["column"]) == {"livecodebench"}
     assert frame["paper"].to_dict() == {"grpo": pytest.approx(0.293), "steer": pytest.approx(0.318)}
@@ -204,7 +211,7 @@ def test_rloo_and_opo_have_the_papers_values_with_difference_and_whether_ours_co
         "model": {"path": "Qwen/Qwen2.5-Math-7B"},
         "data": {"benchmarks": SIX, "source": "benchmarks", "train": "dapo"},
     }
-    tables = fake(tmp_path, {name: run or {} for name, run in methods.items()}, **changes)
+    tables = fake(tmp_path, {name: run or {} for name, run in methods.items()}, seeds=(0,), **changes)
     frame = pd.read_csv(tables / "F22_against_paper.csv")
     average = frame[frame["column"] == "math"].set_index("run")
     expected = {"rloo": 0.458, "rloo_steer": 0.468, "opo": 0.464, "opo_steer": 0.475}
@@ -226,7 +233,6 @@ def test_a_negative_number_has_a_minus_in_latex_and_a_name_its_hyphen():
     assert latex_text("clip-higher, Qwen2.5-7B, GRPO-2, 2024-11") == "clip-higher, Qwen2.5-7B, GRPO-2, 2024-11"
 
 
-def test_every_table_is_written_in_characters_that_pdftex_knows(tmp_path):
-    tables = fake(tmp_path, {"grpo": {}, "steer": {}, "steer_0.5": {"method": "steer", "set": {"weight.minimum": 0.5}}})
-    for path in tables.glob("*.tex"):
+def test_every_table_is_written_in_characters_that_pdftex_knows(weighed):
+    for path in weighed.glob("*.tex"):
         assert path.read_text(encoding="utf-8").isascii(), path.name

@@ -1,8 +1,11 @@
 """Tables and figures of a results folder, whole or with parts missing."""
 
 import csv
+import gzip
 import json
+import re
 import shutil
+from pathlib import Path
 
 import matplotlib.image
 import pytest
@@ -18,6 +21,9 @@ from steer.analyse.statistics import average_at_k
 from steer.configs.load import load_config
 from steer.figures import page
 from steer.io import read_jsonl, write_jsonl
+
+REPOSITORY = Path(__file__).parents[1]
+SPELLED = re.compile(r"((?<=.)_question_low|(?<=.)_question_high|_low|_high| run low| run high| low| high| n| k)$")
 
 
 def tabulate(folder):
@@ -126,7 +132,7 @@ def test_a_benchmark_of_which_nothing_was_verified_leaves_the_others_their_rows(
     others = set(rows[0]) & {r["column"] for r in rows_of(folder, "accuracy.csv")} - {"synthetic-sum"}
     assert not any(row["synthetic-sum"] or row["average"] for row in rows)
     assert others and all(row[name] for row in rows for name in others)
-    assert plot(folder, "F3_final_comparison") == 0
+    assert drawn(folder, "F3_final_comparison").axes
 
 
 def test_each_panel_of_final_accuracies_says_how_many_questions_it_is_over(whole):
@@ -235,3 +241,30 @@ def test_a_damaged_table_or_one_of_an_earlier_version_ends_a_plot_in_one_line(fo
     assert plot(folder, figure) == 2
     error = capsys.readouterr().err.strip()
     assert f"{name}: no" in error and "steer tabulate" in error and "\n" not in error
+
+
+def columns(path):
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", newline="", encoding="utf-8") as file:
+        return set(next(csv.reader(file)))
+
+
+def test_every_column_is_explained_and_every_explained_one_exists(whole):
+    """docs/tables.md, against the tables here and those of the committed runs, which have studies and measurements."""
+    folders = [whole / "tables", *(REPOSITORY / "results/reference").glob("*/tables")]
+    files = [path for folder in folders for path in folder.glob("*.csv*") if "training_curves" not in path.name]
+    written = set().union(*map(columns, files))
+    main = [columns(path) for path in files if path.name == "T3_main_results.csv"]
+    benchmarks = {name.removesuffix(" n") for found in main for name in found if name.endswith(" n")}
+
+    page = (REPOSITORY / "docs/tables.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Columns\n")[2].partition("\n## ")[0]
+    explained = set()
+    for line in section.splitlines():
+        if line.startswith("| ") and "`" in line:
+            explained |= set(re.findall(r"`([^`]+)`", line.split(" | ")[0]))
+    explained = {name for name in explained if not name.startswith(" ")}
+    explained |= {"weight_p25", "weight_p50", "weight_p75", "weight_p95"}  # `weight_p05` to `weight_max`
+
+    stems = {name if name in explained else SPELLED.sub("", name) for name in written}
+    assert sorted(stems - explained - benchmarks) == []
+    assert sorted(explained - written - {"<benchmark>"} - stems) == []

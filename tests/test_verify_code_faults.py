@@ -34,7 +34,6 @@ ROWS = [
     ("sandbox", G, asserts("undefined\nassert f(2)==4", None)),
     ("sandbox", G, asserts("x = 1/0\nassert f(2)==4")),
     ("sandbox", G, asserts("class C: pass\nf(C())")),
-    ("sandbox", G, asserts("while True: pass\nf(2)")),
     ("fail", "def g(x): return x", asserts("assert f(2)==4", None)),
     ("fail", "def g(x): return x", asserts("assert f(2)==4")),
     ("fail", "import sys; sys.exit(0)", asserts("assert f(2)==4")),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from steer.verify.code import Program, Sandbox, monitor
-from tests.hostile import SQUARES, SQUARES_ASSERTED, SQUARES_READ
+from tests.hostile import SQUARES, SQUARES_ASSERTED, SQUARES_READ, asserts
 
 SQUARE = "def f(x): return x * x"
 SOURCE = str(Path(__file__).resolve().parents[1] / "src")
@@ -148,6 +148,14 @@ def test_a_program_that_makes_itself_wait_fails_in_bounded_time():
         assert time.monotonic() - started < 40
     assert {v.verdict for v in verdicts} == {"fail"}
     assert {v.reason for v in verdicts} <= {"wall_timeout", "cpu_timeout"}
+
+
+@pytest.mark.slow
+def test_tests_that_never_end_mask_the_program():
+    """They use up all the processor time that a test may take, twelve seconds."""
+    with Sandbox(1) as sandbox:
+        verdict = sandbox.judge([Program(SQUARE, asserts("while True: pass\nf(2)"), 1.0, 256)])[0]
+    assert verdict.verdict == "sandbox_error" and verdict.reason.startswith("bad input: the test"), verdict
 
 
 @pytest.mark.slow

@@ -1,12 +1,11 @@
 """Quantiles over tokens of the weight λ at every step, one panel per run that sets weights."""
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steer.figures import page
-from steer.figures.lines import weight_axes
+from steer.figures.lines import Grid, weight_axes
 from steer.figures.sources import Sources
 
 CATEGORY = "Tokens and weights"
@@ -22,9 +21,7 @@ def draw(sources: Sources) -> Figure:
     if not weighted:
         return page.nothing(sources, "No run sets token weights: λ is 1 throughout.")
     chosen = curves[curves["run"].isin(weighted)]
-    grid = sns.FacetGrid(
-        chosen, col="run", col_order=weighted, col_wrap=min(COLUMNS, len(weighted)), height=2.7, aspect=1.2
-    )
+    grid = Grid(chosen, col="run", col_order=weighted, col_wrap=min(COLUMNS, len(weighted)), height=2.7, aspect=1.2)
     for run, ax in grid.axes_dict.items():
         _bands(ax, chosen[chosen["run"] == run], sources.looks[run]["color"])
         ax.set_title(sources.labels[run])

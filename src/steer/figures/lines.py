@@ -81,6 +81,13 @@ def draw_on(
     ax.xaxis.get_major_locator().set_params(integer=True)
 
 
+class Grid(sns.FacetGrid):
+    """seaborn's panels without its layout of the empty ones: `page.under` lays them out when all is drawn."""
+
+    def tight_layout(self, *_: Any, **__: Any) -> "Grid":
+        return self
+
+
 def facets(
     rows: pd.DataFrame,
     labels: dict[str, str],
@@ -90,9 +97,9 @@ def facets(
     legend: bool = True,
     drawn: dict[str, Any] | None = None,
     **panels: Any,
-) -> sns.FacetGrid:
+) -> Grid:
     """Panels of `width` by `height` inches, as `panels` (of `FacetGrid`) say, each by `draw_on` with `drawn`."""
-    grid = sns.FacetGrid(rows, height=height, aspect=width / height, **{"sharey": False, **panels})
+    grid = Grid(rows, height=height, aspect=width / height, **{"sharey": False, **panels})
     for (row, column, _), mine in grid.facet_data():
         draw_on(grid.facet_axis(row, column), mine, labels, looks, **(drawn or {}))
     grid.set_titles("").set_axis_labels("training step", "")
@@ -110,7 +117,7 @@ def draw_runs(
     faint: bool = False,
     width: float = 3.4,
     height: float = 2.9,
-) -> sns.FacetGrid:
+) -> Grid:
     """A panel for each metric of `panels` (→ y label, scale) with a line per run; if `faint`, raw values behind.
 
     A panel alone is larger.
