@@ -6,6 +6,8 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 # Jobs set their own model and tokenizer threads.
 export TOKENIZERS_PARALLELISM := false
+# Packages come without bytecode: who imports a file first compiles it for all that import it later.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := -m pip install --quiet --disable-pip-version-check
 # Make an environment in $(1) with the packages pinned in requirements.lock. uv takes a fifth of pip's time but ignores
 # pip's settings, which torch's wheels often need: pip installs torch, and everything if uv finds no index.
@@ -39,7 +41,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml requirements.in
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python >= 3.11 is needed; set PYTHON to one, e.g. make setup PYTHON=python3.12" >&2; exit 1; }
 	$(call environment,$(VENV))
-	env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" $(COMPILE)
+	"$(BIN)/python" $(COMPILE)
+	"$(BIN)/python" -m compileall -q src
 	touch $@
 
 reproduce: setup  ## run the default experiment and compare it with the reference
@@ -199,7 +202,7 @@ bench-setup: .venv-bench/.installed  ## make the environment of the benchmarks
 .venv-bench/.installed: requirements.lock benchmarks/requirements.txt pyproject.toml
 	$(call environment,.venv-bench)
 	.venv-bench/bin/python $(PIP) --no-deps --no-compile --requirement benchmarks/requirements.txt
-	env -u PYTHONDONTWRITEBYTECODE .venv-bench/bin/python $(COMPILE) trl.trainer.grpo_trainer
+	.venv-bench/bin/python $(COMPILE) trl.trainer.grpo_trainer
 	touch $@
 
 # Run TRL and import its logs with `steer import`; a minute on an idle machine.
