@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from steer.analyse.accuracy import pass_frames, verified
+from steer.analyse.accuracy import cells, pass_frames
 from steer.analyse.collect import Collected
 from steer.analyse.power import smallest_difference, spread_of_differences
 from steer.analyse.render import Cell, Table, number, with_interval
@@ -40,14 +40,14 @@ def points(collected: Collected) -> pd.DataFrame:
                 continue
             for step, mine in pd.DataFrame(read_jsonl(path)).groupby("step"):
                 key = dict(zip(KEY, (run, collected.labels[run], seed, step), strict=True))
-                rows.append(key | _point(mine.assign(seed=seed)))
+                rows.append(key | _point(mine.assign(run=run, seed=seed)))
     return pd.DataFrame(rows, columns=POINT_COLUMNS)
 
 
 def _point(mine: pd.DataFrame) -> dict[str, float]:
-    mine, samples = verified(mine), int(mine["samples"].max())
-    share = pd.Series(shares(mine["correct"], mine["verified"]), mine.index)
-    passed = [frame.mean(axis=None) for frame in pass_frames(mine, samples).values()]
+    samples = int(mine["samples"].max())
+    share = pd.Series(shares(mine["correct"], mine["correct"] + mine["wrong"]), mine.index)
+    passed = [frame.mean(axis=None) for frame in pass_frames(cells(mine), set(mine["run"]), samples).values()]
     nll = pd.to_numeric(mine["nll"])
     return {
         "questions": len(mine),
