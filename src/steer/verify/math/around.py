@@ -40,7 +40,8 @@ SCALED_BEHIND = re.compile(
     rf"[\s$*]*(?:\\text\s*\{{\s*)?({'|'.join(MAGNITUDES)}|squared|cubed|factorial|point\s+\w+|and\s+a\s+(?:half|quarter|third|bit)|(?:degrees\s+)?below\s+zero"
     r"|(?:times|plus|minus|less|over|divided\s+by|multiplied\s+by|(?:in|de)creased\s+by|choose)\s+\$?[\d\\]\w*|times\s+(?:that|it|this)(?!\s+of)"
     r"|(?:th\s+power|to\s+the\s+(?:\w+\s+)?power)\s+of|(?:more|less|fewer|greater|higher|lower)\s+than\s+\$?\d+|of\s+the\s+(?:answer|result)"
-    r"|(?:(?:parts\s+)?(?:out\s+of|of|per)\s+\$?\d+|(?:parts\s+)?in\s+\$?\d{1,2}|:\s+\d+)\$?(?=\s*[.,;)]?\s*(?:\Z|\n)))(?!\w)",
+    r"|(?:(?:parts\s+)?(?:out\s+of|of|per)\s+\$?\d+|(?:parts\s+)?in\s+\$?\d{1,2}|:\s+\d+"
+    r"|(?:short\s+of|below|above|beyond|away\s+from|to\s+go\s+until|times\s+as\s+\w+\s+as)\s+\$?\d+)\$?(?=\s*[.,;)]?\s*(?:\Z|\n)))(?!\w)",
     re.IGNORECASE,
 )
 # with a unit, it is an error of measurement

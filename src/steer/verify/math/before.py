@@ -13,7 +13,7 @@ NOT_SHOWN = (
 )
 # what denies, doubts or replaces the answer, if nothing but light words stands between it and the box
 GOVERNING = (
-    r"not|never|cannot|neither|nor|maybe|perhaps|possibly|sometimes|hardly|either\b[^.]{1,40}\bor|no\s+longer|by\s+no\s+means"
+    r"not|never|cannot|neither|nor|maybe|perhaps|possibly|sometimes|probably|hopefully|presumably|likely|hardly|either\b[^.]{1,40}\bor|no\s+longer|by\s+no\s+means"
     r"|(?:might|could|may)(?=\s+be\b)|nicht|pas|no\s+es|não\s+é|non\s+è|не|exclude[sd]?|reject(?:s|ed|ing)?|rul(?:es?|ed"
     r"|ing)\s+out"
     r"|contradict(?:s|ed|ing)?|(?:excluded|rejected)\s+\w+\s+is|except(?:\s+for)?|excluding|unlikely|unlike"
@@ -22,14 +22,16 @@ GOVERNING = (
     r"|wrong|incorrect|false|naive(?:ly)?|mistake|tempting|silly|foolish|absurd|one\s+(?:might|could"
     r"|may)(?!\s+(?:also\s+)?write)|(?:nobody|no\s+one)(?:\s+would)?"
     r"|(?:some|people|many|others|they|(?:the|a|my)\s+(?:\w+\s+)?(?:book|student|friend|teacher|textbook|author|answer\s+key))"
-    r"\s+(?:says?|claims?|thinks?|thought|believed?s?|wrote|got)(?!\s+\$?\d)|i(?:['’]d|\s+would)\s+(?:guess|bet)|random\s+(?:number|guess|answer|value)"
+    r"\s+(?:says?|claims?|thinks?|thought|believed?s?)(?!\s+\$?\d)|(?<!theorem )(?<!formula )(?<!lemma )(?<!rule )says"
+    r"|hunch|shot\s+in\s+the\s+dark|(?:made|making)\s+(?:this|it)\s+up|at\s+random|no\s+circumstances|distractor|rumou?r"
+    r"|tempted\s+to|(?:you|one|some)\s+(?:may|might|could)\s+(?:think|say|guess)|unsure|not\s+sure|may\s+well|i(?:['’]d|\s+would)\s+(?:guess|bet)|random\s+(?:number|guess|answer|value)"
     r"|(?:old|previous|earlier|former|initial|original)\s+(?:answer|result|guess|attempt)"
     r"|discard(?:s|ed)?|ignor(?:e|ed|ing)|dis(?:prove[sd]?|regard|miss)|eliminate[sd]?|used\s+to(?=\s+be\b)"
 )
 LIGHT = (
     r"this|be|been|is|are|was|it|equals?|to|of|the|an?|as|that|final|correct|answer|value|result|solution|approach"
     r"|method|even"
-    r"|simply|say|think|guess|expect|gives?|write|gets?|close|obtain|have|put|use|choose|accept|take|report|enter"
+    r"|would|for\s+now|simply|say|think|guess|expect|gives?|write|gets?|close|obtain|have|put|use|choose|accept|take|report|enter"
 )
 SCALING = (  # directly before the number
     r"minus|negative|half(?:\s+of)?|twice|double|thrice|triple|(?:square|root|cube|reciprocal|opposite|inverse"
@@ -58,7 +60,7 @@ REFUTED_BEFORE = re.compile(
     r"|d)\b)\w+(?:\s+it\s+(?:was|is))?"
     rf"|\b(?:{DOUBTED})|\b(?:half|twice|double|thrice|triple|than|plus|minus|times|(?!value)\w+\s+of)[^\S\n]+(?:of\s+)?"
     r"(?:the|our|my)\s+(?:final\s+)?answer(?:['’]s\s+\w+)?\s+(?:is|equals|=)|\banswer\s*(?:[-+*/]|plus|minus|times"
-    r"|divided\s+by|squared|cubed|doubled)[^.?!\n]{1,20}(?:\bis|\bequals|=)"
+    r"|divided\s+by|modulo|mod|,?\s*(?:squared|cubed|doubled|halved|tripled|negated))[^.?!\n]{1,20}(?:\bis|\bequals|=)"
     r"|\bif\s+(?:it|that|this|the\s+answer)\s*(?:is|was|were)?\s*(?:not|n['’]t)\s+\$?\d+\$?,?\s+(?:then\s+)?(?:it|the\s+answer)\s+is"
     r"|(?:is|are|be|:)\s+\$?\d+\$?\s+to"
     r"|\bexample\s+(?:answer|format|output)|\b(?:write|put|place|enter|give"
@@ -88,12 +90,20 @@ SUPPOSED_BEFORE = re.compile(
 )
 # what is said of the answer is not what it is: `The answer has \\boxed{5} digits`
 PREDICATE = (
-    r"(?:has|have|begins?|starts?|ends?|contains?|exceeds?|lies|divisible|congruent|multiple|factor|divides|close|near|between|within"
-    r"|under|over|above|below|(?:at|no)\s+(?:least|most|more|less)|up\s+to|(?:less|more|greater|larger|smaller|higher|lower|bigger)\s+than"
-    r"|something\s+like)"
+    r"(?:has|have|rounds?|precedes?|follows?|begins?|starts?|ends?|contains?|exceeds?|lies|divides?"
+    r"|differs?|is\s+at\s+(?:least|most)|is\s+up\s+to)"
 )
 SAID_OF = re.compile(
-    rf"\banswer\b(?!['’]s)(?:(?!\banswer\b)[^.?!\n])*?\b{PREDICATE}\b(?:(?!\b(?:is|equals|are|be|to\s+get)\b)[^.?!\n,;:=])*$",
+    rf"\banswer\b(?:['’]s\s+(?!value)\w+\s+is[\s$:\\(]*$|(?:(?!\banswer\b)[^.?!\n])*?"
+    rf"\b(?:{PREDICATE}\b(?:(?!\b(?:is|equals|are|be|to\s+get)\b)[^.?!\n,;:=])*$"
+    r"|(?:is|are|be)\s+[^.?!\n,;:=$\d]*?(?<!given )(?<!found )(?<!equal )(?<!amounts )(?<!total )(?<!value )"
+    r"(?<!number )\b(?:of|by|from|(?<!other )than|(?:next|congruent)\s+to|with|within|modulo|like)[\s$\\(]*$))",
+    re.IGNORECASE,
+)
+# a value that is only assumed, or wrong on purpose
+ASSUMED = re.compile(
+    r"(?:^|[.!?\n])\s*(?:say|assume|suppose|pretend)\b[^.,;:?!\n$\d=\\]{0,30}[\s$]*$"
+    r"|\b(?:if\s+(?:we|you|one|i)\s+(?:forget|miss)|forgetting)\b[^.?!\n]*$",
     re.IGNORECASE,
 )
 # what would be the answer, were something else the case
@@ -102,7 +112,7 @@ COUNTERFACTUAL = re.compile(r"\b(?:had|without|were)\b[^.?!\n]*\bwould\b[^.,;?!\
 HEDGED_BEFORE = re.compile(
     rf"(?:{HEDGES})(?:答案)?(?:是|为|就是)?(?:\s+(?:es|é|è|ist|est|is))?[\s$*:,\\(\[]*$", re.IGNORECASE
 )
-BEFORE_IT = REFUTED_BEFORE, SUPPOSED_BEFORE, OPERAND_BEFORE, SAID_OF, COUNTERFACTUAL
+BEFORE_IT = REFUTED_BEFORE, SUPPOSED_BEFORE, OPERAND_BEFORE, SAID_OF, COUNTERFACTUAL, ASSUMED
 
 # a text in front of a box that has none of these words and ends in none of these signs is spared the searches
 TELLING = """
@@ -117,13 +127,15 @@ pm mp div cdot mid lt gt le ge leq geq leqslant geqslant silly foolish absurd no
 ignore ignored ignoring disprove disproves disproved disregard dismiss eliminate eliminated used percent first
 initially originally incorrectly nexists doubtful dubious untrue impossible doubt careless bogus fake trap decoy
 flawed erroneous mistaken extraneous wrongly mistakenly erroneously falsely absurdly squared cubed doubled
-equivalently sometimes say says claim claims think thinks thought believe believes wrote got bet random old previous
-earlier former original complement negation near candidates options choices possibilities vs versus would
+equivalently sometimes say says claim claims think thinks thought believe believes bet random old previous
+earlier former original complement negation near candidates options choices possibilities vs versus would probably
+hopefully presumably likely well forget forgetting sure unsure hunch dark up distractor circumstances rumor rumour
+tempted
 """
 HEDGING = set(["vielleicht", "forse", "talvez", "misschien", "belki", "mungkin", "angenommen", "supposons", "quizas"])
 TELLING = {*TELLING.split(), *HEDGING}
 ANNOUNCED = "is", "are", "equals", "nswer"
-COMPUTED = "+", "-", "*", "/", " of ", "'s"
+COMPUTED = "+", "-", "*", "/", " of ", "'s", " mod"
 FILLING, ENDS = " \n\t\r$*:\\([{,&", "-+/~<>≤≥}'’|^_#"
 WORDS_ONLY = {ord(sign): " " for sign in string.punctuation}
 

@@ -15,6 +15,7 @@ from steer.verify.math.numbers import roughly
 from steer.verify.math.phrases import MARK
 from steer.verify.math.sentences import MATH
 from steer.verify.math.unboxed import TAIL, WORD, WRAPPED
+from steer.verify.math.withdrawal import replaced
 from steer.verify.thought import before_end, outside_thought
 
 BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
@@ -122,7 +123,8 @@ def _boxed(text: str) -> Extraction | None:
             break
         place, content = first, content if other == content else f"{other}{joined}{content}"
     answer = stands(text[max(0, place - BEFORE) : place], content, text[end : end + BEHIND])
-    if answer is None or _restated(text[end:], content):
+    far = len(text) - end > BEHIND
+    if answer is None or _restated(text[end:], content) or (far and replaced(content, text[-BEHIND:])):
         return Extraction(None, "the boxed answer is denied")
     return Extraction(answer, "boxed", _contents(text, spans) if len(spans) > 1 else (answer,), "stated")
 

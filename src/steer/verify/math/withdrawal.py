@@ -75,8 +75,9 @@ DENIED = re.compile(
     r"|below|so)\b(?!\s+(?:\w+ly|compactly)\b)"
     r"|or\s+(?:something|anything|not|am\s+i|thereabouts|none|nothing|no(?!\s+solutions?\s+(?:at|if|when|for"
     r"|otherwise)\b)|neither|another(?!\s+(?:\w+\s+)?(?:form|way|expression|representation)\b)|others?)\b"
-    r"|not\s+(?:sure|certain)\b|i\s+guess\b|said\s+no\s?(?:one|body)\b|sic\b|a\s+contradiction(?=\W*\Z)|if\s+(?:we|you|one|i)\s+(?:forgets?|miss|misses)\b"
-    r"|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b|give\s+or\s+take\b|and\s+(?:then\s+some"
+    r"|not\s+(?:sure|certain)\b|i\s+guess\b|said\s+no\s?(?:one|body)\b|which\s+(?:i|we)\s+(?:corrected|changed|fixed)\b|sic\b|a\s+contradiction(?=\W*\Z)|if\s+(?:we|you|one|i)\s+(?:forgets?|miss|misses)\b"
+    r"|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b|give\s+or\s+take\b|plus\s+or\s+minus\b|with(?:in)?\s+an?\s+error\b|\W*(?:up\s+to|modulo)\s+(?:(?:an?|the|its)\s+)?(?:sign|factor|constant|multiple)\b"
+    r"|sign\s+(?:reversed|flipped|changed)\b|and\s+(?:then\s+some"
     r"|change)(?=\W*\Z|\s*[.,!])|(?:but\s+)?not\s+really\b|(?:\w+\s+){0,2}(?:faux|incorrecte|falsch|incorrecta"
     r"|sbagliat\w*|errad[oa]|неверно|неправильно|espera|anzi|погоди\w*|стоп)\b|(?:нет|nein)\b)"
     r"|(?:^|.*[。，,\s])(?:不对|不對|等等|错|錯|不是(?!\s*[$\d-])|아니|잠깐|틀렸|いや|違|待って)|[\s$*,(]*(?:[❌✗✘👎🚫⛔]|!=|≠|\\neq?(?![a-z])(?!\s*-?\d))|[\s$*.()\]\\}]*[?？]",
@@ -99,10 +100,10 @@ REASONED = re.compile(r"\b(?:since|because|as|if|unless|whether|otherwise|then|w
 # a sentence of these words that ends in another value offers it in place of the answer: `So we report 6`, `Make that 6`
 ANNOUNCING = """
 a an the my our your its to for as with in
-i we you one he she they it it's it’s this that that's that’s he's there i'd i’d we'd i'll we'll let let's us me im i'm
-is are was were be been being isn would will should could might may shall can has have had must
+i we you one it it's it’s this that that's that’s there i'd i’d we'd i'll we'll let let's us me im i'm
+is are was were be been being would will should could might may shall can has have had must
 get gets got give gives gave gets make makes made take takes took say says said use read report reports choose pick
-select go goes going went write wrote enter put see find found think believe conclude know means mean meant
+select go goes going went write wrote enter put find found think believe conclude know means mean meant
 want wanted intended intend expect expects expected need needed ask asked asks prefer comes come out turns works
 equals equal yields change changed change mind replace replaced make correct corrected fix fixed
 so thus hence therefore finally final last lastly then and but or also again else otherwise if however instead
@@ -123,15 +124,38 @@ FOLLOWING = "so thus hence therefore then and now also we i get gets find have h
 REPLACING = """
 make correction edit erratum typo meant mean rather instead no nope wait actually oops sorry replace corrected scratch
 """
-ANNOUNCING, FOLLOWING, REPLACING = (set(words.split()) for words in (ANNOUNCING, FOLLOWING, REPLACING))
+# a short sentence with another value at its end offers it, too, if it begins with one of these, or is an opening and
+# the value (`On reflection, 6`), or no more than two words and the value (`Submit 6`)
+SPEAKING = "i we please let let's i'd i'll we'll consider count use take submit"
+# unless one of its words denies the value, or says what else it is: a reference, a measure, a case
+HARMLESS = """
+not no never nor neither without unlike except reject rejects rejected exclude excluded discard discarded drop skip
+avoid ignore confuse checked check tried tested used need needed counted excluding wrong incorrect mistake problem
+question
+exercise case cases step example theorem lemma corollary proposition equation formula page section chapter figure table
+part option grade level item line note remark reference source day year time minutes points point score marks mark
+confidence difficulty rating probability chance topic number numbers divides divide over under than for at when if
+her his their he she they who mother brother sister left remain remains since until about around by see cf eq thm ex fig
+p pp amc aime word words count id version date rank steps tokens sum total area perimeter volume length width height
+radius diameter angle side sides hypotenuse slope mean median mode remainder quotient product difference degree rate
+speed distance mass weight price cost age verification test proof hint units average ratio maximum minimum max min
+"""
+ANNOUNCING, FOLLOWING, REPLACING, SPEAKING, HARMLESS = (
+    set(words.split())
+    for words in (ANNOUNCING, FOLLOWING, REPLACING, SPEAKING, f"{HARMLESS} {ANOTHER.replace('|', ' ')}")
+)
+PREPOSITIONS = {"in", "to", "for", "as", "with", "a", "an", "the"}
+LEFT_SIDE = re.compile(r"\s*(?:[a-zA-Z](?:_\w)?(?:\([a-z]\))?)?\s*")
 VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
 AT_END = re.compile(
     rf"^(?P<head>(?:[^\W\d_]|['’\s.,:;*#>`\"“”(…—–，、：،]|[-_](?!\d)|\$(?!\$?\\))*?)"
-    rf"(?:\$*(?P<name>[a-zA-Z](?:_\w)?(?:\([a-z]\))?)\s*=\s*)?(?<![\da-zA-Z.])"
-    rf"(?:\$*(?P<value>{VALUE})(?![!\w])(?P<noun>(?:\s+(?!instead)[a-z]{{3,}}){{0,2}})|(?P<letter>\(?\b[A-J]\)?)|\$+(?P<formula>[^$]+)\$+)"
-    r"(?:\s+instead)?[\s$.,;:!)*`\"”?。]*(?:입니다|です)?[\s.!?。]*$",
+    rf"(?:\$*(?<![a-zA-Z])(?P<name>[a-zA-Z](?:_\w)?(?:\([a-z]\))?)\s*=\s*)?(?<![\da-zA-Z.])"
+    rf"(?:\$*(?P<value>{VALUE})(?!\w|!\s*[\w$])(?P<noun>(?:\s+(?!(?:instead|too|also|rather|actually|then|now|my)\b)[a-z]{{3,}}){{0,2}})|(?P<letter>\(?\b[A-J]\)?)|\$+(?P<formula>[^$]+)\$+)"
+    r"(?P<tail>[,\s$]+(?:instead|too|also|rather|actually|then|now|as\s+well|it\s+is|i\s+mean|to\s+be\s+(?:exact|precise)"
+    r"|(?:as\s+)?(?:my|the|our)\s+(?:\w+\s+)?answer))?[\s$.,;:!)*`\"”?。]*(?:입니다|です)?[\s.!?。]*$",
     re.IGNORECASE,
 )
+FRESH = re.compile(r"[\s$*\])}]*\n")  # a sentence of its own begins
 DIGIT, CANDIDATE = re.compile(r"\d"), re.compile(rf"[\d$]|\b(?:[A-J]\)?\W*$|(?:{'|'.join(NUMBER_WORDS[:13])})\b)")
 WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 CONCLUDING = re.compile(r".*[,;]\s*(?=(?:so|thus|hence|therefore)\b)", re.DOTALL | re.IGNORECASE)
@@ -145,8 +169,10 @@ OTHER = re.compile(
     r"|works?,?\s+(?:too|as\s+well)|also\s+works?|is\s+(?:right|correct|possible),?\s+too)"
     rf"|.*?\b(?:(?:correct|real|right|actual|true)\s+(?:answer|value|result|one|number)\s+(?:is|=)|re-?\w+ing,?\s+(?:i"
     rf"|we)\s+(?:get|got|find))\s+\$?({NUMBER})(?!\w)"
+    # `This and 6 are right`, `Count 6 as my answer`
+    rf"|(?:(?!\bnot\b|n['’]t)[^.?!])*\b(?:and|or)\s+\$?({NUMBER})\$?\s+are\s+(?:both\s+)?(?:right|correct|valid|possible|fine)\b"
     # `So is 6`, `6 is my answer`, `However, 6 is possible`
-    rf"|[\W_]*(?:[a-z]+\W+){{0,3}}?(?:so\s+(?:is|are|was)\s+\$?)?({NUMBER})[\s$]+(?:(?:is|would\s+be)\s+(?:right|correct|(?:my|the|our)\s+(?:\w+\s+)?answer)|works|is\s+possible|would|may)\b"
+    rf"|[\W_]*(?:[a-z]+\W+){{0,3}}?(?:so\s+(?:is|are|was)\s+\$?)?({NUMBER})[\s$]+(?:(?:is|would\s+be)\s+(?:right|correct|(?:my|the|our)\s+(?:\w+\s+)?answer)|works|is\s+possible|is\s+(?:just\s+as|equally|fine|ok|okay|better|good)|would|may)\b"
     r"(?![^.?!]*(?:\bnot\b|n['’]t|wrong|incorrect|impossible|too|fail|exclu|reject))",
     re.IGNORECASE | re.DOTALL,
 )
@@ -173,15 +199,20 @@ VALUE_ONLY = re.compile(VALUE)
 LETTER, ITEM = re.compile(r"\(?[A-J]\)?"), re.compile(r"\s*\n\s*\d{1,2}\.[ \t]+\S")
 
 
-def _offered(said: str, part: str, last: bool) -> bool:
-    """Check whether a sentence only announces a value other than `said`."""
+def _offered(said: str, part: str, last: bool, fresh: bool = False) -> bool:
+    """Check whether a sentence only announces a value other than `said`. `fresh`: it is a sentence of its own."""
     found = AT_END.match(part)
     if not found:
         return False
-    words = set(WORDS.findall(found["head"].lower().replace("if not", "if")))
-    if not words <= ANNOUNCING or (words == {"or"} and "(" not in found["head"]) or words >= {"otherwise", "would"}:
+    listed = WORDS.findall(found["head"].lower().replace("if not", "if"))
+    words, name = set(listed), found["name"]
+    if not words <= ANNOUNCING and not (fresh and not name and _short(listed, found["head"])):
         return False
-    replaced = not words.isdisjoint(REPLACING)
+    if (words == {"or"} and not fresh and "(" not in found["head"]) or words >= {"otherwise", "would"}:
+        return False
+    if (words and words <= PREPOSITIONS) or (name and words & PREPOSITIONS):
+        return False
+    replaced = found["tail"] is not None or not words.isdisjoint(REPLACING)
     if found["formula"] and not (value := _value(found["formula"])):
         here = key(latex(said))
         return replaced and not number(here) and key(latex(found["formula"])) != here
@@ -194,12 +225,23 @@ def _offered(said: str, part: str, last: bool) -> bool:
         value = str(NUMBER_WORDS.index(value.lower()))
     if roughly(said, value) or (value[-1] == "%" and said[-1:] != "%"):
         return False
-    return last or not (found["name"] or (words and words <= FOLLOWING))
+    return last or not (name or (words and words <= FOLLOWING))
+
+
+def _short(words: list[str], head: str) -> bool:
+    """Check whether a few words in front of a value offer it, whatever they are."""
+    if not words or len(words) > 6 or "(" in head or not HARMLESS.isdisjoint(words):
+        return False
+    if any(word.endswith(("n't", "n’t")) for word in words):
+        return False
+    return head.rstrip(" $*\n")[-1:] in (",", ":", "—") or words[0] in SPEAKING or len(words) <= 2
 
 
 def _value(formula: str) -> str | None:
     """The plain value of a formula, with or without its name."""
-    return formula if VALUE_ONLY.fullmatch(formula := formula.rpartition("=")[2].strip(" .")) else None
+    left, _, right = formula.rpartition("=")
+    right = right.strip(" .")
+    return right if LEFT_SIDE.fullmatch(left) and VALUE_ONLY.fullmatch(right) else None
 
 
 def withdrawn(said: str, after: str) -> bool:
@@ -212,6 +254,7 @@ def withdrawn(said: str, after: str) -> bool:
     count = SENTENCES if whole or len(parts) < 2 else min(SENTENCES, len(parts) - 1)
     if parts and DIGIT.search(parts[0]) and CASES.match(parts[0]):
         return True
+    begun = FRESH.match(after) is not None
     for place, part in enumerate(parts[:count]):
         if DENIED.match(part) or (OPERATED.match(part) and said[:1] != "-"):
             return True
@@ -221,7 +264,7 @@ def withdrawn(said: str, after: str) -> bool:
         if not CANDIDATE.search(part):
             continue
         last = whole and place == len(parts) - 1
-        if not listed and _offered(said, part, last):
+        if not listed and _offered(said, part, last, begun or place > 0):
             return True
         if last and (clause := CONCLUDING.match(part)) and _offered(said, part[clause.end() :], last):
             return True
@@ -230,6 +273,12 @@ def withdrawn(said: str, after: str) -> bool:
         if value and not roughly(said, value) and (value[-1] != "%" or said[-1:] == "%"):
             return True
     return False
+
+
+def replaced(said: str, end: str) -> bool:
+    """Check whether the end of a longer text, whose first sentence may be cut, gives another value as the answer."""
+    parts = sentences(end)
+    return len(parts) > 1 and _offered(said.strip(" .$*"), parts[-1], True)
 
 
 def _about_another(said: str, text: str) -> bool:
