@@ -3,6 +3,7 @@
 import shutil
 from functools import cache
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from fake_results import METHODS, write_fake_results
@@ -10,7 +11,7 @@ from pictures import GENERAL, assert_tidy, curves, drawn, entries, words
 
 from steer import cli
 from steer.figures import page
-from steer.figures.lines import over_seeds
+from steer.figures.lines import headroom, over_seeds
 from steer.figures.looks import looks
 from steer.figures.wanted import about_figures, figure_ids
 from steer.io import read_jsonl, write_jsonl
@@ -210,3 +211,14 @@ def test_the_legend_stands_beside_the_panel(names):
         figure.canvas.draw()
     assert not figure.legends[0].get_window_extent().overlaps(ax.get_window_extent())
     assert ax.get_window_extent().width > figure.dpi / 2
+
+
+def test_a_run_of_two_steps_is_in_the_range_and_a_marker_across_the_panel_is_not():
+    _, ax = plt.subplots()
+    ax.plot([1, 2], [2.9, 2.8])
+    ax.plot(range(1, 6), [0.5, 0.4, 0.3, 0.2, 0.1])
+    ax.axvline(3)
+    headroom([ax], zero=False)
+    low, high = ax.get_ylim()
+    assert low < 0.1 < 2.9 < high < 3.2
+    plt.close("all")

@@ -135,8 +135,9 @@ def draw_runs(
 
 def headroom(axes: Sequence[Axes], zero: bool = True) -> None:
     """One y range for all of `axes` with room over the highest and under the lowest value drawn; from 0 if `zero`."""
-    # A line of two points is a marker across the panel, in other units.
-    drawn = [np.asarray(line.get_ydata(), dtype=float) for ax in axes for line in ax.lines if len(line.get_ydata()) > 2]
+    # A marker across the panel is in other units.
+    curves = [line for ax in axes for line in ax.lines if line.get_transform() == ax.transData]
+    drawn = [np.asarray(line.get_ydata(), dtype=float) for line in curves]
     bands = [path.vertices[:, 1] for ax in axes for band in ax.collections for path in band.get_paths()]
     values = np.concatenate([*drawn, *bands]) if drawn or bands else np.array([])
     values = values[np.isfinite(values)]
