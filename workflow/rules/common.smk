@@ -87,15 +87,15 @@ SELECT_BY = CONFIG.evaluation.select_by
 MADE_FROM = ("path", "revision", "cold_start", "chat_template")
 # Runs whose kept models are evaluated along training.
 ALONG = CONFIG.frontier_runs
-KEPT = SELECT_BY or CONFIG.measurement or ALONG
-KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")} if KEPT else {}
-if CONFIG.evaluation.prune:
+# Always an output: Snakemake has no record of one that is declared later, and would then see no change of a run at all.
+KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")}
+if CONFIG.evaluation.prune and (SELECT_BY or CONFIG.measurement or ALONG):
     KEPT_MODELS = {name: temp(folder) for name, folder in KEPT_MODELS.items()}
 # Evaluation settings of kept models: another number of samples on another benchmark reruns none of them.
 ASKED = CONFIG.evaluation.for_selection().model_dump(mode="json") if SELECT_BY else {}
 SELECTION = {key: value for key, value in ASKED.items() if key not in set(CHOICE) - {"select_by"}}
 # Settings of the evaluation along training.
-FRONTIER = {key: value for key, value in SECTIONS["evaluation"].items() if key not in (*CHOICE, "samples")}
+FRONTIER = {key: value for key, value in SECTIONS["evaluation"].items() if key not in (*CHOICE, "samples", "top_p")}
 FRONTIER |= CONFIG.evaluation.frontier.model_dump(include={"questions", "samples"}) if ALONG else {}
 # GPUs per sampling job.
 SAMPLING_GPUS = CONFIG.rollout.tensor_parallel if CONFIG.hardware.gpus and CONFIG.rollout.engine != "openai" else 0

@@ -47,7 +47,7 @@ rule grade:
     threads: CONFIG.threads.grade
     params:
         config=f"{RESULTS}/config.yaml",
-        code=code_version("verify", "grade"),
+        code=code_version("verify", "grade/command.py"),
         reward=JUDGED,
         functions=content(tuple(VERIFIER_FILES)),
         data=folder_of_data,

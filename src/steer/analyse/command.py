@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
 
     config = config_from(args)
     everything = collect(config, args.results)
+    along = frontier.points(everything) if config.evaluation.frontier else None
     collected = everything.judged()
     measurements = theory.read(collected)
     out = Path(args.out)
@@ -87,7 +88,6 @@ def run(args: argparse.Namespace) -> None:
     effects = weightings.effects(weighed, weightings.labels_of(collected))
     if len(weighed):
         made.append(weightings.weighting_table(collected, effects, laws))
-    along = frontier.points(collected) if config.evaluation.frontier else None
     if along is not None and len(along):
         above = frontier.ahead(frontier.gaps(along, config.evaluation.frontier.reference))
         made.append(frontier.frontier_table(collected, along, above))

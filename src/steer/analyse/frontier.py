@@ -1,16 +1,17 @@
 """The frontier: accuracy and pass@k against entropy along training, and who is ahead of the reference at equal entropy.
 
 The reference run's own path, from the base model through its kept models, is the line to beat: a run that only learns
-more slowly lies on it, because so does the reference stopped early. The path joins its models in the order of their
-entropies by straight lines. A model with an entropy outside the path's range is not compared.
+more slowly lies on it, because so does the reference stopped early. The path joins its models in the order of training
+by straight lines; where it passes an entropy several times, its highest value there is the one to beat. A model whose
+entropy the path never has is not compared.
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from steer.analyse.accuracy import cells, pass_frames
 from steer.analyse.collect import Collected
 from steer.analyse.power import smallest_difference, spread_of_differences
 from steer.analyse.render import Cell, Table, number, with_interval
@@ -21,6 +22,7 @@ from steer.io import read_jsonl
 KEY = ["run", "label", "seed", "step"]
 QUANTITIES = ("accuracy", "pass_at_k")
 POINT_COLUMNS = [*KEY, "questions", "samples", "entropy", *QUANTITIES]
+ALONG = "no kept models evaluated along training"
 AHEAD_COLUMNS = ["run", "label", "seeds", "compared", "models"]
 AHEAD_COLUMNS += [f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high", "_shown")]
 
@@ -28,33 +30,33 @@ AHEAD_COLUMNS += [f"{name}{end}" for name in QUANTITIES for end in ("", "_low", 
 def points(collected: Collected) -> pd.DataFrame:
     """POINT_COLUMNS, a row per run, seed and kept model; step 0 is the base model.
 
-    Accuracy and pass@k (k: the samples of a question; questions with fewer verified ones are left out of it) are means
-    over benchmarks of their questions' means. Entropy in nats per token over all tokens, NaN without log-probabilities.
+    Accuracy and pass@k are means over benchmarks of their questions' means; k is the samples of a question, so one
+    correct sample decides. Entropy in nats per token over all tokens, NaN without log-probabilities.
     """
     rows = []
     for run in collected.config.frontier_runs:
         for seed in collected.config.seeds:
             path = collected.folder / "frontier" / run / f"seed{seed}.jsonl.gz"
             if not path.is_file():
-                collected.missing.append(f"run {run}, seed {seed}: no kept models evaluated along training")
+                collected.missing.append(f"run {run}, seed {seed}: {ALONG}")
                 continue
             for step, mine in pd.DataFrame(read_jsonl(path)).groupby("step"):
                 key = dict(zip(KEY, (run, collected.labels[run], seed, step), strict=True))
-                rows.append(key | _point(mine.assign(run=run, seed=seed)))
+                rows.append(key | _point(mine))
     return pd.DataFrame(rows, columns=POINT_COLUMNS)
 
 
 def _point(mine: pd.DataFrame) -> dict[str, float]:
-    samples = int(mine["samples"].max())
-    share = pd.Series(shares(mine["correct"], mine["correct"] + mine["wrong"]), mine.index)
-    passed = [frame.mean(axis=None) for frame in pass_frames(cells(mine), set(mine["run"]), samples).values()]
+    verified = mine["correct"] + mine["wrong"]
+    share = pd.Series(shares(mine["correct"], verified), mine.index)
+    passed = (mine["correct"] > 0).astype(float).where(verified > 0)
     nll = pd.to_numeric(mine["nll"])
     return {
         "questions": len(mine),
-        "samples": samples,
+        "samples": int(mine["samples"].max()),
         "entropy": nll.sum(skipna=False) / mine["tokens"].sum(),
         "accuracy": share.groupby(mine["benchmark"]).mean().mean(),
-        "pass_at_k": float(np.mean(passed)) if passed else math.nan,
+        "pass_at_k": passed.groupby(mine["benchmark"]).mean().mean(),
     }
 
 
@@ -70,11 +72,17 @@ def gaps(found: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def _on_path(path: pd.DataFrame, name: str, model: dict) -> float:
-    """The path's value at the model's entropy."""
-    path = path.dropna(subset=["entropy", name]).sort_values("entropy")
-    if len(path) < 2:
-        return math.nan
-    return float(np.interp(model["entropy"], path["entropy"], path[name], left=math.nan, right=math.nan))
+    """The path's highest value at the model's entropy, NaN where it never has it."""
+    path = path.dropna(subset=["entropy", name]).sort_values("step")
+    x, y, at = path["entropy"].to_numpy(), path[name].to_numpy(), model["entropy"]
+    values = []
+    for start, end in pairwise(range(len(path))):
+        low, high = sorted((start, end), key=x.__getitem__)
+        if x[low] == x[high] == at:
+            values += [y[low], y[high]]
+        elif x[low] <= at <= x[high]:
+            values.append(np.interp(at, x[[low, high]], y[[low, high]]))
+    return float(max(values, default=math.nan))
 
 
 def ahead(distances: pd.DataFrame) -> pd.DataFrame:
@@ -117,11 +125,12 @@ def frontier_table(collected: Collected, found: pd.DataFrame, beside: pd.DataFra
             cells += [number(r[f"{quantity}_shown"], ".1f", 100)]
         rows.append([Cell(text) for text in cells])
     notes = [
-        f"The path: {name} of the same seed, from the base model through its kept models, joined by straight lines in "
-        "the order of their entropies. Above 0: more accurate than it at equal entropy. Models outside the path's "
-        "range of entropies are not compared.",
+        f"The path: {name} of the same seed, from the base model through its kept models, joined by straight lines; "
+        "where it passes an entropy several times, its highest value counts. Above 0: more accurate at equal entropy. "
+        "Models whose entropy the path never has are not compared.",
         f"{int(found['questions'].max())} questions, {k} samples each. Mean over a run's models, then over seeds; in "
-        "brackets the 95 % interval over seeds (Student's t).",
+        "brackets the 95 % interval over seeds (Student's t), one by one, without a correction for several runs.",
+        *(f"Missing: {line}." for line in collected.missing if ALONG in line),
     ]
     return Table(
         "T14_frontier",

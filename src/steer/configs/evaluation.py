@@ -11,7 +11,7 @@ CHOICE = ("also", "select_by", "select_samples", "prune", "frontier")
 
 
 class Frontier(Section):
-    """Accuracy and pass@k against entropy along training: kept models on a few questions. docs/tables.md."""
+    """Accuracy and pass@k against entropy along training: kept models on a few questions, no top-p. docs/tables.md."""
 
     questions: Positive = Field(64, description="questions in all, taken in turn from the benchmarks")
     samples: Positive = Field(64, description="samples of a question; also the k of pass@k")
@@ -38,9 +38,8 @@ class Evaluation(Section):
         None, description="samples of a question of `select_by` by which is chosen; absent: as many as are evaluated"
     )
     prune: bool = Field(
-        False, description="delete kept models once the best is selected: less disk, but a changed verifier retrains"
+        False, description="delete kept models after their evaluation: less disk, but a changed evaluation retrains"
     )
-
     frontier: Frontier | None = Field(None, description="evaluate kept models along training; absent: do not")
 
     def samples_for(self, benchmark: str) -> int:
@@ -52,5 +51,9 @@ class Evaluation(Section):
         return self.model_copy(update={"samples": asked, "seed": self.seed + 1})
 
     def for_frontier(self) -> "Evaluation":
-        """Return the settings for kept models along training: other samples than the final evaluation."""
-        return self.model_copy(update={"samples": {"default": self.frontier.samples}, "seed": self.seed + 1})
+        """Return the settings for kept models along training: other samples than the final evaluation.
+
+        Without top-p, under which the sampled tokens' log-probabilities would estimate no distribution's entropy.
+        """
+        update = {"samples": {"default": self.frontier.samples}, "seed": self.seed + 1, "top_p": 1.0}
+        return self.model_copy(update=update)

@@ -36,10 +36,14 @@ def draw(sources: Sources) -> Figure:
         ax.invert_xaxis()
         ax.set(xlabel="entropy (nats per token), falling", ylabel=label)
     page.legend(figure, axes[0])
+    for run in sources.config.frontier_runs:
+        lacking = sorted(set(sources.config.seeds) - set(table.loc[table["run"] == run, "seed"]))
+        name = sources.labels.get(run, run)
+        sources.missing += [f"{name}, seed {seed}: no kept models evaluated" for seed in lacking]
     page.notes(
         figure,
         sources,
-        "Each point is a model kept during training: mean over seeds; faint: single seeds. Training runs from left to "
-        "right. T14_frontier has the distances from the reference's path, by seed.",
+        "Each point is a model kept during training: mean over seeds; faint: single seeds. Lines follow training from "
+        "the base model. T14_frontier has the distances from the reference's path.",
     )
     return figure

@@ -1,7 +1,7 @@
 """`steer frontier`: accuracy and entropy of a run's base model and kept models on a few questions of each benchmark.
 
-The entropy is that of the sampling distribution on these questions, estimated from the samples themselves: the mean
-over all tokens of the negative log-probability with which each was drawn.
+The entropy is the policy's on these questions at the evaluation's temperature, without top-p. It is estimated from the
+samples themselves: the mean over all tokens of the negative log-probability with which each was drawn.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from collections import Counter
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 
-from steer.configs.load import add_config_argument, config_from
+from steer.configs.load import add_config_argument, config_from, nearest
 from steer.data.problem import Problem
 from steer.errors import UserError
 from steer.grade.validate import judged, kept_models
@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> None:
     asked = config.evaluation.frontier
     if asked is None:
         raise UserError(f"{args.config}: `evaluation.frontier` is not set, so no kept model is to be evaluated")
+    if args.run not in config.methods:
+        raise UserError(f"{args.config}: no run {args.run!r} in `methods`{nearest(args.run, config.methods)}")
     problems = {
         name: [Problem.from_json(row) for row in read_jsonl(Path(args.data) / f"{name}.jsonl")]
         for name in config.data.benchmarks

@@ -102,7 +102,7 @@ class Project:
         self.folder, self.file, self.threads = folder, folder / "config.yaml", str(threads)
         self.shape = shape(facts_of(config))
         self.config = reduced(config, str(folder / "model"), file)
-        self.chosen = False
+        self.chosen = self.followed = False
         atomic_write(self.file, dump(self.config))
         random_model(self.shape, folder / "model")
         families = self.config.data.benchmarks
@@ -121,7 +121,7 @@ class Project:
         return json.dumps([data, settings], sort_keys=True)
 
     def train(self, name: str) -> str:
-        """Train two steps and reload the last model. The first run also evaluates kept models and selects the best."""
+        """Train two steps and reload the last model. One run also evaluates and selects kept models."""
         started, out = time.perf_counter(), self.folder / "runs" / name
         common = ["--config", str(self.file), "--threads", self.threads]
         data = str(self.folder / "train.jsonl")
@@ -136,14 +136,14 @@ class Project:
         norm = metrics["gradient_norm"]
         if norm is None or not 0 < norm < math.inf:
             raise FloatingPointError(f"{name}: the gradient's norm is {norm} in the second step")
-        if not self.chosen:
-            if self.config.evaluation.select_by:
-                self._choose(out, common)
-            if self.config.evaluation.frontier:
-                places = ["--models", str(out / "models"), "--data", str(self.folder)]
-                given = [*common, "--run", name, "--base", base, *places]
-                _call(frontier, *given, "--out", str(out / "frontier.jsonl.gz"))
+        if self.config.evaluation.select_by and not self.chosen:
+            self._choose(out, common)
             self.chosen = True
+        if name in self.config.frontier_runs and not self.followed:
+            places = ["--models", str(out / "models"), "--data", str(self.folder)]
+            given = [*common, "--run", name, "--base", base, *places]
+            _call(frontier, *given, "--out", str(out / "frontier.jsonl.gz"))
+            self.followed = True
         seconds = time.perf_counter() - started
         return f"{metrics['step']} steps, entropy {metrics['entropy']:.2f}, gradient {norm:.1e}, {seconds:.1f} s"
 
