@@ -165,7 +165,7 @@ def bare(text: str) -> str:
 def followed(said: str, after: str) -> bool:
     """Check whether the text after a stated answer withdraws it."""
     hoped = HOPE.match(after)  # "I hope it is correct" ends an answer; what follows it is another text
-    return withdrawn(said, "\n" + after[: hoped.end() + 40 if hoped else AFTERWARDS])
+    return withdrawn(said, after[: hoped.end() + 40 if hoped else AFTERWARDS])
 
 
 def stated(text: str) -> tuple[str | None, str]:

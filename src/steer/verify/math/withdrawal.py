@@ -99,7 +99,7 @@ TAKEN_BACK = re.compile(
 REASONED = re.compile(r"\b(?:since|because|as|if|unless|whether|otherwise|then|would)\b", re.IGNORECASE)
 # a sentence of these words that ends in another value offers it in place of the answer: `So we report 6`, `Make that 6`
 ANNOUNCING = """
-a an the my our your its to for as with in
+after please consider stand a an the my our your its to for as with in
 i we you one it it's it’s this that that's that’s there i'd i’d we'd i'll we'll let let's us me im i'm
 is are was were be been being would will should could might may shall can has have had must
 get gets got give gives gave gets make makes made take takes took say says said use read report reports choose pick
@@ -118,47 +118,38 @@ sino sí corrección es respuesta realidad но нет это ответ исп�
 但是 然而 其实 其實 其实是 其實是 应该是 應該是 更正 不 不对 不對 是 答案是 答案 正确答案是
 하지만 아니요 아니 정답은 しかし いや 正解は لا بل
 """
-# of which these say only what follows from something: they offer another answer where they end the text
-FOLLOWING = "so thus hence therefore then and now also we i get gets find have has see the a it"
-# and these replace the answer by any other text, a formula too
+# of which one of these has to say that the value takes the place of the answer
 REPLACING = """
-make correction edit erratum typo meant mean rather instead no nope wait actually oops sorry replace corrected scratch
+correction edit erratum typo meant rather instead no nope nah wait actually oops sorry replace corrected scratch mind
+precisely hm hmm hmmm oh er err erm um uh rechecking recomputing recalculating redoing reconsidering
+nein sondern korrektur doch sino corrección plutôt non нет исправление вернее точнее anzi 其实 其實 其实是 其實是 应该是
+應該是 更正 不 不对 不對 하지만 아니요 아니 しかし いや لا بل
 """
-# a short sentence with another value at its end offers it, too, if it begins with one of these, or is an opening and
-# the value (`On reflection, 6`), or no more than two words and the value (`Submit 6`)
-SPEAKING = "i we please let let's i'd i'll we'll consider count use take submit"
-# unless one of its words denies the value, or says what else it is: a reference, a measure, a case
-HARMLESS = """
-not no never nor neither without unlike except reject rejects rejected exclude excluded discard discarded drop skip
-avoid ignore confuse checked check tried tested used need needed counted excluding wrong incorrect mistake problem
-question
-exercise case cases step example theorem lemma corollary proposition equation formula page section chapter figure table
-part option grade level item line note remark reference source day year time minutes points point score marks mark
-confidence difficulty rating probability chance topic number numbers divides divide over under than for at when if
-her his their he she they who mother brother sister left remain remains since until about around by see cf eq thm ex fig
-p pp amc aime word words count id version date rank steps tokens sum total area perimeter volume length width height
-radius diameter angle side sides hypotenuse slope mean median mode remainder quotient product difference degree rate
-speed distance mass weight price cost age verification test proof hint units average ratio maximum minimum max min
-"""
-ANNOUNCING, FOLLOWING, REPLACING, SPEAKING, HARMLESS = (
-    set(words.split())
-    for words in (ANNOUNCING, FOLLOWING, REPLACING, SPEAKING, f"{HARMLESS} {ANOTHER.replace('|', ' ')}")
+ANNOUNCING, REPLACING = (set(words.split()) for words in (ANNOUNCING, REPLACING))
+# or the sentence says of the answer, or of what was said, what it is: `The answer is 6`, `That should be 6`
+LINK = r"(?:is|are|was|be|being|to|equals?|should|must|then|thus|now|therefore|really|the|in|fact|est|ist|es|это)"
+PRESENTING = re.compile(
+    r"(?P<make>^\W*(?:let['’]s\s+)?make\s+(?:it|that|this)\W*$)"
+    r"|\b(?:answers?|ans|result|solution|verdict|conclusion|réponse|antwort|respuesta|ответ)\b[^\w]*"
+    rf"(?:{LINK}\b[^\w]*)*$|(?:答案|答案是|정답은|正解は)\s*$"
+    r"|(?:^|\b(?:it|this|that))\W*should\s+(?:have\s+)?(?:be(?:en)?|read|say)\W*$"
+    r"|\b(?:could|might|may)\s+(?:also\s+)?be\W*$|\b(?:in\s+fact\W*(?:it|that)|truth)\s+is\W*$|\b(?:go|going)\s+with\W*$"
+    r"|\b(?:final|better|correct|choice|guess)\s*:\W*$|\b(?:i|we)\s+(?:mean|report)\W*$|\bchange\s+(?:it|that|this)\s+to\W*$"
+    r"|^\W*(?:or\b|(?:so\s+is|however|well|if\s+not)\W*$)|\b(?:maybe|perhaps|possibly|probably|alternatively)\b",
+    re.IGNORECASE,
 )
-PREPOSITIONS = {"in", "to", "for", "as", "with", "a", "an", "the"}
 LEFT_SIDE = re.compile(r"\s*(?:[a-zA-Z](?:_\w)?(?:\([a-z]\))?)?\s*")
 VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
 AT_END = re.compile(
     rf"^(?P<head>(?:[^\W\d_]|['’\s.,:;*#>`\"“”(…—–，、：،]|[-_](?!\d)|\$(?!\$?\\))*?)"
     rf"(?:\$*(?<![a-zA-Z])(?P<name>[a-zA-Z](?:_\w)?(?:\([a-z]\))?)\s*=\s*)?(?<![\da-zA-Z.])"
     rf"(?:\$*(?P<value>{VALUE})(?!\w|!\s*[\w$])(?P<noun>(?:\s+(?!(?:instead|too|also|rather|actually|then|now|my)\b)[a-z]{{3,}}){{0,2}})|(?P<letter>\(?\b[A-J]\)?)|\$+(?P<formula>[^$]+)\$+)"
-    r"(?P<tail>[,\s$]+(?:instead|too|also|rather|actually|then|now|as\s+well|it\s+is|i\s+mean|to\s+be\s+(?:exact|precise)"
-    r"|(?:as\s+)?(?:my|the|our)\s+(?:\w+\s+)?answer))?[\s$.,;:!)*`\"”?。]*(?:입니다|です)?[\s.!?。]*$",
+    r"(?:[,\s$]+(?:too|also|then|now|as\s+well|it\s+is)|(?P<tail>[,\s$]+(?:instead|rather|actually|i\s+mean"
+    r"|to\s+be\s+(?:exact|precise)|(?:as\s+)?(?:my|the|our)\s+(?:\w+\s+)?answer)))?[\s$.,;:!)*`\"”?。]*(?:입니다|です)?[\s.!?。]*$",
     re.IGNORECASE,
 )
-FRESH = re.compile(r"[\s$*\])}]*\n")  # a sentence of its own begins
 DIGIT, CANDIDATE = re.compile(r"\d"), re.compile(rf"[\d$]|\b(?:[A-J]\)?\W*$|(?:{'|'.join(NUMBER_WORDS[:13])})\b)")
 WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-CONCLUDING = re.compile(r".*[,;]\s*(?=(?:so|thus|hence|therefore)\b)", re.DOTALL | re.IGNORECASE)
 WRAPPERS = re.compile(
     r"\\(?:text\w*|math(?:rm|bf)|emph|footnote|f(?:rame)?box|colorbox\s*\{\w+\}|boldsymbol|underline)\s*\{([^{}]*)\}"
     r"|\\[\[\]()]|\[\^\w+\]:?"
@@ -167,31 +158,31 @@ OTHER = re.compile(
     rf"[\W_]*({NUMBER})\$?\s+(?:(?:is|would\s+be|may\s+be|could\s+be)\s+(?:also\s+)?(?:the\s+)?(?:right|correct"
     r"|possible|valid|real|actual)"
     r"|works?,?\s+(?:too|as\s+well)|also\s+works?|is\s+(?:right|correct|possible),?\s+too)"
-    rf"|.*?\b(?:(?:correct|real|right|actual|true)\s+(?:answer|value|result|one|number)\s+(?:is|=)|re-?\w+ing,?\s+(?:i"
-    rf"|we)\s+(?:get|got|find))\s+\$?({NUMBER})(?!\w)"
+    rf"|.*?\b(?:correct|real|right|actual|true)\s+(?:answer|value|result|one|number)\s+(?:is|=)\s+\$?({NUMBER})(?!\w)"
     # `This and 6 are right`, `Count 6 as my answer`
     rf"|(?:(?!\bnot\b|n['’]t)[^.?!])*\b(?:and|or)\s+\$?({NUMBER})\$?\s+are\s+(?:both\s+)?(?:right|correct|valid|possible|fine)\b"
     # `So is 6`, `6 is my answer`, `However, 6 is possible`
-    rf"|[\W_]*(?:[a-z]+\W+){{0,3}}?(?:so\s+(?:is|are|was)\s+\$?)?({NUMBER})[\s$]+(?:(?:is|would\s+be)\s+(?:right|correct|(?:my|the|our)\s+(?:\w+\s+)?answer)|works|is\s+possible|is\s+(?:just\s+as|equally|fine|ok|okay|better|good)|would|may)\b"
+    rf"|[\W_]*(?P<lead>(?:[a-z]+\W+){{0,3}}?)(?:so\s+(?:is|are|was)\s+\$?)?({NUMBER})[\s$]+(?:(?:is|(?:would|may|could)\s+(?:also\s+)?be)"
+    r"\s+(?:right|correct|possible|(?:my|the|our)\s+(?:\w+\s+)?answer|just\s+as|equally|fine|ok|okay|better|good)|works|(?:would|may)\s+(?:also\s+)?(?:work|do))\b"
     r"(?![^.?!]*(?:\bnot\b|n['’]t|wrong|incorrect|impossible|too|fail|exclu|reject))",
     re.IGNORECASE | re.DOTALL,
 )
-# the answer is to be computed from it: `Now add 1`, `then double it`
-NUMERAL = rf"(?:\$?\d|(?:{'|'.join(NUMBER_WORDS[1:13])})\b)"
+# the answer is to be computed from it, and nothing is said to come of it: `Now add 1`, `then double it`
+NUMERAL = rf"(?:\$?{NUMBER}\$?|(?:{'|'.join(NUMBER_WORDS[1:13])})\b)"
 OPERATED = re.compile(
     r"[\W_]*(?:(?:and|then|now|just|finally|next|but|we|i|you|to\s+(?:which|this|that)|must|should|still|have\s+to|need\s+to"
     r"|let\s+us)\b[\s,]*)*"
     rf"(?:(?:add|plus|minus|subtract|take\s+away|times|less)\s+{NUMERAL}|(?:multiply|divide|increase|decrease|reduce|raise)d?\s+"
     rf"(?:(?:it|this|that)\s+)?by\s+{NUMERAL}|(?:double|triple|halve|square|negate|invert|cube)\s+(?:it|this|that)\b"
-    rf"|(?:add|multipl|subtract|divid)\w*ing\s+(?:by\s+)?{NUMERAL}[^.?!]*?(?:get|gives|yields|makes|is)\s+\$?{NUMBER}\W*$"
-    r"|(?:but\s+|with\s+(?:an?\s+|the\s+)?)?(?:negative|minus|opposite)(?:\s+sign)?\W*$)",
+    r"|(?:but\s+|with\s+(?:an?\s+|the\s+)?)?(?:negative|minus|opposite)(?:\s+sign)?)"
+    r"(?:\s+(?:to|from)(?:\s+(?:it|this|that))?|\s+to\s+get\s+the\s+(?:final\s+)?answer)?\W*$",
     re.IGNORECASE,
 )
 # one value in one case, another in the next: `if even, 6 if odd`
 CASES = re.compile(
-    rf"[^.?!\d]*\b(?:if|for|when)\b[^.?!\d]*[\s$]{NUMBER}\$?\s+(?:if|for|when|otherwise|else)\b"
-    rf"|[^.?!]*\b(?:else|otherwise|in\s+the\s+(?:second|other))\b[\s,:$]*{NUMBER}\W*$"
-    r"|\s*(?:and|but)\s+(?:at\s+(?:most|least)|(?:less|more|fewer|greater)\s+than)\s+\$?\d",
+    rf"[^.?!\d]*\b(?:if|for|when)\b[^.?!\d]*(?:[,;]|\band)\s+\$?({NUMBER})\$?\s+(?:if|for|when|otherwise|else)\b"
+    rf"|[^.?!]*\b(?:else|otherwise|in\s+the\s+(?:second|other)\s+case)\b[\s,:$]*({NUMBER})\W*$"
+    rf"|\s*(?:and|but)\s+(?:at\s+(?:most|least)|(?:less|more|fewer|greater)\s+than)\s+\$?({NUMBER})\W*$",
     re.IGNORECASE,
 )
 OF_ANOTHER = re.compile(rf"\b(?:{ANOTHER})\b", re.IGNORECASE)
@@ -199,42 +190,36 @@ VALUE_ONLY = re.compile(VALUE)
 LETTER, ITEM = re.compile(r"\(?[A-J]\)?"), re.compile(r"\s*\n\s*\d{1,2}\.[ \t]+\S")
 
 
-def _offered(said: str, part: str, last: bool, fresh: bool = False) -> bool:
-    """Check whether a sentence only announces a value other than `said`. `fresh`: it is a sentence of its own."""
+def _offered(said: str, part: str) -> bool:
+    """Check whether a sentence only announces a value other than `said`, in its place."""
     found = AT_END.match(part)
     if not found:
         return False
-    listed = WORDS.findall(found["head"].lower().replace("if not", "if"))
-    words, name = set(listed), found["name"]
-    if not words <= ANNOUNCING and not (fresh and not name and _short(listed, found["head"])):
-        return False
-    if (words == {"or"} and not fresh and "(" not in found["head"]) or words >= {"otherwise", "would"}:
-        return False
-    if (words and words <= PREPOSITIONS) or (name and words & PREPOSITIONS):
+    head, name, value = found["head"], found["name"], found["value"]
+    words = set(WORDS.findall(head.lower().replace("if not", "if")))
+    if not words <= ANNOUNCING or words >= {"otherwise", "would"} or (words == {"or"} and not {"(", "O"} & set(head)):
         return False
     replaced = found["tail"] is not None or not words.isdisjoint(REPLACING)
+    named = name is not None and re.match(rf"\s*{re.escape(name)}\s*=", said) is not None
+    presented = PRESENTING.search(head)
+    if (words or name) and not (replaced or named or presented):
+        return False
     if found["formula"] and not (value := _value(found["formula"])):
         here = key(latex(said))
-        return replaced and not number(here) and key(latex(found["formula"])) != here
+        made = presented is not None and presented["make"] is not None
+        return (replaced or made) and not number(here) and key(latex(found["formula"])) != here
     if found["letter"]:
-        return LETTER.fullmatch(said) is not None and found["letter"].strip("()") != said.strip("()")
-    value = found["value"] or value
+        return LETTER.fullmatch(said) is not None and found["letter"].strip("()").upper() != said.strip("()")
     if (found["noun"] and not replaced) or (not words and part.strip(" $.*\n")[:1] in ("(", "[", "-")):
         return False
     if value.lower() in NUMBER_WORDS:
         value = str(NUMBER_WORDS.index(value.lower()))
-    if roughly(said, value) or (value[-1] == "%" and said[-1:] != "%"):
-        return False
-    return last or not (name or (words and words <= FOLLOWING))
+    return _differs(said, value)
 
 
-def _short(words: list[str], head: str) -> bool:
-    """Check whether a few words in front of a value offer it, whatever they are."""
-    if not words or len(words) > 6 or "(" in head or not HARMLESS.isdisjoint(words):
-        return False
-    if any(word.endswith(("n't", "n’t")) for word in words):
-        return False
-    return head.rstrip(" $*\n")[-1:] in (",", ":", "—") or words[0] in SPEAKING or len(words) <= 2
+def _differs(said: str, value: str | None) -> bool:
+    """Check whether a value is another one than `said`. A rate beside a plain number may be the same."""
+    return bool(value) and not roughly(said, value) and (value[-1] != "%" or said[-1:] == "%")
 
 
 def _value(formula: str) -> str | None:
@@ -252,33 +237,36 @@ def withdrawn(said: str, after: str) -> bool:
     whole = len(after) < LENGTH
     listed = ITEM.match(after) is not None  # a list below the answer
     count = SENTENCES if whole or len(parts) < 2 else min(SENTENCES, len(parts) - 1)
-    if parts and DIGIT.search(parts[0]) and CASES.match(parts[0]):
+    if parts and DIGIT.search(parts[0]) and (case := CASES.match(parts[0])) and _differs(said, _first(case)):
         return True
-    begun = FRESH.match(after) is not None
-    for place, part in enumerate(parts[:count]):
-        if DENIED.match(part) or (OPERATED.match(part) and said[:1] != "-"):
+    first = next(filter(WORDS.search, parts), "")
+    if said[:1] != "-" and OPERATED.match(first):
+        return True
+    for part in parts[:count]:
+        if DENIED.match(part):
             return True
         back = TAKEN_BACK.search(part)
         if back and not REASONED.search(part, 0, back.start()) and not _about_another(said, part[: back.start()]):
             return True
         if not CANDIDATE.search(part):
             continue
-        last = whole and place == len(parts) - 1
-        if not listed and _offered(said, part, last, begun or place > 0):
-            return True
-        if last and (clause := CONCLUDING.match(part)) and _offered(said, part[clause.end() :], last):
+        if not listed and _offered(said, part):
             return True
         other = OTHER.match(part)
-        value = other and next(filter(None, other.groups()))
-        if value and not roughly(said, value) and (value[-1] != "%" or said[-1:] == "%"):
+        if other and set(WORDS.findall((other["lead"] or "").lower())) <= ANNOUNCING and _differs(said, _first(other)):
             return True
     return False
+
+
+def _first(found: re.Match) -> str:
+    """The value that one branch of a pattern has found."""
+    return next(group for group in found.groups() if group and group[-1:] in "0123456789%")
 
 
 def replaced(said: str, end: str) -> bool:
     """Check whether the end of a longer text, whose first sentence may be cut, gives another value as the answer."""
     parts = sentences(end)
-    return len(parts) > 1 and _offered(said.strip(" .$*"), parts[-1], True)
+    return len(parts) > 1 and _offered(said.strip(" .$*"), parts[-1])
 
 
 def _about_another(said: str, text: str) -> bool:
