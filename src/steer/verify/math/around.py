@@ -28,22 +28,22 @@ OPERATION = (
 GAP_BEHIND = re.compile(r"\s*\}?\s*=")
 OPERAND_BEHIND = re.compile(
     r"\}?(?:\.?\d|,\d{3}(?!\d)|\\[,;:!]\s*\d|:\d|[ ]?[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b"
-    r"|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?\d|-to-\d"
+    r"|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?(?!1\b)\d|-to-(?!1\b)\d"
     rf"|[^\S\n]*\\(?:(?:{OPERATION})(?![a-zA-Z])|notin\b|(?:neq?|mid)\b(?!\s*-?\d))|(?!(?:[kcdm]?m|ft|in|yd|mi"
     rf"|s)\^)[a-z]+\^|\((?![^()]*[a-zA-Z]{{3}})[^()]*[-+^]"
     r"|[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)"
     r"|(?:\s*\\right)?\s?[)\]]*\s*\^\s*\{?\s*[-\da-z]"
-    r"|\s*(?:[*/]\s*\d|\+(?:\s*(?:\d|[a-zA-Z]\b)|\B))|\s*(?:\\?%|percent)[\s$]+of\s+\$?\d|\s+(?:less|more|fewer"
-    r"|greater|higher|lower)\s+than\s+\$?(?:\d|[a-z]\b))"
+    r"|\s*(?:[*/]\s*\d|\+(?:\s*(?:\d|[a-zA-Z]\b)|\B)))"
 )
 SCALED_BEHIND = re.compile(
     rf"[\s$*]*(?:\\text\s*\{{\s*)?({'|'.join(MAGNITUDES)}|squared|cubed|factorial|point\s+\w+|and\s+a\s+(?:half|quarter|third|bit)|(?:degrees\s+)?below\s+zero"
-    r"|(?:times|plus|minus|less|over|divided\s+by|multiplied\s+by|(?:in|de)creased\s+by|choose)\s+\$?[\d\\]\w*|times\s+(?:that|it|this)(?!\s+of)"
-    r"|(?:th\s+power|to\s+the\s+(?:\w+\s+)?power)\s+of|(?:more|less|fewer|greater|higher|lower)\s+than\s+\$?\d+|of\s+the\s+(?:answer|result)"
-    r"|(?:(?:parts\s+)?(?:out\s+of|of|per)\s+\$?\d+|(?:parts\s+)?in\s+\$?\d{1,2}|:\s+\d+"
-    r"|(?:short\s+of|below|above|beyond|away\s+from|to\s+go\s+until|times\s+as\s+\w+\s+as)\s+\$?\d+)\$?(?=\s*[.,;)]?\s*(?:\Z|\n)))(?!\w)",
+    r"|(?:times|plus|minus|over|divided\s+by|multiplied\s+by|choose)\s+\$?[\d\\]\w*"
+    r"|(?:th\s+power|to\s+the\s+(?:\w+\s+)?power)\s+of|of\s+the\s+(?:answer|result))(?!\w)",
     re.IGNORECASE,
 )
+# what is said of the answer: `The answer has \\boxed{5} digits`
+ANSWER_HAS = re.compile(r"\banswer\s+(?:has|have|contains)[\s$\\(]*$", re.IGNORECASE)
+PROPERTY = re.compile(r"[\s$\\)]*(?:\w+\s+)?(?:digits?|decimals?|zero(?:e?s)?|factors|divisors)\b", re.IGNORECASE)
 # with a unit, it is an error of measurement
 PLUS_MINUS = re.compile(r"\s*\\(?:pm|mp)\s*[\d.]+(?![\d.]|[\s$]*(?:[a-zA-Z%°]|\\(?:text|mathrm|circ)))")
 BASE_BEHIND = re.compile(r"_(?:\d|\{\w+\})")
@@ -84,7 +84,7 @@ FIRST = re.compile(
 SECOND = re.compile(
     rf"[ \t$*,;\\)\](\[]*(?:{OR})[\s*:,]*(?:(?:\$|\\\()(?P<formula>[^$\n]{{1,60}}?)(?:\$|\\\))"
     r"|(?-i:\(?(?P<letter>[A-J]))(?=[).$]|\s*\Z)"
-    rf"|(?P<number>{NUMBER}!?)(?![\w^\\.]*\w)(?!\s*(?:[-+*/^=]|\\(?:cdot|times)|(?:times|plus|minus|over"
+    rf"|(?P<number>{NUMBER}!?)(?![\w^\\.]*\w)(?!\s*(?:[-+*/^=]|in\s+\d|\\(?:cdot|times)|(?:times|plus|minus|over"
     r"|choose)\s+[\d$\\(]|(?:more|out|divided)\b))"
     rf"(?:\s*(?P<unit>[a-zA-Zµ°/^\d]+))?|(?P<word>{'|'.join(NUMBER_WORDS[:21])})[\s.)]*$)",
     re.IGNORECASE,
@@ -107,7 +107,7 @@ def answer(before: str, content: str, behind: str) -> str | None:
         before, behind = SPACING.sub(" ", before), SPACING.sub(" ", behind)
     left = ""
     if telling(before):
-        if refuted(before):
+        if refuted(before) or (PROPERTY.match(behind) and ANSWER_HAS.search(before)):
             return None
         if SUMMAND_BEFORE.search(before):
             return content if GAP_BEHIND.match(behind) and not withdrawn(content, behind) else None

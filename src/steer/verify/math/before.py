@@ -13,7 +13,8 @@ NOT_SHOWN = (
 )
 # what denies, doubts or replaces the answer, if nothing but light words stands between it and the box
 GOVERNING = (
-    r"not|never|cannot|neither|nor|maybe|perhaps|possibly|sometimes|probably|hopefully|presumably|likely|hardly|either\b[^.]{1,40}\bor|no\s+longer|by\s+no\s+means"
+    r"not|never|cannot|neither|nor|maybe|perhaps|possibly|sometimes|probably|hopefully|presumably"
+    r"|(?<!most )(?<!equally )(?<!least )likely|hardly|either\b[^.]{1,40}\bor|no\s+longer|by\s+no\s+means"
     r"|(?:might|could|may)(?=\s+be\b)|nicht|pas|no\s+es|não\s+é|non\s+è|не|exclude[sd]?|reject(?:s|ed|ing)?|rul(?:es?|ed"
     r"|ing)\s+out"
     r"|contradict(?:s|ed|ing)?|(?:excluded|rejected)\s+\w+\s+is|except(?:\s+for)?|excluding|unlikely|unlike"
@@ -21,11 +22,12 @@ GOVERNING = (
     r"|(?<!none )(?<!no )other\s+than|differ\w*\s+from|(?:far|apart|aside)\s+from|rather\s+than|instead\s+of"
     r"|wrong|incorrect|false|naive(?:ly)?|mistake|tempting|silly|foolish|absurd|one\s+(?:might|could"
     r"|may)(?!\s+(?:also\s+)?write)|(?:nobody|no\s+one)(?:\s+would)?"
-    r"|(?:some|people|many|others|they|(?:the|a|my)\s+(?:\w+\s+)?(?:book|student|friend|teacher|textbook|author|answer\s+key))"
-    r"\s+(?:says?|claims?|thinks?|thought|believed?s?)(?!\s+\$?\d)|(?<!theorem )(?<!formula )(?<!lemma )(?<!rule )says"
-    r"|hunch|shot\s+in\s+the\s+dark|(?:made|making)\s+(?:this|it)\s+up|at\s+random|no\s+circumstances|distractor|rumou?r"
-    r"|tempted\s+to|(?:you|one|some)\s+(?:may|might|could)\s+(?:think|say|guess)|unsure|not\s+sure|may\s+well|i(?:['’]d|\s+would)\s+(?:guess|bet)|random\s+(?:number|guess|answer|value)"
-    r"|(?:old|previous|earlier|former|initial|original)\s+(?:answer|result|guess|attempt)"
+    r"|(?:some|people|others|(?:the|a|my)\s+(?:\w+\s+)?(?:book|teacher|textbook|answer\s+key))"
+    r"\s+(?:says?|claims?|thinks?|thought|believed?s?)(?!\s+\$?\d)"
+    r"|hunch|shot\s+in\s+the\s+dark|(?:made|making)\s+(?:this|it)\s+up|no\s+circumstances|distractor|rumou?r"
+    r"|tempted\s+to|(?:you|one|some)\s+(?:may|might|could)\s+(?:think|say|guess)|unsure|not\s+sure|may\s+well"
+    r"|i(?:['’]d|\s+would)\s+(?:guess|bet)|random\s+(?:guess|answer)"
+    r"|(?:old|previous|earlier|former)\s+(?:answer|guess|attempt)|(?:initial|original)\s+guess"
     r"|discard(?:s|ed)?|ignor(?:e|ed|ing)|dis(?:prove[sd]?|regard|miss)|eliminate[sd]?|used\s+to(?=\s+be\b)"
 )
 LIGHT = (
@@ -34,7 +36,7 @@ LIGHT = (
     r"|would|for\s+now|simply|say|think|guess|expect|gives?|write|gets?|close|obtain|have|put|use|choose|accept|take|report|enter"
 )
 SCALING = (  # directly before the number
-    r"minus|negative|half(?:\s+of)?|twice|double|thrice|triple|(?:square|root|cube|reciprocal|opposite|inverse"
+    r"minus|negative|half(?:\s+of)?|twice|double|thrice|triple|(?:square|root|cube|reciprocal|opposite|negative|successor|predecessor|inverse"
     r"|logarithm|factorial)\s+of"
     r"|\d\s+(?:times|plus)|(?:one|two|\d)\s+(?:more|less)\s+than|(?:\\?%|percent)\s+of|(?:any|every)thing\s+but|all\s+but|(?:complement|negation)\s+of|near"
     r"|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and|almost|(?:shy|short|multiple|divisor|factor)\s+of"
@@ -56,13 +58,14 @@ REFUTED_BEFORE = re.compile(
     r"|\\(?:notin|nexists|not\s*\\ni)(?![a-zA-Z])"
     rf"|(?:^|[.!?\n])\W*(?:(?:my\s+|wild\s+|best\s+)*guess|is\s+it|(?:could|might)\s+it\s+be)|\b(?:(?:suppos|assum|imagin"
     rf"|pretend)\w*\s+(?:for\s+\w+\s+)?(?:that\s+)?|if\s+){SAID}"
-    r"|\b(?:at\s+first|initially|originally|incorrectly|naively),?\s+(?:i|we|one|you)\s+(?!ha(?:ve"
-    r"|d)\b)\w+(?:\s+it\s+(?:was|is))?"
+    r"|\b(?:at\s+first|initially|originally|incorrectly|naively),?\s+(?:i|we|one|you)\s+"
+    r"(?:thought|said|got|wrote|guess(?:ed)?|answered|believed|found|computed|calculated|assumed|obtained)"
+    r"(?:\s+it\s+(?:was|is))?"
     rf"|\b(?:{DOUBTED})|\b(?:half|twice|double|thrice|triple|than|plus|minus|times|(?!value)\w+\s+of)[^\S\n]+(?:of\s+)?"
-    r"(?:the|our|my)\s+(?:final\s+)?answer(?:['’]s\s+\w+)?\s+(?:is|equals|=)|\banswer\s*(?:[-+*/]|plus|minus|times"
-    r"|divided\s+by|modulo|mod|,?\s*(?:squared|cubed|doubled|halved|tripled|negated))[^.?!\n]{1,20}(?:\bis|\bequals|=)"
+    r"(?:the|our|my)\s+(?:final\s+)?answer(?:['’]s\s+\w+)?\s+(?:is|equals|=)|\banswer\s*(?:(?:[-+*/]|plus|minus|times"
+    r"|divided\s+by)\s*\$?(?:\d|one|two|three|ten)|,?\s*(?:squared|cubed|doubled|halved|tripled|negated))"
+    r"[^.?!\n]{0,20}(?:\bis|\bequals|=)"
     r"|\bif\s+(?:it|that|this|the\s+answer)\s*(?:is|was|were)?\s*(?:not|n['’]t)\s+\$?\d+\$?,?\s+(?:then\s+)?(?:it|the\s+answer)\s+is"
-    r"|(?:is|are|be|:)\s+\$?\d+\$?\s+to"
     r"|\bexample\s+(?:answer|format|output)|\b(?:write|put|place|enter|give"
     r"|box)\s+your\s+(?:final\s+)?answer\s+(?:as|in|inside|within|like))"
     rf"[\s$*:,\\(\[}}]*|(?:\\(?:lnot|neg)|{NOT_SHOWN})[\s$*:\\(\[}}]*)$",
@@ -88,31 +91,28 @@ SUPPOSED_BEFORE = re.compile(
     r"|obtain)\b)?[\s$*:,\\(\[]*$",
     re.IGNORECASE,
 )
-# what is said of the answer is not what it is: `The answer has \\boxed{5} digits`
-PREDICATE = (
-    r"(?:has|have|rounds?|precedes?|follows?|begins?|starts?|ends?|contains?|exceeds?|lies|divides?"
-    r"|differs?|is\s+at\s+(?:least|most)|is\s+up\s+to)"
-)
+# what is said of the answer is not what it is: `The answer is less than \\boxed{5}`; the answer is the subject
 SAID_OF = re.compile(
-    rf"\banswer\b(?:['’]s\s+(?!value)\w+\s+is[\s$:\\(]*$|(?:(?!\banswer\b)[^.?!\n])*?"
-    rf"\b(?:{PREDICATE}\b(?:(?!\b(?:is|equals|are|be|to\s+get)\b)[^.?!\n,;:=])*$"
-    r"|(?:is|are|be)\s+[^.?!\n,;:=$\d]*?(?<!given )(?<!found )(?<!equal )(?<!amounts )(?<!total )(?<!value )"
-    r"(?<!number )\b(?:of|by|from|(?<!other )than|(?:next|congruent)\s+to|with|within|modulo|like)[\s$\\(]*$))",
+    r"\banswer(?:['’]s\s+(?!value|form)\w+\s+is|\s+(?:precedes|follows|exceeds|divides|differs\s+from"
+    r"|(?:begins|starts|ends)\s+(?:in|with)(?:\s+(?:a|the\s+digits?))?|would\s+have\s+been"
+    r"|(?:is|must\s+be|has\s+to\s+be)\s+(?:\w+\s+)?(?:divisible\s+by|congruent\s+to|different\s+from|next\s+to|within"
+    r"|(?<!other )(?:more|less|greater|smaller|larger|bigger|higher|lower|fewer)\s+than)))[\s$\\(]*$",
     re.IGNORECASE,
 )
-# a value that is only assumed, or wrong on purpose
-ASSUMED = re.compile(
-    r"(?:^|[.!?\n])\s*(?:say|assume|suppose|pretend)\b[^.,;:?!\n$\d=\\]{0,30}[\s$]*$"
-    r"|\b(?:if\s+(?:we|you|one|i)\s+(?:forget|miss)|forgetting)\b[^.?!\n]*$",
+# a value that is only assumed
+ASSUMED = re.compile(r"(?:^|[.!?\n])\s*(?:say|assume|suppose|pretend)\b[^.,;:?!\n$\d=\\]{0,30}[\s$]*$", re.IGNORECASE)
+# what is counted may have failed: `The number of answers that are wrong is \\boxed{5}`
+COUNTED = re.compile(
+    r"\b(?:number|amount|probability|chance|fraction|percentage|share|proportion|count|sum|total)\s+(?:of|that)\b[^.?!\n]*"
+    r"(?:n['’]t|\b(?:not|neither|never|wrong|incorrect|false|(?:eliminat|reject|exclud|discard|ignor|dismiss|disregard)ed"
+    r"|ruled\s+out))\s+(?:is|are|was|were|equals|=)[\s$]*$",
     re.IGNORECASE,
 )
-# what would be the answer, were something else the case
-COUNTERFACTUAL = re.compile(r"\b(?:had|without|were)\b[^.?!\n]*\bwould\b[^.,;?!\n]*$", re.IGNORECASE)
 # in other languages
 HEDGED_BEFORE = re.compile(
     rf"(?:{HEDGES})(?:答案)?(?:是|为|就是)?(?:\s+(?:es|é|è|ist|est|is))?[\s$*:,\\(\[]*$", re.IGNORECASE
 )
-BEFORE_IT = REFUTED_BEFORE, SUPPOSED_BEFORE, OPERAND_BEFORE, SAID_OF, COUNTERFACTUAL, ASSUMED
+BEFORE_IT = REFUTED_BEFORE, SUPPOSED_BEFORE, OPERAND_BEFORE, SAID_OF, ASSUMED
 
 # a text in front of a box that has none of these words and ends in none of these signs is spared the searches
 TELLING = """
@@ -128,8 +128,8 @@ ignore ignored ignoring disprove disproves disproved disregard dismiss eliminate
 initially originally incorrectly nexists doubtful dubious untrue impossible doubt careless bogus fake trap decoy
 flawed erroneous mistaken extraneous wrongly mistakenly erroneously falsely absurdly squared cubed doubled
 equivalently sometimes say says claim claims think thinks thought believe believes bet random old previous
-earlier former original complement negation near candidates options choices possibilities vs versus would probably
-hopefully presumably likely well forget forgetting sure unsure hunch dark up distractor circumstances rumor rumour
+earlier former complement negation near candidates options choices possibilities vs versus would probably
+hopefully presumably likely well sure unsure hunch dark up distractor circumstances rumor rumour
 tempted
 """
 HEDGING = set(["vielleicht", "forse", "talvez", "misschien", "belki", "mungkin", "angenommen", "supposons", "quizas"])
@@ -143,7 +143,7 @@ WORDS_ONLY = {ord(sign): " " for sign in string.punctuation}
 def refuted(before: str) -> bool:
     """Check whether what stands before a box denies or supposes the answer, or makes it an operand."""
     if any(pattern.search(before) for pattern in BEFORE_IT):
-        return True
+        return not COUNTED.search(before)
     words = not before.isascii() or not HEDGING.isdisjoint(before.lower().split())
     return words and HEDGED_BEFORE.search(before) is not None
 
@@ -160,7 +160,6 @@ def telling(before: str) -> bool:
         or before.rstrip(" $")[-1:] in tuple("{([*,)")
         or (bare[-1].isdigit() and before.rstrip(" ")[-1:] == ":")
         or any(words in low for words in ("s it", "% of"))
-        or (bare[-3:] == " to" and any(sign.isdigit() for sign in bare[-12:]))
         or "\\def" in before
         or "\\boxed" in before
         or ("nswer" in low and (not bare.endswith(ANNOUNCED) or any(sign in low for sign in COMPUTED)))

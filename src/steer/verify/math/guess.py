@@ -33,15 +33,22 @@ CONCLUDED = re.compile(
     r"|sold|sells|total\s+of|receives?)\s+(?:a\s+total\s+of\s+)?\$?",
     re.IGNORECASE,
 )
+# one of these words announces the answer behind it: `So she saves $5 a week for a total of 60 dollars`
+ANNOUNCING = r"total|altogether|overall|sum|and|so|is|are|has|have|was|were|left|leaving|gives|makes|which|but|or"
+DIVIDED = r"all|with|each|every|per|an?"
 ADDITION = re.compile(
-    r"(?:\s+[a-z]+){0,3}?\s+(?:(?:by|after|from)\s+[a-z]+ing|for|in|from\s+the)\s"
-    r"(?:(?!\b(?:and|so|is|are|has|have|was|were|left|leaving|gives|makes|which|but|each\s+of|or)\b)[^.,;:=?!])*\W*$"
+    r"(?P<noun>(?:\s+(?!(?:each|every|per|an?)\b)[a-z]+){0,3}?)\s+(?:"
+    rf"(?:by|after|from)\s+[a-z]+ing\s(?:(?!\b(?:{ANNOUNCING})\b)[^.,;:=?!])*"
+    rf"|(?:for|in|from\s+the)\s(?:all\s)?(?:(?!\b(?:{ANNOUNCING}|{DIVIDED})\b)[^\d.,;:=?!])*"
+    rf"\d[\d,.]*(?:(?!\b(?:{ANNOUNCING}|{DIVIDED})\b)[^\d.,;:=?!])*)\W*$",
+    re.IGNORECASE,
 )
 
 
 def last_value(text: str) -> str | None:
     """Return the last formula, number or choice letter of a text, whatever surrounds it; for golds."""
-    found = (_last_value(part) for part in reversed(sentences(text)))
+    parts = reversed(sentences(text))
+    found = (_last_value(without_aside(CONTRASTED.sub("", part) or part)) for part in parts)
     return next((value[0] for value in found if value), None)
 
 
@@ -51,27 +58,37 @@ def guessed(text: str) -> str | None:
         text = CALCULATOR.sub("", text)
     parts = sentences(text)[-SENTENCES:]
     for place, part in reversed(list(enumerate(parts))):
-        found = _last_value(part)
+        whole = CONTRASTED.sub("", part) or part
+        shown = without_aside(whole)
+        found = _last_value(shown)
         if not found:
             if withdrawn("", part) or part.rstrip().endswith(("?", "？")):
                 return None
             continue
-        answer, start, end = found
-        before, after = BUT.sub("", part[:start]), part[end:]
-        aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
-        clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
-        if before.rstrip()[-1:] in tuple("+*/^×÷") or CONDITIONAL.match(before):
-            return None
-        if SUPPOSED.search(before[-150:]) or SPOILED.search(clause) or (not aside and SPOILED_BEHIND.search(after)):
-            return None
-        broken = place == len(parts) - 1 and not END.search(after) and (HANGING.search(after) or GOES_ON.search(after))
-        return None if broken else answer
+        last = place == len(parts) - 1
+        if _accepted(part, found, last):
+            return found[0]
+        # `24 more than adults because 72 - 48 = 24`: with its computation, the sentence still ends in its answer
+        again = _last_value(whole) if shown != whole else None
+        return again[0] if again and _accepted(part, again, last) else None
     return None
 
 
-def _last_value(text: str) -> tuple[str, int, int] | None:
+def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
+    """Check that nothing in the sentence denies, doubts or compares its value, and that the text does not break off."""
+    _, start, end = found
+    before, after = BUT.sub("", part[:start]), part[end:]
+    aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
+    clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
+    if before.rstrip()[-1:] in tuple("+*/^×÷") or CONDITIONAL.match(before):
+        return False
+    if SUPPOSED.search(before[-150:]) or SPOILED.search(clause) or (not aside and SPOILED_BEHIND.search(after)):
+        return False
+    return not (last and not END.search(after) and (HANGING.search(after) or GOES_ON.search(after)))
+
+
+def _last_value(shown: str) -> tuple[str, int, int] | None:
     """Return the last formula or number of a sentence with its position, or the last choice letter."""
-    shown = without_aside(CONTRASTED.sub("", text) or text)
     if whole := TUPLE.search(shown):
         return whole[0], *whole.span()
     if whole := LISTED.search(shown):
@@ -83,7 +100,8 @@ def _last_value(text: str) -> tuple[str, int, int] | None:
     if number:
         begins = CONCLUDED.match(shown)
         first = begins and NUMBER.match(shown, begins.end())
-        if first and first.end() < number.start() and ADDITION.match(shown, first.end()):
+        addition = first and first.end() < number.start() and ADDITION.match(shown, first.end())
+        if addition and (addition["noun"] or shown[first.start() - 1] == "$"):
             number = first
         answer, start, end = _whole(shown, number)
         return answer, start, end

@@ -60,6 +60,7 @@ STARTS = re.compile(r"[-+(\[{]*(?:[\d.\\$€£|]|[a-zA-Z](?![a-zA-Z]))")
 TO_NUMBER = re.compile(r"^.*[\d$)\]}]", re.DOTALL)
 FORMULA, SIGNS = re.compile(r"[\d\\$]"), re.compile(r"[\\$=+*/^]")
 SPOILED_SOON = re.compile(rf"[\s\S]{{0,40}}?(?:{SPOILED.pattern})", re.IGNORECASE)
+ARTICLE = re.compile(r"\b(?:the|an?|his|her|my|our|their)$", re.IGNORECASE)  # `the car`, which is no French reason
 BEFORE_ASIDE = " \t\r\n,;:—–-"
 QUOTES = "\"'`*“”„«»_ \t\r\n"
 
@@ -156,7 +157,7 @@ def bare(text: str) -> str:
     for _ in range(3):
         cut = ASIDE.search(text)
         kept = strip(text[: cut.start()].rstrip(BEFORE_ASIDE)) if cut else ""
-        if not kept or (len(kept) > 12 and not FORMULA.search(kept)):
+        if not kept or ARTICLE.search(kept) or (len(kept) > 12 and not FORMULA.search(kept)):
             break
         text = kept
     return text

@@ -18,7 +18,7 @@ ASIDE = re.compile(
     rf"(?:\(\s*(?:{REASON},?\s+)?|\b{REASON},?\s+)\$?({COMPUTATION})\$?(?:\s*=\s*\$?({DECIMAL})(?:\s*[a-z]+){{0,2}})?\)?[\s$.!)]*$",
     re.IGNORECASE,
 )
-CHAIN = re.compile(rf"[$\s]*({COMPUTATION})\s*=\s*\$?({DECIMAL})(?=[\s$]|$)")
+CHAIN = re.compile(rf"\s*({COMPUTATION})\s*=\s*\$?({DECIMAL})(?=[\s$]|$)")
 # the same answer again, in another form: `1/2, i.e., 50%`
 AGAIN = re.compile(
     rf"[\s,;]*\(?\b(?:i\.?e\.?|that\s+is|which\s+(?:is|equals)|equivalently|or\s+equivalently|or),?\s+(\$[^$]+\$|[-+]?{DECIMAL}(?:/\d+)?%?)\)?[\s.!)]*$",
