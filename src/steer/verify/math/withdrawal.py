@@ -100,7 +100,7 @@ REASONED = re.compile(r"\b(?:since|because|as|if|unless|whether|otherwise|then|w
 # a sentence of these words that ends in another value offers it in place of the answer: `So we report 6`, `Make that 6`
 ANNOUNCING = """
 after please consider stand a an the my our your its to for as with in
-i we you one it it's it’s this that that's that’s there i'd i’d we'd i'll we'll let let's us me im i'm
+i we you one it it's it’s this that that's that’s i'd i’d we'd i'll we'll let let's us me im i'm
 is are was were be been being would will should could might may shall can has have had must
 get gets got give gives gave gets make makes made take takes took say says said use read report reports choose pick
 select go goes going went write wrote enter put find found think believe conclude know means mean meant
@@ -110,7 +110,7 @@ so thus hence therefore finally final last lastly then and but or also again els
 yet now though although alternatively unless except rather better actually really truly indeed well wait no nope nah
 hm hmm hmmm oh oops sorry er err erm um uh possibly perhaps maybe probably just simply fact truth precisely exactly more
 end second thought thoughts guess idea glance inspection rechecking recomputing recalculating redoing reconsidering
-real right true actual new revised updated proper corrected desired required official alternative another other
+real right true actual new revised updated proper corrected desired required official alternative another
 answer ans answers result value solution verdict choice option conclusion edit update revision correction erratum typo
 grader key e
 mais non c'est c’est en fait réponse est plutôt aber nein doch sondern es ist korrektur antwort eigentlich pero mas
@@ -158,7 +158,8 @@ OTHER = re.compile(
     rf"[\W_]*({NUMBER})\$?\s+(?:(?:is|would\s+be|may\s+be|could\s+be)\s+(?:also\s+)?(?:the\s+)?(?:right|correct"
     r"|possible|valid|real|actual)"
     r"|works?,?\s+(?:too|as\s+well)|also\s+works?|is\s+(?:right|correct|possible),?\s+too)"
-    rf"|.*?\b(?:correct|real|right|actual|true)\s+(?:answer|value|result|one|number)\s+(?:is|=)\s+\$?({NUMBER})(?!\w)"
+    rf"|.*?\b(?:correct|real|right|actual|true)\s+(?:(?:answer|result)\s+(?:is|=)\s+\$?({NUMBER})(?!\w)"
+    rf"|(?:value|one|number)\s+(?:is|=)\s+\$?({NUMBER})\W*$)"
     # `This and 6 are right`, `Count 6 as my answer`
     rf"|(?:(?!\bnot\b|n['’]t)[^.?!])*\b(?:and|or)\s+\$?({NUMBER})\$?\s+are\s+(?:both\s+)?(?:right|correct|valid|possible|fine)\b"
     # `So is 6`, `6 is my answer`, `However, 6 is possible`
