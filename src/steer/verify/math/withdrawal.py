@@ -188,7 +188,8 @@ CASES = re.compile(
 )
 OF_ANOTHER = re.compile(rf"\b(?:{ANOTHER})\b", re.IGNORECASE)
 VALUE_ONLY = re.compile(VALUE)
-LETTER, ITEM = re.compile(r"\(?[A-J]\)?"), re.compile(r"\s*\n\s*\d{1,2}\.[ \t]+\S")
+BESIDE = re.compile(r"[\s$.*]*[(\[-]|\s*[*+•]\s")  # a value alone that is bracketed, negative or in a list
+LETTER, ITEM = re.compile(r"\(?[A-J]\)?"), re.compile(r"\n\s*\d{1,2}\.[ \t]+\S")
 
 
 def _offered(said: str, part: str) -> bool:
@@ -211,7 +212,7 @@ def _offered(said: str, part: str) -> bool:
         return (replaced or made) and not number(here) and key(latex(found["formula"])) != here
     if found["letter"]:
         return LETTER.fullmatch(said) is not None and found["letter"].strip("()").upper() != said.strip("()")
-    if (found["noun"] and not replaced) or (not words and part.strip(" $.*\n")[:1] in ("(", "[", "-")):
+    if (found["noun"] and not replaced) or (not words and BESIDE.match(part)):
         return False
     if value.lower() in NUMBER_WORDS:
         value = str(NUMBER_WORDS.index(value.lower()))
@@ -236,7 +237,7 @@ def withdrawn(said: str, after: str) -> bool:
     cut = after[:LENGTH]
     parts = sentences(WRAPPERS.sub(r" \1 ", cut) if "\\" in cut or "[^" in cut else cut)
     whole = len(after) < LENGTH
-    listed = ITEM.match(after) is not None  # a list below the answer
+    listed = ITEM.search(cut) is not None  # a list below the answer: `1.` is no value
     count = SENTENCES if whole or len(parts) < 2 else min(SENTENCES, len(parts) - 1)
     if parts and DIGIT.search(parts[0]) and (case := CASES.match(parts[0])) and _differs(said, _first(case)):
         return True
