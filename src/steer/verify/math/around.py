@@ -135,16 +135,17 @@ def _related(left: str, content: str, right: str) -> str | None:
 
 
 def _with_behind(content: str, behind: str, left: str) -> str | None:
+    number, compared = content, SIDE_BEHIND.match(behind)
+    right = compared[1].strip() if compared and not TAG_BEHIND.match(behind) else ""
+    rest = behind[compared.end() :] if right else behind  # the other side of a comparison is no other answer
     if (
-        withdrawn(content, IN_TEXT.sub(r" \1 ", behind))
+        withdrawn(content, IN_TEXT.sub(r" \1 ", rest))
         or OPERAND_BEHIND.match(behind)
         or (CONDITION_BEHIND.match(behind) and not VARIABLE.search(IN_TEXT.sub("", content)))
     ):
         return None
-    number, compared = content, SIDE_BEHIND.match(behind)
-    right = compared[1].strip() if compared and not TAG_BEHIND.match(behind) else ""
     if (left or right) and (relation := _related(left, content, right)):
-        content, behind = relation, behind[compared.end() if right else 0 :]
+        content, behind = relation, rest
     if scaled := SCALED_BEHIND.match(behind):
         return rf"{content}\text{{ {scaled[1]}}}"
     if tail := PLUS_MINUS.match(behind) or BASE_BEHIND.match(behind):
