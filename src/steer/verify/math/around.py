@@ -14,7 +14,10 @@ from steer.verify.math.phrases import CONDITION, NUMBER_WORDS
 from steer.verify.math.units import known
 from steer.verify.math.withdrawal import NUMBER, withdrawn
 
-MAGNITUDES = "tens", *NUMBER_WORDS[NUMBER_WORDS.index("hundred") : NUMBER_WORDS.index("k")]
+# a dozen and a quarter (a coin) may be the unit that the question asks for, and `76 sixth graders` are no parts
+DOZEN = NUMBER_WORDS.index("dozen")
+PARTS = [word for word in NUMBER_WORDS[DOZEN : NUMBER_WORDS.index("k")] if word.endswith(("hs", "ds", "ves"))]
+MAGNITUDES = "tens", *NUMBER_WORDS[NUMBER_WORDS.index("hundred") : DOZEN], *PARTS
 
 BEFORE, BEHIND = 160, 240  # characters that are looked at
 # a command behind a box that makes it an operand
@@ -27,7 +30,7 @@ OPERATION = (
 )
 GAP_BEHIND = re.compile(r"\s*\}?\s*=")
 OPERAND_BEHIND = re.compile(
-    r"\}?(?:\.?\d|,\d{3}(?!\d)|\\[,;:!]\s*\d|:\d|[ ]?[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b"
+    r"\}?(?:\.?\d|,\d{3}(?!\d)|\\[,;:!]\s*\d|:(?!00\b)\d|[ ]?[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b"
     r"|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?(?!1\b)\d|-to-(?!1\b)\d"
     rf"|[^\S\n]*\\(?:(?:{OPERATION})(?![a-zA-Z])|notin\b|(?:neq?|mid)\b(?!\s*-?\d))|(?!(?:[kcdm]?m|ft|in|yd|mi"
     rf"|s)\^)[a-z]+\^|\((?![^()]*[a-zA-Z]{{3}})[^()]*[-+^]"
@@ -36,7 +39,8 @@ OPERAND_BEHIND = re.compile(
     r"|\s*(?:[*/]\s*\d|\+(?:\s*(?:\d|[a-zA-Z]\b)|\B)))"
 )
 SCALED_BEHIND = re.compile(
-    rf"[\s$*]*(?:\\text\s*\{{\s*)?({'|'.join(MAGNITUDES)}|squared|cubed|factorial|point\s+\w+|and\s+a\s+(?:half|quarter|third|bit)|(?:degrees\s+)?below\s+zero"
+    rf"[ \t$*]*(?:\\text\s*\{{\s*)?({'|'.join(MAGNITUDES)}|squared|cubed|factorial|point\s+\w+"
+    r"|and\s+a\s+(?:half|quarter|third|bit)|(?:degrees\s+)?below\s+zero"
     r"|(?:times|plus|minus|over|divided\s+by|multiplied\s+by|choose)\s+\$?[\d\\]\w*"
     r"|(?:th\s+power|to\s+the\s+(?:\w+\s+)?power)\s+of|of\s+the\s+(?:answer|result))(?!\w)",
     re.IGNORECASE,
