@@ -120,7 +120,7 @@ sino sí corrección es respuesta realidad но нет это ответ исп�
 """
 # of which one of these has to say that the value takes the place of the answer
 REPLACING = """
-correction edit erratum typo meant rather instead no nope nah wait actually oops sorry replace corrected scratch mind
+correction edit erratum typo meant rather instead no nope nah wait actually oops sorry replace corrected mind
 precisely hm hmm hmmm oh er err erm um uh rechecking recomputing recalculating redoing reconsidering
 nein sondern korrektur doch sino corrección plutôt non нет исправление вернее точнее anzi 其实 其實 其实是 其實是 应该是
 應該是 更正 不 不对 不對 하지만 아니요 아니 しかし いや لا بل
@@ -138,6 +138,7 @@ PRESENTING = re.compile(
     r"|^\W*(?:or\b|(?:so\s+is|however|well|if\s+not)\W*$)|\b(?:maybe|perhaps|possibly|probably|alternatively)\b",
     re.IGNORECASE,
 )
+WITNESS = {"in", "for", "as", "with", "take", "choose", "pick", "use", "let", "let's"}  # `Or take x = 2`
 LEFT_SIDE = re.compile(r"\s*(?:[a-zA-Z](?:_\w)?(?:\([a-z]\))?)?\s*")
 VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
 AT_END = re.compile(
@@ -200,6 +201,8 @@ def _offered(said: str, part: str) -> bool:
     head, name, value = found["head"], found["name"], found["value"]
     words = set(WORDS.findall(head.lower().replace("if not", "if")))
     if not words <= ANNOUNCING or words >= {"otherwise", "would"} or (words == {"or"} and not {"(", "O"} & set(head)):
+        return False
+    if name and not words.isdisjoint(WITNESS):
         return False
     replaced = found["tail"] is not None or not words.isdisjoint(REPLACING)
     named = name is not None and re.match(rf"\s*{re.escape(name)}\s*=", said) is not None
