@@ -65,7 +65,9 @@ TAG_BEFORE, TAG_BEHIND = re.compile(rf"{TAG}[\s$]*$"), re.compile(rf"[\s$]*{TAG}
 # a side of a comparison reaches to the end of the formula, to a word or to a comma
 SIGN_BEFORE = re.compile(rf"{SIGN}(?=[\s$&\\(\[]*$)")
 SIDE_BEGINS = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}[\s.!?}]*[\s}]|\\[\\(\[]|[$\n,;:]")
-SIDE_BEHIND = re.compile(rf"[\s$&]*({SIGN}[^$\n,;]*?)(?=[$\n,;]|\\[)\]\\]|[.:!?](?:\s|\Z)|\s[a-zA-Z]{{2,}}|\Z)")
+SIDE_BEHIND = re.compile(
+    rf"[\s$&]*({SIGN}(?:[^$\n,;]|,(?=\d{{3}}(?!\d)))*?)(?=[$\n;]|,(?!\d{{3}}(?!\d))|\\[)\]\\]|[.:!?](?:\s|\Z)|\s[a-zA-Z]{{2,}}|\Z)"
+)
 NAME = re.compile(r"\\(?:alpha|beta|theta|lambda)(?![a-zA-Z])|[a-zA-Z](?:_(?:\w|\{\w+\}))?")
 STRUCTURE = {"frac", "dfrac", "tfrac", "cdot", "times", "left", "right", "sqrt", "lvert", "rvert", "vert"}
 STRUCTURE |= {"lt", "gt", "le", "ge", "leq", "geq", "leqslant", "geqslant", "alpha", "beta", "theta", "lambda"}
