@@ -149,7 +149,7 @@ AT_END = re.compile(
     r"|to\s+be\s+(?:exact|precise)|(?:as\s+)?(?:my|the|our)\s+(?:\w+\s+)?answer)))?[\s$.,;:!)*`\"”?。]*(?:입니다|です)?[\s.!?。]*$",
     re.IGNORECASE,
 )
-OPENING, SPELLED = re.compile(r"[^\w\\$]*([^\W\d_]{2,}(?:['’][^\W\d_]+)*)"), {*NUMBER_WORDS[:13]}
+OPENING, OPENERS = re.compile(r"[^\w\\$]*([^\W\d_]{2,}(?:['’][^\W\d_]+)*)"), ANNOUNCING.union(NUMBER_WORDS[:13])
 DIGIT, CANDIDATE = re.compile(r"\d"), re.compile(rf"[\d$]|\b(?:[A-J]\)?\W*$|(?:{'|'.join(NUMBER_WORDS[:13])})\b)")
 WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 WRAPPERS = re.compile(
@@ -198,7 +198,7 @@ def _offered(said: str, part: str) -> bool:
     """Check whether a sentence only announces a value other than `said`, in its place."""
     opening = OPENING.match(part)
     # Most sentences open with a word that announces nothing: they are spared the search.
-    if opening and opening[1].lower() not in ANNOUNCING | SPELLED or not (found := AT_END.match(part)):
+    if (opening and opening[1].lower() not in OPENERS) or not (found := AT_END.match(part)):
         return False
     head, name, value = found["head"], found["name"], found["value"]
     words = set(WORDS.findall(head.lower().replace("if not", "if")))
