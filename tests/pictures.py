@@ -15,7 +15,7 @@ from steer.figures.wanted import figure_ids
 
 OF_STUDIES = sorted(study.figure for study in STUDIES)
 GENERAL = [
-    name for name in figure_ids() if name not in {*OF_STUDIES, "V_validation"}
+    name for name in figure_ids() if name not in {*OF_STUDIES, "V_validation", "F14_frontier"}
 ]  # validations come from imported logs
 LOW_DPI = 50
 

@@ -6,6 +6,7 @@ import math
 import pandas as pd
 import pytest
 from fake_results import METHODS, fake_config, write_fake_results
+from pictures import assert_tidy
 from training import SMALL
 
 from steer import cli
@@ -169,6 +170,7 @@ def test_the_table_and_the_figure_are_made_of_it_and_say_what_is_missing(tmp_pat
     entropies, accuracies = figure.axes[0].containers[1].lines[0].get_data()
     assert entropies == pytest.approx([0.58, 0.38, 0.28]) and accuracies == pytest.approx([12.5, 25, 12.5])
     assert "STEER, seed 1: no kept models evaluated" in sources.missing
+    assert_tidy(figure)
 
 
 CONFIG = """
