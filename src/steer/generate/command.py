@@ -28,20 +28,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     config = config_from(args)
-    data, out = Path(args.data), Path(args.out)
-    problems = {
-        name: [Problem.from_json(row) for row in read_jsonl(data / f"{name}.jsonl")] for name in config.data.benchmarks
-    }
-    for name, rows in problems.items():
-        if not rows:
-            raise UserError(f"{data / name}.jsonl: no problems; make the data again")
-    counts = {}
+    problems, out, counts = benchmark_problems(config, args.data), Path(args.out), {}
     with nullcontext(_oracle) if args.oracle else model_answers(args, config, problems) as answer:
         for name, chosen in problems.items():
             rows = answer(name, chosen)
             write_jsonl(out / f"{name}.jsonl.gz", rows)
             counts[name] = sum(len(row["responses"]) for row in rows)
     print(json.dumps({"model": "oracle" if args.oracle else args.model, "responses": counts}))
+
+
+def benchmark_problems(config: Config, data: str) -> dict[str, list[Problem]]:
+    """Read the problems of each benchmark from the folder `data`; `UserError` for a file without any."""
+    problems = {}
+    for name in config.data.benchmarks:
+        path = Path(data) / f"{name}.jsonl"
+        problems[name] = [Problem.from_json(row) for row in read_jsonl(path)]
+        if not problems[name]:
+            raise UserError(f"{path}: no problems; make the data again")
+    return problems
 
 
 def _oracle(name: str, problems: list[Problem]) -> list[dict]:

@@ -13,8 +13,9 @@ from pathlib import Path
 from steer.configs.load import add_config_argument, config_from, nearest
 from steer.data.problem import Problem
 from steer.errors import UserError
-from steer.grade.validate import judged, kept_models
-from steer.io import read_jsonl, write_jsonl
+from steer.generate.command import benchmark_problems
+from steer.grade.validate import add_arguments, judged, kept_models
+from steer.io import write_jsonl
 
 COUNTS = ("correct", "wrong", "unverifiable")
 
@@ -23,12 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     parser.add_argument("--run", required=True, metavar="RUN", help="entry of the configuration's `methods`")
     parser.add_argument("--base", required=True, metavar="FOLDER", help="the model that training started from")
-    parser.add_argument("--models", required=True, metavar="FOLDER", help="step<n> folders kept during training")
     parser.add_argument("--data", required=True, metavar="FOLDER", help="folder of <benchmark>.jsonl files")
     parser.add_argument("--out", required=True, metavar="FILE", help=".jsonl.gz, a line per model and question")
-    parser.add_argument("--cache", metavar="FOLDER", help="cache of responses")
-    parser.add_argument("--verdicts", metavar="FOLDER", help="cache of verdicts on programs")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads and verifiers (default 1)")
+    add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,11 +36,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{args.config}: `evaluation.frontier` is not set, so no kept model is to be evaluated")
     if args.run not in config.methods:
         raise UserError(f"{args.config}: no run {args.run!r} in `methods`{nearest(args.run, config.methods)}")
-    problems = {
-        name: [Problem.from_json(row) for row in read_jsonl(Path(args.data) / f"{name}.jsonl")]
-        for name in config.data.benchmarks
-    }
-    chosen = in_turn(problems, asked.questions)
+    chosen = in_turn(benchmark_problems(config, args.data), asked.questions)
     kept = config.kept_steps(args.run)
     models = {path: int(path.name.removeprefix("step")) for path in kept_models(Path(args.models))}
     # Models kept for `measurement` alone are no points of the path: other seeds lack them.

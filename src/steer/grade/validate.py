@@ -27,9 +27,14 @@ from steer.verify.responses import Verifier
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
-    parser.add_argument("--models", required=True, metavar="FOLDER", help="step<n> folders kept during training")
     parser.add_argument("--data", required=True, metavar="FILE", help="problems of the `select_by` benchmark")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="step<n>.jsonl.gz: verdicts, a line per problem")
+    add_arguments(parser)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every evaluation of kept models takes (`judged`)."""
+    parser.add_argument("--models", required=True, metavar="FOLDER", help="step<n> folders kept during training")
     parser.add_argument("--cache", metavar="FOLDER", help="cache of responses")
     parser.add_argument("--verdicts", metavar="FOLDER", help="cache of verdicts on programs")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads and verifiers (default 1)")
