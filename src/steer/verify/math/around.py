@@ -63,7 +63,7 @@ SPACING = re.compile(r"\\(?<!\\\\)(?:[,;:!](?!\d)|(?:q?quad|enspace|thinspace)(?
 TAG = r"</?[a-zA-Z]\w*(?:\s[^<>]{0,60})?>"
 TAG_BEFORE, TAG_BEHIND = re.compile(rf"{TAG}[\s$]*$"), re.compile(rf"[\s$]*{TAG}")
 # a side of a comparison reaches to the end of the formula, to a word or to a comma
-SIGN_BEFORE = re.compile(rf"{SIGN}(?=[\s$&\\(\[]*$)")
+SIGN_BEFORE = re.compile(rf"(?=[<>\\≤≥]){SIGN}(?=[\s$&\\(\[]*$)")
 SIDE_BEGINS = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}[\s.!?}]*[\s}]|\\[\\(\[]|[$\n,;:]")
 SIDE_BEHIND = re.compile(
     rf"[\s$&]*({SIGN}(?:[^$\n,;]|,(?=\d{{3}}(?!\d)))*?)(?=[$\n;]|,(?!\d{{3}}(?!\d))|\\[)\]\\]|[.:!?](?:\s|\Z)|\s[a-zA-Z]{{2,}}|\Z)"
@@ -115,13 +115,14 @@ def answer(before: str, content: str, behind: str) -> str | None:
     if telling(before):
         if refuted(before) or (PROPERTY.match(behind) and ANSWER_HAS.search(before)):
             return None
-        if SUMMAND_BEFORE.search(before):
+        open_end = before.rstrip()[-1:]  # the searches that need a certain last sign are made only behind it
+        if open_end in tuple("+-") and SUMMAND_BEFORE.search(before):
             return content if GAP_BEHIND.match(behind) and not withdrawn(content, behind) else None
         sign = SIGN_BEFORE.search(before)
         left = SIDE_BEGINS.split(before[: sign.end()])[-1].strip() if sign and not TAG_BEFORE.search(before) else ""
         if not left and (first := FIRST.search(before)) and (other := _first(first, before)):
             content = rf"{other} \text{{ or }} {content}"
-        elif earlier := ALSO_BEFORE.search(before):
+        elif open_end == "," and (earlier := ALSO_BEFORE.search(before)):
             content = f"{earlier[1]} {content}"
     return _with_behind(content, behind, left) if left or behind.strip("$.\n* ") else content
 

@@ -3,7 +3,7 @@ r"""What stands in front of a box: it may deny or suppose the answer, or make th
 import re
 import string
 
-from steer.verify.math.phrases import CONDITION, HEDGES
+from steer.verify.math.phrases import CONDITION, HEDGES, START
 
 NOT_SHOWN = (
     r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike|\w+\s+hidden)\b[^>]*>"
@@ -54,7 +54,7 @@ DOUBTED = (
 )
 SAID = r"(?:the\s+(?:final\s+)?answer|it|this|that)(?:\s+(?:is|equals|=)|['’]s)"
 REFUTED_BEFORE = re.compile(
-    rf"(?:(?:(?:\b(?:{GOVERNING})|n['’]t|\\neq?|\\not\s*=|≠|不是|不等于|不可能是)(?:[\s$]+(?:{LIGHT})\b)*|\b(?:{SCALING})"
+    rf"(?=^|{START}|[\\<\[%.!?\n]|n['’]|display)(?:(?:(?:\b(?:{GOVERNING})|n['’]t|\\neq?|\\not\s*=|≠|不是|不等于|不可能是)(?:[\s$]+(?:{LIGHT})\b)*|\b(?:{SCALING})"
     r"|\\(?:notin|nexists|not\s*\\ni)(?![a-zA-Z])"
     rf"|(?:^|[.!?\n])\W*(?:(?:my\s+|wild\s+|best\s+)*guess|is\s+it|(?:could|might)\s+it\s+be)|\b(?:(?:suppos|assum|imagin"
     rf"|pretend)\w*\s+(?:for\s+\w+\s+)?(?:that\s+)?|if\s+){SAID}"

@@ -27,8 +27,8 @@ MARKS_LIMIT = 200_000  # angle brackets of a text that is searched for marks of 
 LABEL = re.compile(r"(?<![\w\\])(\\?[a-zA-Z]\w*'*(?:_\{?\w+\}?)?(?:\(\w\))?)\s*=\s*[$\\(\[\s]*$")
 # what a reader does not see: comments of LaTeX and HTML. A line that goes on with `% of` is none
 COMMENT = re.compile(
-    r"(?<![\w,])(?<![\w,] )(?:\n[ \t]*+%[^\n]*+)++|\\iffalse(?![a-zA-Z]).*?(?:\\fi(?![a-zA-Z])|\Z)"
-    r"|\\begin\s*\{comment\}.*?(?:\\end\s*\{comment\}|\Z)",
+    r"(?=[\n\\])(?:(?<![\w,])(?<![\w,] )(?:\n[ \t]*+%[^\n]*+)++|\\iffalse(?![a-zA-Z]).*?(?:\\fi(?![a-zA-Z])|\Z)"
+    r"|\\begin\s*\{comment\}.*?(?:\\end\s*\{comment\}|\Z))",
     re.DOTALL,
 )
 STRUCK = re.compile(r"(?<![\w}$~])~~(?=[^\s~])[^~\n]*(?<=\S)~~(?![\w\\$~])")

@@ -10,6 +10,10 @@ def _any(*parts: str) -> str:
     return "|".join(part.strip() for part in parts)
 
 
+# where a phrase can begin: at a word or in a script without spaces. Patterns of many branches are tried there alone
+START = r"\b\w|[^\x00-\x7f]"
+
+
 # what announces the answer; what follows is the answer
 ENGLISH = (
     r"\b(?:answer|answers|solution|solutions|result|results)\b[*_]*"
@@ -36,7 +40,9 @@ CHOSEN = (
     r"\b(?:my|the|our|correct|right)\s+(?:choice|option)\s+is\b"
     r"|\bI\s+(?:choose|pick|select|would\s+go\s+with|go\s+with)\b"
 )
-MARK = re.compile(rf"(?:{ENGLISH}|{OTHERS}|{CHOSEN}|^\s*A\s*:|####)[*_\s]*", re.IGNORECASE | re.MULTILINE)
+MARK = re.compile(
+    rf"(?={START}|#|^\s)(?:{ENGLISH}|{OTHERS}|{CHOSEN}|^\s*A\s*:|####)[*_\s]*", re.IGNORECASE | re.MULTILINE
+)
 
 # a part of every announcement, by which one is found quickly
 KEYS = """
@@ -51,7 +57,7 @@ oplossing resultaat odpowiedź cevap yanıt sonuç đáp trả~lời kết~quả
 KEYS = [key.replace("~", " ") for key in KEYS.split()]
 ASCII_KEYS = [key for key in KEYS if key.isascii()]
 # the plainest ones
-PLAIN = re.compile(r"(?:^|\n)[ \t]*(?:A ?:|####|(?:Final )?Answer ?:)[ \t]*\$?([-+]?\d[\d,]*(?:\.\d+)?)\$?\.?\s*$")
+PLAIN = re.compile(r"[ \t]*(?:A ?:|####|(?:Final )?Answer ?:)[ \t]*\$?([-+]?\d[\d,]*(?:\.\d+)?)\$?\.?$")
 LOOKBACK, LOOKAHEAD = 60, 240  # characters around a key in which its announcement stands
 # before a conclusion: nothing but an opening
 OPENING = re.compile(
@@ -121,15 +127,16 @@ COMPARED = (
     r"|максимум|между|minstens|hoogstens|meer|minder|en\s+az|fazla|ít\s+nhất|nhiều\s+nhất|lebih|kurang)\b"
     r"|أكثر|أقل|कम|अधिक|ज्यादा"
 )
-SUPPOSED = re.compile(SUPPOSITION, re.IGNORECASE)
-SPOILED = re.compile(f"{DENIAL}|{SUPPOSITION}|{DOUBT}|{COMPARED}", re.IGNORECASE)
+SPOILED_START = rf"{START}|[\\<>?]|n['’]"
+SUPPOSED = re.compile(f"(?={START})(?:{SUPPOSITION})", re.IGNORECASE)
+SPOILED = re.compile(f"(?={SPOILED_START})(?:{DENIAL}|{SUPPOSITION}|{DOUBT}|{COMPARED})", re.IGNORECASE)
 # behind a number: what it is not, what it is compared with, and another power, part or number
 SPOILED_BEHIND = re.compile(
-    f"{DENIAL}|{COMPARED}|"
+    f"(?=^|{SPOILED_START})(?:{DENIAL}|{COMPARED}|"
     + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
     + r"|^(?:st|nd|rd|th|-?ish)\b"
     + rf"|^[\s$-]*(?:{'|'.join(NUMBER_WORDS)}|squared|cubed|halved|doubled|plus|minus|times|point|over"
-    r"|divided|multiplied|to\s+the)\b",
+    r"|divided|multiplied|to\s+the)\b)",
     re.IGNORECASE,
 )
 # a subject that is no question's: `The wrong answer is 5`
@@ -171,14 +178,15 @@ REASON = (
 )
 # what stands in front of them, spaces and punctuation, is cut off afterwards: searches that begin there take a time
 # that grows with the square of a text's length
-ASIDE = re.compile(rf"(?:{CONTRAST}|{REASON})\s*+[.!]*+\s*+$", re.IGNORECASE | re.DOTALL)
+CONTRAST = rf"(?=[\s,(\[]){CONTRAST}"
+ASIDE = re.compile(rf"(?:{CONTRAST}|(?={START})(?:{REASON}))\s*+[.!]*+\s*+$", re.IGNORECASE | re.DOTALL)
 CONTRASTED = re.compile(rf"{CONTRAST}\s*+[.!]*+\s*+$", re.IGNORECASE)
 CLAUSE = re.compile(
     r"[,;:，；：、]\s+|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
 )
 # `not 10 but 12`: what is denied is another number
 BUT = re.compile(
-    r"(?:\bnot?,?\s+it['’]s\s+)?\b(?:not|n['’]t)\s+(?:be\s+)?\$?[-\d.,/\\{}a-z]*\d[-\d.,/\\{}a-z]*?\$?\s*,?\s*(?:but(?:\s+rather)?|which\s+is|it['’]s|it\s+is)\s+"
+    r"(?=n)(?:\bnot?,?\s+it['’]s\s+)?\b(?:not|n['’]t)\s+(?:be\s+)?\$?[-\d.,/\\{}a-z]*\d[-\d.,/\\{}a-z]*?\$?\s*,?\s*(?:but(?:\s+rather)?|which\s+is|it['’]s|it\s+is)\s+"
     r"(?=[$\\\d]|$)"
 )
 # a text may break off after these

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+# every alternative of these begins with its sign, for which long texts are searched fast, and looks behind only then
 MATH = re.compile(
-    r"\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?![\[\]]))+)\\\]|\\\(((?:[^\\]|\\(?![()]))+)\\\)|(?<!\\)\$((?:\\.|[^$\\])+)\$",
+    r"\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?![\[\]]))+)\\\]|\\\(((?:[^\\]|\\(?![()]))+)\\\)|\$(?<!\\\$)((?:\\.|[^$\\])+)\$",
     re.DOTALL,
 )
-# every alternative begins with its sign, for which long texts are searched fast, and looks behind only then
 END = re.compile(
     r"\n|\.(?<![.\d]\.)(?=[\s\"'”*`_)\]]|$)|\.(?<=\d\.)(?=[\"'”*`_)]*(?:\s|$))|!(?=[\s\"'”*`_)]|$)|\?(?=[\s\"'”*`_)]|$)|。|！|？"
 )

@@ -171,7 +171,7 @@ def followed(said: str, after: str) -> bool:
 
 def stated(text: str) -> tuple[str | None, str]:
     """Return the answer that a text states, and how; None if it states none, with "denied" if it withdraws one."""
-    plain = PLAIN.search(text[-80:])
+    plain = PLAIN.match(text[-80:].rstrip().rpartition("\n")[2])
     if plain:
         return plain[1], "stated in words"
     if "<<" in text:

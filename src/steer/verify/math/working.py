@@ -15,7 +15,7 @@ STEP = re.compile(rf"({OPERATORS})?\s*[$(]*({DECIMAL})(%?)")
 REASON = r"(?:i\.?e\.?|that\s+is|which\s+(?:is|equals)|equals|or|as|since|because|from|namely|in\s+other\s+words)"
 # at the end of a sentence; the equation `3 x 6 = 18` counts as the computation on its left
 ASIDE = re.compile(
-    rf"(?:\(\s*(?:{REASON},?\s+)?|\b{REASON},?\s+)\$?({COMPUTATION})\$?(?:\s*=\s*\$?({DECIMAL})(?:\s*[a-z]+){{0,2}})?\)?[\s$.!)]*$",
+    rf"(?=\(|\b\w)(?:\(\s*(?:{REASON},?\s+)?|\b{REASON},?\s+)\$?({COMPUTATION})\$?(?:\s*=\s*\$?({DECIMAL})(?:\s*[a-z]+){{0,2}})?\)?[\s$.!)]*$",
     re.IGNORECASE,
 )
 CHAIN = re.compile(rf"\s*({COMPUTATION})\s*=\s*\$?({DECIMAL})(?=[\s$]|$)")
