@@ -176,18 +176,18 @@ def test_an_edited_loss_trains_again_without_a_new_base_model(project):
 
 
 def test_a_method_with_new_mathematics_is_a_function_and_a_file(project):
-    """As the README tells it; the runs that are there stay as they are."""
-    (project.root / "src/steer/methods/weight/halves.py").write_text(
-        "import torch\n\n\ndef halves(tokens, context):\n"
-        '    """λ = 1/2 everywhere."""\n    return torch.full_like(tokens.logprob, 0.5)\n'
-    )
-    (project.root / "configs/methods/halves.yaml").write_text("label: halves\nextends: grpo\nweight: halves\n")
-    project.configure(methods={"grpo": None, "halves": None})
+    """The README's example, as written; the runs that are there stay as they are."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    function = next(code for code in re.findall(r"```python\n(.*?)```", readme, re.S) if "def scaled(" in code)
+    method = next(code for code in re.findall(r"```yaml\n(.*?)```", readme, re.S) if "label: scaled" in code)
+    (project.root / "src/steer/methods/weight/scaled.py").write_text(function, encoding="utf-8")
+    (project.root / "configs/methods/scaled.yaml").write_text(method, encoding="utf-8")
+    project.configure(methods={"grpo": None, "scaled": None})
     assert project.planned()["train"] == 1
     project.run("--until", "tabulate")
-    metrics = read_jsonl(project.root / "results/pico/runs/halves/seed0/metrics.jsonl")
-    assert {line["weight_p50"] for line in metrics} == {0.5}
-    assert "| halves" in (project.root / "results/pico/tables/T3_main_results.md").read_text()
+    metrics = read_jsonl(project.root / "results/pico/runs/scaled/seed0/metrics.jsonl")
+    assert {line["weight_p50"] for line in metrics} == {0.25}
+    assert "| scaled" in (project.root / "results/pico/tables/T3_main_results.md").read_text()
 
 
 def test_a_baseline_with_a_trainer_of_its_own_is_evaluated_with_the_rest(project):

@@ -17,6 +17,7 @@ import re
 import sys
 from types import ModuleType
 
+from steer import __version__
 from steer.errors import UserError
 
 COMMANDS = {
@@ -97,6 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="steer", description="Entropy interventions in RLVR: train, evaluate, report."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     module = None
     for name, (path, summary) in COMMANDS.items():

@@ -54,8 +54,9 @@ def value(row: Any, column: str, field: str = "") -> Any:
         elif isinstance(found, list) and part.lstrip("-").isdigit() and -len(found) <= int(part) < len(found):
             found = found[int(part)]
         else:
+            place = "the row" if found is row else f"the part that should have `{part}`"
             here = f"has {', '.join(map(str, found)) or 'nothing'}" if isinstance(found, dict) else f"is {shown(found)}"
-            raise Malformed(f"{said}no column `{column}`: where `{part}` is looked for, the row {here}")
+            raise Malformed(f"{said}no column `{column}`; {place} {here}")
     return found
 
 

@@ -37,6 +37,9 @@ def run(args: argparse.Namespace) -> None:
     atomic_write(out / "removed.csv", _csv(removals))
     for row in removals:
         print(f"training data: {row['count']} rows removed: {row['reason']}")
+    limit = config.data.rows
+    if config.data.source == "benchmarks" and any(len(problems) == limit for problems in evaluation.values()):
+        print(f"evaluation: at most {limit} rows of each benchmark are used; `data.rows` sets this limit")
     counts = {name: len(problems) for name, problems in evaluation.items()}
     print(json.dumps({"train": len(training), "evaluation": counts}))
 

@@ -66,7 +66,8 @@ def load_set(
     items = gym_items(name, spec) if made else _parsed(spec, _rows(name, spec, paths, data_dir, window), name)
     if not items:
         where = ", ".join(map(str, paths)) or spec.hub
-        raise UserError(f"{where}: no rows for data set {name!r}; replace the file or widen the window")
+        remedy = "widen the window" if dated else "replace the file"
+        raise UserError(f"{where}: no rows for data set {name!r}; {remedy}")
     if dated:
         items = _windowed(spec, items, window, paths[0] if paths else None)
     else:
@@ -106,7 +107,7 @@ def _parsed(spec: DataSet, rows: Iterable[tuple[str, int, dict[str, Any]]], name
         except KeyError as error:
             raise UserError(f"{origin}, row {number}: no field {error}; is this really {spec.title}?") from None
         except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            raise UserError(f"{origin}, row {number}: {' '.join(str(error).split())}; mend or replace it") from None
+            raise UserError(f"{origin}, row {number}: {' '.join(str(error).split())}; correct the row, or the keys of the set") from None
         if item is None:
             continue
         if item.key in items:
