@@ -23,10 +23,10 @@ def test_the_python_snippet_runs_as_written(monkeypatch, capsys):
 def test_the_example_of_a_method_has_the_keys_of_its_function():
     text = README.read_text(encoding="utf-8")
     function = next(code for code in re.findall(r"```python\n(.*?)```", text, re.S) if "def scaled(" in code)
-    method = next(yaml.safe_load(code) for code in re.findall(r"```yaml\n(.*?)```", text, re.S) if "label: scaled" in code)
+    method = next(code for code in re.findall(r"```yaml\n(.*?)```", text, re.S) if "label: scaled" in code)
     scope = {}
     exec(function, scope)
-    chosen = method["weight"]
+    chosen = yaml.safe_load(method)["weight"]
     scaled = scope[chosen.pop("name")]
     tokens = SimpleNamespace(logprob=torch.zeros(2, 3))
     assert torch.equal(scaled(tokens, None, **chosen), torch.full((2, 3), chosen["factor"]))

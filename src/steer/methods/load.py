@@ -118,8 +118,8 @@ def _validated(method: str, slot: str, choice: dict[str, Any]) -> dict[str, Any]
         item = error.errors()[0]
         key = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            called = f"; to choose that function write `{slot}: {{name: {key}, …}}`" if key in functions else ""
-            problem = f"unknown parameter{nearest(key, schema.model_fields) if not called else called}"
+            form = f"; to choose that function write `{slot}: {{name: {key}, …}}`"
+            problem = f"unknown parameter{form if key in functions else nearest(key, schema.model_fields)}"
         else:
             problem = f"{item['msg']} (got {item['input']!r})"
         raise UserError(f"method {method}, slot {slot}: `{slot}.{key}`: {problem}") from None

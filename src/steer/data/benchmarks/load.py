@@ -107,7 +107,8 @@ def _parsed(spec: DataSet, rows: Iterable[tuple[str, int, dict[str, Any]]], name
         except KeyError as error:
             raise UserError(f"{origin}, row {number}: no field {error}; is this really {spec.title}?") from None
         except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            raise UserError(f"{origin}, row {number}: {' '.join(str(error).split())}; correct the row, or the keys of the set") from None
+            said = " ".join(str(error).split())
+            raise UserError(f"{origin}, row {number}: {said}; correct the row, or the keys of the set") from None
         if item is None:
             continue
         if item.key in items:
