@@ -58,9 +58,9 @@ def test_what_cannot_be_decided_says_why(mine, reference, said):
 
 
 def test_a_switch_that_is_off_is_inert():
-    assert "last digit" in verdict(run(seeds=(3,)), run(seeds=(3, 4))).reason
+    assert "equals the reference" in verdict(run(seeds=(3,)), run(seeds=(3, 4))).reason
     timed = {seed: frame.assign(seconds=9.0) for seed, frame in run(seeds=(3,)).items()}
-    assert "last digit" in verdict(timed, {3: run(seeds=(3,))[3].assign(seconds=1.0)}).reason
+    assert "equals the reference" in verdict(timed, {3: run(seeds=(3,))[3].assign(seconds=1.0)}).reason
     one_other = {3: run(seeds=(3,))[3].assign(**{"other/kl": [0.0] * (STEPS - 1) + [0.1]})}
     assert verdict(one_other, {3: run(seeds=(3,))[3].assign(**{"other/kl": 0.0})}).verdict == "cannot be decided"
 
@@ -75,8 +75,8 @@ def test_a_run_that_touches_no_token_is_inert_without_any_reference():
 
 def test_the_numbers_in_words():
     said = in_words(verdict({0: run()[0].assign(touched=0.25, gradient_mass=0.3, gradient_mass_plain=0.4)}, {}).facts)
-    assert "25.0% of the tokens contribute differently to the gradient than under plain GRPO" in said
-    assert "-25.0% change of the gradient's mass against plain GRPO" in said
+    assert "25.0 % of the tokens contribute differently to the gradient than under plain GRPO" in said
+    assert "-25.0 % change of the gradient's mass against plain GRPO" in said
 
 
 FLAT = {"entropy": 0.5, "zero_spread": 0.3, "truncated": 0.05, "response_length": 100.0, "rollout_kl_k3": 1e-4}

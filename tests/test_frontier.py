@@ -163,7 +163,7 @@ def test_the_table_and_the_figure_are_made_of_it_and_say_what_is_missing(tmp_pat
     # At step 15 STEER has 25 % against 12.5 %, at step 30 the same.
     assert table["run"].tolist() == ["steer"] and table["accuracy"].tolist() == [0.0625]
     text = (tmp_path / "tables/T14_frontier.md").read_text()
-    assert "+6.2" in text and f"Missing: {lacking}." in text
+    assert "+6.2" in text and f"Note: {lacking}." in text
     assert lacking in json.loads((tmp_path / "tables/tables.json").read_text())["missing"]
     sources = Sources(tmp_path / "tables", config)
     figure = F14_frontier.draw(sources)

@@ -52,7 +52,7 @@ def test_steps_of_a_million_stay_apart():
     assert unpacked(chunks["axis-step"]) == {"r/0": steps}
 
 
-@pytest.mark.parametrize(("text", "number"), [("<0.001", True), ("+0.3 [-1.7, +2.3]", True), ("not called", False)])
+@pytest.mark.parametrize(("text", "number"), [("<0.001", True), ("+0.3 [-1.7, +2.3]", True), ("too few runs", False)])
 def test_a_small_p_value_stands_under_the_other_numbers(text, number):
     assert cell(text).number == number
 

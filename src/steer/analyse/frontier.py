@@ -115,8 +115,9 @@ def frontier_table(collected: Collected, found: pd.DataFrame, beside: pd.DataFra
     reference = collected.config.evaluation.frontier.reference
     name = collected.labels.get(reference, reference)
     k = int(found["samples"].max())
-    header = ["method", "seeds", "models compared", "accuracy above the path, points", "shown with 80 % power, points"]
-    header += [f"pass@{k} above the path, points", "shown with 80 % power, points"]
+    detectable = "detectable with 80 % power, points"
+    header = ["method", "seeds", "models compared", "accuracy above the path, points", detectable]
+    header += [f"pass@{k} above the path, points", detectable]
     rows = []
     for r in beside.to_dict("records"):
         cells = [r["label"], str(r["seeds"]), f"{r['compared']} of {r['models']}"]
@@ -130,7 +131,7 @@ def frontier_table(collected: Collected, found: pd.DataFrame, beside: pd.DataFra
         "Models whose entropy the path never has are not compared.",
         f"{int(found['questions'].max())} questions, {k} samples each. Mean over a run's models, then over seeds; in "
         "brackets the 95 % interval over seeds (Student's t), one by one, without a correction for several runs.",
-        *(f"Missing: {line}." for line in collected.missing if ALONG in line),
+        *(f"Note: {line}." for line in collected.missing if ALONG in line),
     ]
     return Table(
         "T14_frontier",

@@ -144,7 +144,7 @@ def power_table(frame: pd.DataFrame, scale: str) -> Table | None:
         prices = ", ".join(f"{row.difference:g}: {_priced(row.runs_needed)}" for row in part.itertuples())
         texts = [quantity, unit, str(first["runs"]), number(first["spread"], ".2f"), number(first["detectable"], ".2f")]
         rows.append([Cell(text) for text in [*texts, prices]])
-    header = ["quantity", "unit", "runs a method", "spread (SD)", "shown with 80 % power", "difference: runs it takes"]
+    header = ["quantity", "unit", "runs per method", "spread (SD)", "detectable with 80 % power", "runs needed"]
     notes = [
         "Spread: standard deviation over runs of the difference of two methods, paired by seed, pooled over all pairs "
         "of trained methods. A paired t test over the runs (two-sided, p < 0.05) shows a true difference of the given "

@@ -36,7 +36,7 @@ def study_table(
     entropy = _entropy(collected)
     compared = [member for member in members if member.against]
     header = ["method", *study.headers.values(), "seeds", *(sized(at, column, collected) for column in shown)]
-    header += ["against", "difference, points", "p (Holm)", "shown with 80 % power, points"] if compared else []
+    header += ["against", "difference, points", "p (Holm)", "detectable with 80 % power, points"] if compared else []
     header += ["final entropy, nats"] + (["second half, nats"] if "target" in study.headers else [])
     cells, rows = [], []
     for member in members:
@@ -57,7 +57,7 @@ def study_table(
             against = collected.labels.get(member.against, "–") if member.against else "–"
             runs_, questions_ = ((found[f"difference{u}_low"], found[f"difference{u}_high"]) for u in ("", "_question"))
             difference = with_intervals(found["difference"], runs_, questions_, "+.1f")
-            p = p_value(found["p_holm"]) if found["runs"] >= LEAST_RUNS else "not called" if member.against else "–"
+            p = p_value(found["p_holm"]) if found["runs"] >= LEAST_RUNS else "too few runs" if member.against else "–"
             line += [Cell(against), Cell(difference), Cell(p), Cell(number(found["detectable"], ".1f", 100))]
         line += [Cell(_over_seeds(row, "entropy_last"))]
         line += [Cell(_over_seeds(row, "entropy_second_half"))] if "target" in study.headers else []
@@ -147,9 +147,9 @@ def _beside(model: str | None, study: Study) -> str:
 def _notes(collected: Collected, study: Study, members: list[Member]) -> list[str]:
     notes = [
         f"Mean accuracy in percent over n questions × k samples × seeds, average over benchmarks. {INTERVALS}",
-        f"p and bold: over runs, Holm-corrected over the pairs of these {len(members)} rows. {CALLED}. Shown with 80 % "
-        "power: the smallest true difference that this number of runs would detect. Final entropy: mean of the last "
-        "tenth of the steps; in brackets the lowest and the highest seed.",
+        f"p and bold: over runs, Holm-corrected over the pairs of these {len(members)} rows. {CALLED}. Detectable with "
+        "80 % power: the smallest true difference that this number of runs would detect. Final entropy: mean of the "
+        "last tenth of the steps; in brackets the lowest and the highest seed.",
     ]
     if any(member.values.get("steer") is True for member in members):
         notes.append("STEER: with and without its weights, all other values equal.")

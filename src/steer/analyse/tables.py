@@ -14,7 +14,7 @@ INTERVALS = (
     "95 % intervals: in square brackets over runs (Student's t, paired by seed where two methods are compared), "
 )
 INTERVALS += "in curly braces over questions, for these trained models."
-CALLED = f"A comparison of methods is called from {LEAST_RUNS} runs up"
+CALLED = f"Methods are compared only with at least {LEAST_RUNS} runs each"
 
 
 def scale_note(collected: Collected) -> str:
@@ -30,9 +30,9 @@ def scale_note(collected: Collected) -> str:
 
 def missing_notes(collected: Collected) -> list[str]:
     """List what the configuration names and the folder lacks, one line each, truncated if long."""
-    missing = [f"Missing: {line}." for line in collected.missing]
+    missing = [f"Note: {line}." for line in collected.missing]
     more = len(missing) - SHOWN_NOTES
-    return missing if more <= 0 else [*missing[:SHOWN_NOTES], f"Missing: {more} more; all of them in the .json file."]
+    return missing if more <= 0 else [*missing[:SHOWN_NOTES], f"Note: {more} more; the .json file has all of them."]
 
 
 def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.DataFrame) -> Table:
@@ -58,7 +58,7 @@ def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.Da
     beside = f" In brackets the paper's value (its table {table})." if table else ""
     notes = [
         "Mean accuracy in percent over n questions × k samples × seeds; averages weigh benchmarks equally. "
-        f"Unverifiable samples are in no mean. {INTERVALS}",
+        f"Unverifiable samples are left out. {INTERVALS}",
         f"Bold: better than every other row over runs, Holm-corrected p < {ALPHA}. {CALLED}; below, nothing is bold.",
     ]
     if seed_notes := _seed_spread(collected, accuracy):
@@ -165,7 +165,7 @@ def comparisons(collected: Collected, frame: pd.DataFrame, alike: pd.DataFrame) 
     references = [run for run in ["base", *collected.trained[:1]] if run in collected.labels]
     shown = frame[frame["against"].isin(references) & frame["column"].isin(AVERAGES)]
     header = ["method", "against", "average", "runs", "over runs, points", "over questions", "p (Holm)"]
-    header.append("shown with 80 % power, points")
+    header.append("detectable with 80 % power, points")
     rows = [
         [
             Cell(collected.labels[r.run]),
@@ -174,7 +174,7 @@ def comparisons(collected: Collected, frame: pd.DataFrame, alike: pd.DataFrame) 
             Cell(str(r.runs)),
             Cell(with_interval(r.difference, r.low, r.high, "+.1f")),
             Cell(with_interval(r.difference, r.question_low, r.question_high, "+.1f")),
-            Cell(p_value(r.p_holm) if r.runs >= LEAST_RUNS else "not called"),
+            Cell(p_value(r.p_holm) if r.runs >= LEAST_RUNS else "too few runs"),
             Cell(number(r.detectable, ".1f", 100)),
         ]
         for r in shown.itertuples()

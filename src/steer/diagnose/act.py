@@ -1,4 +1,4 @@
-"""Did the method act? Weights and clipping of the run itself, and its curves beside those of a reference run."""
+"""Decide whether a method acts: from the run's weights and clipping, and from its curves against a reference run."""
 
 import math
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ NAMES = {
     "clip_fraction": "of the tokens are clipped",
     "entropy_change_removed": "of the estimated entropy change is removed by the weights",
     "predicted_entropy_change": "times the reference's entropy change, predicted by the law",
-    "apart": "apart from the reference",
+    "apart": "differs from the reference",
 }
 SHARES = {"touched", "gradient_mass_change", "clip_fraction", "entropy_change_removed"}
 
@@ -40,11 +40,14 @@ class Verdict:
 
 
 def verdict(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> Verdict:
-    """Both by seed. Without reference only what never touched a token is decided: the law's prediction lacks the
-    unweighted run's norm, and nothing says how far seeds differ."""
+    """Judge a run against a reference; both map seeds to frames.
+
+    Without a reference the only possible verdict is `inert`, for a method that never touched a token: the law's
+    prediction needs the unweighted run's norm, and the spread of seeds is unknown.
+    """
     facts = _facts(pd.concat(run.values(), ignore_index=True))
     if reference and _equal(run, reference):
-        return Verdict("inert", "every logged number but the times equals the reference's to the last digit", facts)
+        return Verdict("inert", "every logged number except the times equals the reference's", facts)
     if facts["touched"] == 0 and abs(facts["gradient_mass_change"] or 0.0) <= NOTHING:
         return Verdict("inert", "no token's part of the gradient differs from plain GRPO's in any step", facts)
     if not reference:
@@ -79,13 +82,14 @@ def in_words(facts: dict[str, Any]) -> list[str]:
             found.append(f"{NAMES[name]}: " + ", ".join(f"{metric} from step {step}" for metric, step in value.items()))
         elif value is not None and name != "apart":
             sign = "+" if name == "gradient_mass_change" else ""
-            shown = f"{value:{sign}.1%}" if name in SHARES else value if isinstance(value, str) else f"{value:.4g}"
+            percent = f"{100 * value:{sign}.1f} %" if name in SHARES else None
+            shown = percent or (value if isinstance(value, str) else f"{value:.4g}")
             found.append(f"{shown} {NAMES[name]}" if name != "effective_sample_size" else f"{NAMES[name]}: {shown}")
     return found
 
 
 def _facts(frame: pd.DataFrame) -> dict[str, Any]:
-    """Means over steps of what the run says of its own weights, gradient and clipping."""
+    """Average over steps what the run logs of its weights, gradient and clipping."""
 
     def mean(name: str) -> float | None:
         there = name in frame and frame[name].notna().any()
@@ -107,7 +111,7 @@ def _facts(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _touched(quantiles: pd.DataFrame) -> str:
-    """Which share of tokens has a weight that is not 1, as far as quantiles tell."""
+    """Bound the share of tokens whose weight is not 1, from the quantiles of the weights."""
     away = (quantiles - 1).abs() > 1e-6
     ends = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0]
     at_one = (~away).mean() > 0.5
@@ -118,7 +122,7 @@ def _touched(quantiles: pd.DataFrame) -> str:
 
 
 def _equal(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> bool:
-    """Whether seeds that both have are the same numbers, times aside. One seed that is not says no."""
+    """Whether all seeds that both have contain the same numbers, apart from times."""
     shared = run.keys() & reference.keys()
     for seed in shared:
         mine, theirs = run[seed], reference[seed]
@@ -131,12 +135,13 @@ def _equal(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> 
 
 
 def _clock(name: str) -> bool:
-    """Whether two runs of the same updates may differ in it: wall times, memory, rates of tokens."""
+    """Whether equal runs may differ in this metric: wall times, memory, rates of tokens."""
     return name.startswith(("seconds", "memory_gb", "other/time", "other/perf/", "other/timing", "other/num_"))
 
 
 def _predicted(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> float | None:
-    """The law's Σ share·λ·ω / ‖g‖ over the plain method's, in the first tenth of the steps: policies are alike."""
+    """Divide the law's Σ share·λ·ω / ‖g‖ by the reference's Σ share·ω / ‖g‖, over the first tenth of the steps, where
+    both policies are alike."""
     mine, theirs = _law(run, WEIGHTED), _law(reference, PLAIN)
     return None if mine is None or not theirs else mine / theirs
 
@@ -153,8 +158,11 @@ def _law(run: dict[int, pd.DataFrame], name: str) -> float | None:
 
 
 def first_apart(run: dict[int, pd.DataFrame], reference: dict[int, pd.DataFrame]) -> dict[str, int]:
-    """Metric → first of `IN_A_ROW` steps in which the difference exceeds what seeds explain (t, two-sided `ALPHA` for
-    entropy, and over the other metrics together). Curves are averaged over `WINDOW` steps; variances over all steps."""
+    """Return metric → first of `IN_A_ROW` steps at which the difference exceeds the spread of seeds.
+
+    The test is Student's t, two-sided at `ALPHA` for entropy, and at `ALPHA` for the other metrics together. Curves are
+    averaged over `WINDOW` steps, variances over all steps.
+    """
     found = {}
     if min(len(run), len(reference)) < 2:
         return found

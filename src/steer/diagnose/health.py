@@ -1,4 +1,4 @@
-"""Is a run healthy? Checks of one run's curves against thresholds that stand in one table."""
+"""Check one run's curves against the thresholds of one table, `CHECKS`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +16,9 @@ PAGE = "docs/reading-curves.md"
 
 @dataclass(frozen=True)
 class Check:
-    """`said`, with `limit` in it, and its `source` are what people read; `shape` is the section of the page on it.
-    `test` takes the frame, the run's config.yaml and the limit."""
+    """One check. `said` describes the threshold to people, with `limit` or `percent` filled in; `source` says where it
+    comes from; `shape` is its section of docs/reading-curves.md; `test` takes the frame, the run's config.yaml and the
+    limit."""
 
     name: str
     needs: tuple[str, ...]
@@ -29,7 +30,7 @@ class Check:
 
     @property
     def threshold(self) -> str:
-        return self.said.format(limit=self.limit)
+        return self.said.format(limit=self.limit, percent=100 * self.limit)
 
     @property
     def link(self) -> str:
@@ -54,7 +55,7 @@ def _explosion(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Fin
 
 
 def _surge(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
-    """The least entropy lies inside the run, and the end is far above it."""
+    """Whether entropy has its minimum inside the run and ends far above it."""
     values = frame.set_index("step")["entropy"].dropna().rolling(5, min_periods=1).mean()
     least, last = float(values.min()), float(values.iloc[-1])
     inside = 0.1 <= values.index.get_loc(values.idxmin()) / len(values) < 0.8
@@ -82,7 +83,7 @@ def _mismatch(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Find
 
 
 def _spikes(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
-    """Beside the median of the steps that have a gradient."""
+    """Compare each norm with the median over the steps that have a gradient."""
     norms = frame["gradient_norm"].dropna()
     norms = norms[norms > 0]
     if norms.empty:
@@ -93,7 +94,7 @@ def _spikes(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Findin
 
 def _idle(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     share = float((frame["gradient_norm"].dropna() == 0).mean())
-    return share > limit, f"{share:.0%} of the steps have a gradient of 0"
+    return share > limit, f"{100 * share:.0f} % of the steps have a gradient of 0"
 
 
 def _verifier(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
@@ -109,33 +110,33 @@ def _verifier(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Find
 
 def _guessed(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     _, last = _ends(frame["guessed"])
-    return last > limit, f"{100 * last:.1f} % of responses right by guessing alone"
+    return last > limit, f"{100 * last:.1f} % of responses right only by guessing"
 
 
 def _still(frame: pd.DataFrame, config: dict[str, Any], limit: float) -> Finding:
     if section(config, "training").get("updates") == 1:
-        return False, "one update per batch, whose ratio is 1 whatever the rate"
+        return False, "one update per batch, so the ratio is always 1"
     moved = float((frame["ratio_p99"] - frame["ratio_p01"]).max())
-    return moved < limit, f"ratios' 1 to 99 % range at most {moved:.2g}"
+    return moved < limit, f"the range from the 1 % to the 99 % quantile of the ratio is at most {moved:.2g}"
 
 
 def aggregation(config: dict[str, Any]) -> Finding | None:
-    """Whether a trainer reduces entropy otherwise than over tokens; None where its settings do not say."""
+    """Whether the trainer's entropy is not the mean over tokens; None if its settings do not say."""
     mode = section(config, "verl").get("loss_agg_mode")
     return None if mode is None else (mode != "token-mean", f"loss_agg_mode {mode}")
 
 
-# All thresholds. `ours` are conventions of this project, chosen on its own runs, and no one's theorem.
+# All thresholds. `ours` marks conventions of this project, chosen on its own runs.
 OURS, DAPO = "ours", "ours; effect: arXiv 2503.14476"
 ENTROPY, NORM = ("entropy",), ("gradient_norm",)
 CHECKS = (
-    Check("collapse", ENTROPY, 0.2, "entropy at the end below {limit:.0%} of the start",
+    Check("collapse", ENTROPY, 0.2, "entropy at the end below {percent:g} % of the start",
           "ours; shape: arXiv 2505.22617", "collapse", _collapse),
     Check("explosion", ENTROPY, 2, "entropy at the end above {limit:g} times the start",
           "ours; shape: verl#2738", "explosion", _explosion),
     Check("late surge", ENTROPY, 1.5, "end above {limit:g} times a minimum inside the run",
           "ours; shape: verl#6382", "late-surge", _surge),
-    Check("no signal", ("zero_spread",), 0.8, "over {limit:.0%} of groups with equal rewards at the end", DAPO,
+    Check("no signal", ("zero_spread",), 0.8, "over {percent:g} % of groups with equal rewards at the end", DAPO,
           "no-signal", _no_signal),
     Check("truncation rises", ("truncated",), 0.1, "a share of responses cut off that rises by {limit:g}", DAPO,
           "length-and-truncation", _truncation),
@@ -144,10 +145,10 @@ CHECKS = (
     Check("engines differ", ("rollout_kl_k3",), 0.01, "k3 above {limit:g} nats in a step", OURS,
           "what-no-curve-shows", _mismatch),
     Check("gradient spikes", NORM, 10, "a norm above {limit:g} times the median", OURS, "crash", _spikes),
-    Check("no gradient", NORM, 0.5, "a gradient of 0 in over {limit:.0%} of the steps", OURS, "no-signal", _idle),
-    Check("verifier fails", ("unverifiable",), 0.01, "over {limit:.0%} of responses unverifiable", OURS,
+    Check("no gradient", NORM, 0.5, "a gradient of 0 in over {percent:g} % of the steps", OURS, "no-signal", _idle),
+    Check("verifier fails", ("unverifiable",), 0.01, "over {percent:g} % of responses unverifiable", OURS,
           "what-no-curve-shows", _verifier),
-    Check("guessed verdicts", ("guessed",), 0.05, "over {limit:.0%} right by guessing alone", OURS,
+    Check("guessed verdicts", ("guessed",), 0.05, "over {percent:g} % right only by guessing", OURS,
           "what-no-curve-shows", _guessed),
     Check("policy stands still", ("ratio_p01", "ratio_p99"), 1e-4, "ratios within {limit:g} of one another",
           OURS, "standing-still", _still),
@@ -156,7 +157,7 @@ DEFINITION = "entropy's definition", "not averaged over tokens", "docs/outside.m
 
 
 def health(frame: pd.DataFrame, config: dict[str, Any]) -> list[dict[str, str]]:
-    """One row a check: name, `ok`, `warning` or `not logged`, what was seen, threshold, its source and the page."""
+    """Return one row per check: name, state (`ok`, `warning`, `not logged`), what was seen, threshold, source, page."""
     rows = []
     for check in CHECKS:
         there = all(name in frame and frame[name].notna().any() for name in check.needs)

@@ -1,4 +1,4 @@
-"""The page's verdicts on runs: did each method act, compared with the plain one, and which health checks warn."""
+"""The report's verdicts: whether each method acts, compared with the plain one, and which health checks warn."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ PLAIN = {"advantage": "grpo", "shaping": "none", "clip": "ppo", "weight": "none"
 
 @dataclass(frozen=True)
 class Said:
-    """One run's verdict: its words are those of `steer diagnose`."""
+    """One run's verdict, in the words of `steer diagnose`."""
 
     label: str
     verdict: str
@@ -24,7 +24,7 @@ class Said:
 
 
 def acted(runs: list[Run]) -> tuple[str | None, list[Said]]:
-    """(label of the plain run that the others are compared with, None without one; a verdict for each other run)."""
+    """Return (label of the plain run or None, a verdict for each other run)."""
     trained = [run for run in runs if run.trained and any(seed.steps for seed in run.seeds)]
     plain = next(filter(_is_plain, trained), None) or next((run for run in trained if run.name == "grpo"), None)
     reference = {} if plain is None else _frames(plain)
@@ -51,7 +51,7 @@ def _is_plain(run: Run) -> bool:
 
 
 def warnings(runs: list[Run]) -> list[tuple[str, int, str, str, str]]:
-    """(label, seed, check, what was seen, threshold) of every check that warns."""
+    """Return (label, seed, check, what was seen, threshold) of every check that warns."""
     found = []
     for run in runs:
         for seed in run.seeds:

@@ -205,4 +205,4 @@ def _notes(collected: Collected) -> list[str]:
         "entropy, on a sample of tokens; as an estimate of the whole change it bounds what perfect knowledge of a "
         "token's own update could predict.",
     ]
-    return notes + [f"Missing: {line}." for line in collected.missing if "measurement" in line]
+    return notes + [f"Note: {line}." for line in collected.missing if "measurement" in line]
