@@ -89,7 +89,7 @@ test-vllm: vllm-setup  ## test vLLM for real
 
 # Slow properties: a loaded machine, endless programs, killed workers, whole runs in several processes,
 # every figure drawn twice, a real language model.
-LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2 package reasoning_gym
+LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2 package reasoning_gym gpu_evidence
 test-long: setup  ## run the tests that take long
 	pytest -m slow $(LONG:%=tests/test_%.py)
 

@@ -8,30 +8,37 @@ Needs torch >= 2.11, transformers >= 5.17, pydantic and PyYAML; Snakemake and vL
 a network lacks can be brought as wheels: `pip download --no-deps -d wheels pydantic pydantic-core annotated-types
 typing-inspection math-verify latex2sympy2-extended antlr4-python3-runtime`, then `--wheels wheels`.
 
-Every part runs in a process of its own under a time limit of its own; what does not fit is reported as left out, and a
-part that fails does not stop the others. What is known is in `--out` after every part, and printed when this is told to
-end (SIGTERM). The exit status is 0 if all that ran has passed. Written on a machine without a GPU, and not run on one
-so far.
+Every part runs in a process of its own under a time limit of its own, and a part that fails does not stop the others.
+What is known is in `--out` after every part, and printed when this is told to end (SIGTERM). `not_run` names what was
+left out, with reasons. The exit status is 0 if all that ran has passed. Written on a machine without a GPU, and not run
+on one so far.
 """
 
 import argparse
 import contextlib
+import gc
 import importlib
 import importlib.util
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 import traceback
 import zipfile
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from forked import limited
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "transformers", "pydantic", "yaml", "tqdm", "sympy")
+# What the parts import late.
+SHARED = ("steer.trainers", "steer.train.warm_start", "steer.generate.command", "steer.grade.command",
+          "transformers.models.qwen2.modeling_qwen2")  # fmt: skip
 # Part → its module, and its share of the time, of which the later parts get what it leaves. The last two do as much as
 # fits; the others do a fixed amount of work and have about twice what it should take.
 MODULES = {
@@ -62,15 +69,7 @@ def main() -> None:
     parser.add_argument("--cpu", action="store_true", help="on the CPU, cut down: a test of this script")
     parser.add_argument("--wheels", metavar="FOLDER", help="packages that are not installed here")
     parser.add_argument("--out", metavar="FILE", help="write the summary there too")
-    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.part:
-        result = Result(args.folder / f"{args.part}.json")
-        part = getattr(importlib.import_module(MODULES[args.part]), args.part)
-        part(args.folder, args.cpu, args.seconds, result)
-        result["done"] = True
-        return
     started = time.monotonic()
     # As an exception it ends the part that is running: in a session of its own, that would outlive this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
@@ -80,6 +79,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             everything(Path(folder), args, started + args.seconds, summary)
     finally:
+        if missed := left_out(summary):
+            summary["not_run"] = missed
+            print(f"gpu_evidence.py: not run: {listed(missed)}", file=sys.stderr)
         summary["seconds"] = round(time.monotonic() - started, 1)
         print(json.dumps(summary), flush=True)
     if wrong := failing(summary):
@@ -113,38 +115,80 @@ def failing(found: dict[str, Any], place: str = "") -> list[str]:
     return wrong + [name for key, value in below.items() for name in failing(value, f"{place}.{key}".lstrip("."))]
 
 
+def left_out(found: dict[str, Any], place: str = "") -> dict[str, str]:
+    """The entries that were not run, by their keys, each with the reason."""
+    missed = {place: found["not_run"]} if "not_run" in found else {}
+    for key, value in found.items():
+        if isinstance(value, dict):
+            missed |= left_out(value, f"{place}.{key}".lstrip("."))
+    return missed
+
+
+def listed(missed: dict[str, str]) -> str:
+    return "; ".join(f"{place} ({reason})" for place, reason in missed.items())
+
+
 def everything(folder: Path, args: argparse.Namespace, end: float, summary: Result) -> None:
     """All parts, done by the time `end` (of `time.monotonic`)."""
-    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    search = [str(REPOSITORY / "src")]
-    if args.wheels:
-        for wheel in sorted(Path(args.wheels).glob("*.whl")):
-            zipfile.ZipFile(wheel).extractall(folder / "site")
-        search.append(str(folder / "site"))
-        sys.path.append(str(folder / "site"))
-    environment["PYTHONPATH"] = os.pathsep.join([*search, environment.get("PYTHONPATH", "")])
-    if args.cpu:
-        environment["CUDA_VISIBLE_DEVICES"] = ""
+    prepare(folder / "site", args)
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         summary["error"] = f"not installed here: {', '.join(missing)}; bring them with --wheels"
         return
-    summary["environment"] = described(environment)
+    share(["torch"])
+    ask(summary, "environment", described, folder, 120)
     if not args.cpu and not summary["environment"].get("device"):
         summary["error"] = "no GPU that torch can use; --cpu tries the script itself"
         return
-    for part in PARTS:
-        limit = limit_of(part, end - time.monotonic())
-        command = [sys.executable, __file__, "--part", part, "--folder", str(folder), "--seconds", str(0.85 * limit)]
-        result, done = folder / f"{part}.json", "stopped"
-        try:
-            done = limited(command + (["--cpu"] if args.cpu else []), limit, environment)
-        finally:
-            found = json.loads(result.read_text()) if result.is_file() else {}
-            if not found.pop("done", False):
-                found["error"] = done
-            summary[part] = found
-        print(f"{part}: {json.dumps(found)[:400]}", file=sys.stderr, flush=True)
+    share([*MODULES.values(), *SHARED])
+    for name, module in MODULES.items():
+        limit = limit_of(name, end - time.monotonic())
+        ask(summary, name, partial(run, module, name, folder, args.cpu, 0.85 * limit), folder, limit)
+        print(f"{name}: {json.dumps(summary[name])[:400]}", file=sys.stderr, flush=True)
+
+
+def prepare(site: Path, args: argparse.Namespace) -> None:
+    """Make the sources and the wheels' packages found, here and in the programs that parts start."""
+    for wheel in sorted(Path(args.wheels).glob("*.whl")) if args.wheels else ():
+        zipfile.ZipFile(wheel).extractall(site)
+    sys.path.insert(0, str(REPOSITORY / "src"))
+    sys.path.append(str(site))
+    os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], os.environ.get("PYTHONPATH", ""), str(site)])
+    # NVML tells whether there is a GPU without using CUDA, after which no part could be forked.
+    os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+    if args.cpu:
+        # On a busy machine two threads spend more time waiting for each other than they save.
+        os.environ |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+
+
+def share(modules: Iterable[str]) -> None:
+    """Import once what the parts need: they are forked from here. What fails is said by the part that needs it."""
+    for name in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    gc.freeze()
+
+
+def ask(summary: Result, name: str, work: Callable[[Result], Any], folder: Path, limit: float) -> None:
+    """Add to the summary what the work finds within `limit` seconds, in a process of its own."""
+    result, began, how = Result(folder / f"{name}.json"), time.monotonic(), "stopped"
+    try:
+        how = limited(partial(finished, work, result), limit)
+    finally:
+        found = json.loads(result.path.read_text()) if result.path.is_file() else {}
+        if not found.pop("done", False):
+            found["error"] = how
+        summary[name] = {**found, "seconds": round(time.monotonic() - began, 1)}
+
+
+def finished(work: Callable[[Result], Any], result: Result) -> None:
+    work(result)
+    result["done"] = True
+
+
+def run(module: str, name: str, folder: Path, cpu: bool, seconds: float, result: Result) -> None:
+    """One part."""
+    getattr(importlib.import_module(module), name)(folder, cpu, seconds, result)
 
 
 def limit_of(part: str, left: float) -> float:
@@ -153,50 +197,16 @@ def limit_of(part: str, left: float) -> float:
     return max(left, 0.0) * PARTS[part] / sum(PARTS[name] for name in later)
 
 
-def limited(command: list[str], limit: float, environment: dict[str, str]) -> str:
-    """Run it with all its children for at most `limit` seconds; how it went."""
-    # A file, not a pipe: processes in sessions of their own may hold a pipe open past the limit.
-    with tempfile.TemporaryFile() as told:
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            cwd=REPOSITORY,
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=told,
-        )
-        try:
-            process.wait(limit)
-        except subprocess.TimeoutExpired:
-            return f"not done after {limit:.0f} s"
-        finally:
-            # What a part has started ends with it: the next one measures memory and time on the same GPU.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        told.seek(0)
-        error = told.read().decode(errors="replace")
-    return error.strip().splitlines()[-1] if error.strip() else f"status {process.returncode}"
+def described(result: Result) -> None:
+    """Versions, device and driver. The process that forks the parts must not ask torch itself."""
+    import torch
 
+    from steer.models.provenance import device, versions
 
-def described(environment: dict[str, str]) -> dict[str, Any]:
-    """Versions and device, asked in a process of its own: this one must hold no memory of the GPU."""
-    code = (
-        "import importlib.metadata, json, platform, torch\n"
-        "told = {'python': platform.python_version(), 'torch': torch.__version__, "
-        "'transformers': importlib.metadata.version('transformers'), 'cuda': torch.version.cuda}\n"
-        "if torch.cuda.is_available():\n"
-        "    p = torch.cuda.get_device_properties(0)\n"
-        "    told |= {'device': p.name, 'memory_gb': round(p.total_memory / 1e9, 1)}\n"
-        "print(json.dumps(told))"
-    )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
-        )
-    except subprocess.TimeoutExpired:
-        return {"error": "torch and the device did not answer within 120 s"}
-    return json.loads(done.stdout) if done.returncode == 0 else {"error": done.stderr.strip().splitlines()[-1]}
+    result.update(**versions(), cuda=torch.version.cuda)
+    if torch.cuda.is_available():
+        gpu = torch.cuda.get_device_properties(0)
+        result.update(device=gpu.name, memory_gb=round(gpu.total_memory / 1e9, 1), driver=device())
 
 
 if __name__ == "__main__":

@@ -4,14 +4,16 @@ mapping for its results, which is kept at every entry: a part that is stopped ha
 import json
 import math
 import os
-import subprocess
-import sys
+import signal
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import yaml
+from forked import apart, begun
 
 from steer import cli
 from steer.configs.load import load_config
@@ -49,8 +51,7 @@ def project(folder: Path, name: str, cpu: bool, **changes: dict[str, Any]) -> Pa
 def steer(command: str, place: Path, *arguments: Any, config: str = "config.yaml") -> float:
     """One command of the workflow, in this process; its seconds."""
     started = time.perf_counter()
-    threads = () if command in ("data", "grade") else ("--threads", "2")
-    given = [command, "--config", place / config, *arguments, *threads]
+    given = [command, "--config", place / config, *arguments]
     if cli.main([str(word) for word in given]):
         raise RuntimeError(f"steer {command} failed; its message is above")
     return time.perf_counter() - started
@@ -73,9 +74,9 @@ def head(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> Non
     width, vocabulary, few, many = (64, 2000, 48, 96) if cpu else (3584, 151_936, 256, 4096)
     exact = head_outcome("plain", *head_inputs(torch.float64, few, width, vocabulary, device))
     fused = head_outcome("fused", *head_inputs(torch.float32, few, width, vocabulary, device))
-    apart = {name: float((fused[name].double() - exact[name]).abs().max() / exact[name].abs().max()) for name in exact}
-    result["largest_relative_difference"] = {name: round(value, 9) for name, value in apart.items()}
-    result["passed"] = all(value < 1e-4 for value in apart.values())
+    off = {name: float((fused[name].double() - exact[name]).abs().max() / exact[name].abs().max()) for name in exact}
+    result["largest_relative_difference"] = {name: round(value, 9) for name, value in off.items()}
+    result["passed"] = all(value < 1e-4 for value in off.values())
     del exact, fused
     # As training in bf16 has it (`steer.models.products`).
     torch.set_float32_matmul_precision("high")
@@ -129,21 +130,23 @@ def agreement(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -
     """
     # A coin gives the rewards, the same on both: a model this young earns none, and its gradient would be 0 anywhere.
     place = project(folder, "agreement", cpu, model={"warm_start": small_start(cpu)}, reward={"kind": "random"})
-    result["warm_start_seconds"] = round(steer("warm-start", place, "--out", place / "base"), 1)
+    apart(partial(steer, "warm-start", place, "--out", place / "base"))
     size = ("training.steps=1", "training.prompts=4", "training.updates=1")
-    where = ["--model", place / "base", "--data", place / "data/train.jsonl", "--out", place / "cpu", "--threads", "2"]
-    given = ["--config", place / "config.yaml", "--run", "steer", "--seed", "0", *where]
-    given += [word for change in size for word in ("--set", change)]
-    command = [sys.executable, "-m", "steer.cli", "train", *map(str, given)]
-    subprocess.run(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, check=True, capture_output=True)
+    apart(partial(without_gpu, train, place, "cpu", "steer", *size))
     reference = read_jsonl(place / "cpu" / "metrics.jsonl")[0]
     half = ("training.precision=bf16",)
     saving = (*half, "training.gradient_checkpointing=true", "training.micro_batch_tokens=1024")
     for name, changes in {"fp32": (), "bf16": half, "bf16_saving": saving}.items():
         metrics = train(place, name, "steer", *size, *changes)[0]
-        apart = {key: relative(metrics[key], reference[key]) for key in ("entropy", "logprob", "gradient_norm")}
+        differences = {key: relative(metrics[key], reference[key]) for key in ("entropy", "logprob", "gradient_norm")}
         bound = 1e-2 if name == "fp32" else 0.2
-        result[name] = {**apart, "passed": all(value is not None and value < bound for value in apart.values())}
+        passed = all(value is not None and value < bound for value in differences.values())
+        result[name] = {**differences, "passed": passed}
+
+
+def without_gpu(work: Callable[..., Any], *given: Any) -> None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    work(*given)
 
 
 def small_start(cpu: bool) -> dict[str, Any]:
@@ -166,7 +169,7 @@ def small(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> No
     steps, longest = 2 if cpu else 12, 0.0
     for method in METHODS[:2] if cpu else METHODS:
         if time.monotonic() - started + 1.2 * longest > 0.7 * seconds:
-            result[method] = "left out: no time"
+            result[method] = {"not_run": "no time left"}
             continue
         began = time.monotonic()
         result[method] = rates(train(place, f"runs/{method}", method, f"training.steps={steps}"), place)
@@ -210,30 +213,27 @@ def rates(metrics: list[dict[str, Any]], place: Path) -> dict[str, Any]:
 
 def resume(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> None:
     """A run killed between its checkpoints and started again, beside one that was left alone."""
+    # All in forked processes: after one use of CUDA here, none of them could use it.
     place = project(folder, "resume", cpu, model={"warm_start": small_start(cpu)})
-    steer("warm-start", place, "--out", place / "base")
-    steps = 4 if cpu else 8
+    apart(partial(steer, "warm-start", place, "--out", place / "base"))
+    steps, kept = 4 if cpu else 8, place / "killed.checkpoints"
     changes = (f"training.steps={steps}", "training.checkpoint_every=1", "training.prompts=4", "training.updates=1")
-    whole = train(place, "whole", "steer", *changes)
-    out, kept = place / "killed", place / "checkpoints"
-    where = ["--model", place / "base", "--data", place / "data/train.jsonl", "--out", out, "--checkpoints", kept]
-    given = ["--config", place / "config.yaml", "--run", "steer", "--seed", "0", *where, "--threads", "2"]
-    given += [word for change in changes for word in ("--set", change)]
-    command = [sys.executable, "-m", "steer.cli", "train", *map(str, given)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while len(list(kept.glob("*/step-*"))) < (1 if cpu else 2) and process.poll() is None:
+    runs = {out: partial(train, place, out, "steer", *changes) for out in ("whole", "killed")}
+    apart(runs["whole"])
+    process = begun(runs["killed"])
+    while len(list(kept.glob("*/step-*"))) < (1 if cpu else 2) and process.is_alive():
         time.sleep(0.02)
-    if process.poll() is not None:
+    process.kill()
+    process.join()
+    if process.exitcode != -signal.SIGKILL:
         result.update(passed=False, error="the run ended before it could be killed")
         return
-    process.kill()
-    process.wait()
     reached = max(int(path.name.removeprefix("step-")) for path in kept.glob("*/step-*"))
-    unfinished = not (out / "metrics.jsonl").exists()
-    subprocess.run(command, check=True, capture_output=True)
-    lines = read_jsonl(out / "metrics.jsonl")
-    apart = [relative(a["entropy"], b["entropy"]) for a, b in zip(lines, whole, strict=True)]
+    unfinished = not (place / "killed/metrics.jsonl").exists()
+    apart(runs["killed"])
+    lines, whole = (read_jsonl(place / out / "metrics.jsonl") for out in ("killed", "whole"))
+    differences = [relative(a["entropy"], b["entropy"]) for a, b in zip(lines, whole, strict=True)]
     right = [line["step"] for line in lines] == list(range(1, steps + 1))
     # On a GPU sums are added in no fixed order: within numerical noise, and sampling may tip on it.
-    passed = unfinished and right and max(apart) < (1e-9 if cpu else 0.05)
-    result.update(passed=passed, killed_after_step=reached, largest_difference_of_entropy=max(apart))
+    passed = unfinished and right and max(differences) < (1e-9 if cpu else 0.05)
+    result.update(passed=passed, killed_after_step=reached, largest_difference_of_entropy=max(differences))

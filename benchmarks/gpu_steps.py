@@ -44,7 +44,7 @@ def smollm2(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> 
         if steps > 2:
             metrics = train(place, method, method, f"training.steps={steps}")
         result[method] = beside_plan(config, method, rates(metrics, place), metrics, length, cpu)
-    result["trl"] = beside_trl(place, cpu) if end - time.monotonic() > 2 * each else "left out: no time"
+    result["trl"] = beside_trl(place, cpu) if end - time.monotonic() > 2 * each else {"not_run": "no time left"}
 
 
 def made(folder: Path, cpu: bool, served: bool) -> tuple[Path, str]:
@@ -113,7 +113,7 @@ def beside_plan(
 ) -> dict[str, Any]:
     """Rates with the share of the peak that the counted products reach, and the plan's seconds, by phase."""
     if config is None:
-        return {**told, "plan": "the plan does not know this GPU"}
+        return {**told, "plan": {"not_run": "the plan does not know this GPU"}}
     later, limit = metrics[1:], config.training_for(run).max_response_tokens
     share = sum(line["response_length"] for line in later) / len(later) / limit
     idle = sum(line["zero_spread"] for line in later) / len(later)
@@ -141,7 +141,7 @@ def beside_plan(
     return {**told, "plan_over_measured": round(planned_step / measured_step, 3) if measured_step else None}
 
 
-def beside_trl(place: Path, on_cpu: bool) -> dict[str, Any] | str:
+def beside_trl(place: Path, on_cpu: bool) -> dict[str, Any]:
     """Seconds of TRL's GRPOTrainer for one rollout and its updates, on the same model, prompts and sizes."""
     training = load_config(place / "config.yaml").training
     marks: list[float] = []
@@ -155,7 +155,7 @@ def beside_trl(place: Path, on_cpu: bool) -> dict[str, Any] | str:
     base = str(place / "base")
     peer = trl_step(base, load_tokenizer(base), texts, training, marked, steps=2, bf16=not on_cpu, cpu=on_cpu)
     if peer is None:
-        return "TRL is not installed here"
+        return {"not_run": "TRL is not installed here"}
     peer()
     took = marks[1] - marks[0]
     tokens = training.prompts * training.rollouts * training.max_response_tokens

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,20 +15,27 @@ from scripts import load_script
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu_evidence.py"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def benchmarks():
+    """The script's folder is where Python looks first."""
+    sys.path.insert(0, str(SCRIPT.parent))
+    yield
+    sys.path.remove(str(SCRIPT.parent))
+
+
 @pytest.fixture(scope="module")
-def script():
+def script(benchmarks):
     return load_script("benchmarks/gpu_evidence.py")
 
 
 def test_a_part_that_hangs_is_ended_with_its_children(script, tmp_path):
-    code = (
-        "import subprocess, sys, time\n"
-        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
-        "time.sleep(60)"
-    )
+    def hang():
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        (tmp_path / "pid").write_text(str(child.pid))
+        time.sleep(60)
+
     started = time.monotonic()
-    assert script.limited([sys.executable, "-c", code], 2, dict(os.environ)) == "not done after 2 s"
+    assert script.limited(hang, 2) == "not done after 2 s"
     assert time.monotonic() - started < 30
     child = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
     for _ in range(100):
@@ -37,10 +45,44 @@ def test_a_part_that_hangs_is_ended_with_its_children(script, tmp_path):
     raise AssertionError("the child is still running")
 
 
-def test_a_part_that_fails_says_its_last_line(script):
-    assert script.limited([sys.executable, "-c", "raise ValueError('the reason')"], 30, dict(os.environ)) == (
-        "ValueError: the reason"
+def test_a_part_that_fails_says_its_last_line_and_does_not_stop_the_next(script, tmp_path):
+    def half(result):
+        result["first"] = {"passed": True}
+        raise ValueError("the reason")
+
+    def die(result):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    summary = script.Result(tmp_path / "summary.json")
+    for name, work in {"a": half, "b": die, "c": lambda result: result.update(passed=True)}.items():
+        script.ask(summary, name, work, tmp_path, 30)
+    kept = json.loads((tmp_path / "summary.json").read_text())
+    assert all(found.pop("seconds") >= 0 for found in kept.values())
+    assert kept == {
+        "a": {"first": {"passed": True}, "error": "ValueError: the reason"},
+        "b": {"error": "status -9"},
+        "c": {"passed": True},
+    }
+    assert script.failing(kept) == ["a", "b"]
+
+
+@pytest.mark.slow
+def test_what_parts_share_uses_no_cuda(script):
+    """A process that has used it cannot fork one that could."""
+    watched = ("is_available", "device_count", "current_device", "get_device_capability", "init", "_lazy_init")
+    code = (
+        f"import sys; sys.path[:0] = [{str(SCRIPT.parent)!r}, 'src']\n"
+        "import gpu_evidence, torch\n"
+        "from steer import cli\n"
+        "called = []\n"
+        f"for name in {watched}:\n"
+        "    setattr(torch.cuda, name, lambda *_, name=name: called.append(name))\n"
+        "gpu_evidence.share([*gpu_evidence.MODULES.values(), *gpu_evidence.SHARED])\n"
+        "assert 'steer.train.run' in sys.modules\n"
+        "print(called)"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SCRIPT.parents[1])
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_what_a_part_found_before_it_was_stopped_is_kept(script, tmp_path):
@@ -63,24 +105,65 @@ def test_time_that_a_part_leaves_is_the_later_ones(script):
     assert script.limit_of("small", -3) == 0
 
 
-def test_told_to_end_it_prints_what_it_has_and_leaves_nothing_running(tmp_path):
+# The script with two parts of its own in place of the usual ones: one ends at once, one never.
+TWO_PARTS = """
+import sys, time, types
+import gpu_evidence
+
+def quick(folder, cpu, seconds, result):
+    result["passed"] = True
+
+def endless(folder, cpu, seconds, result):
+    result["first"] = 1
+    time.sleep(60)
+
+sys.modules["parts"] = types.SimpleNamespace(quick=quick, endless=endless)
+gpu_evidence.MODULES = {"quick": "parts", "endless": "parts"}
+gpu_evidence.PARTS = {"quick": 0.5, "endless": 0.5}
+gpu_evidence.SHARED = ()
+gpu_evidence.share = lambda names: None
+gpu_evidence.described = lambda result: result.update(torch="2")
+gpu_evidence.main()
+"""
+
+
+@pytest.fixture
+def stuck(tmp_path):
+    """The script in its endless part: its process, that of the part, and the summary's file."""
     out = tmp_path / "summary.json"
-    command = [sys.executable, str(SCRIPT), "--cpu", "--seconds", "100", "--out", str(out)]
-    script = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    def parts():
-        lines = Path(f"/proc/{script.pid}/task/{script.pid}/children").read_text().split()
-        return [pid for pid in lines if "--part" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
-
-    while not (running := parts()):
+    command = [sys.executable, "-c", TWO_PARTS, "--cpu", "--seconds", "100", "--out", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parent)}
+    script = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    children = Path(f"/proc/{script.pid}/task/{script.pid}/children")
+    while not (out.is_file() and "quick" in json.loads(out.read_text()) and (running := children.read_text().split())):
         assert script.poll() is None
-        time.sleep(0.05)
-    assert json.loads(out.read_text())["environment"]["torch"], "written as it goes"
+        time.sleep(0.02)
+    yield script, int(running[0]), out
+    script.kill()
+    script.communicate()
+
+
+def test_told_to_end_it_prints_what_it_has_and_leaves_nothing_running(stuck):
+    script, part, out = stuck
     script.terminate()
     summary = json.loads(script.communicate(timeout=60)[0])
-    assert summary["units"]["error"] == "stopped"
-    assert summary == json.loads(out.read_text())
-    assert not Path(f"/proc/{running[0]}").exists()
+    assert summary["quick"]["passed"]
+    assert summary["endless"].pop("seconds") >= 0
+    assert summary["endless"] in ({"first": 1, "error": "stopped"}, {"error": "stopped"})
+    assert summary == {**json.loads(out.read_text()), "endless": summary["endless"]}
+    assert script.returncode != 0
+    assert not Path(f"/proc/{part}").exists()
+
+
+def test_killed_it_leaves_what_was_done(stuck):
+    script, part, out = stuck
+    script.kill()
+    script.wait()
+    os.kill(part, signal.SIGKILL)
+    kept = json.loads(out.read_text())
+    assert kept["quick"]["passed"]
+    assert kept["environment"]["torch"] == "2"
+    assert "endless" not in kept
 
 
 def test_without_a_gpu_it_says_so_with_versions():
@@ -105,3 +188,13 @@ def test_what_has_not_passed_is_named_by_its_keys(script):
     assert script.failing(found) == ["units.greedy", "resume"]
     assert script.failing({"error": "no GPU"}) == ["start"]
     assert script.failing({"seconds": 3.0, "resume": {"passed": True}}) == []
+
+
+def test_what_was_not_run_is_named_with_its_reason(script):
+    found = {"seconds": 3.0, "served": {"not_run": "vLLM is not installed here"}, "resume": {"passed": True}}
+    found |= {"smollm2": {"grpo": {"plan": {"not_run": "the plan does not know this GPU"}}}}
+    assert script.left_out(found) == {
+        "served": "vLLM is not installed here",
+        "smollm2.grpo.plan": "the plan does not know this GPU",
+    }
+    assert script.left_out({"resume": {"passed": True}}) == {}
