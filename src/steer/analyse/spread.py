@@ -140,7 +140,7 @@ def power_table(frame: pd.DataFrame, scale: str) -> Table | None:
     rows = []
     for quantity, part in frame.dropna(subset="spread").groupby("quantity", sort=False):
         first = part.iloc[0]
-        unit = "points" if first["unit"] == "points" else "mnat"
+        unit = "points" if first["unit"] == "points" else "0.001 nats"
         prices = ", ".join(f"{row.difference:g}: {_priced(row.runs_needed)}" for row in part.itertuples())
         texts = [quantity, unit, str(first["runs"]), number(first["spread"], ".2f"), number(first["detectable"], ".2f")]
         rows.append([Cell(text) for text in [*texts, prices]])
@@ -148,6 +148,6 @@ def power_table(frame: pd.DataFrame, scale: str) -> Table | None:
     notes = [
         "Spread: standard deviation over runs of the difference of two methods, paired by seed, pooled over all pairs "
         "of trained methods. A paired t test over the runs (two-sided, p < 0.05) shows a true difference of the given "
-        f"size with 80 % power. No comparison is called under {LEAST_RUNS} runs. mnat: thousandths of a nat.",
+        f"size with 80 % power. Methods with fewer than {LEAST_RUNS} runs are not compared.",
     ]
     return Table("E_power", f"What so many runs can show. {scale}", frame, header, rows, notes)

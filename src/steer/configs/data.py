@@ -17,8 +17,8 @@ class Data(Section):
     sets: dict[Name, DataSet] = Field(default_factory=dict, description="your own data sets (docs/data.md)")
     train: str | list[str] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
         "synthetic",
-        description="training set; several are mixed as they are in a list, and by their shares of the prompts of a "
-        "step in a mapping; none when nothing is trained",
+        description="training set; a list of sets, which are mixed; or a mapping of sets to their shares of a step's "
+        "prompts; null if nothing is trained",
     )
     train_size: Positive | None = Field(None, description="training prompts; absent: all there are")
     clean: bool = Field(

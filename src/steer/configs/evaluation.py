@@ -29,13 +29,13 @@ class Evaluation(Section):
     top_p: TopP = 1.0
     max_response_tokens: Positive = Field(3072, description="length at which a response is cut off")
     batch: Positive = Field(256, description="responses sampled in one batch")
-    seed: int = Field(0, description="of the samples")
+    seed: int = Field(0, description="seed of the samples")
     also: list[Literal["base", "oracle"]] = Field(["base"], description="evaluated in addition to the trained runs")
     select_by: str | None = Field(
         None, description="benchmark that selects the best kept model of a run; absent: the last model is used"
     )
     select_samples: Positive | None = Field(
-        None, description="samples of a question of `select_by` by which is chosen; absent: as many as are evaluated"
+        None, description="samples per question of `select_by` for the selection; absent: as in the evaluation"
     )
     prune: bool = Field(
         False, description="delete kept models after their evaluation: less disk, but a changed evaluation retrains"

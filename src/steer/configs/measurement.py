@@ -21,13 +21,13 @@ class Measurement(Section):
     )
     warm: Positive = Field(8, description="batches that fill the moments of `adamw_warm`")
     own_tokens: Annotated[int, Field(ge=0)] = Field(
-        256, description="tokens a model of which the part of SGD's step that is their own is computed"
+        256, description="tokens per model whose own part of SGD's step is computed"
     )
     draws: Positive = Field(1000, description="bootstrap draws")
     weightings: dict[Name, Run] = Field(
         default_factory=dict,
-        description="methods, as in `methods`, of which one update each is compared with one of `run` by its effect on "
-        "fresh trajectories",
+        description="entries as in `methods`; the effect of one update of each on fresh trajectories is compared with "
+        "that of `run`",
     )
     batches: Annotated[int, Field(ge=2)] = Field(
         8, description="independent pairs of an update batch and fresh trajectories, for `weightings`"

@@ -10,18 +10,19 @@ from steer.configs.schema import Config
 OUTPUT = Path("docs/configuration.md")
 HEAD = """# Configuration
 
-Written by `python -m steer.configs.page` (`make docs`) from `src/steer/configs`; edit the descriptions there. A
-configuration is one YAML file; `steer config --config FILE` checks it and prints it with every default.
+A configuration is one YAML file that describes an experiment. This page lists every key. `steer config --config FILE`
+checks a configuration and prints it with every default. The page is written by `python -m steer.configs.page` (`make
+docs`) from `src/steer/configs`; edit the descriptions there.
 
-- **Inheritance.** `extends: FILE`, relative to the file that says it. Sections merge key by key. Four things do not:
-  `methods` and `external` replace the inherited list, `methods` drops the inherited `measurement`, and `model.path`
-  drops the inherited `model.revision`.
+- **Inheritance.** `extends: FILE` inherits from another configuration; the path is relative to the file that names it.
+  Sections merge key by key, with three exceptions: `methods` and `external` replace the inherited lists; `methods` also
+  drops the inherited `measurement`; `model.path` drops the inherited `model.revision`.
 - **One value from the command line.** Every `steer` command that reads a configuration takes `--set a.b=1` and
   `--set a='{b: 1}'`. Snakemake takes `--config a='{b: 1}'`, and dotted names under `set`: `--config set=a.b=1`,
   several as `--config set='[a.b=1, c.d=2]'`. Both merge as `extends` does, and values are YAML. Put the target before
   `--config`, which takes every word after it.
-- **Mistakes** end in one line with file and key: an unknown key, a key given twice, a value of another type.
-- Methods have files of their own in `configs/methods` ([methods.md](methods.md)), data sets in `configs/datasets`
+- **Mistakes** (an unknown key, a key given twice, a value of the wrong type) end in one line with file and key.
+- Methods have their own files in `configs/methods` ([methods.md](methods.md)), data sets in `configs/datasets`
   ([data.md](data.md)).
 
 **Bold** keys must be given. `null` stands for an absent value.

@@ -33,8 +33,8 @@ class Reward(Section):
 
     kind: Literal["verified", "python", "random", "format", "wrong-label"] = Field(
         "verified",
-        description="`verified`; `python`: your own `functions`; or a control: a coin, the asked format alone, other "
-        "problems' answers",
+        description="`verified`: by the verifiers; `python`: your own `functions`; controls: a random reward, a reward "
+        "for the format only, other problems' answers",
     )
     accept: Literal["stated", "guessed"] = Field(
         "stated", description="answers that earn the reward: only stated ones, or also the last number of a text"
@@ -55,13 +55,13 @@ class Reward(Section):
     overlong_buffer: Positive | None = Field(None, description="DAPO's soft penalty over the last tokens; absent: none")
     overlong: Literal["count", "mask"] = Field(
         "count",
-        description="`mask`: responses cut off at the length limit enter no loss; their rewards count in their groups",
+        description="`mask`: responses cut off at the length limit are left out of the loss, not out of their groups",
     )
     verifier_workers: Positive = Field(1, description="verifier processes per training process")
     code_time_limit_s: Annotated[float, Field(gt=0, description="CPU seconds of a program on one test")] = 2.0
     code_memory_limit_mb: Positive = Field(512, description="memory of a program, MiB")
     code_batch_limit_s: Annotated[float, Field(gt=0)] | None = Field(
-        600, description="wall seconds for the verdicts of one round, beyond which a line says so; every one is made"
+        600, description="a message says if judging a round takes longer, wall seconds; all programs are judged"
     )
     require: tuple[str, ...] = Field(
         (), description="kernel layers of the code sandbox without which nothing is judged (docs/verifiers-code.md)"

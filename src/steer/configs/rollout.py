@@ -15,19 +15,21 @@ class Rollout(Section):
         description="the trainer's own torch model, vLLM, or a server with OpenAI's interface (evaluation only)",
     )
     url: str | None = Field(None, description="openai: base address of the server, `http://localhost:8000/v1`")
-    requests: Positive = Field(32, description="openai: requests in flight at most")
+    requests: Positive = Field(32, description="openai: maximum number of simultaneous requests")
     retries: Annotated[int, Field(ge=0)] = Field(
-        6, description="openai: how often a request is repeated that the server refuses as busy or loses"
+        6, description="openai: how often a failed request is repeated (busy server, lost connection)"
     )
     timeout_s: Annotated[float, Field(gt=0)] = Field(600, description="openai: wall seconds for one response")
-    lean: bool = Field(True, description="local: fewer calls per token where the architecture is known; false: modules")
+    lean: bool = Field(
+        True, description="local: fewer calls per token for known architectures; false: transformers' modules"
+    )
     statistics: bool = Field(
         True,
-        description="local: log-probabilities and entropies of the policy that samples come with its samples, where "
-        "nothing but rounding tells them from the trainer's; false: from a forward pass of their own",
+        description="local: record log-probabilities and entropies while sampling, if they equal the trainer's up to "
+        "rounding; false: compute them in a separate forward pass",
     )
     placement: Literal["colocated", "own"] = Field(
-        "colocated", description="vLLM in the trainer's process and on its device, or in processes of its own"
+        "colocated", description="vLLM in the trainer's process and on its device, or in separate processes"
     )
     devices: list[Annotated[int, Field(ge=0)]] | None = Field(
         None, description="`own`: GPUs for vLLM, `tensor_parallel` of them per training process; absent: those visible"

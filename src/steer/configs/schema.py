@@ -32,7 +32,7 @@ class Training(Section):
     )
     lr: Annotated[float, Field(gt=0, description="learning rate after the warm-up")] = 1e-6
     warmup_steps: Annotated[int, Field(ge=0, description="steps over which the learning rate rises")] = 0
-    weight_decay: Annotated[float, Field(ge=0, description="of adamw alone")] = 0.01
+    weight_decay: Annotated[float, Field(ge=0, description="only for adamw")] = 0.01
     gradient_clip: Annotated[float, Field(gt=0, description="gradients are clipped to this norm")] = 1.0
     temperature: Temperature = 1.0
     top_p: TopP = 1.0
@@ -114,9 +114,9 @@ class Verl(Section):
     rollout: Literal["vllm", "sglang"] = Field("vllm", description="engine that samples responses")
     tensor_parallel: Positive = Field(1, description="GPUs per rollout engine")
     tokens_per_gpu: Positive | None = Field(
-        None, description="of a micro-batch; at least a sequence of full length; absent: two"
+        None, description="tokens of a micro-batch, at least one sequence of full length; absent: two such sequences"
     )
-    reward_workers: Positive = Field(8, description="processes that verify responses, with verifiers of their own")
+    reward_workers: Positive = Field(8, description="processes that verify responses, each with its own verifiers")
     overrides: dict[str, Any] = Field(
         default_factory=dict, description="verl's own dotted keys, `trainer.test_freq: 10`; checked against its schema"
     )

@@ -9,15 +9,15 @@ from steer.io import atomic_write
 OUTPUT = Path("docs/data-card.md")
 HEAD = """# Data card
 
-Written by `python -m steer.data.card` (`make docs`) from `configs/datasets`; edit those. None of this data is part of
-the repository: a run reads the files in `data.data_dir`, or fetches the revision named here from the hub. The licence
-is what the source states; where it states none, ask its owners before you pass the rows on. [data.md](data.md) says
-what cleaning removes and how a set is added.
+This page lists the source, revision and licence of every data set. None of this data is part of the repository: a run
+reads the files in `data.data_dir`, or fetches the revision named here from the hub. The licence is what the source
+states; if it states none, ask the owners before you pass the rows on. [data.md](data.md) says how to add a set and what
+cleaning removes. The page is written by `python -m steer.data.card` (`make docs`) from `configs/datasets`.
 
 - **Purpose.** Benchmarks measure how often answers and programs are judged correct; training sets reward a policy.
-- **Contamination.** Many of these problems are on public pages that pretraining read. Training rows that repeat an
-  evaluation problem are removed; what a base model saw in pretraining cannot be.
-- **People.** The rows are problems, answers and tests; no personal data is known in any of them.
+- **Contamination.** Many of these problems are on public pages and may be in a base model's pretraining data. Training
+  rows that repeat an evaluation problem are removed; what a base model saw in pretraining cannot be removed.
+- **People.** The rows are problems, answers and tests; they contain no personal data that we know of.
 - **Synthetic sets.** The nine families of the default experiment and the tasks of reasoning-gym are generated from a
   seed; they have no rows to license.
 """

@@ -21,22 +21,24 @@ OUTPUT = Path("docs/methods.md")
 FACTORS = ("clip", "advantage", "token probability", "conditional entropy")
 HEAD = """# Methods
 
-Written by `python -m steer.methods.catalogue` from `configs/methods/*.yaml` and the functions of the five slots; edit
-those instead. A method is a choice in each slot, `advantage → shaping → clip → weight → penalty`, and a reduction:
+This page lists every method with its paper, equation and source. A method is a choice in each of five slots,
+`advantage → shaping → clip → weight → penalty`, and a reduction:
 
     loss = Σ m·(-λ·u + penalty) · share        share = 1/N with the reduction `token_mean`
 
-[notation.md](notation.md) defines the symbols.
+where m is 1 on the tokens trained on, λ the weight, u the clipped surrogate, and N the number of these tokens.
+[notation.md](notation.md) defines the other symbols. The page is written by `python -m steer.methods.catalogue` (`make
+docs`) from `configs/methods/*.yaml` and the functions of the slots; edit those instead.
 
 ## Methods and their sources
 
-Only values that a file sets are shown; the last table has the defaults of the functions.
+The last column shows the values that a method's file sets; the last table of this page has the functions' defaults.
 """
 FACTOR_HEAD = """
 ## The factors each method depends on
 
-Found by experiment: a method depends on the clip or the advantage if its function there is not GRPO's, and on any
-factor that changes the result of its shaping, weight or penalty when the factor changes in a batch.
+A method depends on the clip or the advantage if its function in that slot is not GRPO's. It depends on a factor if
+changing the factor in a batch changes the result of its shaping, weight or penalty; this was tested for every method.
 """
 FUNCTION_HEAD = """
 ## Functions of the slots

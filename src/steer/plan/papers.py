@@ -24,19 +24,19 @@ ELSEWHERE = ("entropy_terms", "quadrants", "estimators", "mappings", "dial")
 ALL = "all_methods"  # the experiment of every method
 HEAD = """# Paper index
 
-Written by `python -m steer.plan.papers` (`make docs`). One row per set-up: the configuration, what the paper
+This page leads from a paper to the configuration that reproduces it. Each row has the configuration, what the paper
 reports, what was measured here, the command, what to look at, the cost, and whether the method was checked numerically
-against the authors' code.
+against the authors' code. The page is written by `python -m steer.plan.papers` (`make docs`).
 
-- **Published** values are as reported by readers of the paper, in percent or points. They come from models of 1.5 to
-  14 billion parameters on real benchmarks.
+- **Published** values are in percent or points, as noted by readers of the papers. They come from models of 1.5 to 14
+  billion parameters on real benchmarks.
 - **Ours** come from models of 0.2 million parameters on synthetic tasks (`results/reference/`): points of average
   accuracy over the base model, and final entropy in nats. They are not comparable with published values.
-- **Cost** at full scale: GPU-hours of `steer plan` with its default assumptions, an estimate for all methods and seeds
-  of the configuration. At the tiny scale: seconds per run as measured on two CPU cores.
-- **Checked**: the commit of the authors' code with which a method's loss was compared, number by number (`checked` in
-  its file in `configs/methods`). None has been: that code was not at hand. Each method is tested against its formula,
-  written out a second time in `tests/methods_plain.py` and `methods_plain_later.py`.
+- **Cost** at full scale: GPU-hours estimated by `steer plan` with its default assumptions, for all methods and seeds of
+  the configuration. At the tiny scale: seconds per run, measured on two CPU cores.
+- **Checked**: the commit of the authors' code with which a method's loss was compared number by number (`checked` in
+  its file in `configs/methods`). No method has been checked in this way, because the code was not available. Each is
+  tested against its formula, written a second time in `tests/methods_plain.py` and `methods_plain_later.py`.
 """
 
 
