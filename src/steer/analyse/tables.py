@@ -61,7 +61,7 @@ def main_results(collected: Collected, accuracy: pd.DataFrame, comparison: pd.Da
         f"Unverifiable samples are left out. {INTERVALS}",
         f"Bold: better than every other row over runs, Holm-corrected p < {ALPHA}. {CALLED}; below, nothing is bold.",
     ]
-    if seed_notes := _seed_spread(collected, accuracy):
+    if seed_notes := _seed_spread(accuracy):
         notes.append(seed_notes)
     if unverifiable := int(accuracy[accuracy["column"] == "overall"]["unverifiable"].sum()):
         samples = "sample was" if unverifiable == 1 else "samples were"
@@ -92,7 +92,7 @@ def accuracy_cell(row: dict | None, best: set[tuple[str, str]]) -> Cell:
     return Cell(text, (row["run"], row["column"]) in best)
 
 
-def _seed_spread(collected: Collected, accuracy: pd.DataFrame) -> str:
+def _seed_spread(accuracy: pd.DataFrame) -> str:
     rows = accuracy[(accuracy["column"] == "overall") & accuracy["seed_sd"].notna()]
     if rows.empty:
         return ""

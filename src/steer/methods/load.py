@@ -51,7 +51,7 @@ def load_method(name: str, overrides: dict[str, Any] | None = None) -> Method:
     """
     name = name.replace("-", "_")
     settings, about = method_settings(name, overrides)
-    bound = {slot: _bind(name, slot, dict(settings[slot])) for slot in SLOTS}
+    bound = {slot: _bind(slot, dict(settings[slot])) for slot in SLOTS}
     return Method(name=name, label=about.get("label", name), settings=settings, **bound)
 
 
@@ -132,7 +132,7 @@ def _validated(method: str, slot: str, choice: dict[str, Any]) -> dict[str, Any]
     return {"name": function_name, **values}
 
 
-def _bind(method: str, slot: str, choice: dict[str, Any]) -> Any:
+def _bind(slot: str, choice: dict[str, Any]) -> Any:
     function = slot_functions(slot)[choice.pop("name")]
     return partial(function, **choice) if choice else function
 

@@ -63,7 +63,7 @@ def load_set(
         _check_window(name, dated, window)
     paths = files_of(spec, data_dir)
     made = spec.reasoning_gym is not None
-    items = gym_items(name, spec) if made else _parsed(spec, _rows(name, spec, paths, data_dir, window), name)
+    items = gym_items(name, spec) if made else _parsed(spec, _rows(name, spec, paths, window), name)
     if not items:
         where = ", ".join(map(str, paths)) or spec.hub
         remedy = "widen the window" if dated else "replace the file"
@@ -76,7 +76,7 @@ def load_set(
 
 
 def _rows(
-    name: str, spec: DataSet, paths: list[Path], data_dir: str | Path | None, window: tuple[str, str] | None
+    name: str, spec: DataSet, paths: list[Path], window: tuple[str, str] | None
 ) -> Iterable[tuple[str, int, dict[str, Any]]]:
     """Yield (source, row number in it from 1, row)."""
     for path in paths:
