@@ -23,4 +23,4 @@ def note(by_run: bool) -> str:
     """Describe the bars."""
     if by_run:
         return "Bars: 95 % interval over runs (the base model's over questions)."
-    return f"Bars: 95 % interval over questions, for these models: under {LEAST_RUNS} runs no method is called better."
+    return f"Bars: 95 % interval over questions, for these runs. Comparing methods takes {LEAST_RUNS} runs of each."
