@@ -1,6 +1,6 @@
 """`steer train`: one run of one method with one seed, by the trainer that the configuration's `engine` names.
 
-It stands above both trainers, our own (`steer.train.run`) and verl (`steer.engines.verl.launch`), which stand on the
+It is above both trainers, our own (`steer.train.run`) and verl (`steer.engines.verl.launch`), which build on the
 settings and problems of a run (`steer.train.settings`, `steer.train.problems`).
 """
 

@@ -30,7 +30,7 @@ docs`) from `src/steer/configs`; edit the descriptions there.
 
 
 def render() -> str:
-    """The whole page: one table for the top level, then one for each section where it is first used."""
+    """Render the page: one table for the top level, then one for each section where it is first used."""
     schema = Config.model_json_schema()
     parts, waiting, done = [HEAD.rstrip()], [("Config", "Top level")], set()
     while waiting:
@@ -71,7 +71,7 @@ def _shown(value: Any) -> str:
 
 
 def _sections(field: dict) -> list[tuple[str, str]]:
-    """The sections that a key holds, each with what stands between its name and theirs: an entry's name or number."""
+    """Return the sections that a key holds, each with the suffix of their names: an entry's name or number."""
     if "$ref" in field:
         return [(field["$ref"].rsplit("/", 1)[1], "")]
     inner = [("", choice) for choice in field.get("anyOf", ())]

@@ -20,13 +20,13 @@ class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoa
 
 
 class DuplicateKey(yaml.YAMLError):
-    """`key` stands in `line` and in an earlier one, `first`, of the same mapping."""
+    """`key` is in `line` and in an earlier line, `first`, of the same mapping."""
 
     def __init__(self, key: Any, line: int, first: int) -> None:
         super().__init__(f"line {line}: key `{key}` is given twice (first in line {first}); remove one")
 
 
 def parse(text: str) -> Any:
-    """The value of a YAML document; `yaml.YAMLError` where it is none."""
+    """Return the value of a YAML document; `yaml.YAMLError` if it is not one."""
     # A subclass of the safe loader.
     return yaml.load(text, Loader=_Loader)

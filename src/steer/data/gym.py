@@ -19,7 +19,7 @@ from steer.errors import UserError
 INSTALL = "`make reasoning-gym` installs it"
 
 
-# In an interpreter of its own with a fixed hash seed: some tasks draw from sets of texts.
+# In a separate interpreter with a fixed hash seed, because some tasks draw from sets of texts.
 MAKER = """
 import json, sys
 asked, out = json.load(sys.stdin), sys.stdout

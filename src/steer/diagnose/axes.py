@@ -17,9 +17,9 @@ READ = ("step", "seconds", "response_length", *THEIRS, "other/num_tokens")
 def along(frame: pd.DataFrame, config: dict[str, Any], axis: str) -> tuple[pd.Series | None, str]:
     """Return (the axis at each row, a note). Without its data the axis is None, and the note says what is missing.
 
-    Tokens are the responses of a batch, prompts × rollouts, times their mean length, added up; failing that the
-    trainer's own count. A row stands for the steps since the one before; a row without a value counts as the mean of
-    the others.
+    Tokens are the responses of a batch, prompts × rollouts, times their mean length, added up, or else the
+    trainer's own count. A row covers the steps since the one before; a row without a value counts as the mean of the
+    others.
     """
     if axis == "step":
         return frame["step"], ""
@@ -47,7 +47,7 @@ def _has(frame: pd.DataFrame, name: str) -> bool:
 
 
 def _summed(values: pd.Series, steps: pd.Series) -> pd.Series:
-    """The values added up over the steps; a row stands for all steps since the last row."""
+    """Add the values up over the steps; a row covers all steps since the last row."""
     since = steps.diff()
     first = min(steps.iloc[0], since.median()) if len(steps) > 1 else steps.iloc[0]
     return (values.fillna(values.mean()) * since.fillna(first).clip(lower=1)).cumsum()

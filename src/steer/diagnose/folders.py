@@ -25,7 +25,7 @@ class RunOf:
 def read_runs(folders: list[str]) -> list[RunOf]:
     """Read runs in the given order. Folders of one run with different seeds belong together.
 
-    A folder with `seed<k>` folders stands for them.
+    A folder that contains `seed<k>` folders means all of them.
     """
     runs: dict[str, RunOf] = {}
     for path in _expanded(folders):

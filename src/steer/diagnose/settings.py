@@ -1,10 +1,10 @@
-"""Read a run's config.yaml whose values nobody has checked: it may be of another trainer's log, or edited by hand."""
+"""Read values of a run's config.yaml that were not checked: of another trainer's log, or edited by hand."""
 
 from typing import Any
 
 
 def section(config: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the mapping under `name`; empty where there is none."""
+    """Return the mapping under `name`; empty if there is none."""
     found = config.get(name)
     return found if isinstance(found, dict) else {}
 

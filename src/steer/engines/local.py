@@ -108,7 +108,7 @@ class LocalEngine:
 
 
 def _completion(parts: list[list], ends: set[int]) -> Completion:
-    """`parts`: the response's tokens, their log-probabilities and, where asked for, entropies."""
+    """`parts`: the response's tokens, their log-probabilities and, if requested, entropies."""
     tokens, logprobs, *entropies = parts
     return Completion(tokens, logprobs, "stop" if tokens[-1] in ends else "length", *entropies)
 

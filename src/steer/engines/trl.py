@@ -1,6 +1,6 @@
-"""TRL's `GRPOTrainer` with one of our methods: advantages and loss are the method's, all else is TRL's.
+"""TRL's `GRPOTrainer` with one of our methods, which computes advantages and loss; everything else is TRL's.
 
-It needs `trl`, which is none of this project's dependencies; no other module imports this one. docs/use-the-losses.md.
+It needs `trl`, which is not a dependency of this project; no other module imports this one. docs/use-the-losses.md.
 """
 
 import json
@@ -71,7 +71,7 @@ class MethodTrainer(GRPOTrainer):
         if not tokens.valid.any():
             return 0.0 * logprob.sum()
         self.method.progress = (self.state.global_step + 1) / max(self.state.max_steps, 1)
-        # On the CPU whatever the device: equal seeds, equal draws.
+        # On the CPU, so that equal seeds give equal draws on every device.
         generator = torch.Generator().manual_seed(self.args.seed + self.state.global_step)
         output = self.method.loss(tokens, generator=generator)
         logged = {"entropy": masked_mean(tokens.entropy.detach(), tokens.valid).item()}

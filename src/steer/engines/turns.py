@@ -16,7 +16,7 @@ class Turns:
         self.asked: Any = None
 
     def __call__(self, settings: Rollout, path: str, revision: str | None, tokenizer: Any, **asked: Any) -> Any:
-        """Return the engine, serving the model of a folder; `asked` as `serving`."""
+        """Return the engine, serving the model of a folder; `asked` are the arguments of `serving`."""
         # torch is loaded only to run a model.
         from steer.engines.limits import is_carried
         from steer.engines.open import serving

@@ -73,7 +73,7 @@ def draw_on(
                  errorbar=over_seeds if repeated else None, err_kws={"alpha": 0.15, "linewidth": 0})  # fmt: skip
     for place, (name, line) in enumerate(zip(names, ax.lines, strict=True)):
         every = max(len(line.get_xdata()) // MARKERS, 1)
-        # Shifted from line to line, so that markers do not cover one another.
+        # Shifted from line to line, so that markers do not overlap.
         line.set(label=labels[name], markevery=(place * every // 6 % every, every), **looks[name])
     if faint and len(names) <= FAINT_UP_TO:
         for name, means in rows.groupby([hue, x])["raw"].mean().groupby(hue):

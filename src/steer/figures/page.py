@@ -82,7 +82,7 @@ def under(figure: Figure, texts: list[str]) -> None:
         figure.tight_layout()
     width = int(figure.get_figwidth() * 72 / (NOTE_SIZE * 0.52))
     body = "\n".join(textwrap.fill(text, width) for text in texts)
-    # Below the canvas: `savefig.bbox: tight` makes room, whatever the panels leave.
+    # Below the canvas: `savefig.bbox: tight` makes room for it.
     figure.text(0.0, -0.02, body, ha="left", va="top", fontsize=NOTE_SIZE, color="#444444")
 
 

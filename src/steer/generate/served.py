@@ -59,7 +59,7 @@ class Server:
         with ThreadPoolExecutor(self.rollout.requests) as pool:
             waiting = [pool.submit(self._response, problem, benchmark, number) for problem, number in places]
             try:
-                # The bar ends its line also where a response fails.
+                # The bar ends its line even if a response fails.
                 with tqdm(waiting, desc=benchmark, mininterval=5) as shown:
                     found = [future.result() for future in shown]
             except BaseException:

@@ -71,7 +71,7 @@ def judged(
 
 
 def kept_models(folder: Path) -> list[Path]:
-    """The kept models in order of their steps; `UserError` if there is none."""
+    """Return the kept models in order of their steps; `UserError` if there is none."""
     found = {int(name[1]): path for path in folder.glob("step*") if (name := re.fullmatch(r"step(\d+)", path.name))}
     if not found:
         raise UserError(f"{folder}: no step<n> folder of a kept model; train the run again")

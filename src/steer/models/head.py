@@ -22,7 +22,7 @@ _ELEMENTS = 1 << 26
 
 @dataclass(frozen=True)
 class TokenStatistics:
-    """(S, T) each, nats, fp32 or wider whatever the model's type.
+    """(S, T) each, nats, fp32 or wider for every type of the model.
 
     Optional, without gradient: `reduction`: Σ_b π_b² (log π_b + H); `proxy_logprob`: under Lp-Reg's filtered
     distribution, -inf where filtered. Optional, with gradient: the entropies of `steer.methods.vocabulary`.

@@ -1,4 +1,4 @@
-"""Sequences put together into passes by the tokens that enter, where a prompt enters once for all its responses."""
+"""Combine sequences into forward passes by their number of tokens, when a prompt enters once for all its responses."""
 
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -10,8 +10,10 @@ from steer.models.forward import Sequences
 
 @dataclass(frozen=True)
 class Entering:
-    """Tokens of each sequence that enter a pass: `own`, the response but its last, which predicts nothing; and
-    `prompt`, those of its prompt, which is number `owner`."""
+    """Tokens of each sequence that enter a pass.
+
+    `own`: those of the response except its last, which predicts nothing; `prompt`: those of its prompt, number `owner`.
+    """
 
     own: list[int]
     prompt: list[int]
@@ -23,14 +25,16 @@ class Entering:
         return cls((sequences.lengths - 1).tolist(), sequences.prompt_lengths.tolist(), owner.tolist())
 
     def tokens(self, rows: list[int]) -> int:
-        """What a pass of these sequences takes."""
+        """Count the tokens of a pass of these sequences."""
         prompts = {self.owner[row]: self.prompt[row] for row in rows}
         return sum(self.own[row] for row in rows) + sum(prompts.values())
 
 
 def in_order(entering: Entering, size: int, budget: int | None) -> list[list[int]]:
-    """All sequences in their order, in passes of at most `size` and of at most `budget` tokens; one that is longer is a
-    pass of its own."""
+    """Split the sequences in order into passes of at most `size` sequences and `budget` tokens.
+
+    A longer sequence gets its own pass.
+    """
     passes: list[list[int]] = []
     for row in range(len(entering.own)):
         fits = passes and len(passes[-1]) < size
@@ -42,9 +46,9 @@ def in_order(entering: Entering, size: int, budget: int | None) -> list[list[int
 
 
 def in_rounds(entering: Entering, size: int, budget: int | None, processes: int) -> list[list[list[int]]]:
-    """All sequences in few rounds: round → process → rows of its one pass, at most `size` and at most `budget` tokens.
+    """Arrange the sequences in few rounds: round → process → rows of its pass, at most `size` and `budget` tokens.
 
-    Processes wait for each other in every round, so passes of like size are in the same one. A sequence that is longer
+    Processes wait for each other in every round, so passes of similar size are in the same one. A sequence that is longer
     than the budget is a pass of its own; a process without work has an empty pass.
     """
     count = len(entering.own)
@@ -60,7 +64,7 @@ def in_rounds(entering: Entering, size: int, budget: int | None, processes: int)
 
 
 def balanced(entering: Entering, count: int, size: int, budget: int | None) -> list[list[int]] | None:
-    """`count` passes of nearly the same number of tokens, none where they cannot keep to the limits.
+    """Make `count` passes of nearly the same number of tokens; None if that is impossible within the limits.
 
     Prompt by prompt, each pass takes its equal share of what is left. A prompt's responses are divided where its share
     ends, by the subset that comes closest; the prompt then enters twice.
@@ -86,7 +90,7 @@ def balanced(entering: Entering, count: int, size: int, budget: int | None) -> l
 
 
 def _share(entering: Entering, left: list[list[int]], share: float, size: int, budget: int | None) -> list[int]:
-    """Rows of `left`, from which they go, with about `share` tokens."""
+    """Remove rows with about `share` tokens from `left` and return them."""
     taken: list[int] = []
     spent = 0
     while left and len(taken) < size:
@@ -110,7 +114,7 @@ def _share(entering: Entering, left: list[list[int]], share: float, size: int, b
 
 
 def _closest(sizes: list[int], wanted: int, most: int) -> list[int]:
-    """Indices of the subset whose sum is closest to `wanted` and at most `most`."""
+    """Return the indices of the subset whose sum is closest to `wanted` and at most `most`."""
     # Bit s of `reached[i]`: some of the first i sum to s.
     reached = [1]
     for size in sizes:
@@ -131,5 +135,5 @@ def _closest(sizes: list[int], wanted: int, most: int) -> list[int]:
 
 
 def as_index(rows: list[int], like: torch.Tensor) -> torch.Tensor:
-    """Row numbers as a tensor on the device of `like`."""
+    """Return row numbers as a tensor on the device of `like`."""
     return torch.tensor(rows, dtype=torch.long, device=like.device)

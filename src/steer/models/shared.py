@@ -29,7 +29,7 @@ _BLOCK = 32
 @dataclass(frozen=True)
 class Spans:
     """Sequences of the row: first the prompts, whose keys are their own, then the responses, whose keys are their
-    prompt's and their own. `queries`, `keys`: their lengths; `key_rows` (K,): where in the row the keys stand. Queries
+    prompt's and their own. `queries`, `keys`: their lengths; `key_rows` (K,): positions of the keys in the row. Queries
     are the row itself."""
 
     queries: list[int]

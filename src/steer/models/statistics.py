@@ -48,7 +48,7 @@ def shared_statistics(
 
 
 def shares_prompts(model: Any, training: Training) -> bool:
-    """Whether a prompt enters a forward pass once for all its responses: asked for, and the model can."""
+    """Whether a prompt enters a forward pass once for all its responses: if configured and supported by the model."""
     return training.shared_prompts and shared.fits(model)
 
 

@@ -1,7 +1,7 @@
 """Attention over sequences of different lengths without padding: on a GPU by torch's flash kernel, elsewhere plainly.
 
-Queries of all sequences stand behind each other, keys and values likewise. A sequence's queries are the last of its
-positions: query i of n sees the keys up to i + (keys − n).
+Queries of all sequences follow each other in one row, and so do keys and values. A sequence's queries are the last of
+its positions: query i of n sees the keys up to i + (keys − n).
 """
 
 import sys

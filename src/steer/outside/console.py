@@ -121,7 +121,7 @@ def _samples(texts: list[str]) -> set[int]:
 
 
 def _without_intruders(found: list[tuple[int, str, int, dict[str, str]]], name: str, log: Log) -> list:
-    """Without single lines, as sampled text may hold, between two steps of one process that follow one another."""
+    """Remove single lines between two consecutive steps of one process: they may come from sampled text."""
     trained = [line for line in found if not all(map(is_validation, line[3].keys() - CLOCKS))]
     strange = []
     for before, line, after in zip(trained, trained[1:], trained[2:], strict=False):
@@ -193,7 +193,7 @@ def _is_name(node: ast.expr | None) -> bool:
 
 
 def _value(node: ast.expr) -> object:
-    """Return the number, string or None of a dict's value; `...` for a list and whatever else is no single value.
+    """Return the number, string or None of a dict's value; `...` for a list or anything else that is not one value.
 
     `np.float64(…)`, `tensor(…)`, `array(…)` and `float(…)` have the value of their first argument.
     """
@@ -236,8 +236,8 @@ def _entry(text: str) -> dict | None:
 
 
 def _trl(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner: Joiner) -> None:
-    """Entries are counted. Where the epoch falls, or does not rise after a run's last words, a session begins: it goes
-    on at the first entry of that epoch."""
+    """Number the entries. If the epoch falls, or does not rise after a run's summary, a new session begins, which
+    continues at the first entry of that epoch."""
     epochs: list[float] = []
     closed = False
     for _, text in lines:

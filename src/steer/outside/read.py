@@ -122,7 +122,7 @@ def _events(path: Path, log: Log, joiner: Joiner) -> None:
 
 
 def _unpacked(data: bytes, name: str, log: Log) -> tuple[bytes, bool]:
-    """Return the content of a gzip file, up to where it is whole, and whether it is cut there."""
+    """Return the content of a gzip file as far as it is intact, and whether it is truncated."""
     found, cut = b"", False
     while data.startswith(GZIP):
         member = zlib.decompressobj(wbits=31)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from steer.errors import UserError
 
-# Keys that tell when a line was written; several lines of a step may share them.
+# Keys with the time of a line; several lines of a step may share them.
 CLOCKS = {"step", "time", "epoch", "_step", "_timestamp", "_runtime", "elapsed_seconds", "training/global_step"}
 CLOCKS |= {"train/global_step", "train/epoch", "training/epoch", "training_step", "global_step"}
 LARGEST = 10**12  # no step is as large

@@ -52,7 +52,7 @@ def measured(facts: Facts, threads: int, rows: int, batch: int, queries: int, ke
 
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    # Others' work does not enter where one thread does all.
+    # With one thread, other programs' work does not count.
     clock = time.process_time if threads == 1 else time.perf_counter
     rows, few = min(rows, _ROWS), max(1, batch // 8)
     # Wider products are no faster.

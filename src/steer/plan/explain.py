@@ -12,7 +12,7 @@ from steer.plan.step import PHASES, Step, reckoned
 from steer.plan.work import Part
 
 SCALES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-# What verl does otherwise, and where that is published.
+# What verl does differently, and where that is published.
 DIFFERENCES = (
     "verl passes each response with its own prompt (DataProto of verl's actor; ours passes a prompt once per group)",
     "verl keeps whole logits in bf16 and computes no block again (its actor); ours computes fp32 logits in blocks",

@@ -88,7 +88,7 @@ EFFICIENCIES = {
 
 @dataclass(frozen=True)
 class Fixed:
-    """Seconds that an event takes whatever its size."""
+    """Seconds that an event takes, independent of its size."""
 
     seconds: float
     source: str

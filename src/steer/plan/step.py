@@ -42,7 +42,7 @@ class Step:
 
     @property
     def training(self) -> float:
-        """Seconds in the training job: everything but validation, which is a job of its own."""
+        """Seconds in the training job: everything except validation, which is a separate job."""
         return self.seconds - self.phases().get("validation", 0.0)
 
 

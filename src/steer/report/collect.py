@@ -123,7 +123,7 @@ def _label(config: Config, name: str, seeds: list[Seed], tabulated: dict[str, st
     if entry and entry.label:
         return entry.label
     if name in config.methods and name in tabulated:
-        return tabulated[name]  # of the method's file, also where that was mended after the run
+        return tabulated[name]  # of the method's file, even if that was corrected after the run
     for seed in seeds:
         if isinstance(seed.info.get("label"), str):
             return seed.info["label"]

@@ -23,7 +23,7 @@ def metric_names(runs: list[Run]) -> list[str]:
 
 
 def metric_chunks(runs: list[Run], names: list[str]) -> dict[str, str]:
-    """`metric-<i>`, each `{"<run>/<seed>": [one value a step, null where there is none]}`."""
+    """`metric-<i>`, each `{"<run>/<seed>": [one value per step, null if there is none]}`."""
     seeds = {f"{run.name}/{seed.seed}": seed.steps for run in runs for seed in run.seeds if seed.steps}
     chunks = {}
     for index, name in enumerate(names):

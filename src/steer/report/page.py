@@ -74,7 +74,7 @@ def render(contents: Contents) -> str:
 
 
 def _index(contents: Contents, names: list[str], axes: list[dict], selection: Any, view: Any) -> dict[str, Any]:
-    """Data that the script needs at start; `answers` tells whether a run has responses in the page."""
+    """Data that the script needs at start; `answers` says whether a run has responses in the page."""
     answered, dash = _answered(contents), dashes([run.name for run in contents.runs])
     runs = [
         {

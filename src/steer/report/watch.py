@@ -16,7 +16,7 @@ from steer.configs.load import load_config
 from steer.configs.schema import Config
 from steer.errors import UserError
 
-# A run that writes nothing for so many of its steps (and at least so many seconds) counts as stopped.
+# A run that writes nothing for this many of its steps (and at least this many seconds) counts as stopped.
 SILENT_STEPS, SILENT_SECONDS = 20, 60.0
 
 

@@ -16,13 +16,13 @@ from torch.distributed.run import parse_args, run
 
 from steer.train.parallel import ENDED_WITH_ANOTHER
 
-# `UserError`: the process has said its line.
+# `UserError`: the process has printed its line.
 TOLD = 2
 AGAIN = "give the same command again: the run goes on from its last checkpoint"
 
 
 def main(processes: int, words: list[str]) -> int:
-    """Run `steer` with these words in so many processes; the exit status."""
+    """Run `steer` with these arguments in that many processes; return the exit status."""
     # torchrun would add a page to each end of a process; its own words are none of the user's.
     logging.disable()
     given = ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", f"--nproc-per-node={processes}"]
@@ -41,7 +41,7 @@ def main(processes: int, words: list[str]) -> int:
 
 
 def outcome(statuses: dict[int, int], processes: int) -> tuple[int, str | None]:
-    """The exit status of a run whose processes failed with these (negative: killed by that signal), and its line."""
+    """Return exit status and message of a run whose processes failed with these (negative: killed by a signal)."""
     if TOLD in statuses.values():
         return TOLD, None
     # What another one's end has ended, by itself or by torchrun's SIGTERM, is the cause only if nothing else is known.

@@ -50,7 +50,7 @@ def stop() -> None:
 
 @contextlib.contextmanager
 def ends_with_the_others(minutes: float) -> Iterator[None]:
-    """End this process without a traceback where another one has ended, and in one line where it has waited too long.
+    """End this process without a traceback if another has ended, and with one line if it has waited too long.
 
     `minutes`: as for `start`. gloo reports both as a RuntimeError that names it.
     """

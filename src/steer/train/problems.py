@@ -13,7 +13,7 @@ from steer.train.prompts import without_long_prompts
 
 
 def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
-    """The training problems, with other problems' answers where the control asks for that."""
+    """Return the training problems, with other problems' answers if the reward is that control."""
     problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
     if not problems:
         raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
@@ -26,7 +26,7 @@ def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
 
 
 def short_prompts(source: str, problems: list[Problem], tokenizer, limit: int) -> list[Problem]:
-    """The problems without those of over-long prompts, as in the papers; what is dropped is said once."""
+    """Drop the problems with over-long prompts, as in the papers, and print how many."""
     kept = without_long_prompts(tokenizer, problems, limit)
     if not kept:
         said = f"no prompt has at most {limit} tokens; raise training.max_prompt_tokens"

@@ -1,4 +1,4 @@
-"""What the end of a run needs, tried before its first step: room on the disk, and a model that can be saved."""
+"""Check before the first step what the end of a run needs: room on the disk, and a model that can be saved."""
 
 import os
 import shutil
@@ -13,8 +13,10 @@ from steer.train.parallel import is_main
 
 
 def bytes_to_write(trainer: Trainer) -> tuple[int, int, int]:
-    """Bytes of the final model, of the kept models, and of as many checkpoints as exist at once (the newest, the best,
-    and one being written)."""
+    """Count the bytes of the final model, of the kept models, and of the checkpoints that exist at once.
+
+    These are the newest, the best, and one being written.
+    """
     whole = sum(parameter.numel() for parameter in trainer.model.parameters())
     trained = sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
     training = trainer.training
@@ -27,9 +29,9 @@ def bytes_to_write(trainer: Trainer) -> tuple[int, int, int]:
 
 
 def check_disk(out: Path, trainer: Trainer) -> None:
-    """`UserError` where a run that starts afresh would not fit the disks; one that goes on has most of it there.
+    """Raise `UserError` if a new run would not fit the disks; a resumed one has most of its files there already.
 
-    The kept models lie beside the checkpoints until the run ends, and are copied to `out` if that is another disk.
+    The kept models are beside the checkpoints until the run ends, and are copied to `out` if that is another disk.
     """
     if trainer.checkpoints.any():
         return
@@ -49,10 +51,10 @@ def check_disk(out: Path, trainer: Trainer) -> None:
 
 
 def try_saving(out: Path, trainer: Trainer, save: Callable[[Path], None]) -> None:
-    """Save the untrained model beside the results and delete it; `UserError` where the trained one could not be saved.
+    """Save the untrained model beside the results and delete it; `UserError` if the trained one could not be saved.
 
     The same function saves both, so weights are gathered, adapters merged, and settings and tokenizer written as at the
-    end. A run that goes on has done it before. Call on every process.
+    end. A resumed run has done this before. Call on every process.
     """
     if trainer.checkpoints.any():
         return

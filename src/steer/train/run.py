@@ -66,11 +66,11 @@ def train(
     method = load_method(entry.method or args.run, entry.set)
     engine = checked_engine(args, config, revision)
     if training.processes > 1 and not parallel.launched():
-        # What is wrong so far has been said, once.
+        # Errors up to here have been reported, once.
         become_torchrun(training.processes)
     with parallel.ends_with_the_others(training.collective_minutes):
         model, sharded = loaded_model(args, config, revision)
-        # W + s·B·A in bf16 is W again where the adapters have moved it by less than W's last place.
+        # In bf16, W + s·B·A is W again if the adapters have changed it by less than its last place.
         precision = "fp32" if config.model.lora else training.precision
         if sharded and config.rollout.engine == "local":
             engine = partial(replica, precision)
@@ -93,7 +93,7 @@ def train(
 
 
 def checked_model(args: argparse.Namespace, config: Config, revision: str | None, tokenizer: Any) -> tuple[int, ...]:
-    """The tokens that end a response; `UserError` where the model cannot be saved or is too short for the lengths."""
+    """Return the tokens that end a response; `UserError` if the model cannot be saved or has too few positions."""
     settings, generation = load_settings(args.model, revision)
     check_dense(settings, args.model)
     check_saveable(generation, args.model)
@@ -105,7 +105,7 @@ def checked_model(args: argparse.Namespace, config: Config, revision: str | None
 
 
 def checked_engine(args: argparse.Namespace, config: Config, revision: str | None) -> Callable[[Any, Any], Any]:
-    """What makes the rollout engine; `UserError` where it is not installed or would lose what adapters add."""
+    """Return what makes the rollout engine; `UserError` if it is not installed or would round away the adapters."""
     check_installed(config.rollout)
     if config.rollout.engine == "vllm":
         check_carried(load_settings(args.model, revision)[0], args.model)
@@ -118,7 +118,7 @@ def checked_engine(args: argparse.Namespace, config: Config, revision: str | Non
 
 
 def loaded_model(args: argparse.Namespace, config: Config, revision: str | None) -> tuple[Any, bool]:
-    """The model on its device, with adapters where asked for, and whether it is sharded."""
+    """Return the model on its device, with adapters if the configuration has them, and whether it is sharded."""
     # Of several processes the first alone reads the weights: the host need not hold them more than once.
     if parallel.is_main():
         model = load_model(args.model, revision)
@@ -164,6 +164,6 @@ def train_and_save(args: argparse.Namespace, trainer: Trainer, settings: dict, s
 
 
 def become_torchrun(processes: int) -> NoReturn:
-    """This process becomes `torchrun`, which starts this command `processes` times on this machine."""
+    """Replace this process by `torchrun`, which starts this command `processes` times on this machine."""
     command = [sys.executable, "-m", "steer.train.launch", str(processes), *sys.argv[1:]]
     os.execv(sys.executable, command)

@@ -32,7 +32,7 @@ class MicroBatch:
 
 
 def micro_batches(sequences: Sequences, training: Training, model) -> list[MicroBatch]:
-    """This process' part of the batch; the same number of micro-batches on every process.
+    """Return this process' part of the batch, in the same number of micro-batches on every process.
 
     At most `micro_batch` sequences and `micro_batch_tokens` tokens each: those that enter, a prompt once for all its
     responses where it is shared, else padding included. A model that is not sharded takes the whole batch as one where
@@ -80,7 +80,7 @@ def scored(model, sequences: Sequences, training: Training, needs: frozenset[str
         parts = [(part, passed(model, sequences.rows(part.index), training, needs))
                  for part in micro_batches(sequences, training, model)]  # fmt: skip
     # No backward pass follows to release the gathered embeddings and head: a step without an update would leave whole
-    # bf16 parameters where the optimizer and checkpoints expect shares.
+    # bf16 parameters although the optimizer and checkpoints expect shares.
     model.reshard()
     return together(parts, sequences.mask)
 

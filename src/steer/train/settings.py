@@ -12,7 +12,7 @@ from steer.train.trackers import TRACKERS
 
 # What a result of training depends on; a checkpoint made by other code is not continued.
 SOURCES = ("methods", "models", "engines", "verify", "train")
-# Training keys with other values of which a run that stopped may go on: what is kept of it, and on what it computes.
+# Training keys that may change when a stopped run is resumed: what is kept of it, and what it computes on.
 BOOKKEEPING = (
     "processes",
     "collective_minutes",

@@ -49,7 +49,7 @@ def dapo_boxed(question: Question) -> str:
 
 
 def dapo_boxed_chinese(question: Question) -> str:
-    """The instruction that follows the Chinese questions of DAPO-Math-17k, as they stand in STEER's training file."""
+    """The instruction that follows the Chinese questions of DAPO-Math-17k in STEER's training file."""
     return (
         f'{question.text}\n让我们一步一步地思考。请以"Answer: \\boxed{{<final_answer>}}"的格式输出最终答案。'
         "如果是选择题，请按顺序输出正确的选项，不带任何标点或空格。对于其他类型的问题，请只输出最终答案的数值。"

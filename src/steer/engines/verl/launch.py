@@ -71,7 +71,7 @@ def train(args: argparse.Namespace, config: Config) -> None:
         settings["base"] = [args.model, revision]
     mark = fingerprint(settings, [Path(args.data), *Path(args.model).glob("*.safetensors")])[:12]
     out, folder = Path(args.out), Path(args.checkpoints or f"{args.out}.checkpoints").absolute()
-    # Each configuration has its own folder, because verl resumes from whatever is in the given folder.
+    # Each configuration has its own folder, because verl resumes from anything in the given folder.
     pinned = revision is not None and not Path(args.model).is_dir()
     model = str(model_file(args.model, "config.json", revision).parent) if pinned else model_of(args.model)
     paths = paths_in(folder, model, f"verl-{mark}")

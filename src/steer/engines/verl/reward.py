@@ -34,7 +34,7 @@ def compute_score(
     settings = Reward.model_validate({**dict(reward), "require": tuple(reward.get("require", ()))})
     with _ONE_AT_A_TIME:
         verifier = _verifier(settings)
-    whole = extra_info.get("thought", "") + solution_str  # begun inside a thought where the template opens one
+    whole = extra_info.get("thought", "") + solution_str  # begins inside a thought if the template opens one
     verdict = verifier.verify([problem], [whole])[0]
     known = settings.model_copy(update={"kind": "verified"}) if settings.kind == "random" else settings
     score = rewards_of([problem], [solution_str], [verdict], known, torch.Generator()).nan_to_num(0.0).item()

@@ -18,7 +18,7 @@ _SETTINGS = {"setrecursionlimit", "set_int_max_str_digits", "seed", "filterwarni
 
 
 def root(entry_point: str | None, statements: list[ast.stmt]) -> str:
-    """The name of a module that `entry_point` is reached by: its own, its class, or `Solution` where it is a method."""
+    """Return the module-level name through which `entry_point` is reached: its own, its class, or `Solution`."""
     if not entry_point:
         return ""
     entry_point = entry_point.replace("()", "")

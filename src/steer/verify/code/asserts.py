@@ -105,5 +105,5 @@ def _reason(error: BaseException) -> str:
 def _said(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"[:300]
-    except Exception:  # too many digits, or an object of the program that does not tell its text
+    except Exception:  # too many digits, or an object of the program without a text
         return type(error).__name__

@@ -11,7 +11,7 @@ from steer.verify.thought import END, THOUGHTS, before_end, outside_thought
 
 MOST_CHARACTERS = 300_000  # of a response, thoughts left out
 MAX_LINES, MAX_CUTS = 2000, 30  # bounds on the search through a long response
-MAX_TAILS = 3  # last lines left out where the text is wrong from its beginning
+MAX_TAILS = 3  # last lines that are left out if the text is invalid from its beginning
 _MARK = re.compile("|".join([*(re.escape(mark) for pair in THOUGHTS for mark in pair), END.pattern]))
 # A string on one line, or what a quote begins that never ends; an apostrophe in a word begins none.
 _STRING = re.compile(r"""(?<!\w)[rbfuRBFU]{0,2}(["'])(?:\\.|(?!\1)[^\\\n])*+(\1)?""")
@@ -205,7 +205,7 @@ def _trim(text: str, keep: int, syntax: Syntax) -> str:
         if not isinstance(line, int):
             return start
         lines = start.split("\n")
-        # The parser gives up at `line` or later; whatever is wrong ends there, so the text is cut before it.
+        # The parser gives up at `line` or later; the error ends there, so the text is cut before it.
         shorter = "\n".join(lines[: max(0, min(line, len(lines)) - 1)]).rstrip()
         if len(shorter) <= keep or len(shorter) >= len(start):
             tails += 1

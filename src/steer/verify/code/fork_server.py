@@ -46,7 +46,7 @@ class Zygote:
     def __init__(self, without: tuple[str, ...] = ()) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         code = f"import sys; sys.path.insert(0, {SOURCE!r}); from steer.verify.code.zygote import main; main()"
-        # Like -I, but for the hash seed: the order of a set of strings is the same in every run.
+        # Like -I, except for the hash seed, so that the order of a set of strings is the same in every run.
         command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", code]
         self.process = subprocess.Popen(
             command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=ENVIRONMENT, cwd="/"

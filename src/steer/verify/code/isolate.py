@@ -22,7 +22,7 @@ LIBRARY_DESCRIPTOR = 100
 RESERVED = 1 << 30  # address space that thread stacks, allocators and libraries reserve but hardly use
 STACK = 512 << 20  # for deep recursion
 FILE_SIZE = 64 << 20
-# What programs need of the limits they inherit: the hard one (1) where they raise it themselves, else the soft one.
+# The limits that programs need to inherit: the hard one (1) if they raise it themselves, else the soft one.
 NEEDED = (("STACK", 1, STACK), ("FSIZE", 1, FILE_SIZE), ("AS", 1, 4 << 30), ("DATA", 0, 4 << 30), ("CPU", 0, 1 << 30))
 
 

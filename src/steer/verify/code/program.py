@@ -46,7 +46,7 @@ class CodeVerdict:
     """`reason` is empty for a pass, one of `REASONS` for a fail, free text for a sandbox error.
 
     `cpu_seconds` is the candidate's CPU time, `wall_seconds` the time from its start to its end, both summed over
-    cases. `detail` tells a person more (the exception, the first wrong case) and decides nothing.
+    cases. `detail` tells people more (the exception, the first wrong case) and decides nothing.
     """
 
     verdict: Literal["pass", "fail", "sandbox_error"]

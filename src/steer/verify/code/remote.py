@@ -103,11 +103,11 @@ class Link:
 
     def __init__(self, session: Session | None, used: Callable[[], None] = lambda: None) -> None:
         self.session, self.used = session, used
-        self.calls = 0  # requests to the program, but for names
+        self.calls = 0  # requests to the program, except for names
         self.callbacks: list[Callable] = []
         self.errors: dict[str, type[Exception]] = {}
         self.numbers: dict[Any, Any] = {}  # what objects of the candidate are worth as floats
-        self.end: Stop | BadTest | None = None  # stays, whatever the test makes of it
+        self.end: Stop | BadTest | None = None  # stays, whatever the test does with it
         self.decode = wire.decoder(
             arrays=True,
             obj=lambda pair: Remote(self, pair[0], str(pair[1])),
@@ -219,7 +219,7 @@ class Link:
         kinds = [kind for each in names if (kind := self.errors.get(each) or _builtin_error(each))]
         error: BaseException = CandidateError(f"{name}: {text}")
         if kinds and not {"StopIteration", "StopAsyncIteration"} & set(names):
-            with contextlib.suppress(TypeError, ValueError):  # some want arguments of their own
+            with contextlib.suppress(TypeError, ValueError):  # some need other arguments
                 error = kinds[0](*args)
         error.from_candidate = True
         return error

@@ -10,7 +10,7 @@ from steer.verify.code import kernel
 STAGING = "/sys"  # every machine has this folder, every user may look into it, and no tree to bind lies below
 WORK = "/tmp"
 WORK_MIB = 64
-PACKAGES = "/packages"  # a place of its own: an environment may lie below a folder that the tree hides, /tmp for one
+PACKAGES = "/packages"  # a separate place: an environment may be below a folder that the tree hides, such as /tmp
 SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/bin", "/usr/share/zoneinfo", "/lib", "/lib64", "/bin")
 SETTINGS = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -101,7 +101,7 @@ def _bind(source: str, target: str, flags: int) -> None:
 def enter() -> None:
     """Make the tree the root of this process and detach everything else."""
     with contextlib.suppress(OSError):  # without it the candidate sees no /proc, which is no loss of isolation
-        own_proc(STAGING + "/proc")  # a later /proc can be mounted only where one is already in sight
+        own_proc(STAGING + "/proc")  # a later /proc can be mounted only if one is already visible
     # A mount inherited from a mightier namespace cannot become the root; a bind mount of it can.
     kernel.mount(STAGING, STAGING, None, kernel.MS_BIND | kernel.MS_REC)
     os.chdir(STAGING)

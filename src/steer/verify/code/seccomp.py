@@ -38,7 +38,7 @@ _OF_PROCESS = {
     "x86_64": (62, 200, 234, 129, 297, 302, 142, 144, 203, 314),
     "aarch64": (129, 130, 131, 138, 240, 261, 118, 119, 122, 274),
 }
-_PRIORITY = {"x86_64": (141, 251), "aarch64": (140, 30)}  # of all that a user has, if so asked
+_PRIORITY = {"x86_64": (141, 251), "aarch64": (140, 30)}  # of all processes of a user, if requested
 _PIDFD_SIGNAL = 424
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _NAMESPACE_FLAGS = 0x7E020000 | 0x80
@@ -62,7 +62,7 @@ def build(lone: bool) -> bytes:
         (_EQUAL, 1, 0, _AUDIT[machine]),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, 0),
-        (_AT_LEAST, 0, 1, 0x40000000),  # the x32 interface has numbers of its own
+        (_AT_LEAST, 0, 1, 0x40000000),  # the x32 interface has its own numbers
         (_RETURN, 0, 0, _ABSENT),
         (_EQUAL, 0, 1, _CLONE3),  # its flags lie in memory, out of reach: the C library falls back to clone
         (_RETURN, 0, 0, _ABSENT),

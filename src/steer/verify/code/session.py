@@ -75,7 +75,7 @@ class Session:
         self.waiting, self.since, self.own_wait = 0.0, 0.0, own_wait()
         self.control.setblocking(False)
         self.inbox, self.frames, self.outbox = bytearray(), deque(), bytearray()
-        self.unread = 0  # bytes of frames that nobody has asked for yet
+        self.unread = 0  # bytes of frames that were not requested yet
         self.captured: list[bytes] = []
         self.out_bytes, self.report = 0, None
         self.poll = select.poll()

@@ -25,7 +25,7 @@ def fork() -> None:
         kernel.adopt_orphans()
         watch, poll = os.pidfd_open(pid), select.poll()
         poll.register(watch, select.POLLIN)
-        poll.register(0, 0)  # tells when the caller has closed it, and reads nothing
+        poll.register(0, 0)  # notices when the caller has closed it, and reads nothing
         if watch not in {descriptor for descriptor, _ in poll.poll()}:
             poll.unregister(0)
             if not poll.poll(GRACE_MS):

@@ -118,7 +118,7 @@ def _modules(tree: ast.Module, free: frozenset[str]) -> dict[str, str]:
 
 
 def _free_names(tree: ast.Module) -> frozenset[str]:
-    """Names the code reads and never binds anywhere, but for built-in ones."""
+    """Return the names that the code reads and never binds, except built-in ones."""
     read, bound = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):

@@ -156,7 +156,7 @@ def judge_assert(job: dict, zygote: Any, total: Total) -> None:
     if pid == 0:
         _tester(job, test, zygote, writer)
     os.close(writer)
-    # For test code that waits; the session has limits of its own. A busy machine is allowed for.
+    # For test code that waits; the session has its own limits. Includes time for a busy machine.
     limit = limits_of(job)["wall_s"] + 3 * _judge_cpu_s(job) + MOST_WAITING * job["time_limit_s"]
     data = b""
     try:
@@ -202,7 +202,7 @@ def _tester(job: dict, test: test_code.TestCode, zygote: Any, writer: int) -> No
         kernel.die_with_parent()
         session_module.PARENT = os.getppid()
         seconds = _judge_cpu_s(job)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))  # the soft one has a signal of its own
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))  # exceeding the soft limit sends another signal
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (JUDGE_MEMORY, JUDGE_MEMORY))
         try:
@@ -279,7 +279,7 @@ def main() -> None:
         started = time.monotonic()
         try:
             reply = judge(job, zygote)
-            if reply["detail"] == remote.KILLED:  # from outside, where the machine's memory is short: once more
+            if reply["detail"] == remote.KILLED:  # from outside, for lack of memory: try once more
                 reply = judge(job, zygote)
         except ZygoteLost as error:
             zygote.close()
