@@ -48,8 +48,8 @@ def in_order(entering: Entering, size: int, budget: int | None) -> list[list[int
 def in_rounds(entering: Entering, size: int, budget: int | None, processes: int) -> list[list[list[int]]]:
     """Arrange the sequences in few rounds: round → process → rows of its pass, at most `size` and `budget` tokens.
 
-    Processes wait for each other in every round, so passes of similar size are in the same one. A sequence that is longer
-    than the budget is a pass of its own; a process without work has an empty pass.
+    Processes wait for each other in every round, so passes of similar size are in the same one. A sequence longer than
+    the budget gets its own pass; a process without work has an empty pass.
     """
     count = len(entering.own)
     rounds = max(1, -(-count // (size * processes)))

@@ -119,7 +119,7 @@ def checked_engine(args: argparse.Namespace, config: Config, revision: str | Non
 
 def loaded_model(args: argparse.Namespace, config: Config, revision: str | None) -> tuple[Any, bool]:
     """Return the model on its device, with adapters if the configuration has them, and whether it is sharded."""
-    # Of several processes the first alone reads the weights: the host need not hold them more than once.
+    # Only the first process reads the weights, so that the host holds them once.
     if parallel.is_main():
         model = load_model(args.model, revision)
     else:
