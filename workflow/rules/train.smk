@@ -42,7 +42,7 @@ else:
             gpu=min(CONFIG.hardware.gpus, 1),
         params:
             config=f"{RESULTS}/config.yaml",
-            # Without the engine and verifier that measure it: a changed verifier does not remake it.
+            # Without the engine and the verifier, which only measure the model: a changed verifier does not remake it.
             code=code_version("models", starting=("base_model", "cold_start", "starting")),
             model={key: SECTIONS["model"][key] for key in MADE_FROM},
         shell:
