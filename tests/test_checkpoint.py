@@ -73,7 +73,7 @@ def test_a_run_stopped_and_continued_equals_one_that_was_not(model, tokenizer, p
 
 
 def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(model, tokenizer, problems, tmp_path):
-    training = TRAINING.model_copy(update={"steps": 20})
+    training = TRAINING.model_copy(update={"steps": 12})
 
     def complete(folder):
         def work():
@@ -89,14 +89,14 @@ def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(model, tokeni
     for _ in range(4):
         child, wanted = in_child(complete(tmp_path / "killed")), steps_in(live) + draw.randint(1, 2)
         while steps_in(live) < wanted and os.waitpid(child, os.WNOHANG) == (0, 0):
-            time.sleep(0.002)
+            time.sleep(0.005)
         time.sleep(draw.uniform(0, 0.05))
         os.kill(child, signal.SIGKILL)
         assert status_of(child) == -signal.SIGKILL, "it was killed before its end"
     assert status_of(in_child(complete(tmp_path / "killed"))) == 0
     lines = [comparable(read_jsonl(tmp_path / name / "metrics.jsonl")) for name in ("whole", "killed")]
     assert lines[0] == lines[1]
-    assert [line["step"] for line in lines[1]] == list(range(1, 21))
+    assert [line["step"] for line in lines[1]] == list(range(1, 13))
     files = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "killed")]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert load_model(str(tmp_path / "killed" / "model")).config.hidden_size == SMALL.hidden_size

@@ -76,10 +76,10 @@ def test_no_comparison_is_called_and_nothing_is_bold_under_three_runs(seeds, cal
 
 
 def test_the_test_over_runs_keeps_its_level_where_the_one_over_questions_does_not():
-    """Methods that differ by nothing, of which each run is off by 3 points of its own: 200 experiments of 4 seeds."""
+    """Methods that differ by nothing, of which each run is off by 3 points of its own: 100 experiments of 4 seeds."""
     random = np.random.default_rng(1)
     runs, questions = [], []
-    for _ in range(200):
+    for _ in range(100):
         hard = random.uniform(0.2, 0.6, 400)
         scores = {
             (name, "x"): frame([(random.binomial(16, hard + random.normal(0, 0.03)) / 16).tolist() for _ in range(4)])

@@ -1,14 +1,13 @@
 """The head without whole logits gives what full logits give, in blocks, in half precision, over ranks."""
 
 import math
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.utils._python_dispatch import TorchDispatchMode
+from training import together
 
 from steer.methods.vocabulary import TRUNCATED
 from steer.models import fused_head
@@ -138,8 +137,9 @@ def test_a_distribution_known_by_hand():
     assert (reduction.item(), largest.item()) == pytest.approx((0.0, 0.0), abs=1e-6)
 
 
-def _rank(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+def _rank() -> None:
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
     states, weight, tokens = given(vocabulary=701)
     whole_states, whole_weight, _ = given(vocabulary=701)
     first, part = (0, weight[:300]) if rank == 0 else (300, weight[300:])
@@ -158,13 +158,10 @@ def _rank(rank: int, folder: str) -> None:
         (found[0] + 0.3 * found[1]).sum().backward()
     assert torch.allclose(states.grad, whole_states.grad, atol=1e-5)
     assert torch.allclose(part.grad, whole_weight.grad[first : first + len(part)], atol=1e-5)
-    dist.destroy_process_group()
-    Path(folder, f"done{rank}").touch()
 
 
-def test_two_ranks_with_a_part_of_the_vocabulary_each_find_the_same(tmp_path):
-    mp.spawn(_rank, (str(tmp_path),), nprocs=2)
-    assert {path.name for path in tmp_path.glob("done*")} == {"done0", "done1"}
+def test_two_ranks_with_a_part_of_the_vocabulary_each_find_the_same():
+    assert together(2, _rank) == [0, 0]
 
 
 @pytest.mark.slow

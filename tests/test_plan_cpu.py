@@ -3,12 +3,13 @@
 import json
 import math
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
 from steer import cli
 from steer.configs.load import load_config
-from steer.plan import cpu, cpu_step
+from steer.plan import cpu, cpu_rates, cpu_step
 from steer.plan.assumed import Assumptions
 from steer.plan.cpu_rates import Rates
 from steer.plan.facts import facts_of
@@ -75,7 +76,8 @@ def test_passes_and_rounds_of_a_step():
     assert step(precision="bf16")["logprob"] == pytest.approx(base["logprob"])
 
 
-def test_the_plan_says_them(capsys):
+def test_the_plan_says_them(capsys, monkeypatch):
+    monkeypatch.setattr(cpu_rates, "measured", cache(cpu_rates.measured))
     assert cli.main(["plan", "--config", "configs/smollm2.yaml", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["gpu_hours"] is None
