@@ -45,7 +45,7 @@ def read_runs(folders: list[str]) -> list[RunOf]:
 
 
 def _frame(file: Path) -> pd.DataFrame:
-    """Read the metrics; `UserError` for a step that is no whole number and for text in a number's place."""
+    """Read the metrics; `UserError` if a step is not a whole number or a value is text."""
     rows = read_jsonl(file)
     if not any("step" in row for row in rows):
         raise UserError(f"{file}: no field `step`; give a run folder or `steer import` the log")

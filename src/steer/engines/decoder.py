@@ -26,7 +26,7 @@ class ModuleDecoder:
         self.logits = logits.repeat_interleave(samples, dim=0)
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows (indices) only."""
+        """Continue with these rows (indices) only."""
         self.cache.batch_select_indices(rows)
         self.mask, self.position = self.mask[rows], self.position[rows]
 
@@ -79,7 +79,7 @@ class LeanDecoder:
         return is_plain(model)
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows (indices) only."""
+        """Continue with these rows (indices) only."""
         filled = self.width
         for pair in self.caches:
             for i, whole in enumerate(pair):

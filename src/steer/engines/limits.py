@@ -37,7 +37,7 @@ _FUSED = ("phi3", "phi4mm", "glm4")
 
 
 def check_carried(model_config, path: str) -> None:
-    """`UserError` for a model whose weights could not be checked once vLLM serves them."""
+    """Raise `UserError` for a model whose weights could not be checked once vLLM serves them."""
     if not is_carried(model_config):
         kind = "a mixture of experts" if has_experts(model_config) else "matrices that are fused in its checkpoint"
         raise UserError(

@@ -8,7 +8,7 @@ from steer.configs.schema import Rollout
 class Turns:
     """Makes engines like `steer.engines.open.serving`, one at a time: vLLM starts once and then reads weights.
 
-    It starts anew where what it must hold has changed, and for models whose served weights cannot be checked.
+    It restarts if the settings or sizes differ, and for models whose served weights cannot be checked.
     """
 
     def __init__(self) -> None:

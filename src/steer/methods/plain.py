@@ -1,5 +1,7 @@
-"""What a method changes against the plain one, on the same batch: GRPO's advantages, PPO's clip at 0.2, no weight, no
-penalty, every token the same share."""
+"""Compare a method with the plain one on the same batch.
+
+The plain one has GRPO's advantages, PPO's clip at 0.2, no weight, no penalty, and the same share for every token.
+"""
 
 import torch
 from torch import Tensor

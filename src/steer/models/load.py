@@ -130,7 +130,7 @@ def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedCon
 
 
 def check_text_alone(config: PretrainedConfig, path: str) -> None:
-    """A `UserError` for a model of several parts (text and images, say), whose decoder lies elsewhere in it."""
+    """Raise `UserError` for a model of several parts, such as text and images: its decoder is in another place."""
     if getattr(config, "text_config", None) is not None:
         raise UserError(
             f"{path}: a {config.model_type} model has parts beside its text decoder; take a model of text alone, for "
@@ -148,7 +148,7 @@ def has_experts(config: PretrainedConfig) -> bool:
 
 
 def check_dense(config: PretrainedConfig, path: str) -> None:
-    """A `UserError` for training a mixture of experts: engine and trainer may choose other experts for a token."""
+    """Raise `UserError` for a mixture of experts: engine and trainer may choose different experts for a token."""
     if has_experts(config):
         raise UserError(
             f"{path}: a {config.model_type} model is a mixture of experts, which can be evaluated but not trained "

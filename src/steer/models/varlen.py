@@ -47,7 +47,7 @@ def serves(query: Tensor) -> bool:
 
 @cache
 def _agrees(device: torch.device, dtype: torch.dtype, size: int) -> bool:
-    """Whether the kernel gives the plain form's values and gradients; says so on standard error where it does not."""
+    """Whether the kernel gives the plain form's values and gradients; if not, standard error says so."""
     try:
         apart = difference(flash, device, dtype, size)
     except (ImportError, RuntimeError, TypeError, ValueError) as error:

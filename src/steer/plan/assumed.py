@@ -1,4 +1,4 @@
-"""What the plan assumes where the configuration says nothing; each is an option of `steer plan`."""
+"""Assumptions of the plan about what a configuration does not set; each is an option of `steer plan`."""
 
 from dataclasses import dataclass
 

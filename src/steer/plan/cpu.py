@@ -79,7 +79,7 @@ def pass_tokens(training: Training, assumed: Assumptions) -> int:
 
 
 def step_of(config: Config, run: str, facts: Facts, assumed: Assumptions, rates: Rates) -> Step:
-    """Reckon one training step of a run."""
+    """Estimate one training step of a run."""
     return step_on(config, run, facts, assumed, needs_of(config, run), rates)
 
 

@@ -27,7 +27,7 @@ DIFFERENCES = (
 def step_of(config: Config, run: str, facts: Facts, assumed: Assumptions) -> dict[str, Any]:
     """Return one run's step: seconds, phases and parts of our trainer and of verl, and the ratio of the two.
 
-    `ours_over_verl_all_groups`: the ratio where groups without spread enter our update too.
+    `ours_over_verl_all_groups`: the ratio if groups without spread enter our update, too.
     """
     own, other = reckoned(config, run, facts, assumed)
     everything = reckoned(config, run, facts, replace(assumed, idle=0.0))[0]
@@ -60,7 +60,7 @@ def on_cpu(run: str, step: Step) -> dict[str, Any]:
 
 
 def in_short(step: dict[str, Any], engine: str) -> str:
-    """Say the step in two lines, in one without a GPU."""
+    """Summarise the step in two lines (one without a GPU)."""
     name = "verl" if engine == "verl" else "ours"
     own = step[name]
     parts = ", ".join(f"{phase} {seconds / own['seconds']:.0%}" for phase, seconds in own["phases"].items())

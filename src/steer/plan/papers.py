@@ -123,7 +123,7 @@ def _here(name: str) -> str:
 
 
 def _published(model: str, table: str) -> str:
-    """What that table of the paper reports of GRPO, STEER, RLOO and OPO: the average, or LiveCodeBench for programs."""
+    """Return the values of GRPO, STEER, RLOO and OPO in the paper's table: the average, or LiveCodeBench for code."""
     rows = reported()
     rows = rows[(rows["table"] == table) & (rows["model"].map(str.lower) == Path(model).name.lower())]
     rows = rows[rows["column"].isin(["math", "LiveCodeBench"])]
@@ -153,7 +153,7 @@ def _methods() -> Iterable[list[str]]:
 
 
 def ours(experiment: str, run: str) -> tuple[str, str]:
-    """(what the committed reference of the experiment says of the run, seconds per run); dashes where it has none."""
+    """Return (the committed reference's result of the run, seconds per run); dashes if it has none."""
     path = REFERENCE / experiment.replace("_", "-") / "tables/T0_claims.csv"
     row = read_runs(path, ["gain", "entropy_last", "seconds"]).get(run) if path.is_file() else None
     if row is None or not row["gain"]:

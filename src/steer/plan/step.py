@@ -1,4 +1,4 @@
-"""One training step of a run, reckoned from counted operations: ours, and verl's for the same configuration.
+"""One training step of a run, estimated from counted operations: ours, and verl's for the same configuration.
 
 Phases: rollout, logprob (statistics of the sampling policy, and of a base model or teacher), statistics (of each update
 batch before its update), update, sync, validation. `Part.seconds` of all parts add up to the step.
@@ -75,9 +75,11 @@ def ours(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Ne
 
 
 def verl(config: Config, run: str, facts: Facts, assumed: Assumptions, needs: Needs) -> Step:
-    """verl's step of this configuration, by the same rates. It differs from ours in what its documentation and source
-    say of it: every response carries its prompt, logits are whole and in bf16, every group enters the update, no
-    checksum is taken, and vLLM samples on the trainer's GPUs. It has as many GPUs as our training job."""
+    """Estimate verl's step of this configuration, by the same rates and on as many GPUs as our training job has.
+
+    According to its documentation and source it differs from ours: every response carries its prompt, logits are whole
+    and in bf16, every group enters the update, no checksum is taken, and vLLM samples on the trainer's GPUs.
+    """
     training, gpu = config.training_for(run), gpu_of(config.hardware)
     gpus = config.gpus_of(run) or training.processes
     if config.engine == "verl":
@@ -129,8 +131,10 @@ def idle_share(training: Training, assumed: Assumptions) -> float:
 
 
 def told_by_engine(config: Config, training: Training, needs: Needs) -> bool:
-    """Whether samples come with the sampling policy's statistics: the local engine computes as the trainer does where
-    it samples from the trainer's own model, in fp32 and not sharded."""
+    """Whether samples come with the sampling policy's statistics.
+
+    The local engine computes them as the trainer does if it samples from the trainer's model, in fp32 and not sharded.
+    """
     own = training.precision == "fp32" and training.processes == 1
     return config.rollout.engine == "local" and config.rollout.statistics and own and needs.heads == 1
 

@@ -1,4 +1,4 @@
-"""What a run is: its resolved settings, and a hash of all that its result depends on."""
+"""A run's resolved settings, and a hash of all that its result depends on."""
 
 import argparse
 from pathlib import Path
@@ -27,7 +27,7 @@ BOOKKEEPING = (
 
 
 def run_settings(config: Config, name: str, seed: int) -> dict:
-    """The resolved configuration of one run, as its folder keeps it."""
+    """Return the resolved configuration of one run, as its folder keeps it."""
     entry = config.methods[name]
     method = load_method(entry.method or name, entry.set)
     functions = {f.function: meaning(Path(split_reference(f.function)[0])) for f in config.reward.functions}
@@ -48,7 +48,7 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
 
 
 def run_fingerprint(settings: dict, args: argparse.Namespace, revision: str | None) -> str:
-    """A hash of what a result of training depends on: settings, code, data and base model."""
+    """Hash all that a training result depends on: settings, code, data and base model."""
     training = {key: value for key, value in settings["training"].items() if key not in BOOKKEEPING}
     reward = deciding(settings["reward"])
     # Of a folder its files themselves count (`_inputs`).
@@ -68,8 +68,8 @@ def _inputs(args: argparse.Namespace) -> list[Path]:
 def _decides(file: Path) -> bool:
     """Whether a result depends on this file of the base model: weights, tokenizer, chat template, settings.
 
-    Not how long it took to make them, pages for readers, or settings of generation, of which only the end tokens count
-    and are in the run's settings (`stop`).
+    It does not depend on measurements of the model, model cards or generation settings; the end tokens among these are
+    in the run's settings (`stop`).
     """
     about = ("warm_start.json", "base_model.json", "generation_config.json", "LICENSE")
     return file.name not in about and file.suffix != ".md" and not file.name.startswith(".")
