@@ -20,11 +20,12 @@ def problems():
 def test_every_reference_solution_is_correct_and_most_corrupted_ones_are_not(problems):
     flat = [p for chosen in problems.values() for p in chosen]
     rng = Random(0)
-    damaged = [corrupt(p.solution, rng) for p in flat]
-    assert all(a != p.solution for a, p in zip(damaged, flat, strict=True))
+    some = flat[::4]
+    damaged = [corrupt(p.solution, rng) for p in some]
+    assert all(a != p.solution for a, p in zip(damaged, some, strict=True))
     with Verifier(workers=2) as verifier:
         right = verifier.verify(flat, [p.solution for p in flat])
-        wrong = verifier.verify(flat, damaged)
+        wrong = verifier.verify(some, damaged)
     assert [p.id for p, v in zip(flat, right, strict=True) if v.verdict != "correct"] == []
     assert {v.verdict for v in wrong} <= {"correct", "wrong"}
     # A corrupted step of the working leaves the answer right; a corrupted answer or program rarely is.

@@ -55,7 +55,7 @@ def test_the_update_does_not_depend_on_the_micro_batch(model, batch, method):
     losses, whole = updated(model, batch, method, head="plain")
     before = torch.cat([p.detach().flatten() for p in model.parameters()])
     assert (whole - before).abs().max() > 1e-4
-    for size, head in ((1, "plain"), (2, "plain"), (4, "plain"), (1, "fused")):
+    for size, head in ((1, "plain"), (2, "plain"), (1, "fused")):
         found, parts = updated(model, batch, method, micro_batch=size, head=head)
         assert (parts - whole).abs().max() < 2e-5, f"micro-batch {size}, {head} head"
         torch.testing.assert_close(found, losses, rtol=0, atol=1e-5)
