@@ -133,7 +133,7 @@ def _add(folder, writer):
 
 
 def test_runs_that_write_at_once_lose_nothing(tmp_path):
-    writers = [multiprocessing.get_context("spawn").Process(target=_add, args=(tmp_path, n)) for n in range(3)]
+    writers = [multiprocessing.get_context("fork").Process(target=_add, args=(tmp_path, n)) for n in range(3)]
     for writer in writers:
         writer.start()
     for writer in writers:
