@@ -196,13 +196,14 @@ curves-drawn: setup  ## draw the curves of docs/reading-curves.md from the commi
 	steer plot one_on_another --runs $(CURVES)/runs/healthy $(CURVES)/runs/steer --out $(CURVES)/figures
 	rm $(CURVES)/figures/*.pdf
 
-# Peers (TRL) in a separate environment.
+# Peers (TRL) in a separate environment, which reads all other packages in .venv: copies of them would take minutes.
 bench-setup: .venv-bench/.installed  ## make the environment of the benchmarks
 
-.venv-bench/.installed: requirements.lock benchmarks/requirements.txt pyproject.toml
-	$(call environment,.venv-bench)
+.venv-bench/.installed: $(VENV)/.installed benchmarks/requirements.txt
+	"$(BIN)/python" -m venv --clear --without-pip .venv-bench
+	"$(BIN)/python" -c "import site; print(f'import site; site.addsitedir({site.getsitepackages()[0]!r})')" \
+		> "$$(.venv-bench/bin/python -c 'import site; print(site.getsitepackages()[0])')/venv.pth"
 	.venv-bench/bin/python $(PIP) --no-deps --no-compile --requirement benchmarks/requirements.txt
-	.venv-bench/bin/python $(COMPILE) trl.trainer.grpo_trainer
 	touch $@
 
 # Run TRL and import its logs with `steer import`; a minute on an idle machine.
