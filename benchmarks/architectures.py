@@ -94,6 +94,8 @@ def main() -> None:
             found[name] = tried(name, Path(folder), not args.names and not args.without_vllm)
         found[name].setdefault("vllm", before.get(name, {}).get("vllm", "not run"))
         print(f"{name}: {json.dumps(found[name])}", flush=True)
+        if not args.names:
+            RESULTS.write_text(json.dumps({**before, **found}, indent=1) + "\n")
         if args.names and settled(found[name]) != settled(before.get(name, {})):
             differing.append(name)
     if differing:
