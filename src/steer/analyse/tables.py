@@ -182,8 +182,8 @@ def comparisons(collected: Collected, frame: pd.DataFrame, alike: pd.DataFrame) 
     notes = [
         f"{INTERVALS} The first decides: p is of it, with Holm's correction over all pairs of methods in a column. "
         f"{CALLED}. The CSV file has every pair and benchmark.",
-        "Shown with 80 % power: the smallest true difference of two methods that so many runs would show, from the "
-        "spread over runs pooled over the pairs of methods; `steer power` says how many runs a difference takes.",
+        "Detectable with 80 % power: the smallest true difference of two methods that so many runs would detect, from "
+        "the spread over runs pooled over the pairs of methods; `steer power` says how many runs a difference takes.",
         alike_note(alike),
         *missing_notes(collected),
     ]
