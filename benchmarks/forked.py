@@ -22,11 +22,20 @@ def begun(work: Callable[[], Any]) -> BaseProcess:
 
 
 def apart(work: Callable[[], Any]) -> None:
-    """Do the work in a process of its own and wait for it; `RuntimeError` if it fails."""
-    process = begun(work)
+    """Do the work in a process of its own and wait for it; `RuntimeError` with its message if it fails."""
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+
+    def told() -> None:
+        try:
+            work()
+        except Exception as error:
+            theirs.send(f"{type(error).__name__}: {error}"[-2000:])  # a pipe holds it
+            raise
+
+    process = begun(told)
     process.join()
     if process.exitcode:
-        raise RuntimeError(f"a process ended with status {process.exitcode}; its message is above")
+        raise RuntimeError(ours.recv() if ours.poll() else f"a process ended with status {process.exitcode}")
 
 
 def limited(work: Callable[[], Any], limit: float) -> str:
@@ -40,7 +49,7 @@ def limited(work: Callable[[], Any], limit: float) -> str:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.dup2(told.fileno(), 2)
-            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
             work()
 
         # Told to end between start and `try`, this would leave the process running.

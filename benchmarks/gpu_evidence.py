@@ -135,12 +135,11 @@ def everything(folder: Path, args: argparse.Namespace, end: float, summary: Resu
     if missing:
         summary["error"] = f"not installed here: {', '.join(missing)}; bring them with --wheels"
         return
-    share(["torch"])
+    share(["torch", *MODULES.values(), *SHARED])
     ask(summary, "environment", described, folder, 120)
     if not args.cpu and not summary["environment"].get("device"):
         summary["error"] = "no GPU that torch can use; --cpu tries the script itself"
         return
-    share([*MODULES.values(), *SHARED])
     for name, module in MODULES.items():
         limit = limit_of(name, end - time.monotonic())
         ask(summary, name, partial(run, module, name, folder, args.cpu, 0.85 * limit), folder, limit)
@@ -151,14 +150,15 @@ def prepare(site: Path, args: argparse.Namespace) -> None:
     """Make the sources and the wheels' packages found, here and in the programs that parts start."""
     for wheel in sorted(Path(args.wheels).glob("*.whl")) if args.wheels else ():
         zipfile.ZipFile(wheel).extractall(site)
-    sys.path.insert(0, str(REPOSITORY / "src"))
-    sys.path.append(str(site))
-    os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], os.environ.get("PYTHONPATH", ""), str(site)])
+    found_first = [str(REPOSITORY / "src"), str(site)]
+    sys.path[:0] = found_first
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*found_first, os.environ.get("PYTHONPATH")]))
     # NVML tells whether there is a GPU without using CUDA, after which no part could be forked.
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+    # A process forked after torch has used its threads hangs when it uses them; on a busy machine they only wait.
+    os.environ["OMP_NUM_THREADS"] = "1"
     if args.cpu:
-        # On a busy machine two threads spend more time waiting for each other than they save.
-        os.environ |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def share(modules: Iterable[str]) -> None:

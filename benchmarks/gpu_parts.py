@@ -216,7 +216,7 @@ def resume(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> N
     # All in forked processes: after one use of CUDA here, none of them could use it.
     place = project(folder, "resume", cpu, model={"warm_start": small_start(cpu)})
     apart(partial(steer, "warm-start", place, "--out", place / "base"))
-    steps, kept = 4 if cpu else 8, place / "killed.checkpoints"
+    steps, kept = 8, place / "killed.checkpoints"
     changes = (f"training.steps={steps}", "training.checkpoint_every=1", "training.prompts=4", "training.updates=1")
     runs = {out: partial(train, place, out, "steer", *changes) for out in ("whole", "killed")}
     apart(runs["whole"])

@@ -90,7 +90,7 @@ def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(model, tokeni
         child, wanted = in_child(complete(tmp_path / "killed")), steps_in(live) + draw.randint(1, 2)
         while steps_in(live) < wanted and os.waitpid(child, os.WNOHANG) == (0, 0):
             time.sleep(0.005)
-        time.sleep(draw.uniform(0, 0.05))
+        time.sleep(draw.uniform(0, 0.02))
         os.kill(child, signal.SIGKILL)
         assert status_of(child) == -signal.SIGKILL, "it was killed before its end"
     assert status_of(in_child(complete(tmp_path / "killed"))) == 0

@@ -66,7 +66,7 @@ def load_set(
     items = gym_items(name, spec) if made else _parsed(spec, _rows(name, spec, paths, window), name)
     if not items:
         where = ", ".join(map(str, paths)) or spec.hub
-        remedy = "widen the window" if dated else "replace the file"
+        remedy = "widen the window" if dated and not paths else "replace the file"
         raise UserError(f"{where}: no rows for data set {name!r}; {remedy}")
     if dated:
         items = _windowed(spec, items, window, paths[0] if paths else None)

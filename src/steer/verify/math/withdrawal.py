@@ -80,7 +80,7 @@ DENIED = re.compile(
     r"|sign\s+(?:reversed|flipped|changed)\b|and\s+(?:then\s+some"
     r"|change)(?=\W*\Z|\s*[.,!])|(?:but\s+)?not\s+really\b|(?:\w+\s+){0,2}(?:faux|incorrecte|falsch|incorrecta"
     r"|sbagliat\w*|errad[oa]|неверно|неправильно|espera|anzi|погоди\w*|стоп)\b|(?:нет|nein)\b)"
-    r"|(?=.*[^\x00-\x7f])(?:^|.*[。，,\s])(?:不对|不對|等等|错|錯|不是(?!\s*[$\d-])|아니|잠깐|틀렸|いや|違|待って)|[\s$*,(]*(?:[❌✗✘👎🚫⛔]|!=|≠|\\neq?(?![a-z])(?!\s*-?\d))|[\s$*.()\]\\}]*[?？]",
+    r"|(?=(?s:.*)[^\x00-\x7f])(?:^|.*[。，,\s])(?:不对|不對|等等|错|錯|不是(?!\s*[$\d-])|아니|잠깐|틀렸|いや|違|待って)|[\s$*,(]*(?:[❌✗✘👎🚫⛔]|!=|≠|\\neq?(?![a-z])(?!\s*-?\d))|[\s$*.()\]\\}]*[?？]",
     re.IGNORECASE,
 )
 # anywhere
