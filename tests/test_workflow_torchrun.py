@@ -1,4 +1,4 @@
-"""`steer train` on two processes as users start it: the command becomes `torchrun`. Two minutes: `make test-dag`."""
+"""`steer train` on two processes as users start it: the command becomes `torchrun`. `make test-dag` runs it."""
 
 import os
 import subprocess

@@ -23,6 +23,8 @@ def start(path: str, revision: str | None, config, settings: Rollout, tokens: in
         raise not_installed(str(error)) from None
     if current_platform.is_cpu():
         _check_head_size(config)
+    if not own and not load:
+        _check_class(config)
     transfer = own and not load and current_platform.is_cuda()
     if transfer and settings.devices is None:
         raise UserError("key `rollout.devices`: name the GPUs that `placement: own` is to use beside the trainer's")
@@ -126,6 +128,19 @@ def _check_head_size(config) -> None:
             f"key `rollout.engine`: vLLM on a CPU has no attention for heads of size {size}; use `local`, or a model "
             f"with one of {', '.join(map(str, sizes))}"
         )
+
+
+def _check_class(config) -> None:
+    """Refuse models for which vLLM has no class of its own: it changes transformers' class, which the trainer uses."""
+    from vllm import ModelRegistry
+
+    for name in config.architectures or ():
+        known = ModelRegistry.models.get(name)
+        if known is None or getattr(known, "module_name", "").split(".")[-1] == "transformers":
+            raise UserError(
+                f"key `rollout.engine`: vLLM serves {name} with transformers' class and changes it, so that the "
+                "trainer cannot use it; use `local`, or another model"
+            )
 
 
 def check_room(held: int, samples: int, tokens: int) -> None:
