@@ -1,6 +1,8 @@
 """The parts of `gpu_evidence.py`. Each gets a folder, whether it runs on the CPU, about how many seconds it has, and a
 mapping for its results, which is kept at every entry: a part that is stopped has told what it knew."""
 
+import contextlib
+import io
 import json
 import math
 import os
@@ -49,11 +51,13 @@ def project(folder: Path, name: str, cpu: bool, **changes: dict[str, Any]) -> Pa
 
 
 def steer(command: str, place: Path, *arguments: Any, config: str = "config.yaml") -> float:
-    """One command of the workflow, in this process; its seconds."""
-    started = time.perf_counter()
+    """One command of the workflow, in this process; its seconds. `RuntimeError` with its message if it fails."""
+    started, told = time.perf_counter(), io.StringIO()
     given = [command, "--config", place / config, *arguments]
-    if cli.main([str(word) for word in given]):
-        raise RuntimeError(f"steer {command} failed; its message is above")
+    with contextlib.redirect_stderr(told):
+        status = cli.main([str(word) for word in given])
+    if status:
+        raise RuntimeError((told.getvalue().strip().splitlines() or [f"steer {command} failed"])[-1])
     return time.perf_counter() - started
 
 
