@@ -27,6 +27,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = Architecture(hidden_size=128, layers=2, heads=4, kv_heads=2, intermediate_size=96, max_positions=256)
 # Tests that need no second GPU and gain from one; they run where pytest is installed.
 TESTS = ("test_varlen.py", "test_models_head.py", "test_devices.py")
+PYTEST = (
+    "import sys, pytest; from steer.verify.code.kernel import die_with_parent; die_with_parent(); "
+    "sys.exit(pytest.main(sys.argv[1:]))"
+)
 
 
 def spread(seed: int = 0) -> torch.nn.Module:
@@ -69,7 +73,7 @@ def units(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> No
     if cpu or importlib.util.find_spec("pytest") is None:
         result["tests"] = {"not_run": "pytest is not installed here" if not cpu else "`make test` runs them on the CPU"}
     else:
-        command = [sys.executable, "-m", "pytest", "-q", "--no-header", *(f"tests/{name}" for name in TESTS)]
+        command = [sys.executable, "-c", PYTEST, "-q", "--no-header", *(f"tests/{name}" for name in TESTS)]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
         told = (done.stdout.strip() or done.stderr.strip() or "no output").splitlines()[-1]
         result["tests"] = {"said": told, "passed": done.returncode == 0}

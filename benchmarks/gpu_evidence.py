@@ -9,9 +9,13 @@ a network lacks can be brought as wheels: `pip download --no-deps -d wheels pyda
 typing-inspection math-verify latex2sympy2-extended antlr4-python3-runtime`, then `--wheels wheels`.
 
 Every part runs in a process of its own under a time limit of its own, and a part that fails does not stop the others.
-What is known is in `--out` after every part, and printed when this is told to end (SIGTERM). `not_run` names what was
-left out, with reasons. The exit status is 0 if all that ran has passed. Written on a machine without a GPU, and not run
-on one so far.
+On a GPU each of these processes, fifteen with those that parts start, begins anew: CUDA cannot be used in a process
+forked from one that has used it, and a library may do so when it is imported. The imports take about five seconds of
+each. With `--cpu` they are forked from one process that has imported everything; `--fresh` starts them as on a GPU.
+
+What is known is in `--out` after every part, and printed when this is told to end (SIGTERM, SIGINT). However it ends,
+its parts end with it. `not_run` names what was left out, with reasons. The exit status is 0 if all that ran has passed.
+Written on a machine without a GPU, and not run on one so far.
 """
 
 import argparse
@@ -20,6 +24,7 @@ import gc
 import importlib
 import importlib.util
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -32,11 +37,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from forked import limited
+from processes import ENDING, limited
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "transformers", "pydantic", "yaml", "tqdm", "sympy")
-# What the parts import late.
+# What the parts import late, for those that are forked.
 SHARED = ("steer.trainers", "steer.train.warm_start", "steer.generate.command", "steer.grade.command",
           "transformers.models.qwen2.modeling_qwen2")  # fmt: skip
 # Part → its module, and its share of the time, of which the later parts get what it leaves. The last two do as much as
@@ -67,12 +72,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=520, help="for everything (default 520)")
     parser.add_argument("--cpu", action="store_true", help="on the CPU, cut down: a test of this script")
+    parser.add_argument("--fresh", action="store_true", help="with --cpu: start every part anew, as on a GPU")
     parser.add_argument("--wheels", metavar="FOLDER", help="packages that are not installed here")
     parser.add_argument("--out", metavar="FILE", help="write the summary there too")
     args = parser.parse_args()
     started = time.monotonic()
-    # As an exception it ends the part that is running: in a session of its own, that would outlive this process.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    # As an exception: what is known is printed.
+    for number in ENDING:
+        signal.signal(number, lambda *_: sys.exit("stopped"))
+    multiprocessing.set_start_method("fork" if args.cpu and not args.fresh else "spawn")
     summary = Result(Path(args.out) if args.out else None)
     summary["command"] = " ".join(sys.argv)
     try:
@@ -135,7 +143,8 @@ def everything(folder: Path, args: argparse.Namespace, end: float, summary: Resu
     if missing:
         summary["error"] = f"not installed here: {', '.join(missing)}; bring them with --wheels"
         return
-    share(["torch", *MODULES.values(), *SHARED])
+    if multiprocessing.get_start_method() == "fork":
+        share(["torch", *MODULES.values(), *SHARED])
     ask(summary, "environment", described, folder, 120)
     if not args.cpu and not summary["environment"].get("device"):
         summary["error"] = "no GPU that torch can use; --cpu tries the script itself"
@@ -153,12 +162,11 @@ def prepare(site: Path, args: argparse.Namespace) -> None:
     found_first = [str(REPOSITORY / "src"), str(site)]
     sys.path[:0] = found_first
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*found_first, os.environ.get("PYTHONPATH")]))
-    # NVML tells whether there is a GPU without using CUDA, after which no part could be forked.
-    os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
-    # A process forked after torch has used its threads hangs when it uses them; on a busy machine they only wait.
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     if args.cpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        # A process forked after torch has used its threads hangs when it uses them; on a busy machine they only wait.
+        os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def share(modules: Iterable[str]) -> None:
@@ -171,17 +179,18 @@ def share(modules: Iterable[str]) -> None:
 
 def ask(summary: Result, name: str, work: Callable[[Result], Any], folder: Path, limit: float) -> None:
     """Add to the summary what the work finds within `limit` seconds, in a process of its own."""
-    result, began, how = Result(folder / f"{name}.json"), time.monotonic(), "stopped"
+    kept, began, how = folder / f"{name}.json", time.monotonic(), "stopped"
     try:
-        how = limited(partial(finished, work, result), limit)
+        how = limited(partial(finished, work, kept), limit)
     finally:
-        found = json.loads(result.path.read_text()) if result.path.is_file() else {}
+        found = json.loads(kept.read_text()) if kept.is_file() else {}
         if not found.pop("done", False):
             found["error"] = how
         summary[name] = {**found, "seconds": round(time.monotonic() - began, 1)}
 
 
-def finished(work: Callable[[Result], Any], result: Result) -> None:
+def finished(work: Callable[[Result], Any], kept: Path) -> None:
+    result = Result(kept)
     work(result)
     result["done"] = True
 
@@ -198,7 +207,7 @@ def limit_of(part: str, left: float) -> float:
 
 
 def described(result: Result) -> None:
-    """Versions, device and driver. The process that forks the parts must not ask torch itself."""
+    """Versions, device and driver. The process that starts the parts does not ask torch itself."""
     import torch
 
     from steer.models.provenance import device, versions

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import yaml
-from forked import apart, begun
+from processes import apart, begun
 
 from steer import cli
 from steer.configs.load import load_config
@@ -217,7 +217,7 @@ def rates(metrics: list[dict[str, Any]], place: Path) -> dict[str, Any]:
 
 def resume(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> None:
     """A run killed between its checkpoints and started again, beside one that was left alone."""
-    # All in forked processes: after one use of CUDA here, none of them could use it.
+    # Each in a process of its own, as the commands would be.
     place = project(folder, "resume", cpu, model={"warm_start": small_start(cpu)})
     apart(partial(steer, "warm-start", place, "--out", place / "base"))
     steps, kept = 8, place / "killed.checkpoints"

@@ -2,11 +2,13 @@
 
 import importlib
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,34 +30,61 @@ def script(benchmarks):
     return load_script("benchmarks/gpu_evidence.py")
 
 
-def test_a_part_that_hangs_is_ended_with_its_children(script, tmp_path):
-    def hang():
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-        (tmp_path / "pid").write_text(str(child.pid))
-        time.sleep(60)
+@pytest.fixture(params=["fork", "spawn"])
+def method(request):
+    """Forked on a CPU, begun anew on a GPU."""
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method(request.param, force=True)
+    yield request.param
+    multiprocessing.set_start_method(before, force=True)
 
-    started = time.monotonic()
-    assert script.limited(hang, 2) == "not done after 2 s"
-    assert time.monotonic() - started < 30
-    child = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
+
+def hang(folder):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (folder / "pid").write_text(str(child.pid))
+    time.sleep(60)
+
+
+def half(result):
+    result["first"] = {"passed": True}
+    raise ValueError("the reason")
+
+
+def die(result):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def done(result):
+    result.update(passed=True)
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def ends(pid):
+    """Whether the process ends within five seconds."""
     for _ in range(100):
-        if not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z":
-            return
+        if not is_running(pid):
+            return True
         time.sleep(0.05)
-    raise AssertionError("the child is still running")
+    return False
 
 
-def test_a_part_that_fails_says_its_last_line_and_does_not_stop_the_next(script, tmp_path):
-    def half(result):
-        result["first"] = {"passed": True}
-        raise ValueError("the reason")
+def test_a_part_that_hangs_is_ended_with_its_children(script, method, tmp_path):
+    started, limit = time.monotonic(), 2 if method == "fork" else 10
+    assert script.limited(partial(hang, tmp_path), limit) == f"not done after {limit} s"
+    assert time.monotonic() - started < 30
+    assert ends(int((tmp_path / "pid").read_text()))
 
-    def die(result):
-        os.kill(os.getpid(), signal.SIGKILL)
 
+def test_a_part_that_fails_says_its_last_line_and_does_not_stop_the_next(script, method, tmp_path):
     summary = script.Result(tmp_path / "summary.json")
-    for name, work in {"a": half, "b": die, "c": lambda result: result.update(passed=True)}.items():
-        script.ask(summary, name, work, tmp_path, 30)
+    for name, work in {"a": half, "b": die, "c": done}.items():
+        script.ask(summary, name, work, tmp_path, 60)
     kept = json.loads((tmp_path / "summary.json").read_text())
     assert all(found.pop("seconds") >= 0 for found in kept.values())
     assert kept == {
@@ -66,23 +95,13 @@ def test_a_part_that_fails_says_its_last_line_and_does_not_stop_the_next(script,
     assert script.failing(kept) == ["a", "b"]
 
 
-@pytest.mark.slow
-def test_what_parts_share_uses_no_cuda(script):
-    """A process that has used it cannot fork one that could."""
-    watched = ("is_available", "device_count", "current_device", "get_device_capability", "init", "_lazy_init")
-    code = (
-        f"import sys; sys.path[:0] = [{str(SCRIPT.parent)!r}, 'src']\n"
-        "import gpu_evidence, torch\n"
-        "from steer import cli\n"
-        "called = []\n"
-        f"for name in {watched}:\n"
-        "    setattr(torch.cuda, name, lambda *_, name=name: called.append(name))\n"
-        "gpu_evidence.share([*gpu_evidence.MODULES.values(), *gpu_evidence.SHARED])\n"
-        "assert 'steer.train.run' in sys.modules\n"
-        "print(called)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SCRIPT.parents[1])
-    assert done.stdout.strip() == "[]", done.stderr
+def test_what_fails_in_a_process_apart_is_said(benchmarks, method):
+    processes = importlib.import_module("processes")
+    processes.apart(partial(done, {}))
+    with pytest.raises(RuntimeError, match=r"^ValueError: the reason$"):
+        processes.apart(partial(half, {}))
+    with pytest.raises(RuntimeError, match=r"^a process ended with status -9$"):
+        processes.apart(partial(die, {}))
 
 
 def test_what_a_part_found_before_it_was_stopped_is_kept(script, tmp_path):
@@ -105,73 +124,117 @@ def test_time_that_a_part_leaves_is_the_later_ones(script):
     assert script.limit_of("small", -3) == 0
 
 
-# The script with two parts of its own in place of the usual ones: one ends at once, one never.
-TWO_PARTS = """
-import sys, time, types
-import gpu_evidence
+# Parts in place of the usual ones: one ends at once, one waits for a process of its own that never ends.
+PARTS = """
+import os, time
+from functools import partial
+from processes import apart
+
+def described(result):
+    result.update(torch="2")
 
 def quick(folder, cpu, seconds, result):
     result["passed"] = True
 
 def endless(folder, cpu, seconds, result):
-    result["first"] = 1
-    time.sleep(60)
+    result["first"] = os.getpid()
+    apart(partial(child, folder / "child"))
 
-sys.modules["parts"] = types.SimpleNamespace(quick=quick, endless=endless)
-gpu_evidence.MODULES = {"quick": "parts", "endless": "parts"}
-gpu_evidence.PARTS = {"quick": 0.5, "endless": 0.5}
-gpu_evidence.SHARED = ()
-gpu_evidence.share = lambda names: None
-gpu_evidence.described = lambda result: result.update(torch="2")
-gpu_evidence.main()
+def child(told):
+    told.with_suffix(".tmp").write_text(str(os.getpid()))
+    told.with_suffix(".tmp").rename(told)
+    time.sleep(60)
+"""
+MAIN = """
+import gpu_evidence, parts
+
+if __name__ == "__main__":
+    gpu_evidence.MODULES = {"quick": "parts", "endless": "parts"}
+    gpu_evidence.PARTS = {"quick": 0.5, "endless": 0.5}
+    gpu_evidence.SHARED = ()
+    gpu_evidence.share = lambda names: None
+    gpu_evidence.described = parts.described
+    gpu_evidence.main()
 """
 
 
-@pytest.fixture
-def stuck(tmp_path):
-    """The script in its endless part: its process, that of the part, and the summary's file."""
-    out = tmp_path / "summary.json"
-    command = [sys.executable, "-c", TWO_PARTS, "--cpu", "--seconds", "100", "--out", str(out)]
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parent)}
+@pytest.fixture(params=[[], ["--fresh"]], ids=["fork", "spawn"])
+def stuck(request, tmp_path):
+    """The script in its endless part: its process, those of the part, and the summary's file."""
+    (tmp_path / "parts.py").write_text(PARTS)
+    (tmp_path / "main.py").write_text(MAIN)
+    out, scratch = tmp_path / "summary.json", tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, str(tmp_path / "main.py"), "--cpu", "--seconds=100", f"--out={out}", *request.param]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parent), "TMPDIR": str(scratch)}
     script = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    children = Path(f"/proc/{script.pid}/task/{script.pid}/children")
-    while not (out.is_file() and "quick" in json.loads(out.read_text()) and (running := children.read_text().split())):
+    while not (told := list(scratch.glob("*/child"))):
         assert script.poll() is None
         time.sleep(0.02)
-    yield script, int(running[0]), out
+    part = json.loads(told[0].with_name("endless.json").read_text())["first"]
+    yield script, [part, int(told[0].read_text())], out
     script.kill()
     script.communicate()
 
 
-def test_told_to_end_it_prints_what_it_has_and_leaves_nothing_running(stuck):
-    script, part, out = stuck
-    script.terminate()
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_end_it_prints_what_it_has_and_leaves_nothing_running(stuck, number):
+    script, parts, out = stuck
+    script.send_signal(number)
     summary = json.loads(script.communicate(timeout=60)[0])
     assert summary["quick"]["passed"]
     assert summary["endless"].pop("seconds") >= 0
-    assert summary["endless"] in ({"first": 1, "error": "stopped"}, {"error": "stopped"})
+    assert summary["endless"] == {"first": parts[0], "error": "stopped"}
     assert summary == {**json.loads(out.read_text()), "endless": summary["endless"]}
     assert script.returncode != 0
-    assert not Path(f"/proc/{part}").exists()
+    assert all(map(ends, parts))
 
 
-def test_killed_it_leaves_what_was_done(stuck):
-    script, part, out = stuck
+def test_killed_it_leaves_what_was_done_and_nothing_running(stuck):
+    script, parts, out = stuck
+    assert all(map(is_running, parts)), "of which the second is a child of the first"
     script.kill()
     script.wait()
-    os.kill(part, signal.SIGKILL)
+    assert all(map(ends, parts))
     kept = json.loads(out.read_text())
     assert kept["quick"]["passed"]
     assert kept["environment"]["torch"] == "2"
     assert "endless" not in kept
 
 
-def test_without_a_gpu_it_says_so_with_versions():
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, env=environment)
+def test_without_a_gpu_it_says_so_with_versions_and_has_not_even_imported_torch(tmp_path):
+    """The process that starts the parts must not use CUDA."""
+    main = tmp_path / "main.py"
+    main.write_text(
+        "import atexit, sys, gpu_evidence\n"
+        "if __name__ == '__main__':\n"
+        "    atexit.register(lambda: print(sorted({'torch', 'steer'} & set(sys.modules)), file=sys.stderr))\n"
+        "    gpu_evidence.main()\n"
+    )
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(SCRIPT.parent)}
+    done = subprocess.run([sys.executable, str(main)], capture_output=True, text=True, env=environment)
     summary = json.loads(done.stdout)
     assert summary["error"] == "no GPU that torch can use; --cpu tries the script itself"
     assert summary["environment"]["torch"]
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.slow
+def test_parts_that_start_processes_pass_when_each_begins_anew(tmp_path):
+    """As on a GPU: what they hand on can be pickled."""
+    main, out = tmp_path / "main.py", tmp_path / "summary.json"
+    main.write_text(
+        "import gpu_evidence\n"
+        "if __name__ == '__main__':\n"
+        "    gpu_evidence.MODULES = dict.fromkeys(('agreement', 'resume'), 'gpu_parts')\n"
+        "    gpu_evidence.main()\n"
+    )
+    command = [sys.executable, str(main), "--cpu", "--fresh", "--seconds", "1500", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(SCRIPT.parent)})
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(out.read_text())
+    assert summary["agreement"]["fp32"]["passed"]
+    assert summary["resume"]["passed"]
 
 
 def test_the_parts_time_is_the_whole_time(script, monkeypatch):
