@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from measure import FOLDER, interleaved, keep, rounded
 from peer import trl_step
-from speed import matrix_rate, one_step
+from speed import matrix_rate, one_step, sampled_batch
 
 from steer.configs.load import load_config
 from steer.configs.schema import Config
@@ -23,6 +23,8 @@ from steer.engines.sampling import Sampling
 from steer.models.gguf import dequantised
 from steer.models.load import load_model, save_model
 from steer.models.tokenizer import render_prompt
+from steer.train.sharding import prepared
+from steer.train.update import run_updates
 
 CONFIG = FOLDER.parent / "configs/smollm2.yaml"
 NEVER = type("Tokenizer", (), {"eos_token_id": -1, "pad_token_id": 0})  # no response ends before the limit
@@ -78,6 +80,23 @@ def step(source: str, tokenizer: Any, texts: list[str], config: Config, repeats:
     return {"seconds": seconds, "faster_than_trl": seconds["TRL"] / seconds["ours"] if trainer else None}
 
 
+def update(source: str, tokenizer: Any, texts: list[str], config: Config, repeats: int) -> dict[str, Any]:
+    """Seconds of the updates of one batch in fp32 and in bf16, every group in them, on a CPU that computes in bf16."""
+    prompts, actions = tokenizer(texts)["input_ids"], {}
+    for precision in ("fp32", "bf16"):
+        training = config.training.model_copy(update={"skip_idle": False, "precision": precision})
+        model, _ = prepared(load_model(source), training, torch.device("cpu"))
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
+        given = sampled_batch(model, training, LocalEngine(model, NEVER, exact=True), prompts, rewards)
+        actions[precision] = lambda given=(model, optimizer, *given, training): run_updates(
+            *given, torch.Generator().manual_seed(2)
+        )
+    seconds = {name: s["least"] for name, s in interleaved(actions, repeats).items()}
+    for name, value in seconds.items():
+        print(f"updates, {name:20} {value:8.2f} s  {value / seconds['fp32']:6.2f} x fp32")
+    return {"seconds": seconds, "bf16_over_fp32": seconds["bf16"] / seconds["fp32"]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
@@ -94,6 +113,8 @@ def main() -> None:
         found = {"rollout": rollout(model, tokenizer, texts, config, args.repeats)}
         del model
         found["step"] = step(source, tokenizer, texts, config, args.repeats)
+        if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            found["update"] = update(source, tokenizer, texts, config, args.repeats)
     rate = matrix_rate() / 1e9
     keep("real_model", {"threads": args.threads, "repeats": args.repeats, **rounded({**found, "matrix_gflops": rate})})
 

@@ -29,7 +29,7 @@ from steer.configs.schema import Architecture, Training
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Sampling
 from steer.io import read_jsonl
-from steer.methods import load_method
+from steer.methods import Method, load_method
 from steer.models.head import TokenStatistics
 from steer.models.load import new_model, save_model
 from steer.models.statistics import policy_statistics
@@ -82,6 +82,17 @@ def one_step(
     """Rollout with its statistics (an engine that does not tell them: a pass for them) and updates: everything but the
     verifier. `rewards` gives those of a number of responses. Seconds of each."""
     marks = [time.perf_counter()]
+    method, batch = sampled_batch(model, training, engine, prompts, rewards)
+    marks.append(time.perf_counter())
+    run_updates(model, optimizer, method, batch, training, torch.Generator().manual_seed(2))
+    marks.append(time.perf_counter())
+    return {phase: end - begin for phase, (begin, end) in zip(PASSES, pairwise(marks), strict=True)}
+
+
+def sampled_batch(
+    model, training: Training, engine: LocalEngine, prompts: list[list[int]], rewards=coin
+) -> tuple[Method, Batch]:
+    """GRPO and a batch for its updates: a rollout with its statistics and advantages."""
     sampling = sampling_of(training, entropy=engine.exact)
     sampled = assemble(prompts, engine.generate(prompts, sampling, torch.Generator().manual_seed(0)), 0)
     sequences = sampled.sequences
@@ -90,13 +101,9 @@ def one_step(
     else:
         with torch.no_grad():
             old = policy_statistics(model, sequences, training)
-    marks.append(time.perf_counter())
     method, group = load_method("grpo"), torch.arange(len(prompts)).repeat_interleave(training.rollouts)
     advantage = method.advantages(rewards(len(group)), group, sequences.lengths)
-    batch = Batch(sequences, old, advantage, group, torch.ones_like(group, dtype=torch.bool))
-    run_updates(model, optimizer, method, batch, training, torch.Generator().manual_seed(2))
-    marks.append(time.perf_counter())
-    return {phase: end - begin for phase, (begin, end) in zip(PASSES, pairwise(marks), strict=True)}
+    return method, Batch(sequences, old, advantage, group, torch.ones_like(group, dtype=torch.bool))
 
 
 def step(repeats: int) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+from torch.distributed.fsdp import FSDPModule
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from steer.configs.schema import Architecture
+from steer.configs.schema import Architecture, Training
 from steer.models import lean, shared
 from steer.models.forward import Sequences, response_statistics
-from steer.models.load import new_model
+from steer.models.load import load_model, new_model
+from steer.models.statistics import policy_statistics
 from steer.models.tokenizer import character_tokenizer
+from steer.train.sharding import prepared, save_trained
 from steer.train.warm_start import Shares, plain
 
 PROMPTS = [[5] * 3, [5, 6], [5] * 3, [7], [5, 6], [8] * 5]
@@ -53,6 +56,39 @@ def test_the_lean_layers_serve_only_models_they_compute():
     assert not lean.fits(new_model(small, tokenizer, seed=0).bfloat16())
     model.gradient_checkpointing_enable()
     assert not lean.fits(model)
+
+
+def larger(tokenizer):
+    sizes = {"hidden_size": 64, "layers": 4, "heads": 4, "kv_heads": 2, "intermediate_size": 128, "max_positions": 64}
+    return new_model(Architecture(**sizes), tokenizer, seed=0)
+
+
+def test_bf16_layers_are_as_close_to_fp32_as_transformers_modules_in_bf16():
+    tokenizer, batch = character_tokenizer(), Sequences.from_lists(PROMPTS, RESPONSES, 0)
+    training = Training(steps=1, prompts=1, updates=1)
+    model, theirs = larger(tokenizer), larger(tokenizer)
+    gradients, found = {}, {}
+    for name, policy, precision in (("fp32", model, "fp32"), ("ours", model, "bf16"), ("theirs", theirs, "fp32")):
+        policy = policy.bfloat16() if name == "theirs" else policy
+        found[name] = policy_statistics(policy, batch, training.model_copy(update={"precision": precision})).logprob
+        (found[name] * batch.mask).sum().backward()
+        gradients[name] = torch.cat([p.grad.float().flatten() for p in policy.parameters()])
+        policy.zero_grad()
+    apart = {name: (found[name] - found["fp32"]).abs().mean() for name in ("ours", "theirs")}
+    assert 0 < apart["ours"] < 1.5 * apart["theirs"]
+    off = {name: torch.dist(gradients[name], gradients["fp32"]) for name in ("ours", "theirs")}
+    assert 0 < off["ours"] < 1.5 * off["theirs"] and off["ours"] < 0.02 * gradients["fp32"].norm()
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+def test_one_process_trains_in_bf16_without_sharding_and_saves_in_bf16(tmp_path):
+    tokenizer = character_tokenizer()
+    training = Training(steps=1, prompts=1, updates=1, precision="bf16")
+    model, copied = prepared(larger(tokenizer), training, torch.device("cpu"))
+    assert copied and not isinstance(model, FSDPModule)
+    save_trained(model, tokenizer, "bf16", tmp_path / "model")
+    saved = load_model(tmp_path / "model", dtype="auto")
+    assert all(torch.equal(p, q) for p, q in zip(saved.parameters(), model.bfloat16().parameters(), strict=True))
 
 
 @pytest.mark.parametrize("shares", [1, 2, 4])

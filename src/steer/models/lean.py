@@ -24,10 +24,14 @@ def fits(model: PreTrainedModel) -> bool:
     return free and not model.is_gradient_checkpointing and not (model.training and model.config.attention_dropout)
 
 
-def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
-    """Compute the states (R, hidden) before each response token, with gradient if autograd is on."""
-    body = model.model
-    x = embedding(layout.tokens, body.embed_tokens.weight, body.embed_tokens.padding_idx)
+def last_hidden(model: PreTrainedModel, layout: Layout, dtype: torch.dtype | None = None) -> Tensor:
+    """Compute the states (R, hidden) before each response token, with gradient if autograd is on.
+
+    `dtype`: type of the layers' arithmetic, by default the weights'. The last norm, the states that it returns and
+    all gradients have the weights' type.
+    """
+    body, dtype = model.model, dtype or model.dtype
+    x = embedding(layout.tokens, body.embed_tokens.weight, body.embed_tokens.padding_idx).to(dtype)
     cosine, sine = (part[0][:, None] for part in body.rotary_emb(x, layout.positions[None]))
     rotation = cosine, signed(sine)
     masks = _masks(layout, x.dtype)
@@ -36,12 +40,13 @@ def last_hidden(model: PreTrainedModel, layout: Layout) -> Tensor:
         projections = attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj
         weights = [tensor for module in projections for tensor in (module.weight, module.bias)]
         weights += [mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight]
-        norms = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
+        weights = [tensor if tensor is None else tensor.to(dtype) for tensor in weights]
+        norms = (norm.weight.to(dtype) for norm in (layer.input_layernorm, layer.post_attention_layernorm))
         # After the last layer only states that predict a token are needed: one per prompt.
         wanted = layout.before if number == len(body.layers) else None
         fixed = layout, wanted, rotation, masks, attention.scaling, layer.input_layernorm.variance_epsilon
         x = _Layer.apply(x, fixed, *norms, *weights)
-    return rms_norm(x, x.shape[-1:], body.norm.weight, body.norm.variance_epsilon)
+    return rms_norm(x.to(model.dtype), x.shape[-1:], body.norm.weight, body.norm.variance_epsilon)
 
 
 def _masks(layout: Layout, dtype: torch.dtype) -> list[Tensor]:
@@ -133,8 +138,10 @@ class _Layer(torch.autograd.Function):
 
 def _normalised(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     """Divide x by its root mean square; also return the inverse of that, (N, 1)."""
-    inverse = torch.rsqrt(torch.linalg.vector_norm(x, dim=1, keepdim=True).square_() / x.shape[1] + epsilon)
-    return x * inverse, inverse
+    wide = torch.promote_types(x.dtype, torch.float32)
+    norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=wide)
+    inverse = torch.rsqrt(norm.square_() / x.shape[1] + epsilon)
+    return (x * inverse).to(x.dtype), inverse
 
 
 def _normalised_backward(dh: Tensor, n: Tensor, inverse: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 import torch
 
+# Types of a pass by `training.precision`.
+PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
 
 @contextmanager
 def products_for(precision: str) -> Iterator[None]:

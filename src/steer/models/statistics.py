@@ -12,6 +12,7 @@ from steer.models import lean, shared
 from steer.models.forward import Sequences, bucketed_statistics, together
 from steer.models.head import TokenStatistics, head_statistics
 from steer.models.packing import Entering, as_index, in_order
+from steer.models.products import PRECISION
 
 # Sequences per forward pass without gradient, and per padded pass: few enough to have similar lengths.
 BUCKET = 32
@@ -31,17 +32,28 @@ def policy_statistics(
         bucket = min(rows or BUCKET, BUCKET)
         return bucketed_statistics(model, sequences, temperature, bucket, needs, tokens, training.head)
     index = passes_in_order(sequences, rows or WHOLE, tokens)
-    parts = [shared_statistics(model, sequences.rows(part), temperature, needs, training.head) for part in index]
+    given = temperature, needs, training.head, training.precision
+    parts = [shared_statistics(model, sequences.rows(part), *given) for part in index]
     return together(parts, index, sequences.mask)
 
 
 def shared_statistics(
-    model: Any, sequences: Sequences, temperature: float, needs: frozenset[str] = frozenset(), head: str = "auto"
+    model: Any,
+    sequences: Sequences,
+    temperature: float,
+    needs: frozenset[str] = frozenset(),
+    head: str = "auto",
+    precision: str = "fp32",
 ) -> TokenStatistics:
-    """Compute them in one forward pass with merged prompts (`steer.models.shared`)."""
+    """Compute them in one forward pass with merged prompts (`steer.models.shared`).
+
+    `precision`: that of the layers of a model that `computes_in` it; all others compute in their weights' type.
+    """
     layout = shared.layout_of(sequences)
-    last_hidden = lean.last_hidden if lean.fits(model) else shared.last_hidden
-    hidden = last_hidden(model, layout)
+    if lean.fits(model):
+        hidden = lean.last_hidden(model, layout, None if precision == "fp32" else PRECISION[precision])
+    else:
+        hidden = shared.last_hidden(model, layout)
     found = head_statistics(model, hidden, layout.targets, temperature, needs, head)
     mask = sequences.mask
     return found.map(lambda values: values.new_zeros(mask.shape).masked_scatter(mask, values))
@@ -50,6 +62,11 @@ def shared_statistics(
 def shares_prompts(model: Any, training: Training) -> bool:
     """Whether a prompt enters a forward pass once for all its responses: if configured and supported by the model."""
     return training.shared_prompts and shared.fits(model)
+
+
+def computes_in(model: Any, training: Training) -> bool:
+    """Whether the passes of an unsharded model take `training.precision` from the call, with weights in fp32."""
+    return shares_prompts(model, training) and lean.fits(model)
 
 
 def passes_in_order(sequences: Sequences, size: int, tokens: int | None) -> list[Tensor]:

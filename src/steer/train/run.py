@@ -69,10 +69,10 @@ def train(
         # Errors up to here have been reported, once.
         become_torchrun(training.processes)
     with parallel.ends_with_the_others(training.collective_minutes):
-        model, sharded = loaded_model(args, config, revision)
+        model, copied = loaded_model(args, config, revision)
         # In bf16, W + s·B·A is W again if the adapters have changed it by less than its last place.
         precision = "fp32" if config.model.lora else training.precision
-        if sharded and config.rollout.engine == "local":
+        if copied and config.rollout.engine == "local":
             engine = partial(replica, precision)
         trainer = Trainer(
             model=model,
@@ -118,7 +118,7 @@ def checked_engine(args: argparse.Namespace, config: Config, revision: str | Non
 
 
 def loaded_model(args: argparse.Namespace, config: Config, revision: str | None) -> tuple[Any, bool]:
-    """Return the model on its device, with adapters if the configuration has them, and whether it is sharded."""
+    """Return the model on its device, with adapters if the configuration has them, and whether rollouts need a copy."""
     # Only the first process reads the weights, so that the host holds them once.
     if parallel.is_main():
         model = load_model(args.model, revision)

@@ -22,17 +22,16 @@ from steer.models.forward import Sequences
 from steer.models.head import OPTIONAL
 from steer.models.load import empty_model, save_model
 from steer.models.lora import is_adapter
-from steer.models.statistics import policy_statistics
+from steer.models.products import PRECISION
+from steer.models.statistics import computes_in, policy_statistics
 from steer.train.parallel import gather, is_main, launched, start, world
-
-PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any, bool]:
-    """Prepare the model for training on its device; return it and whether it is sharded.
+    """Prepare the model for training on its device; return it and whether rollouts need a copy of it (`replica`).
 
-    One process in fp32 trains the model unchanged. Everything else uses FSDP, even on one process. The first process
-    provides the weights (`shard`).
+    One process trains the model unchanged in fp32, and in bf16 where its own layers compute in it (on a CPU).
+    Everything else uses FSDP, even on one process. The first process provides the weights (`shard`).
     """
     if training.gradient_checkpointing:
         # Only a model in training mode recomputes; dropout, which that mode enables, stays off.
@@ -44,8 +43,10 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
             # The attention weights' dropout is not a module but an argument of the attention function.
             if isinstance(getattr(module, "attention_dropout", None), float):
                 module.attention_dropout = 0.0
-    if training.precision == "fp32" and not launched():
-        return model.to(device), False
+    if not launched():
+        model = model.to(device)
+        if training.precision == "fp32" or computes_in(model, training):
+            return model, training.precision != "fp32"
     start(device, training.collective_minutes)
     return shard(model, training.precision, device), True
 
@@ -116,7 +117,8 @@ def replica(precision: str, model: Any, tokenizer: Any) -> Replica:
 
 def save_trained(model: Any, tokenizer: Any, precision: str, folder: Path) -> None:
     """Save the trained model in transformers' format, in the precision of the computation. Call on every process."""
-    if not isinstance(model, FSDPModule) and all(not is_adapter(name) for name, _ in model.named_parameters()):
+    plain = not isinstance(model, FSDPModule) and all(not is_adapter(name) for name, _ in model.named_parameters())
+    if plain and precision == "fp32":
         save_model(model, tokenizer, folder)
         return
     # All processes gather each parameter; one keeps it.
