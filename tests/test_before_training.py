@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +10,22 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from training import TRAINING, trainer
-from transformers import Gemma3Config, MixtralConfig, Phi3Config, Qwen2Config, Qwen3MoeConfig
+from transformers import (
+    Gemma3Config,
+    MixtralConfig,
+    Olmo2Config,
+    Olmo3Config,
+    Phi3Config,
+    Qwen2Config,
+    Qwen3MoeConfig,
+    SmolLM3Config,
+)
 
 from steer import cli
+from steer.configs.schema import Rollout
 from steer.data.tasks import distinct_problems
 from steer.engines.limits import check_carried
+from steer.engines.vllm_start import check_class
 from steer.errors import UserError
 from steer.io import write_jsonl
 from steer.models.load import load_model, load_settings, save_model
@@ -33,8 +45,41 @@ def test_a_model_of_several_parts_is_refused_before_it_loads(tmp_path):
 @pytest.mark.parametrize("config", [Phi3Config(), MixtralConfig(), Qwen3MoeConfig()])
 def test_vllm_is_refused_where_its_weights_could_not_be_checked(config):
     with pytest.raises(UserError, match=f"`rollout.engine`: base .{config.model_type}.* use `local`, or another model"):
-        check_carried(config, "base")
-    check_carried(Qwen2Config(), "base")
+        check_carried(config, Rollout(engine="vllm"), "base")
+    check_carried(config, Rollout(), "base")
+    check_carried(Qwen2Config(), Rollout(engine="vllm"), "base")
+
+
+@pytest.mark.parametrize("kind", [Olmo2Config, Olmo3Config, SmolLM3Config])
+def test_a_class_that_vllm_would_change_is_refused_before_anything_loads(kind, tokenizer, tmp_path, capsys):
+    """The folder has no weights, and vLLM need not be installed. In other processes it may change what it likes."""
+    tokenizer.save_pretrained(tmp_path / "base")
+    kind(num_hidden_layers=2, hidden_size=64, num_attention_heads=4).save_pretrained(tmp_path / "base")
+    write_jsonl(tmp_path / "train.jsonl", [p.to_json() for p in distinct_problems("sums", "train", 0, 8)])
+    tree = yaml.safe_load(Path("configs/tiny.yaml").read_text())
+    tree |= {"model": {"path": str(tmp_path / "base")}, "rollout": {"engine": "vllm"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree))
+    where = [f"--{name}={tmp_path}/{place}" for name, place in PLACES.items()]
+    file = str(tmp_path / "config.yaml")
+    for command in (["train", "--run", "grpo", "--seed", "0", *where], ["plan", "--config", file], ["dry", file]):
+        assert cli.main(command) == 2, command
+        error = capsys.readouterr().err
+        assert f"({kind.model_type}) with transformers' class and changes it" in error.splitlines()[-1], command
+        assert "Traceback" not in error
+    check_carried(kind(), Rollout(engine="vllm", placement="own"), "base")
+    check_carried(kind(), Rollout(), "base")
+
+
+def test_vllm_is_refused_in_the_trainers_process_for_every_class_that_is_not_its_own(monkeypatch):
+    """With vLLM's list of classes, in which transformers' have a module of that name."""
+    own, borrowed = (SimpleNamespace(module_name=f"vllm.models.{name}") for name in ("qwen2", "transformers"))
+    models = {"Qwen2ForCausalLM": own, "Olmo2ForCausalLM": borrowed, "MineForCausalLM": SimpleNamespace()}
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(ModelRegistry=SimpleNamespace(models=models)))
+    for name in ("Olmo2ForCausalLM", "UnknownForCausalLM"):
+        with pytest.raises(UserError, match=f"vLLM serves {name} with transformers' class and changes it"):
+            check_class(SimpleNamespace(architectures=[name]))
+    for names in (["Qwen2ForCausalLM"], ["MineForCausalLM"], None):
+        check_class(SimpleNamespace(architectures=names))
 
 
 def test_a_disk_that_is_too_small_ends_a_run_before_its_first_step(model, tokenizer, problems, tmp_path, monkeypatch):

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from steer import cli
 from steer.configs.load import load_config
 from steer.plan import cost, cpu_rates
 from steer.plan.cost import Assumptions
-from steer.plan.cpu_rates import Rates
 from steer.plan.facts import CHARACTERS, FAMILIES, KNOWN, Facts, facts_of, from_json
 from steer.plan.jobs import jobs
 
@@ -129,8 +127,6 @@ def test_the_json_holds_the_totals(tmp_path, capsys):
 
 
 HARDWARE = {"gpus": 1, "memory_gb": 80}
-# In place of a measurement on this CPU, which takes seconds for 7 billion parameters and decides nothing here.
-RATES = Rates(**{field.name: {1: 1e12} if "decode" in field.name else 1e12 for field in fields(Rates)})
 
 
 @pytest.mark.parametrize(
@@ -157,10 +153,16 @@ RATES = Rates(**{field.name: {1: 1e12} if "decode" in field.name else 1e12 for f
             "evaluation.samples of sums: 64 samples of 3082 tokens take 11.3 GB of key-value cache, and 5.8 GB are",
         ),
         ({"model": {"path": "Qwen/Qwen2.5-Math-7b/x"}}, "neither a folder nor a hub id"),
+        ({"methods": {"grpoo": None}}, "method 'grpoo' does not exist"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_a_status(tmp_path, capsys, monkeypatch, sections, said):
-    monkeypatch.setattr(cpu_rates, "measured", lambda *given: RATES)
+    """Before this CPU's rates are measured."""
+
+    def measured(*given):
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(cpu_rates, "measured", measured)
     assert plan(config_of(tmp_path, **sections)) == 2
     error = capsys.readouterr().err
     assert re.search(said, error), error

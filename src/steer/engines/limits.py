@@ -5,6 +5,8 @@ import os
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from steer.configs.schema import Rollout
+from steer.engines.served import FUSED, refusal, uncheckable
 from steer.errors import UserError
 from steer.models.load import has_experts
 
@@ -32,23 +34,19 @@ def check_memory(model: PreTrainedModel, sequences: int, tokens: int, remedy: st
         )
 
 
-# vLLM keeps these models' matrices in forms whose parts the weights' checksum does not know.
-_FUSED = ("phi3", "phi4mm", "glm4")
-
-
-def check_carried(model_config, path: str) -> None:
-    """Raise `UserError` for a model whose weights could not be checked once vLLM serves them."""
-    if not is_carried(model_config):
-        kind = "a mixture of experts" if has_experts(model_config) else "matrices that are fused in its checkpoint"
-        raise UserError(
-            f"key `rollout.engine`: {path} ({model_config.model_type}) has {kind}, and what vLLM serves of it in "
-            "training cannot be checked; use `local`, or another model"
-        )
+def check_carried(model_config, rollout: Rollout, path: str) -> None:
+    """Raise `UserError` for a model that the engine cannot serve while it is trained."""
+    family = model_config.model_type
+    said = refusal(family, rollout, path)
+    if said is None and rollout.engine == "vllm" and has_experts(model_config):
+        said = uncheckable(family, path, "a mixture of experts")
+    if said is not None:
+        raise UserError(said)
 
 
 def is_carried(model_config) -> bool:
     """Whether the weights that vLLM serves of this model can be checked."""
-    return not has_experts(model_config) and model_config.model_type not in _FUSED
+    return not has_experts(model_config) and model_config.model_type not in FUSED
 
 
 def kv_bytes_per_token(model_config, itemsize: int) -> int:

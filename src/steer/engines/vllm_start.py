@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from steer.configs.schema import Rollout
+from steer.engines.served import borrowed
 from steer.errors import UserError
 
 
@@ -24,7 +25,7 @@ def start(path: str, revision: str | None, config, settings: Rollout, tokens: in
     if current_platform.is_cpu():
         _check_head_size(config)
     if not own and not load:
-        _check_class(config)
+        check_class(config)
     transfer = own and not load and current_platform.is_cuda()
     if transfer and settings.devices is None:
         raise UserError("key `rollout.devices`: name the GPUs that `placement: own` is to use beside the trainer's")
@@ -130,17 +131,14 @@ def _check_head_size(config) -> None:
         )
 
 
-def _check_class(config) -> None:
+def check_class(config) -> None:
     """Refuse models for which vLLM has no class of its own: it changes transformers' class, which the trainer uses."""
     from vllm import ModelRegistry
 
     for name in config.architectures or ():
         known = ModelRegistry.models.get(name)
         if known is None or getattr(known, "module_name", "").split(".")[-1] == "transformers":
-            raise UserError(
-                f"key `rollout.engine`: vLLM serves {name} with transformers' class and changes it, so that the "
-                "trainer cannot use it; use `local`, or another model"
-            )
+            raise UserError(borrowed(name))
 
 
 def check_room(held: int, samples: int, tokens: int) -> None:

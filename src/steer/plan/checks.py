@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from steer.configs.schema import Config
+from steer.engines.served import refusal
 from steer.plan import cost
 from steer.plan.assumed import Assumptions
 from steer.plan.cost import GB
@@ -12,10 +13,16 @@ from steer.plan.passes import needs_of
 
 
 def problems(config: Config, facts: Facts, assumed: Assumptions) -> list[str]:
-    found = [*_positions(config, facts), *_template(config)]
+    found = [*engine(config, facts), *_positions(config, facts), *_template(config)]
     if config.hardware.gpus:
         found += [*_devices(config), *_memory(config, facts, assumed), *_cache(config, facts, assumed)]
     return found
+
+
+def engine(config: Config, facts: Facts) -> list[str]:
+    """Check that the engine can serve the model while it is trained."""
+    said = refusal(facts.family, config.rollout, config.model.path or "the base model")
+    return [said] if said and config.methods and config.engine == "steer" else []
 
 
 def _trainings(config: Config) -> dict[str, str]:

@@ -48,19 +48,24 @@ def run(args: argparse.Namespace) -> None:
     assumed = Assumptions(**{field.name: getattr(args, field.name) for field in fields(Assumptions)})
     facts = facts_of(config)
     named = explain.run_named(config, args.config, args.run) if config.methods else None
-    plan = made(config, facts, assumed, named)
+    # Before rates are measured, which takes half a minute for a model of 7 billion parameters.
+    for name in config.methods:
+        needs_of(config, name)
+    found = problems(config, facts, assumed)
+    plan = made(config, facts, assumed, named, measure=not found)
     if config.engine == "verl" and config.methods:
         plan["verl_command"] = verl_command(config, args.config, args.run)
     print(json.dumps(plan, indent=2) if args.json else described(config, plan, args.explain))
-    found = problems(config, facts, assumed)
     if found:
         raise UserError(f"{args.config}: " + " | ".join(found))
 
 
-def made(config: Config, facts: Facts, assumed: Assumptions, run: str | None = None) -> dict[str, Any]:
+def made(
+    config: Config, facts: Facts, assumed: Assumptions, run: str | None = None, measure: bool = True
+) -> dict[str, Any]:
     """Compute the plan; GPU-hours and GPU memory are None for jobs on the CPU, `cpu` is None otherwise.
 
-    `run`: the run whose training step is shown.
+    `run`: the run whose training step is shown. `measure`: whether this CPU's rates may be measured.
     """
     counts = jobs(config)
     space = cost.disk(config, facts)
@@ -80,7 +85,7 @@ def made(config: Config, facts: Facts, assumed: Assumptions, run: str | None = N
         plan["memory_gb"] = largest_memory(config, facts, assumed)
         if run is not None:
             plan["step"] = explain.step_of(config, run, facts, assumed)
-    elif config.engine == "steer":
+    elif config.engine == "steer" and measure:
         rates = cpu.rates_of(config, facts, assumed)
         plan["cpu"] = on_this_cpu(config, facts, assumed, rates)
         if run is not None:

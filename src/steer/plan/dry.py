@@ -36,6 +36,7 @@ from steer.io import atomic_write, read_jsonl, write_jsonl
 from steer.methods.load import method_settings
 from steer.models.load import load_model, save_model
 from steer.models.tokenizer import character_tokenizer
+from steer.plan.checks import engine
 from steer.plan.facts import Facts, facts_of
 from steer.train.settings import run_settings
 from steer.verify.responses import Verifier
@@ -100,7 +101,10 @@ class Project:
     def __init__(self, folder: Path, file: str, config: Config, threads: int, verifier: Verifier):
         self.verifier = verifier
         self.folder, self.file, self.threads = folder, folder / "config.yaml", str(threads)
-        self.shape = shape(facts_of(config))
+        facts = facts_of(config)
+        if said := engine(config, facts):
+            raise UserError(f"{file}: {said[0]}")
+        self.shape = shape(facts)
         self.config = reduced(config, str(folder / "model"), file)
         self.chosen = self.followed = False
         atomic_write(self.file, dump(self.config))

@@ -105,10 +105,12 @@ def checked_model(args: argparse.Namespace, config: Config, revision: str | None
 
 
 def checked_engine(args: argparse.Namespace, config: Config, revision: str | None) -> Callable[[Any, Any], Any]:
-    """Return what makes the rollout engine; `UserError` if it is not installed or would round away the adapters."""
+    """Return what makes the rollout engine.
+
+    `UserError` if it cannot serve the model, is not installed or would round away the adapters.
+    """
+    check_carried(load_settings(args.model, revision)[0], config.rollout, args.model)
     check_installed(config.rollout)
-    if config.rollout.engine == "vllm":
-        check_carried(load_settings(args.model, revision)[0], args.model)
     if config.model.lora and config.rollout.engine == "vllm" and config.rollout.dtype != "float32":
         raise UserError(
             f"{args.config}: key `rollout.dtype`: {config.rollout.dtype} rounds away what `model.lora` adds; "

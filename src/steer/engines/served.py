@@ -1,0 +1,33 @@
+"""Which models vLLM cannot serve while they are trained, by transformers' `model_type`. Without torch."""
+
+from steer.configs.schema import Rollout
+
+# vLLM keeps these models' matrices in forms whose parts the weights' checksum does not know.
+FUSED = frozenset({"phi3", "phi4mm", "glm4"})
+# vLLM 0.32 has no class of its own for these. It changes transformers', which a trainer in the same process uses.
+BORROWED = frozenset({"olmo2", "olmo3", "smollm3"})
+
+
+def refusal(family: str, rollout: Rollout, path: str) -> str | None:
+    """Say why a model of this type cannot be trained with this engine; None if it can."""
+    if rollout.engine != "vllm":
+        return None
+    if family in FUSED:
+        return uncheckable(family, path, "matrices that are fused in its checkpoint")
+    if family in BORROWED and rollout.placement == "colocated":
+        return borrowed(f"{path} ({family})")
+    return None
+
+
+def uncheckable(family: str, path: str, kind: str) -> str:
+    return (
+        f"key `rollout.engine`: {path} ({family}) has {kind}, and what vLLM serves of it in training cannot be "
+        "checked; use `local`, or another model"
+    )
+
+
+def borrowed(what: str) -> str:
+    return (
+        f"key `rollout.engine`: vLLM serves {what} with transformers' class and changes it, so that the trainer cannot "
+        "use it; use `local`, or another model"
+    )
