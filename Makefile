@@ -88,8 +88,10 @@ test-vllm: vllm-setup  ## test the vLLM engine with vLLM itself
 	TORCHDYNAMO_DISABLE=1 .venv-vllm/bin/python -m pytest -m vllm tests/vllm
 
 # Slow properties: a loaded machine, endless programs, killed workers, whole runs in several processes,
-# every figure drawn twice, a real language model.
+# every figure drawn twice, for many runs and with parts missing, every method in the trainer, large pages in a browser, a
+# real language model.
 LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2 package reasoning_gym gpu_evidence
+LONG += figures_training figures_studies report_browser train train_idle devices_of_tensors checkpoint lora
 test-long: setup  ## run the tests that take long
 	pytest -m slow $(LONG:%=tests/test_%.py)
 

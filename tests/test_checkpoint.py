@@ -51,7 +51,13 @@ def problems():
 
 @pytest.mark.parametrize(
     "method, optimizer",
-    [("steer", "adamw"), ("steer", "sgd"), ("adaptive_entropy", "adamw"), ("rlrt", "adamw"), ("grpo_kl", "adamw")],
+    [
+        ("steer", "adamw"),
+        ("adaptive_entropy", "adamw"),
+        ("rlrt", "adamw"),
+        pytest.param("steer", "sgd", marks=pytest.mark.slow),
+        pytest.param("grpo_kl", "adamw", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_stopped_and_continued_equals_one_that_was_not(model, tokenizer, problems, tmp_path, method, optimizer):
     def given():
@@ -72,8 +78,9 @@ def test_a_run_stopped_and_continued_equals_one_that_was_not(model, tokenizer, p
         assert torch.equal(a, b)
 
 
-def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(model, tokenizer, problems, tmp_path):
-    training = TRAINING.model_copy(update={"steps": 12})
+@pytest.mark.parametrize(("kills", "steps"), [(1, 5), pytest.param(4, 12, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(model, tokenizer, problems, tmp_path, kills, steps):
+    training = TRAINING.model_copy(update={"steps": steps})
 
     def complete(folder):
         def work():
@@ -86,7 +93,7 @@ def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(model, tokeni
     assert status_of(in_child(complete(tmp_path / "whole"))) == 0
     draw = random.Random(0)
     live = trainer(model, tokenizer, problems, tmp_path / "killed" / "checkpoints").checkpoints.live_metrics
-    for _ in range(4):
+    for _ in range(kills):
         child, wanted = in_child(complete(tmp_path / "killed")), steps_in(live) + draw.randint(1, 2)
         while steps_in(live) < wanted and os.waitpid(child, os.WNOHANG) == (0, 0):
             time.sleep(0.005)
@@ -96,7 +103,7 @@ def test_a_run_killed_at_random_moments_ends_as_if_it_had_not_been(model, tokeni
     assert status_of(in_child(complete(tmp_path / "killed"))) == 0
     lines = [comparable(read_jsonl(tmp_path / name / "metrics.jsonl")) for name in ("whole", "killed")]
     assert lines[0] == lines[1]
-    assert [line["step"] for line in lines[1]] == list(range(1, 13))
+    assert [line["step"] for line in lines[1]] == list(range(1, steps + 1))
     files = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "killed")]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert load_model(str(tmp_path / "killed" / "model")).config.hidden_size == SMALL.hidden_size

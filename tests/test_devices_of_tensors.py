@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 from torch.overrides import TorchFunctionMode
-from training import SMALL, TRAINING, ragged_batch
+from training import SMALL, TRAINING, each_method, ragged_batch
 
 from steer.data.tasks import distinct_problems
-from steer.methods import load_method, method_names
+from steer.methods import load_method
 from steer.models.load import new_model
 from steer.models.tokenizer import character_tokenizer
 from steer.train.metrics import rollout_metrics, update_metrics
@@ -85,7 +85,9 @@ def rollouts_of(batch):
     )
 
 
-@pytest.mark.parametrize(("name", "micro_batch"), [*((name, 3) for name in method_names()), ("steer", None)])
+@pytest.mark.parametrize(
+    ("name", "micro_batch"), [*(pytest.param(*p.values, 3, marks=p.marks) for p in each_method()), ("steer", None)]
+)
 def test_a_step_makes_its_tensors_where_the_batch_is(model, tokenizer, batch, name, micro_batch):
     training = TRAINING.model_copy(update={"micro_batch": micro_batch, "updates": 2})
     rollouts, method = rollouts_of(batch), load_method(name)

@@ -4,6 +4,7 @@ import json
 import shutil
 from functools import cache
 
+import matplotlib
 import pandas as pd
 import pytest
 from fake_results import write_fake_results
@@ -114,11 +115,14 @@ def test_a_figure_without_its_runs_is_refused_in_one_line(folder, tmp_path, caps
 
 
 @pytest.mark.parametrize("name", [*OF_STUDIES, "F20_other_models"])
-def test_nothing_overlaps_and_each_picture_is_saved(folder, tmp_path, name):
-    figure = drawn(folder, name)
-    assert_tidy(figure)
-    import matplotlib
+def test_nothing_overlaps(folder, name):
+    assert_tidy(drawn_once(folder, name))
 
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*OF_STUDIES, "F20_other_models"])
+def test_each_picture_is_saved(folder, tmp_path, name):
+    figure = drawn(folder, name)
     with matplotlib.rc_context({"savefig.dpi": LOW_DPI, "savefig.bbox": "tight"}):
         pdf, png = page.save(figure, tmp_path / name)
     pixels = matplotlib.image.imread(png)

@@ -123,7 +123,7 @@ def test_a_layer_that_is_not_there_is_named(base):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["bf16", pytest.param("fp32", marks=pytest.mark.slow)])
 def test_an_adapted_model_is_merged_and_sampled_without_rounding(precision, base, tokenizer, problems, tmp_path):
     """By command, in bf16 too: weights of bf16 would equal the base's but for a few."""
     save_model(base, tokenizer, tmp_path / "base")

@@ -84,12 +84,11 @@ def bring(page, section):
     page.locator(f"#{section}").scroll_into_view_if_needed()
 
 
-def test_curves_follow_the_choice_of_runs_metric_and_seeds(page, tmp_path):
+def test_curves_follow_the_choice_of_runs_metric_and_seeds(page):
     bring(page, "curves-app")
     app = page.locator("#curves-app")
     chart = app.locator("svg:not(.swatch)").first
     expect(chart).to_be_visible()
-    page.screenshot(path=tmp_path / "curves.png")
     before = chart.inner_html()
     app.get_by_label("GRPO", exact=True).uncheck()
     expect(chart).not_to_have_js_property("innerHTML", before)
@@ -119,7 +118,7 @@ def test_a_value_can_be_read_with_the_keyboard(page):
     expect(app.locator(".readout")).to_contain_text("step")
 
 
-def test_a_response_opens_with_its_verdict_and_nothing_in_it_runs(page, tmp_path):
+def test_a_response_opens_with_its_verdict_and_nothing_in_it_runs(page):
     bring(page, "responses-app")
     app = page.locator("#responses-app")
     app.get_by_label("Run").select_option("grpo")
@@ -129,7 +128,6 @@ def test_a_response_opens_with_its_verdict_and_nothing_in_it_runs(page, tmp_path
     first.locator("summary").click()
     expect(first).to_contain_text("</script><script>window.owned = true</script>")
     expect(first).to_contain_text("time limit")
-    page.screenshot(path=tmp_path / "response.png")
     app.get_by_label("Verdict").select_option("correct")
     expect(app.locator("details.response").first).to_contain_text("correct")
 
@@ -191,26 +189,25 @@ def test_figures_are_inside_the_page_and_enlarge(page):
     expect(page.locator("#lightbox")).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [360, 1200])
-def test_nothing_sticks_out_sideways(page, width, tmp_path):
+@pytest.mark.parametrize("width", [360, pytest.param(1200, marks=pytest.mark.slow)])
+def test_nothing_sticks_out_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     for section in ("curves-app", "figures", "responses-app", "tokens-app", "glossary"):
         bring(page, section)
         page.wait_for_timeout(150)
-    page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_dark_and_light_by_button(page, tmp_path):
+def test_dark_and_light_by_button(page):
     background = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(background)
     page.locator("#theme").click()
     assert page.evaluate(background) != light
-    page.screenshot(path=tmp_path / "dark.png")
     page.locator("#theme").click()
     assert page.evaluate(background) == light
 
 
+@pytest.mark.slow
 def test_forty_runs_of_five_hundred_steps_are_drawn_at_once_and_read_exactly(browser, tmp_path):
     """Each redraw takes some 50 ms of processor time; the limit here allows for a busy machine. docs/results.md."""
     write_fake_results(tmp_path, {f"method_{i}": f"method {i}" for i in range(40)}, (0,), 500, questions=2, samples=2)
@@ -249,9 +246,11 @@ def test_the_page_says_what_is_not_there_and_stays_small(tmp_path):
     text = out.read_text()
     assert "no training run" in text
     assert "no figure" in text
+    assert len(text) < 500_000
     assert cli.main(["report", *arguments[:2], "--results", f"{tmp_path}/absent", "--out", str(out)]) == 2
 
 
+@pytest.mark.slow
 def test_a_profile_of_the_default_size_stays_under_three_megabytes(tmp_path):
     methods = {f"method_{i}": f"method {i}" for i in range(6)}
     write_fake_results(tmp_path, methods, (0, 1), steps=120, questions=64)

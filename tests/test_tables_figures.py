@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 from fake_results import METHODS, write_fake_results
-from pictures import GENERAL, LOW_DPI, curves, drawn
+from pictures import GENERAL, LOW_DPI, assert_tidy, curves, drawn
 
 from steer import cli
 from steer.analyse.accuracy import cells
@@ -140,7 +140,15 @@ def test_each_panel_of_final_accuracies_says_how_many_questions_it_is_over(whole
     assert titles == ["math (n=36)", "code (n=24)", "all benchmarks (n=60)"]
 
 
-def test_missing_runs_and_metrics_are_said_and_the_rest_is_made(folder, capsys):
+@pytest.mark.parametrize(
+    "figures",
+    [
+        ("FE_policy_entropy", "D2_entropy_correct_wrong", "F3_final_comparison", "F6_pass_at_k"),
+        pytest.param(GENERAL, marks=pytest.mark.slow),
+    ],
+    ids=["some", "all"],
+)
+def test_missing_runs_and_metrics_are_said_and_the_rest_is_made(folder, capsys, figures):
     shutil.rmtree(folder / "runs" / "steer" / "seed1")
     shutil.rmtree(folder / "verdicts" / "clip_higher")
     shutil.rmtree(folder / "tables")
@@ -150,7 +158,7 @@ def test_missing_runs_and_metrics_are_said_and_the_rest_is_made(folder, capsys):
     said = capsys.readouterr().err
     assert "steer" in said and said.count("run clip_higher") == 2, "one line a seed, not one a benchmark"
     assert "clip_higher" not in {r["run"] for r in rows_of(folder, "T3_main_results.csv") if r["synthetic-sum"]}
-    for name in GENERAL:
+    for name in figures:
         assert drawn(folder, name).axes
 
 
@@ -161,8 +169,11 @@ def test_none_one_and_twelve_methods_with_one_seed(tmp_path, methods, seeds):
     write_fake_results(tmp_path, methods, seeds, steps=8, questions=4, data=data)
     assert tabulate(tmp_path) == 0
     for name in ("FE_policy_entropy", "F3_final_comparison"):
+        figure = drawn(tmp_path, name)
+        if len(methods) > 1:
+            assert_tidy(figure)
         with matplotlib.rc_context({"savefig.dpi": LOW_DPI, "savefig.bbox": "tight"}):
-            _, picture = page.save(drawn(tmp_path, name), tmp_path / name)
+            _, picture = page.save(figure, tmp_path / name)
         assert matplotlib.image.imread(picture).std() > 0.01
 
 

@@ -18,9 +18,9 @@ def problems():
 
 
 def test_every_reference_solution_is_correct_and_most_corrupted_ones_are_not(problems):
-    flat = [p for chosen in problems.values() for p in chosen]
+    flat = [p for chosen in problems.values() for p in chosen[:24]]
     rng = Random(0)
-    some = flat[::4]
+    some = flat[::2]
     damaged = [corrupt(p.solution, rng) for p in some]
     assert all(a != p.solution for a, p in zip(damaged, some, strict=True))
     with Verifier(workers=2) as verifier:

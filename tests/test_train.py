@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from training import TRAINING, ParityVerifier, trainer
+from training import TRAINING, ParityVerifier, each_method, trainer
 
 from steer import cli
 from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
-from steer.methods import Method, load_method, method_names
+from steer.methods import Method, load_method
 from steer.models.load import load_model, save_model
 from steer.train import loop
 from steer.train.base import Base
@@ -49,7 +49,7 @@ def weights_after_updates(model, batch, method, micro_batch):
     return updated(model, batch, method, micro_batch=micro_batch)[1]
 
 
-@pytest.mark.parametrize("method", method_names())
+@pytest.mark.parametrize("method", each_method())
 def test_the_update_does_not_depend_on_the_micro_batch(model, batch, method):
     """Loss and weights, through the head with whole logits and, for single sequences, the one without."""
     losses, whole = updated(model, batch, method, head="plain")

@@ -8,7 +8,7 @@ import torch
 from methods_batch import active
 from methods_batch import batch as ragged
 from test_train import MEMORY, OVERRIDES
-from training import SMALL, TRAINING, in_child, ragged_batch, status_of, together
+from training import OF_EACH_KIND, SMALL, TRAINING, each_method, in_child, ragged_batch, status_of, together
 
 from steer.methods import load_method, method_names
 from steer.models.load import new_model
@@ -47,11 +47,13 @@ def gradient(model, batch, name, monkeypatch, **training):
     return before - torch.cat([p.detach().flatten() for p in own.parameters()]), record, sum(taken)
 
 
-# In micro-batches those that read all tokens, some or none; that no method depends on them, test_train.py shows.
-SPLIT = ("grpo", "steer", "clip_cov", "kl_cov", "grpo_kl", "gtpo", "entropy_regularisation", "gspo")
+# In micro-batches one of each kind; that no method depends on them, test_train.py shows.
+SPLIT = [pytest.param(name, 2) for name in OF_EACH_KIND]
 
 
-@pytest.mark.parametrize(("name", "micro_batch"), [*((n, None) for n in method_names()), *((n, 2) for n in SPLIT)])
+@pytest.mark.parametrize(
+    ("name", "micro_batch"), [*(pytest.param(*p.values, None, marks=p.marks) for p in each_method()), *SPLIT]
+)
 def test_the_gradient_is_the_same_without_the_idle(model, idle_batch, name, micro_batch, monkeypatch):
     """So is every metric but quantiles of the ratio. Where a method reads all tokens, all enter that can count."""
     every, told, all_rows = gradient(model, idle_batch, name, monkeypatch, micro_batch=micro_batch, skip_idle=False)

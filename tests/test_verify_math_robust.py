@@ -68,9 +68,11 @@ LONG += ["the answer ", "another ", "wait, ", "it is not "]
 LONG += ["\n%", "\n ", "<!--", "\\iffalse ", "\\begin ", "\\boxed{1} or ", "if x=", "either ", "<!-- -->", "--><!--"]
 
 
+AROUND = [("$", "$"), ("The answer is ", " 7"), ("", "</think>8"), (r"\boxed{7} ", " 8")]
+
+
 @pytest.mark.parametrize(
-    "around",
-    [("", ""), ("$", "$"), (r"\boxed{7", "}"), ("The answer is ", " 7"), ("", "</think>8"), (r"\boxed{7} ", " 8")],
+    "around", [("", ""), (r"\boxed{7", "}"), *(pytest.param(pair, marks=pytest.mark.slow) for pair in AROUND)]
 )
 def test_ten_megabytes(around):
     """In processor time of this process, whatever else runs; a run of one sign took minutes once."""

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from steer.configs.schema import Architecture, Reward, Training
-from steer.methods import load_method
+from steer.methods import load_method, method_names
 from steer.models.forward import Sequences, bucketed_statistics
 from steer.models.load import new_model
 from steer.train import parallel
@@ -25,6 +25,15 @@ SMALL = Architecture(hidden_size=16, layers=1, heads=2, kv_heads=2, intermediate
 TRAINING = Training(
     steps=4, prompts=4, rollouts=2, updates=2, lr=1e-2, max_response_tokens=6, checkpoint_every=1, max_prompt_tokens=32
 )
+
+# One method of each kind: those that read all tokens, some or none; a penalty; a base model; a teacher; ratios of
+# responses. What holds for every method by itself (test_methods_batches.py) is tried with these in the trainer.
+OF_EACH_KIND = ("grpo", "steer", "clip_cov", "kl_cov", "grpo_kl", "gtpo", "entropy_regularisation", "gspo", "rlrt")
+
+
+def each_method():
+    """Every method as a parameter; all but those of OF_EACH_KIND only in `make test-long`."""
+    return [pytest.param(n, marks=() if n in OF_EACH_KIND else pytest.mark.slow) for n in method_names()]
 
 
 PROMPTS = ["1+1=?\n", "f(0)=4 f(1)=10\n", "largest even above 3\n"]

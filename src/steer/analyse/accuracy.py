@@ -89,6 +89,7 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
     counted = collected.questions.groupby(["run", "benchmark"]).agg(
         least=("samples", "min"), most=("samples", "max"), unverifiable=("unverifiable", "sum")
     )
+    counted = counted.to_dict("index")
     for run, label in collected.labels.items():
         for column, members in columns(collected).items():
             have = [found[run, member] for member in members if (run, member) in found]
@@ -96,7 +97,8 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
                 continue
             estimate = combine([average_at_k(c.correct, c.verified) for c in have])
             by_seed = (sum(c.by_run for c in have) / len(have)).dropna()
-            mine = counted.loc[[(run, member) for member in members]]
+            mine = [counted[run, member] for member in members]
+            samples = {min(row["least"] for row in mine), max(row["most"] for row in mine)}
             low, high = estimate.interval()
             run_low, run_high = run_mean(by_seed.tolist(), (0.0, 1.0)).interval()
             rows.append(
@@ -113,10 +115,10 @@ def accuracy_table(collected: Collected, found: dict[tuple[str, str], Cells]) ->
                     "se_question": estimate.se_question,
                     "se_sampling": estimate.se_sampling,
                     "questions": estimate.questions,
-                    "samples": "–".join(str(n) for n in sorted({mine["least"].min(), mine["most"].max()})),
+                    "samples": "–".join(str(n) for n in sorted(samples)),
                     "seeds": min(len(c.correct) for c in have),
                     "seed_sd": seed_spread(by_seed.tolist()),
-                    "unverifiable": int(mine["unverifiable"].sum()),
+                    "unverifiable": sum(row["unverifiable"] for row in mine),
                     **paper.beside(
                         collected.config.model.path if column in comparable else None,
                         label,

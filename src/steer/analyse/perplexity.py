@@ -26,19 +26,20 @@ def perplexity_table(collected: Collected, found: dict[tuple[str, str], Cells]) 
     Empty without a base model, with one response per question, or without log-probabilities. Perplexities are the
     group's 5 % and 95 % quantiles over its questions. `low` and `high` are over runs, the other bounds over questions.
     """
-    questions = grouped_questions(collected.questions)
+    groups = []
+    for group, members in grouped_questions(collected.questions).groupby("group"):
+        ends = np.exp(members["log_perplexity"].quantile([0.05, 0.95]))
+        groups.append((group, members["base"], pd.MultiIndex.from_frame(members[["benchmark", "id"]]), ends))
     rows = []
-    for run in collected.trained if len(questions) else []:
+    for run in collected.trained if groups else []:
         scores = _scores(found, run, collected.config.data.benchmarks)
-        for group, members in questions.groupby("group"):
-            keys = pd.MultiIndex.from_frame(members[["benchmark", "id"]])
+        for group, accuracy, keys, ends in groups:
             mine = scores.reindex(columns=keys)
             if mine.isna().all(axis=None):
                 continue
-            base = pd.DataFrame([members["base"].to_numpy()] * len(mine), mine.index, keys)
+            base = pd.DataFrame([accuracy.to_numpy()] * len(mine), mine.index, keys)
             result = compare([(mine, base)])
-            ends = np.exp(members["log_perplexity"].quantile([0.05, 0.95]))
-            values = [result.over_questions.questions, *ends, members["base"].mean(), len(result.by_run)]
+            values = [result.over_questions.questions, *ends, accuracy.mean(), len(result.by_run)]
             values += [result.over_runs.value, *result.over_runs.interval(), *result.over_questions.interval()]
             rows.append(dict(zip(COLUMNS, [run, collected.labels[run], group, *values], strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS)
