@@ -91,7 +91,7 @@ test-vllm: vllm-setup  ## test the vLLM engine with vLLM itself
 # every figure drawn twice, for many runs and with parts missing, every method in the trainer, large pages in a browser, a
 # real language model.
 LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2 package reasoning_gym gpu_evidence
-LONG += figures_training figures_studies report_browser train train_idle devices_of_tensors checkpoint lora
+LONG += figures_training figures_studies report_browser report_large train train_idle devices_of_tensors checkpoint lora verify_code_layers training_data
 test-long: setup  ## run the tests that take long
 	pytest -m slow $(LONG:%=tests/test_%.py)
 

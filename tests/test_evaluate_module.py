@@ -2,13 +2,18 @@
 
 import math
 
-import evaluate
 import pytest
 
 
-def test_accuracy_and_pass_at_k_of_three_questions(monkeypatch, tmp_path):
+@pytest.fixture
+def metric(monkeypatch, tmp_path):
+    import evaluate  # takes a second, which only the process that runs these tests need spend
+
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    metric = evaluate.load("src/steer/analyse/steer_accuracy", cache_dir=str(tmp_path))
+    return evaluate.load("src/steer/analyse/steer_accuracy", cache_dir=str(tmp_path))
+
+
+def test_accuracy_and_pass_at_k_of_three_questions(metric):
     predictions = [["\\boxed{7}", "\\boxed{8}"], ["\\boxed{1/2}", "\\boxed{0.5}"], ["no", "idea"]]
     found = metric.compute(predictions=predictions, references=["7", "\\frac12", "3"], k=[1, 2])
     assert found["accuracy"] == pytest.approx((0.5 + 1 + 0) / 3)
@@ -21,9 +26,7 @@ def test_accuracy_and_pass_at_k_of_three_questions(monkeypatch, tmp_path):
     assert found["accuracy_stderr"] == pytest.approx(math.sqrt(variance))
 
 
-def test_more_samples_than_there_are_is_not_a_number(monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    metric = evaluate.load("src/steer/analyse/steer_accuracy", cache_dir=str(tmp_path))
+def test_more_samples_than_there_are_is_not_a_number(metric):
     found = metric.compute(predictions=[["7"], ["8"]], references=["7", "7"], k=[4])
     assert math.isnan(found["pass@4"])
     assert math.isnan(found["avg@4"])

@@ -31,18 +31,6 @@ main,100,0,own,all,theorem,20,5,0.9,0.8,1,,,,0.3,0.2,0.4
 """
 
 
-# Milliseconds from choosing a smoothing to the frame after the new curves are in the page.
-REDRAW = """async (field) => {
-  const drawn = new Promise((done) => new MutationObserver(() => requestAnimationFrame(done))
-    .observe(document.querySelector("#curves-app .chart"), { childList: true }));
-  const start = performance.now();
-  field.value = "50";
-  field.dispatchEvent(new Event("change"));
-  await drawn;
-  return performance.now() - start;
-}"""
-
-
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
@@ -207,37 +195,6 @@ def test_dark_and_light_by_button(page):
     assert page.evaluate(background) == light
 
 
-@pytest.mark.slow
-def test_forty_runs_of_five_hundred_steps_are_drawn_at_once_and_read_exactly(browser, tmp_path):
-    """Each redraw takes some 50 ms of processor time; the limit here allows for a busy machine. docs/results.md."""
-    write_fake_results(tmp_path, {f"method_{i}": f"method {i}" for i in range(40)}, (0,), 500, questions=2, samples=2)
-    out = tmp_path / "report" / "index.html"
-    assert (
-        cli.main(["report", "--config", f"{tmp_path}/config.yaml", "--results", str(tmp_path), "--out", str(out)]) == 0
-    )
-    assert out.stat().st_size < 3_000_000
-    context = browser.new_context(viewport={"width": 320, "height": 800})
-    page = context.new_page()
-    page.goto(out.as_uri())
-    app = page.locator("#curves-app")
-    app.get_by_role("button", name="All").click()
-    expect(app.locator("path.line")).to_have_count(40)
-    points = app.locator("path.line").evaluate_all(
-        "lines => lines.map(line => line.getAttribute('d').split('L').length)"
-    )
-    assert 100 < max(points) < 450, "fewer points than steps are drawn, on a phone's width"
-    app.locator(".chart").focus()
-    for key in ("Home", "PageUp", "PageUp", "ArrowRight", "ArrowRight"):
-        page.keyboard.press(key)
-    expect(app.locator(".readout caption")).to_have_text("entropy at step 23")
-    values = read_jsonl(tmp_path / "runs" / "method_7" / "seed0" / "metrics.jsonl")[22]
-    shown = app.locator(".readout tbody tr").nth(7).locator("td").first.inner_text()
-    assert float(shown) == pytest.approx(values["entropy"], rel=1e-3)
-    took = app.get_by_label("Smoothing").evaluate(REDRAW)
-    assert took < 2000, f"{took:.0f} ms"
-    context.close()
-
-
 def test_the_page_says_what_is_not_there_and_stays_small(tmp_path):
     write_fake_results(tmp_path, {}, ())
     out = tmp_path / "index.html"
@@ -250,11 +207,37 @@ def test_the_page_says_what_is_not_there_and_stays_small(tmp_path):
     assert cli.main(["report", *arguments[:2], "--results", f"{tmp_path}/absent", "--out", str(out)]) == 2
 
 
-@pytest.mark.slow
-def test_a_profile_of_the_default_size_stays_under_three_megabytes(tmp_path):
-    methods = {f"method_{i}": f"method {i}" for i in range(6)}
-    write_fake_results(tmp_path, methods, (0, 1), steps=120, questions=64)
-    out = tmp_path / "index.html"
-    arguments = ["--config", f"{tmp_path}/config.yaml", "--results", str(tmp_path), "--out", str(out)]
-    assert cli.main(["report", *arguments]) == 0
-    assert 100_000 < out.stat().st_size < 3_000_000
+def test_curves_against_minutes_never_run_backwards_and_name_who_lacks_them(browser, tmp_path):
+    """By hand: a seed of 30 minutes a step for 3 steps and one of 5 for 5 are at 17.5, 35 and 52.5 together."""
+    folders = {"uneven/seed0": (3, 30), "uneven/seed1": (5, 5), "bare/seed0": (2, None), "half/seed0": (2, None)}
+    folders |= {"half/seed1": (2, 9)}
+    for place, (steps, minutes) in folders.items():
+        rows = [{"step": 1_000_000 + i, "entropy": 0.5 + 0.1 * i} for i in range(steps)]
+        rows = [{**row, "seconds": 60 * minutes} if minutes else row for row in rows]
+        write_jsonl(tmp_path / place / "metrics.jsonl", rows)
+    out = tmp_path / "report.html"
+    runs = [str(tmp_path / run) for run in ("uneven", "bare", "half")]
+    assert cli.main(["report", "--runs", *runs, "--out", str(out)]) == 0
+    page = browser.new_page()
+    page.goto(out.as_uri())
+    page.locator("#curves-app").scroll_into_view_if_needed()  # parts of the page start near the window
+    app = page.locator("#curves-app")
+    expect(app.locator(".chart svg")).to_contain_text("1000004")  # steps are exact
+    app.get_by_label("Against").select_option(label=MINUTES)
+    expect(app).to_contain_text("A mean is drawn where every seed of its run has the step.")
+    expect(app).to_contain_text("half, seed 0: the log has no `seconds` of its steps.")
+    places = app.locator("path.line.r0").first.get_attribute("d")[1:].split("L")
+    places = [float(place.split(",")[0]) for place in places]
+    assert len(places) == 3 and places == sorted(places)
+    app.get_by_label("Seeds apart").check()
+    expect(app.locator(".readout tbody tr")).to_have_count(3)
+    dash = app.locator(".chart path.line.r2").get_attribute("stroke-dasharray")
+    assert dash == "7 3", "the second seed looks the same whether or not the first is drawn"
+    for apart in (True, False):
+        app.get_by_label("Seeds apart").set_checked(apart)
+        app.get_by_role("button", name="None").click()
+        expect(app.locator("p[role=status]")).to_have_text("No run is chosen.")
+        app.get_by_label("bare", exact=True).check()
+        expect(app.locator("p[role=status]")).to_have_text("bare: the log has no `seconds` of its steps.")
+        expect(app.locator(".chart svg")).to_have_text(f"No chosen run has: {MINUTES}")
+    page.close()

@@ -185,6 +185,7 @@ def test_dapo_prompts_are_those_of_the_file(shared_data, dapo):
     assert sum(p.meta["language"] == "zh" for p in dapo) == 3_282
 
 
+@pytest.mark.slow
 def test_dapo_findings_contain_the_known_ones(shared_data, cleaned):
     """The lists of duplicates, conflicts, form feeds and overlaps that were drawn up independently of this code."""
     _, removals = cleaned
@@ -213,6 +214,7 @@ def test_dapo_findings_contain_the_known_ones(shared_data, cleaned):
         assert set(entry["exact_dapo_index"]) <= gone
 
 
+@pytest.mark.slow
 def test_dapo_after_cleaning(cleaned):
     kept, removals = cleaned
     table = {row["reason"]: row["count"] for row in removal_table(removals)}

@@ -176,7 +176,7 @@ CLOSED = "os.makedirs('a/b'); open('a/b/c', 'w'); os.chmod('a/b', 0); os.chmod('
     ("hide", "reason"),
     [
         ("for _ in range(1500): os.mkdir('d'); os.chdir('d')", "output_limit"),
-        ("for n in range(9000): open(str(n), 'w').close()", "output_limit"),
+        pytest.param("for n in range(9000): open(str(n), 'w').close()", "output_limit", marks=pytest.mark.slow),
         (UNLINKED, "output_limit"),
         (CLOSED, ""),
     ],

@@ -45,42 +45,64 @@ class Paired:
         return self.over_runs.p_value() if self.called else float("nan")
 
 
+# On one benchmark: the difference of each pair of runs, their mean over questions, and the questions left out.
+Part = tuple[pd.Series, Estimate, int]
+
+
 def compare(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Paired:
     """Compute the difference of two methods from both scores per benchmark, with rows paired by position (by seed)."""
-    questions, runs, lost = [], [], 0
-    for ours, theirs in pairs:
-        if not ours.columns.equals(theirs.columns):
-            ours, theirs = ours.align(theirs, axis=1)
-        difference = ours.to_numpy() - theirs.to_numpy()
-        questions.append(cluster_mean(question_scores(difference), bounds=DIFFERENCE))
-        lost += difference.shape[1] - questions[-1].questions
-        runs.append(pd.Series(run_scores(difference), ours.index))
+    return _together([_part(*pair) for pair in pairs])
+
+
+def _part(ours: pd.DataFrame, theirs: pd.DataFrame) -> Part:
+    if not ours.columns.equals(theirs.columns):
+        ours, theirs = ours.align(theirs, axis=1)
+    difference = ours.to_numpy() - theirs.to_numpy()
+    questions = cluster_mean(question_scores(difference), bounds=DIFFERENCE)
+    return pd.Series(run_scores(difference), ours.index), questions, difference.shape[1] - questions.questions
+
+
+def _together(parts: list[Part]) -> Paired:
+    runs, questions, lost = zip(*parts, strict=True)
     by_run = (sum(runs) / len(runs)).dropna()
-    return Paired(by_run, run_mean(by_run.tolist(), DIFFERENCE), combine(questions), lost)
+    return Paired(by_run, run_mean(by_run.tolist(), DIFFERENCE), combine(questions), sum(lost))
 
 
-def paired(scores: Scores, first: str, second: str, members: list[str]) -> Paired | None:
+def paired(
+    scores: Scores,
+    first: str,
+    second: str,
+    members: list[str],
+    known: dict[tuple[str, str, str], Part | None] | None = None,
+) -> Paired | None:
     """Compute first - second over the benchmarks `members`, paired by seed.
 
     None if one lacks a benchmark or they share no seed. The base model and the oracle have one evaluation, which is
-    paired with every seed.
+    paired with every seed. `known` keeps what was computed of these `scores` on a benchmark, for its averages.
     """
-    pairs = []
+    known, parts = {} if known is None else known, []
     for benchmark in members:
-        if (first, benchmark) not in scores or (second, benchmark) not in scores:
+        key = first, second, benchmark
+        if key not in known:
+            known[key] = _paired_on(scores, *key)
+        if known[key] is None:
             return None
-        ours, theirs = scores[first, benchmark], scores[second, benchmark]
-        if second in BESIDE and first not in BESIDE:
-            theirs = theirs.iloc[[0] * len(ours)]
-        elif first in BESIDE and second not in BESIDE:
-            ours = ours.iloc[[0] * len(theirs)].set_axis(theirs.index)
-        elif not ours.index.equals(theirs.index):
-            seeds = ours.index.intersection(theirs.index)
-            ours, theirs = ours.loc[seeds], theirs.loc[seeds]
-        if not len(ours):
-            return None
-        pairs.append((ours, theirs))
-    return compare(pairs)
+        parts.append(known[key])
+    return _together(parts)
+
+
+def _paired_on(scores: Scores, first: str, second: str, benchmark: str) -> Part | None:
+    if (first, benchmark) not in scores or (second, benchmark) not in scores:
+        return None
+    ours, theirs = scores[first, benchmark], scores[second, benchmark]
+    if second in BESIDE and first not in BESIDE:
+        theirs = theirs.iloc[[0] * len(ours)]
+    elif first in BESIDE and second not in BESIDE:
+        ours = ours.iloc[[0] * len(theirs)].set_axis(theirs.index)
+    elif not ours.index.equals(theirs.index):
+        seeds = ours.index.intersection(theirs.index)
+        ours, theirs = ours.loc[seeds], theirs.loc[seeds]
+    return _part(ours, theirs) if len(ours) else None
 
 
 COMPARISON_COLUMNS = [
@@ -108,12 +130,12 @@ def comparison_table(scores: Scores, runs: list[str], columns: dict[str, list[st
     `detectable`: the smallest true difference that this number of runs detects with 80 % power, from the spread pooled
     over the pairs of trained methods. The oracle is excluded because it knows the answers.
     """
-    tables = []
+    tables, known = [], {}
     for column, members in columns.items():
         found = {
             (first, second): result
             for second, first in combinations([run for run in runs if run != "oracle"], 2)
-            if (result := paired(scores, first, second, members)) is not None
+            if (result := paired(scores, first, second, members, known)) is not None
         }
         trained = [result.by_run for pair, result in found.items() if not set(pair) & set(BESIDE)]
         spread = spread_of_differences(trained)
