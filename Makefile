@@ -9,13 +9,13 @@ export TOKENIZERS_PARALLELISM := false
 # Packages come without bytecode; the first import of a file compiles it for all later ones.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := -m pip install --quiet --disable-pip-version-check
-# Make an environment in $(1) with the packages pinned in requirements.lock. uv takes a fifth of pip's time but ignores
-# pip's settings, which torch's wheels often need: pip installs torch, and everything if uv finds no index.
+# Make an environment in $(1) with the packages pinned in the files $(2); $(3): options for them. uv takes a fifth of pip's
+# time but ignores pip's settings, which torch's wheels often need: pip installs torch, and everything if uv finds no index.
 define environment
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/python $(PIP) --no-compile --constraint requirements.lock uv torch
-	$(1)/bin/uv pip install --quiet --python $(1)/bin/python --requirement requirements.lock \
-		|| $(1)/bin/python $(PIP) --no-compile --requirement requirements.lock
+	$(1)/bin/uv pip install --quiet $(3) --python $(1)/bin/python $(2:%=--requirement %) \
+		|| $(1)/bin/python $(PIP) $(3) --no-compile $(2:%=--requirement %)
 	$(1)/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 endef
 # pip would compile all files of all packages; the commands import a third of them.
@@ -40,7 +40,7 @@ setup: $(VENV)/.installed  ## make the environment .venv
 $(VENV)/.installed: requirements.lock pyproject.toml requirements.in
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python >= 3.11 is needed; set PYTHON to one, e.g. make setup PYTHON=python3.12" >&2; exit 1; }
-	$(call environment,$(VENV))
+	$(call environment,$(VENV),requirements.lock)
 	"$(BIN)/python" $(COMPILE)
 	"$(BIN)/python" -m compileall -q src
 	touch $@
@@ -61,10 +61,7 @@ test-dag: setup  ## test the workflow: reruns, kills, added methods
 vllm-setup: .venv-vllm/.installed  ## make the environment of vLLM, .venv-vllm
 
 .venv-vllm/.installed: requirements.lock requirements-vllm.lock pyproject.toml
-	$(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/python $(PIP) --no-deps --no-compile --requirement requirements.lock \
-		--requirement requirements-vllm.lock
-	.venv-vllm/bin/python $(PIP) --no-deps --no-build-isolation --editable .
+	$(call environment,.venv-vllm,requirements.lock requirements-vllm.lock,--no-deps)
 	touch $@
 
 # On a GPU node: Linux on x86-64 with Python 3.11 or newer and a driver for CUDA 13. Not tried yet.
