@@ -82,6 +82,16 @@ def test_a_difference_that_is_expected_can_be_allowed(model, tokenizer, problems
     check_mismatch(torch.zeros(1, 2), torch.tensor([[0.0, torch.nan]]), torch.tensor([[True, False]]), 1, 0.1)
 
 
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf])
+def test_a_trainer_whose_own_log_probability_is_not_finite_ends_the_run_in_one_line(value):
+    """A mean that is NaN is above no limit."""
+    trainer, mask = torch.tensor([[-1.0, value]]), torch.ones(1, 2).bool()
+    for limit in (0.1, None):
+        with pytest.raises(UserError, match=r"step 1: the trainer gave (nan|-inf) as log-probability of 1 of 2 tokens"):
+            check_mismatch(trainer, torch.full((1, 2), -1.0), mask, 1, limit)
+    check_mismatch(trainer, torch.full((1, 2), -1.0), torch.tensor([[True, False]]), 1, 0.1)
+
+
 def poisoned(model, when):
     """The model whose gradient is infinite in the updates `when`, counted from 0."""
     count = iter(range(100))

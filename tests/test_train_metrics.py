@@ -11,6 +11,7 @@ from training import TRAINING, ParityVerifier, trainer
 
 from steer.data.tasks import distinct_problems
 from steer.methods import load_method
+from steer.methods.correction import mismatch_metrics
 from steer.methods.estimators import tabular
 from steer.models.forward import Sequences
 from steer.train.metrics import rollout_metrics, update_metrics
@@ -156,3 +157,17 @@ def test_weights_of_micro_batches_are_the_ones_whose_effect_is_told(model, batch
         told[scope] = record.metrics["entropy_change_removed"], record.weight.mean().item()
     assert told["micro_batch"][1] < told["batch"][1]
     assert told["micro_batch"][0] > told["batch"][0] > 0
+
+
+def test_one_token_that_is_far_apart_leaves_the_metrics_finite():
+    """100 nats of one token in 4,000: below the limit, and exp of it is above fp32's largest number."""
+    own, mask = torch.full((4, 1000), -1.0), torch.ones(4, 1000).bool()
+    rollout = own.clone()
+    rollout[0, 0] -= 100
+    found = mismatch_metrics(own, rollout, mask)
+    assert found["rollout_kl_k3"] == pytest.approx((math.exp(20) - 101) / 4000)
+    assert found["rollout_mismatch_max"] == 100
+    near = own - torch.linspace(-3, 20, 4000).view(4, 1000)
+    difference = own - near
+    k3 = (torch.expm1(difference) - difference).sum() / 4000
+    assert mismatch_metrics(own, near, mask)["rollout_kl_k3"] == pytest.approx(k3.item(), rel=1e-6)

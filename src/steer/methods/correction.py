@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from steer.errors import UserError
-from steer.methods.tokens import bounded_exp, masked_mean
+from steer.methods.tokens import LARGEST_LOG_RATIO, bounded_exp, masked_mean
 
 
 def truncated_importance(trainer: Tensor, rollout: Tensor, mask: Tensor, cap: float) -> Tensor:
@@ -24,30 +24,34 @@ def truncated_importance(trainer: Tensor, rollout: Tensor, mask: Tensor, cap: fl
 def mismatch_metrics(trainer: Tensor, rollout: Tensor, mask: Tensor) -> dict[str, float]:
     """Compute mean and max |d|, d = log π_trainer - log π_rollout on the tokens of `mask`, and two KL estimates.
 
-    KL(π_rollout || π_trainer): k1 = mean(-d), unbiased but possibly negative, and k3 = mean(exp(d) - 1 - d) ≥ 0.
+    KL(π_rollout || π_trainer): k1 = mean(-d), unbiased but possibly negative, and k3 = mean(exp(d) - 1 - d) ≥ 0, with d
+    in exp at most 20 nats, so that one token cannot make it infinite.
     """
     difference = (trainer - rollout).masked_fill(~mask, 0.0)
-    size = difference.abs()
+    size, bounded = difference.abs(), difference.clamp(max=LARGEST_LOG_RATIO)
     return {
         "rollout_mismatch_mean": masked_mean(size, mask).item(),
         "rollout_mismatch_max": size.max().item(),
         "rollout_kl_k1": masked_mean(-difference, mask).item(),
-        "rollout_kl_k3": masked_mean(torch.expm1(difference) - difference, mask).item(),
+        "rollout_kl_k3": masked_mean(torch.expm1(bounded) - difference, mask).item(),
     }
 
 
 def check_mismatch(trainer: Tensor, rollout: Tensor, mask: Tensor, step: int, limit: float | None) -> None:
-    """Raise a `UserError` if a log-probability of the rollout engine is not finite or mean |d| exceeds `limit` nats.
+    """Raise a `UserError` if a log-probability of either is not finite or mean |d| exceeds `limit` nats.
 
-    In both cases the engine serves other weights or computes wrongly.
+    Then the engine serves other weights, or one of the two computes wrongly.
     """
-    wrong = mask & ~rollout.isfinite()
-    if wrong.any():
-        where = f"{int(wrong.sum())} of {int(mask.sum())} tokens"
-        raise UserError(
-            f"step {step}: the rollout engine gave {rollout[wrong][0].item()} as log-probability of {where}; set "
-            "rollout.dtype: float32, or take another version of the engine"
-        )
+    remedies = {
+        "rollout engine": (rollout, "rollout.dtype: float32, or take another version of the engine"),
+        "trainer": (trainer, "training.precision: fp32, or check the base model's weights"),
+    }
+    for name, (given, remedy) in remedies.items():
+        wrong = mask & ~given.isfinite()
+        if wrong.any():
+            where = f"{int(wrong.sum())} of {int(mask.sum())} tokens"
+            value = given[wrong][0].item()
+            raise UserError(f"step {step}: the {name} gave {value} as log-probability of {where}; set {remedy}")
     mean = masked_mean((trainer - rollout).abs(), mask).item()
     if limit is not None and mean > limit:
         raise UserError(
