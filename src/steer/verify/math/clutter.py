@@ -29,7 +29,7 @@ ENVIRONMENT = re.compile(
 CELL = re.compile(r"\\begin\s*\{(array|cases)\}(?:\{[lcr|\s]*\})?((?:[^&\\]|\\(?!\\|end))*)\\end\s*\{\1\}")
 # `12 \text{ at } x = 3`, `12 \text{ (see above)}`: where, and where to read more
 REMARK = (
-    r"(?:correct|done|q\.?e\.?d|see|by|from|as|using|cf|exact(?:ly)?|rounded|to\s+the\s+nearest|simplified|in\s+(?:simplest|lowest)"
+    r"(?:correct|done|max(?:imum)?|min(?:imum)?|only|q\.?e\.?d|see|by|from|as|using|cf|exact(?:ly)?|rounded|to\s+the\s+nearest|simplified|in\s+(?:simplest|lowest)"
     r"|final|checked|verified)"
 )
 PLACE = re.compile(
@@ -42,6 +42,8 @@ QUOTES = "\"'`*“”«»„"
 LINE_ENDS = re.compile(r"(?:\\\\|\\(?=\s*$)|\\newline)\s*$")
 # `2{,}74` is 2.74, and `2{,}740` is 2740: groups have three digits
 DECIMAL_COMMA = re.compile(r"(?<![\d,.}])(\d+)\{,\}(\d{1,2}|\d{4,})(?![\d{,.])")
+# `0.333...`, `0.8181...`
+RECURRING = re.compile(r"(?<![\d.])(\d*\.\d{0,9}?)(?:(\d)\2{2,}|(\d{2,9})\3+)\s*(?:\.{3}|…|\\[lc]?dots(?![a-zA-Z]))")
 DOTS = re.compile(r"\\(?:ldots|cdots|dots|dotsc|dotsb|dotsm|hdots)(?![a-zA-Z])|\.{3,}|…|⋯")
 NEGATED = re.compile(
     r"\\not\s*\\(in|subseteq|subset|supseteq|supset|mid|parallel|equiv|exists|le|ge|leq|geq)(?![a-zA-Z])"
@@ -57,7 +59,11 @@ def cleared(text: str) -> str:
     while len(bare) > 2 and bare[0] in QUOTES and bare[-1] in QUOTES:
         bare = bare[1:-1].strip()
     bare = DECIMAL_COMMA.sub(r"\1.\2", bare) if "{,}" in bare else bare
+    if bare[:1] == "$" and bare.count("$") == 1 and " " in bare:  # `$18 per day`
+        bare = "\\" + bare
     unusual = not bare.isascii()
+    if unusual or "..." in bare or "dots" in bare:
+        bare = RECURRING.sub(lambda m: rf"{m[1]}\overline{{{m[2] or m[3]}}}", bare)
     if "\\" in bare:
         return _cleared_commands(bare, unusual)
     if unusual or bare.startswith(ARROWS):

@@ -13,8 +13,9 @@ from steer.verify.math.around import BEFORE, BEHIND, EITHER
 from steer.verify.math.around import answer as stands
 from steer.verify.math.numbers import roughly
 from steer.verify.math.phrases import MARK
-from steer.verify.math.sentences import MATH
+from steer.verify.math.sentences import MATH, sentences
 from steer.verify.math.unboxed import TAIL, WORD, WRAPPED
+from steer.verify.math.units import known
 from steer.verify.math.withdrawal import replaced
 from steer.verify.thought import before_end, outside_thought
 
@@ -30,6 +31,12 @@ COMMENT = re.compile(
     r"(?=[\n\\])(?:(?<![\w,])(?<![\w,] )(?:\n[ \t]*+%[^\n]*+)++|\\iffalse(?![a-zA-Z]).*?(?:\\fi(?![a-zA-Z])|\Z)"
     r"|\\begin\s*\{comment\}.*?(?:\\end\s*\{comment\}|\Z))",
     re.DOTALL,
+)
+# the same answer in another unit: `In minutes, the answer is 1080`
+CONVERTED = re.compile(
+    r"\W*(?:(?:so|or|thus|equivalently),?\s+)?(?:(?:expressed|converted|measured)\s+)?(?:in|into|to|as\s+an?)\s+(\w+),?\s+the"
+    r"|.*\banswer\s+in\s+(\w+)",
+    re.IGNORECASE,
 )
 STRUCK = re.compile(r"(?<![\w}$~])~~(?=[^\s~])[^~\n]*(?<=\S)~~(?![\w\\$~])")
 HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -134,7 +141,11 @@ def _restated(behind: str, content: str) -> bool:
     if "nswer" not in behind and "####" not in behind:
         return False
     said, how = unboxed.stated(behind[-TAIL:].strip())
-    return how in ("stated in words", "in answer tags") and said is not None and not roughly(content, said)
+    if how not in ("stated in words", "in answer tags") or said is None or roughly(content, said):
+        return False
+    said_in = next((CONVERTED.match(part) for part in reversed(sentences(behind[-TAIL:])) if "nswer" in part), None)
+    unit = (said_in[1] or said_in[2]).lower() if said_in else ""
+    return not (unit.startswith("percent") or known(unit))
 
 
 def _shown(text: str) -> str:

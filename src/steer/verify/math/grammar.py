@@ -19,7 +19,7 @@ VECTOR_PRODUCTS = {"\\times": "cross", "\\cdot": "dot"}  # between names with an
 VECTORS = ("vec", "overrightarrow")
 DIVISION = {"/", "\\div"}
 STOP = {"+", "-", ")", "]", "}", ",", ";", "|", "&", "=", "<", ">", "\\rfloor", "\\rceil", "\\end", "\\\\", "\\rangle",
-        "\\pm", "\\mp", "\\rvert", "\\}", ":", "\\over"}  # fmt: skip
+        "\\pm", "\\mp", "\\rvert", "\\}", ":", "\\over", "\\choose"}  # fmt: skip
 MAX_EXPONENT = 5000
 
 
@@ -58,11 +58,10 @@ class Grammar:
             raise Unreadable(f"expected {value}")
 
     def quotient(self) -> Node:
-        """A group, which `\\over` may divide: `{1 \\over 2}`."""
+        """A group, which `\\over` may divide: `{1 \\over 2}`, `{5 \\choose 2}`."""
         node = self.sum()
-        if self.peek() == "\\over":
-            self.next()
-            node = ("div", node, self.sum())
+        if self.peek() in ("\\over", "\\choose"):
+            node = ("div", node, self.sum()) if self.next() == "\\over" else ("call", "binom", node, self.sum())
         return node
 
     def sum(self) -> Node:

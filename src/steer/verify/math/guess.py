@@ -13,7 +13,7 @@ from steer.verify.math.phrases import (
     SUPPOSED,
 )
 from steer.verify.math.sentences import END, MATH, sentences
-from steer.verify.math.unboxed import CALCULATOR
+from steer.verify.math.unboxed import CALCULATOR, EMPHASIS, bold_words
 from steer.verify.math.units import known
 from steer.verify.math.withdrawal import withdrawn
 from steer.verify.math.working import without_aside
@@ -21,9 +21,29 @@ from steer.verify.math.working import without_aside
 SENTENCES = 8  # sentences that a guess looks back over
 NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:\.\d+)?(?:/\d+)?(?:\s?\\?%)?")
 LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
+EXACT = re.compile(r"(?:^|[\s=])([^\s=$]*[\d)}π])\s*≈\s*$")  # `1/6 ≈ 0.1667`
+GOES_WITH = re.compile(r"[}^π√∛²³]|[nkxyz](?![a-zA-Z])")
+BEYOND = re.compile(r"\b(?:over|under|above|below|beyond|past)\s+$", re.IGNORECASE)
 GOES_ON, WHOLE = re.compile(r"[,;]\s*\w"), re.compile(r"[^\s$*]*")
-PLAIN = r"(?:-?\d+(?:\.\d+)?(?:/\d+)?%?|\$[^$\n]{1,60}\$)"
-TUPLE = re.compile(rf"\(\s*{PLAIN}(?:\s*,\s*{PLAIN})+\s*\)(?=\W*$)")
+PLAIN = r"(?:[-−]?\d+(?:\.\d+)?(?:/\d+)?%?|\$[^$\n]{1,60}\$)"
+TUPLE = re.compile(rf"[(\[]\s*{PLAIN}(?:\s*,\s*{PLAIN})+\s*[)\]](?=\W*$)")
+TERM = r"(?:\d[\d.]*(?:[a-z]|√\d+|π)?|[a-z]|√\d+|π)(?:[²³]|\^\d+)?"
+SUM = re.compile(rf"(?:^|[\s=:])(-?{TERM}(?:\s*[-+−]\s*{TERM})+)[\s.]*$")
+DIGIT, NAME = re.compile(r"\d"), re.compile(r"\$[a-zA-Z]\$")
+NAMES = re.compile(r"[a-z√π]")
+SUBTRACTED = re.compile(r"(?:\d|[²³)]|\b[a-z])\s*[-−]\s+$|[\d)]\s*[-−]$")
+SCALE = re.compile(r"\s(?:thousand|[mb]illion)\b")
+# the same answer again in brackets: `2.5 hours (or 150 minutes)`
+AGAIN = re.compile(rf"({PLAIN})\s*([a-z]*)\s*\((or\b|i\.e\.,?|=|≈|)\s*({PLAIN})\s*([a-z]*)\)(?=\W*$)")
+# behind a value: where it is reached, and why
+REACHED = re.compile(
+    r"(?<=[\d$*)]),?\s+(?:attained|achieved|reached|occurring|which\s+occurs)\s+(?:at|when|for|if|by)\b.*$",
+    re.IGNORECASE | re.DOTALL,
+)
+WHY = re.compile(
+    r"(?<=[\d$*)]),?\s+(?:since|because)\b(?!.*\b(?:so|thus|hence|therefore|then|gets?|gives?|yields?|leav\w+)\b).*$",
+    re.IGNORECASE | re.DOTALL,
+)
 LISTED = re.compile(rf"\b(?:are|is)\s+(?P<list>(?:{PLAIN},\s+)*{PLAIN},?\s+(?:and|or)\s+{PLAIN})(?=\W*$)")
 UNIT_BEFORE = re.compile(r"\d\s+((?:[a-zA-Z]+/)?[a-zA-Z]+\^)\{?$")
 # what a conclusion says of its subject, with a number in an addition behind it: `So she makes $18 for 9 eggs`
@@ -56,16 +76,26 @@ def guessed(text: str) -> str | None:
     """Return the last formula, number or choice letter of a text; None if it is not an answer."""
     if "<<" in text:
         text = CALCULATOR.sub("", text)
+    if "**" in text:
+        if named := bold_words(text):
+            return named
+        text = EMPHASIS.sub("", text)
     parts = sentences(text)[-SENTENCES:]
     for place, part in reversed(list(enumerate(parts))):
         whole = CONTRASTED.sub("", part) or part
+        if (reached := REACHED.search(whole)) and DIGIT.search(whole, 0, reached.start()):
+            part = whole = whole[: reached.start()] + "."
+        why = WHY.search(whole)  # `64, since 65 is not a square`
+        stated = _last_value(whole[: why.start()]) if why else None
+        if stated and _accepted(whole[: why.start()] + ".", stated, False):
+            return stated[0]
         shown = without_aside(whole)
         found = _last_value(shown)
+        last = place == len(parts) - 1
         if not found:
-            if withdrawn("", part) or part.rstrip().endswith(("?", "？")):
+            if withdrawn("", part) or part.rstrip().endswith(("?", "？")) or (last and HANGING.search(part)):
                 return None
             continue
-        last = place == len(parts) - 1
         if _accepted(part, found, last):
             return found[0]
         # `24 more than adults because 72 - 48 = 24`: with its computation, the sentence still ends in its answer
@@ -80,7 +110,9 @@ def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
     before, after = BUT.sub("", part[:start]), part[end:]
     aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
     clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
-    if before.rstrip()[-1:] in tuple("+*/^×÷") or CONDITIONAL.match(before):
+    if before.rstrip()[-1:] in tuple("+*/^×÷") or CONDITIONAL.match(before) or BEYOND.search(before[-20:]):
+        return False
+    if SUBTRACTED.search(before[-20:] + "-" * part.startswith(("-", "−"), start)):
         return False
     if SUPPOSED.search(before[-150:]) or SPOILED.search(clause) or (not aside and SPOILED_BEHIND.search(after)):
         return False
@@ -91,12 +123,18 @@ def _last_value(shown: str) -> tuple[str, int, int] | None:
     """Return the last formula or number of a sentence with its position, or the last choice letter."""
     if whole := TUPLE.search(shown):
         return whole[0], *whole.span()
+    if (whole := SUM.search(shown)) and NAMES.search(whole[1]):
+        return whole[1], *whole.span(1)
+    if (again := AGAIN.search(shown)) and _forms(again):
+        units = (rf"\text{{ {again[n]}}}" if known(again[n]) else "" for n in (2, 5))
+        return rf"{again[1]}{next(units)} \text{{ or }} {again[4]}{next(units)}", *again.span()
     if whole := LISTED.search(shown):
         return whole["list"], *whole.span("list")
     spans = list(MATH.finditer(shown))
     number = _last_number(shown, spans[-1].end() if spans else 0)
     if spans and not number:
-        return next(group for group in spans[-1].groups() if group is not None).strip(), *spans[-1].span()
+        last = next((span for span in reversed(spans) if not NAME.fullmatch(span[0])), spans[-1])
+        return next(group for group in last.groups() if group is not None).strip(), *last.span()
     if number:
         begins = CONCLUDED.match(shown)
         first = begins and NUMBER.match(shown, begins.end())
@@ -104,9 +142,16 @@ def _last_value(shown: str) -> tuple[str, int, int] | None:
         if addition and (addition["noun"] or shown[first.start() - 1] == "$"):
             number = first
         answer, start, end = _whole(shown, number)
+        if exact := EXACT.search(shown, max(0, start - 40), start):
+            return rf"{exact[1]} \text{{ or }} {answer}", exact.start(1), end
         return answer, start, end
     letters = list(LETTER.finditer(shown))
     return (letters[-1][1], *letters[-1].span()) if letters else None
+
+
+def _forms(again: re.Match) -> bool:
+    """Check whether brackets hold the same quantity again, as a word says or its unit shows."""
+    return bool((again[3] and not again[2]) or (known(again[2]) and (again[3] or known(again[5]))))
 
 
 def _last_number(text: str, start: int = 0) -> re.Match | None:
@@ -121,7 +166,9 @@ def _last_number(text: str, start: int = 0) -> re.Match | None:
 def _whole(text: str, number: re.Match) -> tuple[str, int, int]:
     r"""The LaTeX without dollar signs that a number is part of, such as `\frac{1}{5}` or `2^5`; else the number."""
     start, end = number.span()
-    if text[start - 1 : start] not in ("^", "{", "_") and text[end : end + 1] not in ("^", "}"):
+    if scale := SCALE.match(text, end):
+        return number.group().strip() + scale[0], start, scale.end()
+    if text[start - 1 : start] not in tuple("^{_√∛") and not GOES_WITH.match(text, end):
         return number.group().strip(), start, end
     start = max(text.rfind(edge, 0, start) for edge in " \n\t$=*") + 1
     whole = WHOLE.match(text, start)[0]

@@ -59,7 +59,7 @@ DEGREES = re.compile(
     re.DOTALL,
 )
 # `2\sin 20^\circ` is a number, `\arcsin(0.6)^\circ` an angle
-TRIGONOMETRIC = re.compile(r"(?<![a-z])(?:sin|cos|tan|cot|sec|csc)(?![a-z])(?!\s*\^\s*\{?\s*-)")
+TRIGONOMETRIC = re.compile(r"(?<![a-z])(?:sin|cos|tan|cot|sec|csc|cis)(?![a-z])(?!\s*\^\s*\{?\s*-)")
 PERCENT = re.compile(
     r"(?P<value>.+?)\s*(?:%|\\text\s*\{\s*(?:percent|pct|percentage|%)\s*\}|(?:percentage|percent|pct)\b)", re.DOTALL
 )
@@ -67,14 +67,14 @@ TRANSPOSED = re.compile(r"(?<=^\()(?P<inside>[^()]*)\)\s*\^\s*\{?\s*(?:T|\\top|\
 CHOICE = re.compile(r"(?:\\text\s*\{)?\s*\(?\s*([A-Za-z])\s*\)?\s*\}?")
 CHOICE_LABEL = re.compile(r"(?:\\text\s*\{\s*\(([A-J])\)\s*\}|\(([A-J])\))\s*(?=[\d\\$a-zA-Z(-])(?!\(?[A-J]\)?$)")
 LEADING = re.compile(
-    r"^(?:(?:approximately|about|approx\.?|exactly|nearly|equals|is|are|the|therefore|thus|answer|option|choice|so|we|get|have)\b[\s:]*|\\(?:approx|simeq)(?![a-z])\s*|=\s*|≈\s*)+",
+    r"^(?:(?:approximately|about|approx\.?|exactly|equals|is|are|the|therefore|thus|answer|option|choice|so|we|get|have)\b[\s:]*|\\(?:approx|simeq)(?![a-z])\s*|=\s*|≈\s*)+",
     re.IGNORECASE,
 )
 IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 INTRODUCTION = re.compile(r"[^\d=<>]*?(?::|\b(?:is|are|equals))\s*")
 QUALIFIED = re.compile(r"\b(?:or|least|most|not|wrong)\b")
 MATH_WORDS = re.compile(
-    r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"
+    r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|cis|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"
 )
 
 

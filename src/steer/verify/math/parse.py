@@ -164,6 +164,8 @@ class Parser(Grammar):
             node = ("div", ("call", "ln", arguments[0]), ("call", "ln", base))
         elif name == "exp":
             node = ("pow", ("const", "e"), arguments[0])
+        elif name == "cis":
+            node = ("add", ("call", "cos", arguments[0]), ("mul", ("const", "i"), ("call", "sin", arguments[0])))
         elif power == ("neg", ("num", Fraction(1))) and "arc" + name in FUNCTIONS:
             return ("call", "arc" + name, *arguments)
         else:

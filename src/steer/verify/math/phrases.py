@@ -114,7 +114,7 @@ DOUBT = (
     r"|\b(?:si|ou|wenn|falls|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
 )
 COMPARED = (
-    r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)\w*\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try)|almost|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|something\s+like|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
+    r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)(?:s|ning|ing)?\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try)|almost|nearly|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|something\s+like|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
     r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than(?!\s+(?:(?-i:[A-Z])\w+|before\b|(?:his|her|their|he|she|they|on|in|last)\s))|up\s+to|between|exceed\w*"
     r"|(?:minus|negative|page|section|chapter|step|figure|table|equation)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"

@@ -16,6 +16,8 @@ from steer.verify.math.values import constant, equal_texts, proportional, same_f
 NAME = re.compile(
     r"\\?[a-zA-Z]+'*(?:_(?:\{[^{}]*(?:\{[^{}]*\})?[^{}]*\}|\\?\w+))?'*(?:\s*\(\s*\\?[a-zA-Z](?:\s*,\s*\\?[a-zA-Z])*\s*\))?"
 )
+COUNT = re.compile(r"(?:[nNPE]|\\Pr)\s*\([^=<>]*\)")  # `n(A \cap B)`, `P(A|B)`
+MEASURES = {"deg", "det", "gcd", "lcm", "max", "min", "Re", "Im", "arg"}
 LABEL = re.compile(r"(?=.*[a-zA-Z])[\\a-zA-Z0-9_{}'\s:|/().°^+\[\]-]+", re.DOTALL)
 
 
@@ -108,6 +110,8 @@ def _labels(left: str, right: Form) -> bool:
     """
     if NAME.fullmatch(left.strip()) or ("\\frac" in left and parse(left)[0] == "sym"):  # dy/dx
         return True
+    if COUNT.fullmatch(left.strip()):
+        return True
     if not LABEL.fullmatch(left.strip()):
         return False
     if re.search(r"\\(?:angle|text|triangle|overline)|\[", left) and not re.search(r"[-+]|\\frac", left):
@@ -120,6 +124,10 @@ def _labels(left: str, right: Form) -> bool:
         return True
     if tree[:1] == ("call",) and tree[1] in ("sin", "cos", "tan", "cot", "sec", "csc") and tree[2][0] == "sym":
         return ANGLE.fullmatch(tree[2][1]) is not None
+    if tree[0] == "call" and tree[1] in MEASURES and all(part[0] in ("sym", "num") for part in tree[2:]):
+        return bool(symbols(tree))
+    if tree[:2] == ("call", "abs") and tree[2][0] == "sym" and re.fullmatch(r"[A-Zz]", tree[2][1]):
+        return True  # the size of a set, the modulus of a number z
     return len(symbols(tree) - set("xyz")) > 1 and _asked(tree) and _nonzero(right)  # `3x + 2y = 6` is a line
 
 

@@ -5,7 +5,7 @@ import re
 FUNCTIONS = {
     "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "arcsin", "arccos", "arctan", "arccot",
     "asin", "acos", "atan", "ln", "log", "lg", "exp", "sqrt", "abs", "max", "min", "gcd", "lcm", "floor", "ceil", "det",
-    "arcsinh", "arccosh", "arctanh", "sgn", "binom", "deg", "Re", "Im", "arg",
+    "cis", "arcsinh", "arccosh", "arctanh", "sgn", "binom", "deg", "Re", "Im", "arg",
 }  # fmt: skip
 WORDS = sorted(FUNCTIONS | {"pi", "infty", "infinity", "oo", "theta", "alpha", "beta", "lambda", "omega"}, key=len)[
     ::-1
@@ -15,7 +15,7 @@ frac binom begin end text cdot times div pi infty infinity pm mp overline bar ha
 widehat overrightarrow mathbb mathcal circ prime lfloor rfloor lceil rceil lvert rvert vert mid sum prod
 int lim langle rangle alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda
 mu nu xi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega
-hbar ell partial nabla odot cdots ldots dots in cup cap le ge ne approx quad mod pmod bmod angle triangle
+hbar ell partial nabla odot choose cdots ldots dots in cup cap le ge ne approx quad mod pmod bmod angle triangle
 emptyset setminus ast star oplus over not sqrt perp parallel imath displaystyle rightarrow Rightarrow lnot
 lor land vee wedge subset aleph wp Re Im
 """

@@ -31,6 +31,7 @@ from steer.verify.math.withdrawal import withdrawn
 from steer.verify.math.working import AGAIN, result, without_aside
 
 TAIL = 2000  # characters of a response that are searched, because a final answer is at the end
+HEADED_LENGTH = 300  # of a heading and the line below it
 AFTERWARDS = 240  # characters after a statement that may withdraw it
 WORD = re.compile(
     r"(?<![^\W\d_]|\\)(?:[^\W\d_]{3,}|is|it|so|we|of|to|as|be|at|by|my|not|no)(?![^\W\d_]|[\^_({])", re.IGNORECASE
@@ -52,6 +53,13 @@ EXCLAIMED = re.compile(r"(?:^|\s)[1-9]\d+!$")
 CALCULATOR = re.compile(r"<<[^<>\n]*>>")  # of GSM8K's solutions
 EMOTICON = re.compile(r"\s[:;]-?[()DP]$")
 SPELLED = re.compile(r"(?<![\d.])(1?\d|20)\s*\((\w+)\)$")
+# a heading above the last line: `### Final Answer`
+HEADED = re.compile(r"(?:^|\n)[ \t#*_>]*(?:final\s+)?answer[*_ \t]*\n\s*([^\n]+)$", re.IGNORECASE)
+VALUES = re.compile(r"[\d$=\\]")
+NAMED = re.compile(
+    r"\b(?:is|are|was|were|be)\s+(?:(?:an?|the|on)\s+)?\*\*([^\W\d_][^*\n]{1,40})\*\*[\s.!]*$"
+    r"|^\W*?(?:\w+,\s)?\*\*([^\W\d_][^*\n]{1,40})\*\*\s+(?:is|has|had|was|are|have)\b"
+)
 HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
 MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
 EMPHASIS = re.compile(r"(?<![\w)}])\*\*|\*\*(?![\w({])")
@@ -68,7 +76,7 @@ QUOTES = "\"'`*“”„«»_ \t\r\n"
 def strip(text: str) -> str:
     """Remove surrounding quotation marks, emphasis and sentence punctuation."""
     text = text.strip(QUOTES)
-    while text and text[-1] in ".,;:!。，；：、" + QUOTES and not text.endswith(("\\,", "\\;", "\\:", "\\!", "!")):
+    while text and text[-1] in ".,;:!。，；：、।" + QUOTES and not text.endswith(("\\,", "\\;", "\\:", "\\!", "!")):
         text = text[:-1]
     return text.lstrip(":：")
 
@@ -112,6 +120,15 @@ def _last(text: str, words: list[str]) -> bool:
     """Check whether the words follow all formulas and numbers, as a unit does."""
     place = text.rfind(words[0])
     return not any(c.isdigit() or c in "$=" for c in text[place:])
+
+
+def bold_words(text: str) -> str | None:
+    """The words in bold that end or open a last sentence without numbers: `The winner is **Ann**`."""
+    last = sentences(text)[-1]
+    named = NAMED.search(last)
+    if not named or VALUES.search(last) or SPOILED.search(last, 0, named.start()) or SPOILED.search(last, named.end()):
+        return None
+    return named[1] or named[2]
 
 
 def statement(text: str) -> str | None:
@@ -203,6 +220,9 @@ def stated(text: str) -> tuple[str | None, str]:
         if SPOILED_SOON.match(rest[: sentence(rest)]):
             return None, "denied"
         text = rest
+    headed = None if mark else HEADED.search(text[-HEADED_LENGTH:])
+    if headed and (said := statement(headed[1])):
+        return said, "stated in words"
     return _closing(text), "the last line"
 
 
@@ -238,6 +258,8 @@ def _closing(text: str) -> str | None:
         only_words = not any(c.isdigit() for c in said) and not SIGNS.search(said) and len(said) > 1
         if only_words and (len(lines) > 1 or part is not line):
             continue
+        if only_words and "**" in part:
+            said = bold_words(part) or said
         open_before = before.strip() and not before.rstrip().endswith(tuple(".!?:。！？：)]}$*"))
         if open_before and SPOILED.search(before[-80:]):
             return None

@@ -114,6 +114,9 @@ def same_function(a: Node, b: Node, base10: bool = False) -> bool:
 def further(a: Node, b: Node, names: set[str], used: set[str]):
     """Return points of both signs, and beyond all constants for piecewise functions."""
     yield from points(names, used, True, count=STEP_POINTS if used & PIECEWISE else 4)
+    if used & STEPS:  # at the steps
+        for point in points(names, used, True, count=POINTS):
+            yield {name: value if isinstance(value, tuple) else Fraction(round(value)) for name, value in point.items()}
     if used & PIECEWISE and not used & INTEGRAL:
         yield from points(names, used, True, count=2 * POINTS, far=3 * (largest(a) + largest(b) + 1))
 

@@ -66,7 +66,8 @@ RETURN = (  # to what was said
 )
 # at the start of a sentence
 DENIED = re.compile(
-    rf"{START}(?:(?:{IT}|which|answer|result)\s*)?(?:{NEGATIVE})|[\W_]*(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer"
+    rf"{START}(?:(?:{IT}|which|answer|result)\s*)?(?:{NEGATIVE})"
+    r"|[\W_]*(?:but|yet|and)\s+(?:s?he|they)\s+(?:is|are|was|were)\s+(?:wrong|mistaken|incorrect)\b(?!\s+(?:about|on))|[\W_]*(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer"
     r"|correct|right|true|valid)\b"
     r"|(?:not|wrong|incorrect|false|never|mistaken|reject(?:ed)?|extraneous|invalid|joke|excluded"
     r"|discard(?:ed)?)(?=\W*\Z|\s*[.,!)])"
@@ -183,7 +184,7 @@ OPERATED = re.compile(
 )
 # one value in one case, another in the next: `if even, 6 if odd`
 CASES = re.compile(
-    rf"[^.?!\d]*\b(?:if|for|when)\b[^.?!\d]*(?:[,;]|\band)\s+\$?({NUMBER})\$?\s+(?:if|for|when|otherwise|else)\b"
+    rf"[^.?!\d]*\b(?:if|for|when)\b[^.?!]*?(?:[,;]|\band)\s+\$?({NUMBER})\$?\s+(?:if|for|when|otherwise|else)\b"
     rf"|[^.?!]*\b(?:else|otherwise|in\s+the\s+(?:second|other)\s+case)\b[\s,:$]*({NUMBER})\W*$"
     rf"|\s*(?:and|but)\s+(?:at\s+(?:most|least)|(?:less|more|fewer|greater)\s+than)\s+\$?({NUMBER})\W*$",
     re.IGNORECASE,
