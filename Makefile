@@ -89,6 +89,7 @@ test-vllm: vllm-setup  ## test the vLLM engine with vLLM itself
 # real language model.
 LONG := verify_code_life verify_code_hostile verify_math_robust theory_measure sharding plan tables_figures smollm2 package reasoning_gym gpu_evidence
 LONG += figures_training figures_studies report_browser report_large train train_idle devices_of_tensors checkpoint lora verify_code_layers training_data
+LONG += paper_configs methods_batches
 test-long: setup  ## run the tests that take long
 	pytest -m slow $(LONG:%=tests/test_%.py)
 

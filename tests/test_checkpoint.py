@@ -247,7 +247,14 @@ def test_a_full_disk_ends_the_run_with_one_line_and_leaves_the_last_checkpoint(m
     assert comparable(whole.run()) == comparable(resumed.metrics)
 
 
-@pytest.mark.parametrize(("every", "tried", "left"), [(10, True, True), (1, False, True), (10, False, False)])
+@pytest.mark.parametrize(
+    ("every", "tried", "left"),
+    [
+        (10, True, True),
+        pytest.param(1, False, True, marks=pytest.mark.slow),
+        pytest.param(10, False, False, marks=pytest.mark.slow),
+    ],
+)
 def test_the_command_says_in_one_line_that_the_disk_is_full(
     model, tokenizer, problems, tmp_path, monkeypatch, every, tried, left
 ):

@@ -68,7 +68,9 @@ def test_a_micro_batch_without_a_token_adds_nothing(name):
     assert out.loss == 0 and (tokens.logprob.grad == 0).all()
 
 
-@pytest.mark.parametrize("padding", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "padding", [math.nan, *(pytest.param(x, marks=pytest.mark.slow) for x in (math.inf, -math.inf))]
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_padding_is_never_read(name, padding):
     method = active(name)

@@ -94,7 +94,14 @@ def test_a_layer_holds_alone(layer):
     assert [(verdict.verdict, verdict.detail) for verdict in judged] == [("pass", "")] * len(judged)
 
 
-@pytest.mark.parametrize("layer", ["seccomp", "landlock", "mount_namespace", "pid_namespace", "rlimits"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "seccomp",
+        "landlock",
+        *(pytest.param(x, marks=pytest.mark.slow) for x in ("mount_namespace", "pid_namespace", "rlimits")),
+    ],
+)
 def test_without_the_layer_some_attempt_succeeds(layer):
     """So that the test above tests something."""
     _, judged = verdicts((*OTHERS[layer], layer), ATTEMPTS[layer])
