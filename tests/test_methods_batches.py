@@ -199,13 +199,16 @@ def test_a_broken_optional_field_is_named_with_the_slot_that_reads_it(name, slot
     assert load_method("grpo").loss(batch().with_(**{field: broken})).loss.isfinite()
 
 
-def test_a_ratio_too_large_for_its_type_is_bounded_and_has_a_finite_gradient():
+@pytest.mark.parametrize("far", ["old_logprob", "base_logprob", "teacher_logprob", "proxy_logprob", "logprob"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_ratio_too_large_for_its_type_is_bounded_and_has_a_finite_gradient(name, far):
     """200 nats apart: exp overflows in fp32, and without a bound its gradient would be NaN."""
     tokens = batch().map(lambda t: t.float() if t.is_floating_point() else t)
-    low = tokens.old_logprob.clone()
+    low = getattr(tokens, far).clone()
     low[1] = -200.0
+    tokens = tokens.with_(**{far: low})
     logprob = tokens.logprob.clone().requires_grad_()
-    out = load_method("opefo").loss(tokens.with_(old_logprob=low, logprob=logprob))
+    out = load_method(name).loss(tokens.with_(logprob=logprob))
     out.loss.backward()
     assert out.loss.isfinite() and logprob.grad.isfinite().all()
 
