@@ -70,6 +70,9 @@ LEADING = re.compile(
     r"^(?:(?:approximately|about|approx\.?|exactly|equals|is|are|the|therefore|thus|answer|option|choice|so|we|get|have)\b[\s:]*|\\(?:approx|simeq)(?![a-z])\s*|=\s*|≈\s*)+",
     re.IGNORECASE,
 )
+PIECEWISE = re.compile(r"(?:[a-zA-Z](?:\s*\(\s*[a-zA-Z]\s*\))?\s*=\s*)?\\begin\s*(\{cases\})(.*)\\end\s*\1", re.DOTALL)
+ALIGNED = re.compile(r"&\s*=")
+CONDITION = re.compile(r"^\s*(?:\\text\s*\{\s*,?\s*(?:if|for|when|where)\s*\}|(?:if|for|when)\b)")
 IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 INTRODUCTION = re.compile(r"[^\d=<>]*?(?::|\b(?:is|are|equals))\s*")
 QUALIFIED = re.compile(r"\b(?:or|least|most|not|wrong)\b")
@@ -109,6 +112,8 @@ def interpret(text: str) -> Form:
         return interpret(text[1:-1])
     if text.endswith("{}"):
         return interpret(text[:-2])
+    if (cases := PIECEWISE.fullmatch(text)) and "\\begin" not in cases[2]:
+        return _piecewise(cases[2])
     parts, separators = split(text, SEPARATOR)
     if separators and any(part.strip() for part in parts[1:]):
         return _several(parts, separators)
@@ -117,6 +122,15 @@ def interpret(text: str) -> Form:
         lower = text.replace("\\pm", "-").replace("\\mp", "+")
         return Several((interpret(upper), interpret(lower)), "pm")
     return _relation(text) or _set(text) or _bracketed(text) or _scalar(text)
+
+
+def _piecewise(body: str) -> Form:
+    """The rows of a piecewise definition, each a value and its condition; without conditions, a system of equations."""
+    rows = [row.strip(" ,;.") for row in body.split("\\\\") if row.strip(" ,;.")]
+    if all("&" not in row or ALIGNED.search(row) for row in rows):
+        return interpret(", ".join(row.replace("&", " ") for row in rows))
+    cells = ([CONDITION.sub("", cell).strip(" ,;") for cell in row.split("&")] for row in rows)
+    return Collection(tuple(Seq("|", "|", tuple(map(interpret, row))) for row in cells))
 
 
 def _several(parts: list[str], separators: list[str]) -> Form:

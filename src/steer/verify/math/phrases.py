@@ -122,7 +122,7 @@ COMPARED = (
     r"|\b(?:over|under|above|below|beyond|within|past)\s*[$(\\]*\d|\b\d+\s*(?:to|through|-{2,})\s*\d"
     r"|\\(?:le|leq|ge|geq|lt|gt|ll|gg|pm|leqslant|geqslant)(?![a-z])|<(?!<)|(?<!>)>|[≤≥±∓]"
     r"|至少|至多|最多|最少|大于|大於|小于|小於|少于|少於|多于|多於|超过|超過|不到|以上|以下|之间|이상|이하|미만|초과|보다|未満|超え"
-    r"|\b(?:au\s+(?:moins|plus)|moins|plus\s+(?:de|que|grand|petit)|mindestens|höchstens|weniger|mehr|größer|kleiner"
+    r"|\b(?:(?:sup[eé]rieur|inf[eé]rieur|superior|inferior|maggior|minor)e?s?\s+(?:à|a|ao|di|que)|au\s+(?:moins|plus)|moins|plus\s+(?:de|que|grand|petit)|mindestens|höchstens|weniger|mehr|größer|kleiner"
     r"|zwischen|menos|más|mayor|menor|entre|almeno|meno|più|pelo\s+menos|mais|maior|менее|более|больше|меньше|минимум"
     r"|максимум|между|minstens|hoogstens|meer|minder|en\s+az|fazla|ít\s+nhất|nhiều\s+nhất|lebih|kurang)\b"
     r"|أكثر|أقل|कम|अधिक|ज्यादा"

@@ -210,7 +210,8 @@ def stated(text: str) -> tuple[str | None, str]:
             else opening[max((m.end() for m in CLAUSE.finditer(opening)), default=0) :]
         )
         rest = text[mark.end() :].lstrip()
-        said = statement(rest)
+        compared = rest[:1] in ("<", ">") and not mark.group().endswith("\n")  # no quotation mark of Markdown
+        said = None if compared else statement(rest)
         after = rest[sentence(rest) :]
         spoiled = SPOILED.search(lead) or bound(opening, mark.group())
         if said and (spoiled or followed(said, after)):

@@ -113,7 +113,7 @@ hm hmm hmmm oh oops sorry er err erm um uh possibly perhaps maybe probably just 
 end second thought thoughts guess idea glance inspection rechecking recomputing recalculating redoing reconsidering
 real right true actual new revised updated proper corrected desired required official alternative another
 answer ans answers result value solution verdict choice option conclusion edit update revision correction erratum typo
-grader key e
+grader key e recheck recompute recalculate redo reconsider
 mais non c'est c’est en fait réponse est plutôt aber nein doch sondern es ist korrektur antwort eigentlich pero mas
 sino sí corrección es respuesta realidad но нет это ответ исправление вернее точнее anzi
 但是 然而 其实 其實 其实是 其實是 应该是 應該是 更正 不 不对 不對 是 答案是 答案 正确答案是
@@ -164,7 +164,7 @@ OTHER = re.compile(
     rf"|.*?\b(?:correct|real|right|actual|true)\s+(?:(?:answer|result)\s+(?:is|=)\s+\$?({NUMBER})(?!\w)"
     rf"|(?:value|one|number)\s+(?:is|=)\s+\$?({NUMBER})\W*$)"
     # `This and 6 are right`, `Count 6 as my answer`
-    rf"|(?:(?!\bnot\b|n['’]t)[^.?!])*\b(?:and|or)\s+\$?({NUMBER})\$?\s+are\s+(?:both\s+)?(?:right|correct|valid|possible|fine)\b"
+    rf"|(?:(?!\bnot\b|n['’]t)[^.?!])*\b(?:and|or)\s+\$?({NUMBER})\$?\s+(?:are\s+(?:both\s+)?(?:right|correct|valid|possible|fine)|both\s+work)\b"
     # `So is 6`, `6 is my answer`, `However, 6 is possible`
     rf"|[\W_]*(?P<lead>(?:[a-z]+\W+){{0,3}}?)(?:so\s+(?:is|are|was)\s+\$?)?({NUMBER})[\s$]+(?:(?:is|(?:would|may|could)\s+(?:also\s+)?be)"
     r"\s+(?:right|correct|possible|(?:my|the|our)\s+(?:\w+\s+)?answer|just\s+as|equally|fine|ok|okay|better|good)|works|(?:would|may)\s+(?:also\s+)?(?:work|do))\b"
