@@ -124,3 +124,10 @@ def test_only_what_is_stated_counts_where_asked():
     assert [row["reading"] for row in both] == [row["reading"] for row in stated] == ["stated", "stated", "guessed", ""]
     assert [row["verdict"] for row in both] == ["correct"] * 3 + ["wrong"]
     assert [row["verdict"] for row in stated] == ["correct"] * 2 + ["wrong"] * 2
+
+
+def test_a_worker_starts_without_extraction():
+    loads = "import sys, steer.verify.math.worker, steer.verify.math.compare"
+    code = f"{loads}; print('steer.verify.math.extract' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
