@@ -1,6 +1,6 @@
 """Grade mathematical answers: `verify_math`, and `MathVerifier` for many pairs. Cheap to import.
 
-The names are loaded at their first use, because the workers need only the comparison and start in half the time without
+The names are loaded at their first use, because the workers need only the comparison and start sooner without
 the phrases that extraction compiles.
 """
 
