@@ -62,6 +62,12 @@ def test_pathological_answers_end(verifier, name, gold):
     assert time.monotonic() - start < BOUND_S
 
 
+def test_a_function_of_itself_is_compared_in_time(verifier):
+    """Each `cis` doubled the formula once."""
+    verdict = verifier.verify([("7", r"\boxed{" + r"\operatorname{cis}(" * 25 + "1" + ")" * 25 + "}", None)])[0]
+    assert (verdict.verdict, "exceeded" in verdict.reason) == ("wrong", False)
+
+
 LONG = ["a", r"\boxed{", r"\boxed{1}", r"\fbox{1}", "$", "(", r"\(", "1 ", "7", "answer is ", "\x00", "\n", "<", "<|"]
 LONG += ["</s>", " ", ",", "-", ";", "\\", "{", "<think>", "because ", "A. ", "(see ", "assistant\n", "答案", "$1$. "]
 LONG += ["the answer ", "another ", "wait, ", "it is not "]

@@ -22,6 +22,7 @@ SENTENCES = 8  # sentences that a guess looks back over
 NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:\.\d+)?(?:/\d+)?(?:\s?\\?%)?")
 LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
 EXACT = re.compile(r"(?:^|[\s=])([^\s=$]*[\d)}π])\s*≈\s*$")  # `1/6 ≈ 0.1667`
+RATIO = re.compile(r"(?<![\w.:])(?:\d+:)+$")  # `3:` of `3:2`
 GOES_WITH = re.compile(r"[}^π√∛²³]|[nkxyz](?![a-zA-Z])")
 BEYOND = re.compile(r"\b(?:over|under|above|below|beyond|past)\s+$", re.IGNORECASE)
 GOES_ON, WHOLE = re.compile(r"[,;]\s*\w"), re.compile(r"[^\s$*]*")
@@ -166,6 +167,8 @@ def _last_number(text: str, start: int = 0) -> re.Match | None:
 def _whole(text: str, number: re.Match) -> tuple[str, int, int]:
     r"""The LaTeX without dollar signs that a number is part of, such as `\frac{1}{5}` or `2^5`; else the number."""
     start, end = number.span()
+    if ratio := RATIO.search(text, max(0, start - 20), start):
+        return ratio[0] + number.group().strip(), ratio.start(), end
     if scale := SCALE.match(text, end):
         return number.group().strip() + scale[0], start, scale.end()
     if text[start - 1 : start] not in tuple("^{_√∛") and not GOES_WITH.match(text, end):

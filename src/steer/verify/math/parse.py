@@ -165,7 +165,7 @@ class Parser(Grammar):
         elif name == "exp":
             node = ("pow", ("const", "e"), arguments[0])
         elif name == "cis":
-            node = ("add", ("call", "cos", arguments[0]), ("mul", ("const", "i"), ("call", "sin", arguments[0])))
+            node = ("pow", ("const", "e"), ("mul", ("const", "i"), arguments[0]))
         elif power == ("neg", ("num", Fraction(1))) and "arc" + name in FUNCTIONS:
             return ("call", "arc" + name, *arguments)
         else:

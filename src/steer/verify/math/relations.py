@@ -16,7 +16,11 @@ from steer.verify.math.values import constant, equal_texts, proportional, same_f
 NAME = re.compile(
     r"\\?[a-zA-Z]+'*(?:_(?:\{[^{}]*(?:\{[^{}]*\})?[^{}]*\}|\\?\w+))?'*(?:\s*\(\s*\\?[a-zA-Z](?:\s*,\s*\\?[a-zA-Z])*\s*\))?"
 )
-COUNT = re.compile(r"(?:[nNPE]|\\Pr)\s*\([^=<>]*\)")  # `n(A \cap B)`, `P(A|B)`
+# `P(A|B)`, `n(A \cap B)`; but `n(n+1)` is a product
+COUNT = re.compile(
+    r"(?:[PE]|\\Pr)\s*\((?:[^()=<>]|\([^()=<>]*\))*\)"
+    r"|[nN]\s*\((?:[A-Z'|,{}\s]|\^\s*\{?c|\\text\s*\{[^{}]*\}|\\(?!text)[a-zA-Z]+(?![a-zA-Z]))*\)"
+)
 MEASURES = {"deg", "det", "gcd", "lcm", "max", "min", "Re", "Im", "arg"}
 LABEL = re.compile(r"(?=.*[a-zA-Z])[\\a-zA-Z0-9_{}'\s:|/().°^+\[\]-]+", re.DOTALL)
 
