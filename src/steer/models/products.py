@@ -14,7 +14,8 @@ def products_for(precision: str) -> Iterator[None]:
     """Set the precision of fp32 products for a pass with that `training.precision`, and restore it afterwards.
 
     vLLM in the trainer's process sets it to `highest` at start. In bf16 the head's product is the only one in
-    fp32, and its factors are bf16 numbers, which TF32 represents exactly: `high` uses the tensor cores without loss.
+    fp32. On a GPU its factors are bf16 numbers, which TF32 represents exactly: `high` uses the tensor cores without
+    loss. A CPU has no TF32.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high" if precision == "bf16" else "highest")

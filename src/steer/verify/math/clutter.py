@@ -44,6 +44,7 @@ LINE_ENDS = re.compile(r"(?:\\\\|\\(?=\s*$)|\\newline)\s*$")
 DECIMAL_COMMA = re.compile(r"(?<![\d,.}])(\d+)\{,\}(\d{1,2}|\d{4,})(?![\d{,.])")
 # `0.333...`, `0.8181...`
 RECURRING = re.compile(r"(?<![\d.])(\d*\.\d{0,9}?)(?:(\d)\2{2,}|(\d{2,9})\3+)\s*(?:\.{3}|…|\\[lc]?dots(?![a-zA-Z]))")
+PRICE = re.compile(r"\$[\d.,]+\s+(?!\w*illion|thousand)[a-zA-Z][^$]*")  # `$18 per day`, but not `$18 million`
 DOTS = re.compile(r"\\(?:ldots|cdots|dots|dotsc|dotsb|dotsm|hdots)(?![a-zA-Z])|\.{3,}|…|⋯")
 NEGATED = re.compile(
     r"\\not\s*\\(in|subseteq|subset|supseteq|supset|mid|parallel|equiv|exists|le|ge|leq|geq)(?![a-zA-Z])"
@@ -59,7 +60,7 @@ def cleared(text: str) -> str:
     while len(bare) > 2 and bare[0] in QUOTES and bare[-1] in QUOTES:
         bare = bare[1:-1].strip()
     bare = DECIMAL_COMMA.sub(r"\1.\2", bare) if "{,}" in bare else bare
-    if bare[:1] == "$" and bare.count("$") == 1 and " " in bare:  # `$18 per day`
+    if bare[:1] == "$" and PRICE.fullmatch(bare):
         bare = "\\" + bare
     unusual = not bare.isascii()
     if unusual or "..." in bare or "dots" in bare:
