@@ -55,6 +55,11 @@ def test_minutes_and_memory_by_hand():
     # Per token and layer 6·576 + 2·576 + 2·192 + 4·1536 numbers of 4 bytes.
     assert need.activations == 4 * (4 * 40 + 32 * 50) * 11_136 * 30
     assert need.peak > 16 * n + need.activations
+    assert need.copies == 0
+    # In bf16 the engine's copy of the model stays during the updates, whose passes hold the layers' matrices as well.
+    halved = cpu.memory(config, config.training.model_copy(update={"precision": "bf16"}), facts, assumed)
+    assert halved.copies == 2 * n + 2 * (n - 49_152 * 576 - 576)
+    assert halved.peak > 16 * n + halved.activations + halved.head + halved.copies
 
 
 def test_passes_and_rounds_of_a_step():

@@ -159,10 +159,15 @@ def engine_bytes(config: Config, training: Training, facts: Facts) -> float:
         colocated = rollout.placement == "colocated"
         return rollout.gpu_memory_utilization * config.hardware.memory_gb * GB if colocated else 0.0
     width = value_bytes(training)
-    copied = training.processes > 1 or training.precision == "bf16"
     sequences = training.prompts * training.rollouts / training.processes
     length = training.max_prompt_tokens + training.max_response_tokens
-    return (width * facts.parameters if copied else 0) + sequences * length * cache_bytes(config, facts, width)
+    return copy_bytes(config, training, facts) + sequences * length * cache_bytes(config, facts, width)
+
+
+def copy_bytes(config: Config, training: Training, facts: Facts) -> int:
+    """Bytes of the copy of the model that the local engine samples from, if it does not use the trainer's own."""
+    copied = training.processes > 1 or training.precision == "bf16"
+    return value_bytes(training) * facts.parameters if copied and config.rollout.engine == "local" else 0
 
 
 def cache_bytes(config: Config, facts: Facts, width: int | None = None) -> int:

@@ -44,6 +44,7 @@ class Memory:
     cache: float
     overhead: float
     base: float = 0.0
+    copies: float = 0.0
 
     @property
     def peak(self) -> float:
@@ -51,19 +52,24 @@ class Memory:
 
 
 def memory(config: Config, training: Training, facts: Facts, assumed: Assumptions, base: bool = False) -> Memory:
-    """Estimate a training job's memory with every response at its limit; rollouts and updates do not overlap."""
+    """Estimate a training job's memory with every response at its limit; rollouts and updates do not overlap.
+
+    `copies`: the engine's copy of the model, which stays, and in bf16 the layers' matrices that a pass has cast.
+    """
     needed = cost.memory(config, training, facts, assumed, base)
     tokens = pass_tokens(training, assumed)
-    width = cost.value_bytes(training)
+    width, copy = cost.value_bytes(training), cost.copy_bytes(config, training, facts)
+    cast = width * facts.layers * facts.layer_parameters if training.precision == "bf16" else 0
     return Memory(
         weights=needed.weights,
         gradients=needed.gradients,
         optimizer=needed.optimizer,
         activations=width * tokens * cost.layer_values(facts) * facts.layers,
         head=cost.head_bytes(training, facts, tokens),
-        cache=needed.engine,
+        cache=needed.engine - copy,
         overhead=assumed.cpu_overhead_gb * GB,
         base=needed.base,
+        copies=copy + cast,
     )
 
 
