@@ -30,15 +30,15 @@ def differing(rows):
     return {task: verdict for (task, _, known), verdict in zip(rows, verdicts, strict=True) if verdict.verdict != known}
 
 
-def test_a_quarter_of_humaneval_passes(sets):
-    assert differing(sets["humaneval"][::4]) == {}
+def test_humaneval_passes(sets):
+    assert len(sets["humaneval"]) == 164
+    assert differing(sets["humaneval"]) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rows", "slow"),
     [
-        ("humaneval", 164, set()),
         ("humanevalplus", 164, set()),
         ("mbpp", 974, set()),
         ("mbpp_sanitized", 427, set()),

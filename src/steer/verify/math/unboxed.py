@@ -7,6 +7,7 @@ compares it and the text does not break off after it.
 
 import re
 
+from steer.verify.math.clutter import RECURRING
 from steer.verify.math.nouns import counted
 from steer.verify.math.phrases import (
     ASCII_KEYS,
@@ -76,7 +77,10 @@ QUOTES = "\"'`*“”„«»_ \t\r\n"
 def strip(text: str) -> str:
     """Remove surrounding quotation marks, emphasis and sentence punctuation."""
     text = text.strip(QUOTES)
-    while text and text[-1] in ".,;:!。，；：、।" + QUOTES and not text.endswith(("\\,", "\\;", "\\:", "\\!", "!")):
+    kept = ("\\,", "\\;", "\\:", "\\!", "!")
+    while text and text[-1] in ".,;:!。，；：、।" + QUOTES and not text.endswith(kept):
+        if text.endswith("...") and RECURRING.search(text[-24:]):  # `0.555...`
+            break
         text = text[:-1]
     return text.lstrip(":：")
 
