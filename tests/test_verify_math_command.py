@@ -1,6 +1,7 @@
 """`steer verify math`: one verdict a line, in order, whatever the lines hold."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -131,3 +132,11 @@ def test_a_worker_starts_without_extraction():
     code = f"{loads}; print('steer.verify.math.extract' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_import_is_light():
+    heavy = ("sympy", "mpmath", "math_verify", "torch")
+    code = f"import json, sys, steer.verify.math; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1] / "src")}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert json.loads(run.stdout) == []
