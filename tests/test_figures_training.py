@@ -143,7 +143,7 @@ def test_steps_are_whole_numbers(two, name):
 )
 def test_a_metric_that_one_run_or_all_lack_is_said_under_the_figure(two, tmp_path, name, metric):
     folder = shutil.copytree(two, tmp_path / "two", ignore=shutil.ignore_patterns("runs", "generations", "verdicts"))
-    table = folder / "tables" / "training_curves.csv"
+    table = folder / "tables" / "training_curves.csv.gz"
     frame = pd.read_csv(table)
     frame.loc[frame["run"] == "grpo", metric] = None
     frame.to_csv(table, index=False)
@@ -188,7 +188,7 @@ def test_a_figure_of_three_seeds_has_that_band(tmp_path):
     folder = results(tmp_path, {"grpo": "GRPO"}, (0, 1, 2), 3)
     figure = drawn(folder, "FE_policy_entropy")
     (band,) = figure.axes[0].collections
-    frame = pd.read_csv(folder / "tables" / "training_curves.csv")
+    frame = pd.read_csv(folder / "tables" / "training_curves.csv.gz")
     ends = frame.groupby("step")["entropy"].apply(over_seeds)
     drawn_ends = {step: {round(y, 6) for x, y in band.get_paths()[0].vertices if x == step} for step in ends.index}
     assert drawn_ends == {step: {round(y, 6) for y in pair} for step, pair in ends.items()}

@@ -25,7 +25,7 @@ def results(tmp_path_factory):
 
 def drawn(folder, name, **changed):
     """The figure, with columns of the curves replaced for one run: `changed` is run → {column: value}."""
-    table = folder / "tables" / "training_curves.csv"
+    table = folder / "tables" / "training_curves.csv.gz"
     before = table.read_bytes()
     frame = pd.read_csv(table)
     for run, columns in changed.items():

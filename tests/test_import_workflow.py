@@ -1,5 +1,6 @@
 """Imported runs in a configuration, its tables and figures; `metrics.jsonl` of other baselines."""
 
+import gzip
 import json
 
 import pytest
@@ -48,7 +49,7 @@ def test_tables_say_what_they_leave_out_and_curves_are_drawn(results):
     assert main(["tabulate", *places[:2], "--results", str(results / "results"), "--out", str(results / "tables")]) == 0
     said = (results / "tables/T3_main_results.md").read_text()
     assert "Theirs (verl): a log made elsewhere, without verdicts, so it is left out" in said
-    curves = (results / "tables/training_curves.csv").read_text()
+    curves = gzip.decompress((results / "tables/training_curves.csv.gz").read_bytes()).decode()
     assert curves.count("Theirs (verl)") == 6
     assert (results / "tables/validation_curves.csv").read_text().count("mean@4") == 2
     for figure in ("FE_policy_entropy", "V_validation"):

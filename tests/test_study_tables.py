@@ -127,7 +127,7 @@ def test_the_dial_shows_target_and_achieved_entropy_of_the_second_half(tmp_path)
     tree = read_tree("configs/experiments/dial.yaml")
     tables = fake(tmp_path, {name: run or {} for name, run in tree["methods"].items()})
     frame = pd.read_csv(tables / "E_dial.csv").set_index("run")
-    curves = pd.read_csv(tables / "training_curves.csv")
+    curves = pd.read_csv(tables / "training_curves.csv.gz")
     mine = curves[(curves["run"] == "target_0.20") & (curves["step"] > 10)]
     assert frame.loc["target_0.20", "target"] == 0.2
     assert frame.loc["target_0.20", "entropy_second_half"] == pytest.approx(mine["entropy"].mean(), rel=1e-4)

@@ -37,7 +37,7 @@ def plot(folder, name):
 
 
 def rows_of(folder, name):
-    with open(folder / "tables" / name, newline="") as file:
+    with (gzip.open if name.endswith(".gz") else open)(folder / "tables" / name, "rt", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -85,7 +85,7 @@ def test_one_source_gives_three_renderings_and_its_origin(whole):
 
 def test_claims_state_gain_entropy_and_weights(whole):
     claims = {row["run"]: row for row in rows_of(whole, "T0_claims.csv")}
-    curves = rows_of(whole, "training_curves.csv")
+    curves = rows_of(whole, "training_curves.csv.gz")
     last = [float(r["entropy"]) for r in curves if r["run"] == "grpo" and int(r["step"]) > 27]
     first = [float(r["entropy"]) for r in curves if r["run"] == "grpo" and r["step"] == "1"]
     change = sum(last) / len(last) / (sum(first) / len(first)) - 1
@@ -241,7 +241,8 @@ def test_verdicts_on_other_problems_than_the_data_holds_are_refused(folder, caps
 @pytest.mark.parametrize(
     ("name", "content", "figure"),
     [
-        ("training_curves.csv", "", "FE_policy_entropy"),
+        ("training_curves.csv.gz", "", "FE_policy_entropy"),
+        ("training_curves.csv.gz", "run,seed,step\n", "FE_policy_entropy"),
         ("tables.json", "{", "FE_policy_entropy"),
         ("tables.json", "", "FE_policy_entropy"),
         ("D3_perplexity_groups.csv", "run,label,group,gain\ngrpo,GRPO,1,0.1\n", "D3_perplexity_groups"),

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
         "accuracy.csv": accuracies,
         "A_seeds_as_methods.csv": alike,
         "F6_pass_at_k.csv": accuracy.pass_table(collected, found),
-        "training_curves.csv": labelled_curves(everything),
+        "training_curves.csv.gz": labelled_curves(everything),
         "F1_entropy_change.csv": theory.binned(measurements),
         "F1_tokens.csv": theory.sampled(measurements),
         "T13_weightings.csv": effects,

@@ -15,7 +15,7 @@ from steer.analyse.power import POWER, runs_needed, smallest_difference, spread_
 from steer.analyse.render import Cell, Table, number
 from steer.errors import UserError
 
-QUESTIONS, CURVES = "accuracy_by_question.csv.gz", "training_curves.csv"
+QUESTIONS, CURVES = "accuracy_by_question.csv.gz", "training_curves.csv.gz"
 # Differences for which the table gives the number of runs: points, and thousandths of a nat for the entropy.
 PRICED = (2.0, 1.0, 0.5)
 PRICED_ENTROPY = (20.0, 10.0, 5.0)

@@ -37,7 +37,7 @@ class Sources:
             )
         try:
             table = pd.read_csv(path, dtype={"run": str, "label": str, "column": str})
-        except (ValueError, UnicodeDecodeError) as error:  # ValueError: an empty or damaged file
+        except (ValueError, OSError, EOFError) as error:  # an empty or damaged file, or not gzip
             raise UserError(f"{path}: no readable table ({error}); make it again with `steer tabulate`") from None
         for column in columns:
             if column not in table:
@@ -70,7 +70,7 @@ class Sources:
 
         Drops rows without any of the metrics. Notes runs and seeds that lack them, and those that ended early.
         """
-        table = self.frame("training_curves.csv")
+        table = self.frame("training_curves.csv.gz")
         table = table.reindex(columns=["run", "seed", "step", *metrics])
         chosen = self.config.runs if runs is None else runs
         table = table[table["run"].isin(chosen)]
