@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch.distributed.fsdp import FSDPModule
 from training import (
     SMALL,
     TRAINING,
@@ -188,12 +189,17 @@ def test_a_shared_prompt_counts_once_in_the_budget(model):
         assert len(micro_batches(sequences, training, model)) == count
 
 
+# Layers with prompts of their own do not compute in bf16 themselves: FSDP does it, as on a GPU.
+BF16 = TRAINING.model_copy(update={"precision": "bf16", "updates": 1, "shared_prompts": False})
+
+
 def test_in_bf16_the_weights_and_the_optimizer_stay_in_fp32(model, batch, tmp_path):
-    training = TRAINING.model_copy(update={"precision": "bf16", "updates": 1})
+    training = BF16
 
     def work():
-        own, sharded = prepared(copy.deepcopy(model), training, torch.device("cpu"))
-        assert sharded
+        own, copied = prepared(copy.deepcopy(model), training, torch.device("cpu"))
+        assert copied
+        assert isinstance(own, FSDPModule)
         optimizer = torch.optim.AdamW(own.parameters(), lr=1e-6, weight_decay=0.0, fused=True)
         before = {name: value.clone() for name, value in trainer_weights(own)}
         found = scored(own, batch.sequences, training)
@@ -220,11 +226,11 @@ def test_in_bf16_the_weights_and_the_optimizer_stay_in_fp32(model, batch, tmp_pa
 
 def test_a_step_without_an_update_leaves_the_model_in_shares(model, batch, tmp_path):
     """Nothing is judged, where no verifier answers: the forward passes are all there is, and a checkpoint follows."""
-    training = TRAINING.model_copy(update={"precision": "bf16", "updates": 1})
-    unjudged = replace(batch, judged=torch.zeros_like(batch.judged))
+    training, unjudged = BF16, replace(batch, judged=torch.zeros_like(batch.judged))
 
     def work():
         own, _ = prepared(copy.deepcopy(model), training, torch.device("cpu"))
+        assert isinstance(own, FSDPModule)
         optimizer = torch.optim.AdamW(own.parameters(), lr=1e-3, fused=True)
         run_updates(own, optimizer, load_method("steer"), batch, training, torch.Generator().manual_seed(0))
         scored(own, batch.sequences, training)
@@ -235,6 +241,19 @@ def test_a_step_without_an_update_leaves_the_model_in_shares(model, batch, tmp_p
         assert load(checkpoints.newest(), own, optimizer) == {"step": 1}
 
     assert status_of(in_child(work)) == 0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_one_process_that_torchrun_started_trains_as_the_plain_command_does(model, precision, monkeypatch):
+    training = TRAINING.model_copy(update={"precision": precision})
+    monkeypatch.setenv("RANK", "0")
+    for processes, several in (("1", False), ("2", True)):
+        monkeypatch.setenv("WORLD_SIZE", processes)
+        assert parallel.is_alone() is not several
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    own, copied = prepared(copy.deepcopy(model), training, torch.device("cpu"))
+    assert not isinstance(own, FSDPModule)
+    assert copied is (precision == "bf16")
 
 
 def test_logits_of_a_bf16_model_are_not_rounded_to_bf16(model):

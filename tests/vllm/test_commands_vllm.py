@@ -100,8 +100,13 @@ def test_training_and_evaluation_with_vllm(folder, capsys):
 
 
 def test_a_sharded_trainer_in_bf16_hands_its_weights_over_and_keeps_its_process_group(folder):
-    """fp32 weights by FSDP, bf16 in both forward passes; the model is saved, gathered, after vLLM has ended."""
-    settings = ("--set", "training.precision=bf16", "--set", "rollout.dtype=bfloat16", "--set", "training.lr=0.01")
+    """fp32 weights by FSDP, bf16 in both forward passes; the model is saved, gathered, after vLLM has ended.
+
+    With shared prompts the layers would compute in bf16 themselves, without FSDP.
+    """
+    changes = {"training.precision": "bf16", "rollout.dtype": "bfloat16", "training.lr": 0.01}
+    changes["training.shared_prompts"] = "false"
+    settings = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     for line in trained_metrics(folder, *settings, dtype=torch.bfloat16):
         assert 0 < line["rollout_mismatch_mean"] < 0.05
 

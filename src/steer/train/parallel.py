@@ -25,6 +25,11 @@ def launched() -> bool:
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
+def is_alone() -> bool:
+    """Whether this is the run's only process, with a launcher or without."""
+    return not launched() or os.environ["WORLD_SIZE"] == "1"
+
+
 def start(device: torch.device, minutes: float = 30) -> None:
     """Join the other processes of the run; without a launcher, form a group of one.
 

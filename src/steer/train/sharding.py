@@ -24,7 +24,7 @@ from steer.models.load import empty_model, save_model
 from steer.models.lora import is_adapter
 from steer.models.products import PRECISION
 from steer.models.statistics import computes_in, policy_statistics
-from steer.train.parallel import gather, is_main, launched, start, world
+from steer.train.parallel import gather, is_alone, is_main, start, world
 
 
 def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any, bool]:
@@ -43,7 +43,7 @@ def prepared(model: Any, training: Training, device: torch.device) -> tuple[Any,
             # The attention weights' dropout is not a module but an argument of the attention function.
             if isinstance(getattr(module, "attention_dropout", None), float):
                 module.attention_dropout = 0.0
-    if not launched():
+    if is_alone():
         model = model.to(device)
         if training.precision == "fp32" or computes_in(model, training):
             return model, training.precision != "fp32"
