@@ -1,12 +1,16 @@
 """Parts of `gpu_evidence.py` that compare the GPU with the CPU: single functions, attention, vLLM's weights."""
 
+import fcntl
 import importlib.util
-import subprocess
-import sys
+import json
+import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import processes
 import torch
 
 from steer.configs.schema import Architecture, Rollout, Training
@@ -15,6 +19,7 @@ from steer.engines.sampling import Sampling
 from steer.engines.weights import combine, share, tensor_sums, trainer_weights
 from steer.errors import UserError
 from steer.models import varlen
+from steer.models.devices import take_device
 from steer.models.forward import Sequences, response_statistics
 from steer.models.load import new_model, save_model
 from steer.models.products import products_for
@@ -22,24 +27,18 @@ from steer.models.statistics import policy_statistics
 from steer.models.tokenizer import character_tokenizer
 from steer.train.checkpoint import Checkpoints, load
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-# Heads of 32 values, the fewest that vLLM's CPU kernels know.
+# The fewest values of a head that vLLM's CPU kernels know.
+HEAD = 32
 SMALL = Architecture(hidden_size=128, layers=2, heads=4, kv_heads=2, intermediate_size=96, max_positions=256)
-# Tests that need no second GPU and gain from one; they run where pytest is installed.
-TESTS = ("test_varlen.py", "test_models_head.py", "test_devices.py")
-PYTEST = (
-    "import sys, pytest; from steer.verify.code.kernel import die_with_parent; die_with_parent(); "
-    "sys.exit(pytest.main(sys.argv[1:]))"
-)
 
 
-def spread(seed: int = 0) -> torch.nn.Module:
-    """A random model whose greedy choices are not near ties."""
+def spread(seed: int = 0, by: int = 8) -> torch.nn.Module:
+    """A random model whose greedy choices are not near ties: its matrices are multiplied."""
     model = new_model(SMALL, character_tokenizer(), seed=seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim == 2:
-                parameter.mul_(10 if "embed" in name else 8)
+                parameter.mul_(by + 2 if "embed" in name else by)
     return model.eval()
 
 
@@ -70,13 +69,12 @@ def units(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> No
     ]
     result["greedy"] = {"passed": [g[0].tokens for g in found[0]] == [g[0].tokens for g in found[1]]}
     result["checkpoint"] = {"passed": checkpoint_returns(there, folder / "kept")}
-    if cpu or importlib.util.find_spec("pytest") is None:
-        result["tests"] = {"not_run": "pytest is not installed here" if not cpu else "`make test` runs them on the CPU"}
+    result["attention"] = in_a_model(device)
+    result["devices"] = locked(folder, cpu)
+    if cpu:
+        result["kernels"] = {"not_run": "`make bench-test` runs Triton's kernels in its interpreter"}
     else:
-        command = [sys.executable, "-c", PYTEST, "-q", "--no-header", *(f"tests/{name}" for name in TESTS)]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-        told = (done.stdout.strip() or done.stderr.strip() or "no output").splitlines()[-1]
-        result["tests"] = {"said": told, "passed": done.returncode == 0}
+        result["kernels"] = kernels(device)
 
 
 def products(device: torch.device) -> bool:
@@ -90,6 +88,70 @@ def products(device: torch.device) -> bool:
         if said != {"bf16": "high", "fp32": "highest"}[precision]:
             return False
     return apart["fp32"] < 1e-6 and (device.type == "cpu" or 1e-5 < apart["bf16"] < 1e-2)
+
+
+def in_a_model(device: torch.device) -> dict[str, Any]:
+    """A model in bf16 with attention as this device takes it: as close to fp32 as with padded blocks."""
+    batch = Sequences.from_lists([prompts()[0]] * 2 + [prompts()[1]], [[8, 9, 10], [11] * 40, [12, 13, 14, 15]], 0)
+    training, found = Training(steps=1, prompts=1, updates=1), {}
+    serves = varlen.serves(torch.empty(1, SMALL.heads, 1, HEAD, device=device, dtype=torch.bfloat16))
+    for form, dtype in {"fp32": torch.float32, "blocks": torch.bfloat16, "own": torch.bfloat16}.items():
+        model = spread(by=3).to(device, dtype)
+        with mock.patch.object(varlen, "serves", varlen.serves if form == "own" else lambda query: False):
+            logprob = policy_statistics(model, batch.to(device), training).logprob
+            logprob.sum().backward()
+        of_keys = [p.grad.float() for name, p in model.named_parameters() if "k_proj.weight" in name]
+        found[form] = logprob.detach(), torch.cat(of_keys)
+    result: dict[str, Any] = {"without_padding": serves, "passed": serves or device.type == "cpu"}
+    for number, name in enumerate(("log_probabilities", "gradient_of_keys")):
+        exact = found["fp32"][number]
+        off = {form: float((found[form][number] - exact).norm() / exact.norm()) for form in ("blocks", "own")}
+        result[name] = off
+        result["passed"] &= off["own"] < 2 * off["blocks"] + 0.01
+    return result
+
+
+def locked(folder: Path, cpu: bool) -> dict[str, Any]:
+    """What a process finds that takes a device as a job does."""
+    processes.apart(partial(take_and_ask, folder, cpu))
+    return json.loads((folder / "told").read_text())
+
+
+def take_and_ask(folder: Path, cpu: bool) -> None:
+    """Take a device, compute on it, and see that it is the only one here and that nobody else can take it.
+
+    A device pinned by CUDA_VISIBLE_DEVICES has no lock.
+    """
+    device = take_device(folder=folder / "locks")
+    right = device.type == ("cpu" if cpu else "cuda") and float(torch.ones(8, device=device).sum()) == 8.0
+    held = list((folder / "locks").glob("*"))
+    if held:
+        right &= len(held) == torch.cuda.device_count() == 1
+        try:
+            fcntl.flock(os.open(held[0], os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            right = False
+        except BlockingIOError:
+            pass
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    (folder / "told").write_text(json.dumps({"visible": named, "locks": len(held), "passed": right}))
+
+
+def kernels(device: torch.device) -> dict[str, Any]:
+    """Triton's kernels beside torch's arithmetic, on blocks whose rows are no multiple of theirs."""
+    from steer.models import fused_head_torch, fused_head_triton
+
+    generator, largest_apart = torch.Generator(device).manual_seed(0), 0.0
+    for rows, columns in ((5, 300), (3, 2500), (1, 1024), (4, 20_000)):
+        z, given = 4 * torch.randn(rows, columns, generator=generator, device=device), []
+        for of in (fused_head_triton, fused_head_torch):
+            largest, sums = torch.full((rows,), 3.0, device=device), torch.full((4, rows), 0.5, device=device)
+            of.accumulate(z.clone(), largest, sums)
+            gradient, weights = z.clone(), [torch.full((rows,), value, device=device) for value in (2.0, -1.0, 0.5)]
+            of.gradient_(gradient, torch.logsumexp(z, 1), *weights)
+            given.append((largest, sums, gradient))
+        apart_now = [float((a - b).abs().max() / b.abs().max()) for a, b in zip(*given, strict=True)]
+        largest_apart = max(largest_apart, *apart_now)
+    return {"largest_relative_difference": largest_apart, "passed": largest_apart < 1e-4}
 
 
 def checkpoint_returns(model: torch.nn.Module, folder: Path) -> bool:

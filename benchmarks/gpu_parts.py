@@ -20,6 +20,7 @@ from processes import apart, begun
 from steer import cli
 from steer.configs.load import load_config
 from steer.io import read_jsonl
+from steer.plan.rates import EFFICIENCIES, GPUS, Gpu
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 METHODS = ("grpo", "steer", "clip_higher", "entropy_regularisation", "perplexity_shaping", "position_shaping")
@@ -101,7 +102,21 @@ def head(folder: Path, cpu: bool, seconds: float, result: dict[str, Any]) -> Non
         told = {"tokens": many, "seconds": round(took, 4), "tflops": round(rate, 3)}
         if not cpu:
             told["memory_gb"] = round((torch.cuda.max_memory_allocated() - held) / 1e9, 3)
+        gpu = None if cpu else gpu_here()
+        if gpu:
+            # Both multiply in TF32. The fused one computes its logits again in backward, which `tflops` leaves out.
+            again = 8 / 6 if kind == "fused" else 1
+            told["share_of_tf32"] = round(again * rate * 1e12 / gpu.tf32, 3)
+            told["share_in_the_plan"] = EFFICIENCIES["TF32 products"].share
         result[kind] = told
+
+
+def gpu_here() -> Gpu | None:
+    """The type of this GPU in the plan's table; the longest name that the device's holds, so that H200 is no H20."""
+    import torch
+
+    name = torch.cuda.get_device_name(0)
+    return max((gpu for gpu in GPUS.values() if gpu.name in name), key=lambda gpu: len(gpu.name), default=None)
 
 
 def head_inputs(dtype: Any, tokens: int, width: int, vocabulary: int, device: Any) -> tuple[Any, Any, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import yaml
-from gpu_parts import PHASES, project, rates, steer, train
+from gpu_parts import PHASES, gpu_here, project, rates, steer, train
 from peer import coin, trl_step
 
 from steer.configs.load import load_config
@@ -22,7 +22,6 @@ from steer.plan import cpu, step
 from steer.plan.assumed import Assumptions
 from steer.plan.facts import SMOLLM2, facts_of
 from steer.plan.passes import needs_of
-from steer.plan.rates import GPUS, Gpu
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WEIGHTS = REPOSITORY / "models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -80,12 +79,6 @@ def random_weights(folder: Path, cpu: bool) -> None:
     torch.manual_seed(0)
     positions = {"max_position_embeddings": facts.positions, "tie_word_embeddings": True}
     save_model(LlamaForCausalLM(LlamaConfig(**size, **special, **positions)), tokenizer, folder)
-
-
-def gpu_here() -> Gpu | None:
-    """The type of this GPU in the plan's table; the longest name that the device's holds, so that H200 is no H20."""
-    name = torch.cuda.get_device_name(0)
-    return max((gpu for gpu in GPUS.values() if gpu.name in name), key=lambda gpu: len(gpu.name), default=None)
 
 
 def described(place: Path, cpu: bool) -> Config | None:

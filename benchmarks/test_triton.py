@@ -4,6 +4,7 @@ import os
 
 os.environ["TRITON_INTERPRET"] = "1"
 
+import gpu_checks
 import pytest
 import torch
 
@@ -35,3 +36,9 @@ def test_logits_become_their_gradient(rows, columns):
     fused_head_triton.gradient_(theirs, total, *given)
     fused_head_torch.gradient_(z, total, *given)
     assert torch.allclose(theirs, z, atol=1e-6)
+
+
+def test_the_check_for_gpus_passes_and_notices_a_wrong_kernel(monkeypatch):
+    assert gpu_checks.kernels(torch.device("cpu"))["passed"]
+    monkeypatch.setattr(fused_head_triton, "gradient_", lambda z, *given: z.mul_(1.001))
+    assert not gpu_checks.kernels(torch.device("cpu"))["passed"]
