@@ -72,6 +72,8 @@ def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = 
         return program
     replaced = _replaced(statements, name, first)
     statements = [node for node in statements if id(node) not in replaced]
+    if first:
+        statements = _unspoiled(statements, name)
     modules = set().union(*(binds(node) for node in statements if isinstance(node, _IMPORT)))
     reached = _reached(name, statements, modules, program.split("\n"))
     kept, bound = [], set()
@@ -80,6 +82,18 @@ def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = 
             kept.append(node)
             bound |= binds(node)
     return _without(program, syntax.body(program), kept)
+
+
+def _unspoiled(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
+    """Leave out what a continuation binds below the function `name` to that name or to a builtin's: `sum = 3`."""
+    kept, bound = [], set()
+    for node in statements:
+        spoils = {each for each in binds(node) - bound if known(each)} | (binds(node) & {name})
+        if name in bound and spoils and not isinstance(node, _DEFINED):
+            continue
+        kept.append(node)
+        bound |= binds(node)
+    return kept
 
 
 def _reached(name: str, statements: list[ast.stmt], modules: set[str], lines: list[str]) -> set[str]:

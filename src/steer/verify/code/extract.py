@@ -16,6 +16,7 @@ _MARK = re.compile("|".join([*(re.escape(mark) for pair in THOUGHTS for mark in 
 # A string on one line, or what a quote begins that never ends; an apostrophe in a word begins none.
 _STRING = re.compile(r"""(?<!\w)[rbfuRBFU]{0,2}(["'])(?:\\.|(?!\1)[^\\\n])*+(\1)?""")
 _HIDDEN = {"<": "\ue000", "[": "\ue001", "◁": "\ue002"}  # the first characters of marks, out of sight
+WHOLE = 7  # the worth of a block that reads and prints
 _DONE = re.compile(r"^\[DONE\]", re.M)  # the end of an answer in MBPP's own prompt
 
 
@@ -25,8 +26,9 @@ def extract_program(response: str, prefix: str = "", entry_point: str | None = N
     Thoughts and what follows the end of the sequence are left out. Of fenced blocks, Python ones come before others;
     among them the last that defines `entry_point` as a whole wins, with blocks it needs (their definitions and
     imports); without an entry point the last that reads and prints. Without fences the longest run of lines that is
-    Python is taken. `prefix` is put in front when the text continues it. Of a program with an entry point, statements
-    that are no part of the answer are left out (see `answer`). Text is parsed, never run, within a bound on its length.
+    Python is taken, else what is indented or in backticks within a line. `prefix` is put in front when the text
+    continues it. Of a program with an entry point, statements that are no part of the answer are left out (see
+    `answer`). Text is parsed, never run, within a bound on its length.
     """
     syntax = Syntax()
     text = _visible(response, syntax)
@@ -91,7 +93,11 @@ def _choose(blocks: list[str], entry_point: str | None, syntax: Syntax) -> str:
         chosen = defining[-1] if defining else _last_valid(blocks, syntax)
     else:
         worth = [_worth(block, syntax) for block in blocks]
-        chosen = max(range(len(blocks)), key=lambda i: (worth[i], i))
+        most = max(worth)
+        best = [i for i in range(len(blocks)) if worth[i] == most]
+        chosen = next((i for i in best[: -MAX_CUTS - 1 : -1] if not _quotes(blocks, i)), best[-1])
+        if most < WHOLE and (parts := _in_parts(blocks, syntax)):
+            return parts
     lacks = _lacks(blocks[chosen], syntax)
     earlier, later = [], []
     for i, block in enumerate(blocks):
@@ -121,6 +127,30 @@ def _worth(block: str, syntax: Syntax) -> int:
     return 1 + 4 * bool(names & {"input", "stdin", "open", "read", "fileinput"}) + 2 * bool(names & {"print", "stdout"})
 
 
+def _quotes(blocks: list[str], at: int) -> bool:
+    """Check whether a block repeats lines from within an earlier one, to explain them."""
+    part = _bare(blocks[at], 0)
+    return any(part in _bare(block, 1) for block in blocks[:at])
+
+
+def _bare(block: str, start: int) -> str:
+    """Return a block's lines from the line `start` on, without indentation and blank lines."""
+    lines = [line.strip() for line in block.split("\n") if line.strip()]
+    return "".join(f"\n{line}\n" for line in lines[start:])
+
+
+def _in_parts(blocks: list[str], syntax: Syntax) -> str:
+    """Join a program that is given in parts: the blocks that are Python, if one needs names of an earlier one."""
+    parts = [block for block in blocks if syntax.body(block)]
+    joined = "\n".join(parts)
+    given: set[str] = set()
+    for part in parts:
+        if given & _lacks(part, syntax):
+            return joined if syntax.valid(joined) and _worth(joined, syntax) == WHOLE else ""
+        given |= set().union(*map(binds, syntax.body(part)))
+    return ""
+
+
 def _lacks(block: str, syntax: Syntax) -> set[str]:
     bound = set().union(*map(binds, syntax.body(block)))
     return {name for name in uses(block) - bound if not known(name)}
@@ -140,6 +170,8 @@ def _with_prefix(text: str, prefix: str, entry_point: str | None, syntax: Syntax
     if not begins and head.strip() and not any(_defines(block, name) for block in blocks):
         blocks = [whole]  # a whole program without fences, before trials of it
     body = _choose(blocks, name, syntax) if blocks else text
+    if not blocks and name and not _defines(text, name):
+        body = _set_apart(text, name, syntax) or text
     if blocks and name and not _defines(body, name):
         for block in blocks:
             if program := _continued(prefix, block, syntax, strict=False):
@@ -227,7 +259,18 @@ def _longest_run(text: str, entry_point: str | None, syntax: Syntax) -> str:
         run = _trim(rest, 0, syntax)
         if len(run) > len(best) and syntax.valid(run) and (not entry_point or _defines(run, entry_point)):
             best = run
-    return best or text
+    return best or _set_apart(text, entry_point, syntax) or text
+
+
+def _set_apart(text: str, entry_point: str | None, syntax: Syntax) -> str:
+    """Return code of `text` that is indented or stands within a line: the last that is an answer, else ""."""
+    found = fences.unfenced(text, syntax)
+    if entry_point:
+        found = [block for block in found if _defines(block, entry_point)]
+        found = [block for block in found if defines_whole(syntax.body(block), entry_point)] or found
+    else:
+        found = [block for block in found if _worth(block, syntax) == WHOLE]
+    return found[-1] if found else ""
 
 
 def _defines(text: str, entry_point: str) -> bool:

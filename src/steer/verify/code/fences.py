@@ -3,6 +3,7 @@
 import html
 import re
 import textwrap
+from itertools import islice
 
 from steer.verify.code.syntax import Syntax
 
@@ -13,11 +14,13 @@ _ON_ONE_LINE = re.compile(rf"{_BEFORE}```(?:[ \t]*(?:i?python[\d.]*|py3?))?[ \t]
 _INFO = re.compile(r"\{?\.?([\w+#.-]*)")
 _PYTHON = re.compile(r"i?python[\d.]*|py3?|pycon|sage|python-repl", re.I)
 _TAGS = r"answer|code|python|solution|pre|program"
-_TAGGED = re.compile(rf"<({_TAGS})>(.*?)(?:</\1>|\Z)|\[(PYTHON)\](.*?)(?:\[/PYTHON\]|\Z)", re.S | re.I)
+_TAGGED = re.compile(rf"<({_TAGS})(?:\s[^<>]*)?>(.*?)(?:</\1>|\Z)|\[(PYTHON)\](.*?)(?:\[/PYTHON\]|\Z)", re.S | re.I)
+_WITHIN = re.compile(r"\A\s*<code\b[^<>]*>(.*?)(?:</code>\s*)?\Z", re.S | re.I)  # `<pre><code>`
 _LISTING = re.compile(
     r"\\begin\{(lstlisting|verbatim|minted)\}(?:\[[^\]\n]*\])?(?:\{\w+\})?(.*?)(?:\\end\{\1\}|\Z)", re.S
 )
-_NUMBERED = re.compile(r"[ \t]*\d+[|:.)]?(?: |$)(.*)")
+_NUMBERED = re.compile(r"([ \t]*+\d++(?:[ \t]*+[|:)]|\.)?(?:[ \t]|$))(.*)")
+_SPAN = re.compile(r"(?<!`)(`{1,3})(?!`)([^`\n]++)\1(?!`)")  # code within a line
 CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@\w|print\(|[\w., ]++=[^=])")
 MAX_LINES = 20_000
 MAX_CLOSINGS = 40  # fences that may be tried as the end of a block, in one response
@@ -66,6 +69,23 @@ def blocks(text: str, syntax: Syntax) -> list[str]:
     return []
 
 
+def unfenced(text: str, syntax: Syntax) -> list[str]:
+    """Return the code of a text without fences that is set apart in other ways; in order, spans within a line last.
+
+    Indented lines, as Markdown has them, and spans in backticks that hold a whole definition or program.
+    """
+    found, lines = [], []
+    for line in [*text.split("\n")[:MAX_LINES], "end"]:
+        if line[:1] in (" ", "\t") or not line.strip():
+            lines.append(line)
+        elif lines:
+            found.append(textwrap.dedent("\n".join(lines)).strip("\n") + "\n")
+            lines = []
+    indented_code = [block for block in found if CODE_START.match(block) and syntax.valid(block)]
+    spans = (f"{match[2].strip()}\n" for match in islice(_SPAN.finditer(text), MAX_CLOSINGS))
+    return indented_code + [span for span in spans if CODE_START.match(span) and syntax.valid(span)]
+
+
 def before_first(text: str) -> str:
     """Return the text before the first fence."""
     return re.split(r"^[ \t>]*(?:```|~~~)", text, maxsplit=1, flags=re.M)[0].partition("```")[0]
@@ -96,7 +116,7 @@ def plain(block: str, syntax: Syntax) -> str:
         return "\n".join(line[4:] for line in lines if line.startswith((">>> ", "... "))) + "\n"
     if syntax.valid(block):
         return block
-    for change in (textwrap.dedent, html.unescape, _without_commands, _without_numbers):
+    for change in (textwrap.dedent, html.unescape, _without_commands, _without_numbers, _numbers_as_spaces):
         changed = change(block)
         if changed != block and looks_like_code(changed) and syntax.valid(changed):
             return changed
@@ -109,15 +129,27 @@ def _without_commands(block: str) -> str:
 
 def _without_numbers(block: str) -> str:
     lines = [_NUMBERED.fullmatch(line) for line in block.split("\n") if line.strip()]
-    return "\n".join(line[1] for line in lines) + "\n" if all(lines) else block
+    return "\n".join(line[2] for line in lines) + "\n" if all(lines) else block
+
+
+def _numbers_as_spaces(block: str) -> str:
+    """Remove line numbers before code that starts in one column, however long the numbers are."""
+    lines = [_NUMBERED.fullmatch(line) for line in block.split("\n") if line.strip()]
+    blank = (" " * len(line[1].expandtabs(8)) + line[2] for line in lines if line)
+    return textwrap.dedent("\n".join(blank)) + "\n" if all(lines) else block
 
 
 def _as_fences(text: str) -> str:
     """Turn other marks of code into fences if there are none."""
     if "```" in text or "~~~" in text:
         return text
-    text = _TAGGED.sub(lambda m: f"\n```python\n{(m[2] or m[4] or '').strip(chr(10))}\n```\n", text)
-    return _LISTING.sub(lambda m: f"\n```python\n{m[2].strip(chr(10))}\n```\n", text)
+    text = _TAGGED.sub(lambda m: _fenced(_WITHIN.sub(r"\1", m[2] or m[4] or "")), text)
+    return _LISTING.sub(lambda m: _fenced(m[2]), text)
+
+
+def _fenced(code: str) -> str:
+    code = code.strip("\n")
+    return f"\n```python\n{code}\n```\n"
 
 
 def _opening(line: str) -> tuple[str, str | int, str, str] | None:
