@@ -38,7 +38,7 @@ def plain_bapo(xs):
 
 
 def plain_scale_rl(xs):
-    prompts = {x.group for x in xs}
+    prompts = {x.group for x in xs if x.a != 0}  # the others have no spread
     return -mean([mean([min(x.r, 5.0) * x.a * x.lp for x in xs if x.group == g]) for g in prompts])
 
 

@@ -184,3 +184,14 @@ def test_advantages_are_the_formula(name):
     got = load_method(name).advantages(rewards, group, lengths)
     expected = advantages(name, rewards.tolist(), group.tolist(), lengths.tolist())
     assert got.tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_prompt_without_an_advantage_is_left_out_of_the_mean_per_prompt():
+    """Three prompts, the second without spread, the third without a token: u = A·lp sums to -1 over three tokens."""
+    advantage = torch.tensor([[1.0, 1.0], [-1.0, 0.0], [0.0, 0.0], [9.0, 9.0]])
+    mask = torch.tensor([[1, 1], [1, 0], [1, 1], [0, 0]]).bool()
+    lp = torch.tensor([[-2.0, -3.0], [-4.0, 0.0], [-5.0, -5.0], [0.0, 0.0]])
+    tokens = Tokens(lp, lp, -lp, -lp, advantage, mask, torch.tensor([0, 0, 1, 2]))
+    assert load_method("scale_rl").loss(tokens).loss.item() == pytest.approx(1 / 3)
+    counted = load_method("scale_rl", {"reduction.silent": True}).loss(tokens)
+    assert counted.loss.item() == pytest.approx(1 / 3 / 2)

@@ -138,7 +138,7 @@ class Method:
         clip = self._fitted(shaped, **self.clip.keywords) if self._fitted else self.clip
         shaped = shaped.with_(unclipped=clip(shaped).unclipped)
         weight = self._returned("weight", self.weight(shaped, self._context("weight", generator)), tokens.mask)
-        share = shares(self.reduction, tokens)
+        share = shares(self.reduction, shaped)
         penalty = self.penalty(shaped, self._context("penalty", generator))
         metrics = self.effect(shaped, weight)
         if penalty is not None:
