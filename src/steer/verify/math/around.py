@@ -30,7 +30,8 @@ OPERATION = (
 )
 GAP_BEHIND = re.compile(r"\s*\}?\s*=")
 OPERAND_BEHIND = re.compile(
-    r"\}?(?:\.?\d|,\d{3}(?!\d)|\\[,;:!]\s*\d|:(?!00\b)\d|[ ]?[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b"
+    r"\}?(?:\.?\d|[eE][-+]?\d|\\?%\s*\\(?:cdot|times)"
+    r"|,\d{3}(?!\d)|\\[,;:!]\s*\d|:(?!00\b)\d|[ ]?[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b"
     r"|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?(?!1\b)\d|-to-(?!1\b)\d"
     rf"|[^\S\n]*\\(?:(?:{OPERATION})(?![a-zA-Z])|notin\b|(?:neq?|mid)\b(?!\s*-?\d))|(?!(?:[kcdm]?m|ft|in|yd|mi"
     rf"|s)\^)[a-z]+\^|\((?![^()]*[a-zA-Z]{{3}})[^()]*[-+^]"
@@ -42,7 +43,8 @@ SCALED_BEHIND = re.compile(
     rf"[ \t$*]*(?:\\text\s*\{{\s*)?({'|'.join(MAGNITUDES)}|squared|cubed|factorial|point\s+\w+"
     r"|and\s+a\s+(?:half|quarter|third|bit)|(?:degrees\s+)?below\s+zero"
     r"|(?:times|plus|minus|over|divided\s+by|multiplied\s+by|choose)\s+\$?[\d\\]\w*"
-    r"|(?:th\s+power|to\s+the\s+(?:\w+\s+)?power)\s+of|of\s+the\s+(?:answer|result))(?!\w)",
+    r"|(?:th\s+power|to\s+the\s+(?:\w+\s+)?power)\s+of|of\s+the\s+(?:answer|result)"
+    r"|(?:more|less|greater|smaller|larger|higher|lower)\s+than\s+(?:the\s+(?:\w+\s+)?(?:answer|truth|result)|it\s+should))(?!\w)",
     re.IGNORECASE,
 )
 # what is said of the answer: `The answer has \\boxed{5} digits`
@@ -78,7 +80,7 @@ OR = (
 )
 EITHER = re.compile(rf"[\s$*,;\\)\](\[]*(?:{OR}|vs\.?|versus)[\s$*:,\\(\[]*", re.IGNORECASE)
 EQUAL = re.compile(
-    rf"[\s$]*(?:=>?|->|[→⇒⟹≈]|\\(?:to|approx|[rR]ightarrow|implies|mapsto)(?![a-zA-Z]))[\s$]*({NUMBER})"
+    rf"[\s$]*(?:=>?|->|[→⇒⟹≈]|,?\s*(?:that\s+is|i\.?e\.?),?|\\(?:to|approx|[rR]ightarrow|implies|mapsto)(?![a-zA-Z]))[\s$]*({NUMBER})"
     r"(?=[.,]?[ \t]*(?:\$|\\[\])]|\n|\Z))"
 )
 FIRST = re.compile(

@@ -31,7 +31,7 @@ GOVERNING = (
     r"|discard(?:s|ed)?|ignor(?:e|ed|ing)|dis(?:prove[sd]?|regard|miss)|eliminate[sd]?|used\s+to(?=\s+be\b)"
 )
 LIGHT = (
-    r"this|be|been|is|are|was|it|equals?|to|of|the|an?|as|that|final|correct|answer|value|result|solution|approach"
+    r"this|be|been|is|are|was|it|equals?|to|of|the|an?|as|that|final|correct|answers?|value|result|solution|approach"
     r"|method|even"
     r"|would|for\s+now|simply|say|think|guess|expect|gives?|write|gets?|close|obtain|have|put|use|choose|accept|take|report|enter"
 )
@@ -78,7 +78,7 @@ OPERAND_BEFORE = re.compile(
     rf"|(?<=[\w\s=$({{])/|^[-−]|(?<!\d)0\.|(?<=[\s$(=])\.|[\^_]\s*\{{?\s*|[\d)}}]\s*\*\s+"
     rf"|[=$({{]\s*[-−]\s*|\\(?:pm|mp|div|cdot|times|mid)\s*"
     rf"|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*"
-    rf"|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*)?\{{\s*|\\(?:sqrt|binom|overline|bar|hat)\s*\{{\s*|[$=(]\s*\|\s*"
+    rf"|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*)?\{{\s*|\\[dt]?frac\s*\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}\s*|\\(?:sqrt|binom|overline|bar|hat)\s*\{{\s*|[$=(]\s*\|\s*"
     r"|[$(]\s*\d+\s*:\s*|\\(?:boxed|fbox)\s*\{\s*[^{}=]*[^{}=\s]\s*)$"
 )
 SUMMAND_BEFORE = re.compile(r"(?:[\w)}]\s*\+|(?:[$=+*/^]|\\(?:\(|\[|cdot|times))\s*[^\s$]{1,20}\s*-)\s*$")

@@ -20,7 +20,7 @@ MARKS = re.compile(
     r"|[✓✔✅☑∎■□▪∴👍🎉]\ufe0f?"
 )
 ARROW = re.compile(
-    r"^\s*(?:\\(?:Rightarrow|rightarrow|implies|to|Longrightarrow|longrightarrow|star|bullet|ast)(?![a-zA-Z])|⇒|→|=>|->|⟹)\s*"
+    r"^[\s$]*(?:\\(?:Rightarrow|rightarrow|implies|to|Longrightarrow|longrightarrow|star|bullet|ast)(?![a-zA-Z])|⇒|→|=>|->|⟹)\s*"
 )
 ENVIRONMENT = re.compile(
     r"\\begin\s*\{(aligned|align\*?|equation\*?|gathered|gather\*?|split|center|displaymath|math)\}(.*?)\\end\s*\{\1\}",
@@ -33,11 +33,17 @@ REMARK = (
     r"|final|checked|verified)"
 )
 PLACE = re.compile(
-    r"(?:\\text\s*\{\s*(?:,\s*)?(?:at|when|for)\s*\}|(?<=\d)\s+(?:at|when)(?=\s))\s*\$?\s*\(?[a-zA-Z](?:_\w)?\s*=[^=,;&<>]*$"
-    r"|,?\s*\\text\s*\{\s*,?\s*for\s+(?:all|any|every)(?:\s+\w+)?\s*\}\s*\$?[a-z]?(?:\s*\\in\s*[^,;=<>]+)?\s*$|,\s*[a-z]\s*\\in\s*\\mathbb\s*\{?\s*[A-Z]\s*\}?\s*$"
+    r"(?:\\text\s*\{\s*(?:,\s*)?\(?(?:at|when|for)\s*\}|(?<=\d)\s+(?:at|when)(?=\s))\s*\$?\s*\(?[a-zA-Z](?:_\w)?\s*=[^=,;&<>]*$"
+    r"|,?(?:\s|\\ )*(?:\\text\s*\{\s*,?\s*for\s+(?:all|any|every)(?!\s+(?:even|odd)\b)(?:\s+\w+)*\s*\}"
+    r"|(?<=\w)\s+for\s+(?:all|any|every)(?!\s+(?:even|odd)\b)"
+    r"(?:\s+[a-z]{2,})*(?![^\s$])"
+    r"|\\forall(?![a-zA-Z]))\s*\$?[a-z]?(?:\s*\\in\s*[^,;=<>]+)?\s*$"
+    r"|(?:,|\(|\\text\s*\{\s*[,(]?\s*(?:where|with)\s*\}|(?<=\w)\s(?:where|with)\s)(?:\s|\\ )*\$?[a-z]\s*"
+    r"(?:\\in\s*(?:\\mathbb\s*\{?\s*[A-Z]\s*\}?|ℤ|ℕ)|(?:\\text\s*\{)?\s*is\s+any?\s+integer\s*\}?)\s*\)?\s*$"
     rf"|\\text\s*\{{\s*q\.?e\.?d\.?\s*\}}\s*$|\\text\s*\{{\s*\({REMARK}\b[^(){{}}]*\)\s*\}}\s*$|(?<=\d)\s*\({REMARK}\b[^(){{}}]*\)\s*$",
     re.IGNORECASE,
 )
+PLACED = "\\text", "\\in", "at", "when", "for", "where", "with"
 QUOTES = "\"'`*“”«»„"
 LINE_ENDS = re.compile(r"(?:\\\\|\\(?=\s*$)|\\newline)\s*$")
 # `2{,}74` is 2.74, and `2{,}740` is 2740: groups have three digits
@@ -51,7 +57,10 @@ NEGATED = re.compile(
 )
 TEMPERATURE = re.compile(r"(\^\s*\{?\s*\\circ\s*\}?)\s*\\text\s*\{\s*([CFK])\s*\}")
 BROKEN = re.compile(r"^\$?[^$]*\\\$\s*(?==)")  # a dollar sign that ended a formula, escaped by mistake
-DOLLARS = re.compile(r"\\\$\s*(?:(?:\\,|\\ )\s*)?([-+]?\d(?:[\d,.{}!\\]|\s(?=\\[!,]))*\d|[-+]?\d)")
+DOLLARS = re.compile(
+    r"\\\$\s*(?:(?:\\,|\\ )\s*)?([-+]?\d(?:[\d,.{}!\\]|\s(?=\\[!,]))*\d|[-+]?\d)"
+    r"(\s*(?:\\text\s*\{)?\s*(?:thousand|[mbt]r?illion)\b\}?)?"
+)
 
 
 def cleared(text: str) -> str:
@@ -78,7 +87,7 @@ def cleared(text: str) -> str:
 
 def _placed(text: str) -> bool:
     """Check whether a text may end in a place or remark."""
-    return "\\text" in text or "\\in" in text or "at" in text or "when" in text or text.rstrip()[-1:] == ")"
+    return text.rstrip()[-1:] == ")" or any(word in text for word in PLACED)
 
 
 def _cleared_commands(bare: str, unusual: bool) -> str:
@@ -102,4 +111,4 @@ def _cleared_commands(bare: str, unusual: bool) -> str:
         bare = NEGATED.sub(r"\\not\1 ", bare)
     if "\\circ" in bare:
         bare = TEMPERATURE.sub(r"\1 \2", bare)
-    return DOLLARS.sub(lambda m: m[1].rstrip(",.") + r"\text{ dollars}", bare) if "\\$" in bare else bare
+    return DOLLARS.sub(lambda m: m[1].rstrip(",.") + (m[2] or "") + r"\text{ dollars}", bare) if "\\$" in bare else bare

@@ -25,14 +25,15 @@ from steer.verify.math.forms import (
 from steer.verify.math.interpret import interpret
 from steer.verify.math.nouns import worded
 from steer.verify.math.parse import parse
-from steer.verify.math.phrases import SPOILED
+from steer.verify.math.phrases import LOSING, SPOILED
 from steer.verify.math.tokens import Unreadable
 from steer.verify.math.values import constant, fixed
 from steer.verify.math.work import TooMuchWork, begin
 
 CHOICE = re.compile(r"(?:\\text\s?\{)?\s*(?:\(([A-J])\)|([A-J])[.:)])\s*\}?(?=\s*\S)")
 SUBJECT = re.compile(
-    r"(?:\\text\s*\{)?\s*(?:the|it|this|that|he|she)\b[^.,;:?!{}]*?\b(?:is|was)\s+(?:(?:an?|on)\s+)?", re.IGNORECASE
+    r"(?:\\text\s*\{)?\s*(?:there\s+(?:is|are)\s+(?:an?\s+)?|(?:the|it|this|that|he|she)\b[^.,;:?!{}]*?\b(?:is|was|falls)\s+(?:on\s+)?(?:an?\s+)?)",
+    re.IGNORECASE,
 )
 # everything left to Math-Verify, and only with a gold that cannot be read here. It reads what it can of a text and
 # ignores the rest (`6 \\\\ 5` is 5 to it), so that nothing loose may stand in either text.
@@ -129,7 +130,8 @@ def compare(gold: str, answers: list[str], kind: str | None) -> tuple[str, str, 
     if worded(gold) and scalars.bag(gold) == scalars.bag(answers[0]) != "":
         same = scalars.meaning(gold) == scalars.meaning(answers[0])
         return ("correct", "the same words", 0) if same else ("wrong", "not equal", 0)
-    if worded(gold) and (subject := SUBJECT.match(answers[0])) and not SPOILED.search(subject[0]):
+    subject = SUBJECT.match(answers[0]) if worded(gold) else None
+    if subject and not SPOILED.search(subject[0]) and not LOSING.search(subject[0]):
         rest = answers[0][subject.end() :].rstrip(" }.")
         if scalars.bag(rest) == scalars.bag(gold) != "" and scalars.meaning(rest) == scalars.meaning(gold):
             return "correct", "the same words", 0

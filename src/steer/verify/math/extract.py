@@ -11,11 +11,11 @@ from typing import Literal, NamedTuple
 from steer.verify.math import guess, unboxed
 from steer.verify.math.around import BEFORE, BEHIND, EITHER
 from steer.verify.math.around import answer as stands
-from steer.verify.math.numbers import roughly
+from steer.verify.math.numbers import DECIMAL, roughly
 from steer.verify.math.phrases import MARK
 from steer.verify.math.sentences import MATH, sentences
 from steer.verify.math.unboxed import TAIL, WORD, WRAPPED
-from steer.verify.math.units import known
+from steer.verify.math.units import known, rescaled
 from steer.verify.math.withdrawal import replaced
 from steer.verify.thought import before_end, outside_thought
 
@@ -38,6 +38,7 @@ CONVERTED = re.compile(
     r"|.*\banswer\s+in\s+(\w+)",
     re.IGNORECASE,
 )
+VALUE = re.compile(rf"-?{DECIMAL}(?![\d,/])")
 STRUCK = re.compile(r"(?<![\w}$~])~~(?=[^\s~])[^~\n]*(?<=\S)~~(?![\w\\$~])")
 HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
@@ -145,7 +146,13 @@ def _restated(behind: str, content: str) -> bool:
         return False
     said_in = next((CONVERTED.match(part) for part in reversed(sentences(behind[-TAIL:])) if "nswer" in part), None)
     unit = (said_in[1] or said_in[2]).lower() if said_in else ""
-    return not (unit.startswith("percent") or known(unit))
+    if unit.startswith("percent"):
+        return not roughly(content, f"{said.rstrip('%')}%")
+    values = [VALUE.match(text) for text in (content, said)]
+    if not known(unit) or not all(values):
+        return True
+    slack = 0.5 / 10 ** len(values[1][0].partition(".")[2])  # what is said may be rounded
+    return not rescaled(*(float(value[0]) for value in values), unit, slack)
 
 
 def _shown(text: str) -> str:

@@ -178,6 +178,8 @@ class Grammar:
         digits = self.next()
         if not digits.isdigit() or len(digits) > 50 or (grouped and self.next() != "}"):
             raise Unreadable("repeating decimal")
+        if self.kind() == "num":
+            raise Unreadable("two numbers side by side")
         return Fraction(int(digits), (10 ** len(digits) - 1) * 10**places)
 
     def atom(self) -> Node:

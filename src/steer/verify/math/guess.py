@@ -2,6 +2,7 @@ r"""Guess the answer of a text that states none: its last formula or number, if 
 
 import re
 
+from steer.verify.math.before import refuted, telling
 from steer.verify.math.phrases import (
     BUT,
     CLAUSE,
@@ -13,24 +14,40 @@ from steer.verify.math.phrases import (
     SUPPOSED,
 )
 from steer.verify.math.sentences import END, MATH, sentences
-from steer.verify.math.unboxed import CALCULATOR, EMPHASIS, bold_words
+from steer.verify.math.unboxed import CALCULATOR, EMPHASIS, bold_words, deceiving
 from steer.verify.math.units import known
 from steer.verify.math.withdrawal import withdrawn
 from steer.verify.math.working import without_aside
 
 SENTENCES = 8  # sentences that a guess looks back over
-NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:\.\d+)?(?:/\d+)?(?:\s?\\?%)?")
+# a digit may follow a word only in scripts without spaces
+NUMBER = re.compile(
+    r"(?<![^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3])(?<!\.)[-+−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:\.\d+)?(?:/\d+)?(?:\s?\\?%)?"
+)
 LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
 EXACT = re.compile(r"(?:^|[\s=])([^\s=$]*[\d)}π])\s*≈\s*$")  # `1/6 ≈ 0.1667`
 RATIO = re.compile(r"(?<![\w.:])(?:\d+:)+$")  # `3:` of `3:2`
-GOES_WITH = re.compile(r"[}^π√∛²³]|[nkxyz](?![a-zA-Z])")
-BEYOND = re.compile(r"\b(?:over|under|above|below|beyond|past)\s+$", re.IGNORECASE)
-GOES_ON, WHOLE = re.compile(r"[,;]\s*\w"), re.compile(r"[^\s$*]*")
-PLAIN = r"(?:[-−]?\d+(?:\.\d+)?(?:/\d+)?%?|\$[^$\n]{1,60}\$)"
-TUPLE = re.compile(rf"[(\[]\s*{PLAIN}(?:\s*,\s*{PLAIN})+\s*[)\]](?=\W*$)")
+GOES_WITH = re.compile(r"[}^π√∛²³]|[eE][-+]?\d|[nkxyz](?![a-zA-Z])")
+# an equation that is not solved: `so 3x = 7`, `x + 1 = 7`
+UNSOLVED = re.compile(
+    r"(?:\d\s*[a-z]\b(?!\s*\d)|\b[a-z]\s*(?:\^|[²³])|\b[a-z]\s*[-+*/]\s*\d|\d\s*[-+*/]\s*[a-z]\b)[^=.,:;]*=\s*$"
+)
+# what is still to be done: `To find the total, add 48 and 72`
+TO_DO = re.compile(
+    r"\W*(?:(?:we|you|i|now|next|then)\s+)*(?:(?:can|must|should|need\s+to|have\s+to)\s+)?(?:add|subtract|multiply|divide|sum)\b"
+    r"(?!.*(?:=|\b(?:gets?|gives?|is|obtain|yields?|equals?|makes?|has|have)\b))",
+    re.IGNORECASE,
+)
+# functions in words: `ln 2`, `3 sqrt(2)`
+FUNCTION = re.compile(r"(?<![a-zA-Z\\])-?\d*(?:ln|log|sin|cos|tan|arc(?:sin|cos|tan)|sqrt|exp)\s?\(?$")
+BEYOND = re.compile(r"\b(?:over|under|above|below|beyond|past|than)\s+$", re.IGNORECASE)
+GOES_ON, WHOLE = re.compile(r"[,;]\s*\w|\s(?:and|then|but)\s+[a-z]"), re.compile(r"[^\s$*]*")
+PLAIN = r"(?:[-−]?(?:\d+(?:\.\d+)?(?:√\d+|π)?|√\d+|π)(?:/\d+)?[%°]?|\$[^$\n]{1,60}\$)"
+TUPLE = re.compile(rf"(?:[(\[]|\\?\{{)\s*{PLAIN}(?:\s*,\s*{PLAIN})+\s*(?:[)\]]|\\?\}})(?=\W*$)")
 TERM = r"(?:\d[\d.]*(?:[a-z]|√\d+|π)?|[a-z]|√\d+|π)(?:[²³]|\^\d+)?"
 SUM = re.compile(rf"(?:^|[\s=:])(-?{TERM}(?:\s*[-+−]\s*{TERM})+)[\s.]*$")
 DIGIT, NAME = re.compile(r"\d"), re.compile(r"\$[a-zA-Z]\$")
+PI = re.compile(r"(?<!\w)[-−]?π(?!\w)")
 NAMES = re.compile(r"[a-z√π]")
 SUBTRACTED = re.compile(r"(?:\d|[²³)]|\b[a-z])\s*[-−]\s+$|[\d)]\s*[-−]$")
 SCALE = re.compile(r"\s(?:thousand|[mb]illion)\b")
@@ -38,14 +55,20 @@ SCALE = re.compile(r"\s(?:thousand|[mb]illion)\b")
 AGAIN = re.compile(rf"({PLAIN})\s*([a-z]*)\s*\((or\b|i\.e\.,?|=|≈|)\s*({PLAIN})\s*([a-z]*)\)(?=\W*$)")
 # behind a value: where it is reached, and why
 REACHED = re.compile(
-    r"(?<=[\d$*)]),?\s+(?:attained|achieved|reached|occurring|which\s+occurs)\s+(?:at|when|for|if|by)\b.*$",
+    r"(?<=[\w$*)°])\s+(?:when|at|for)\s+\$?[a-zA-Z]\s*=[^\s?!,;]{1,20}$|(?<=[\w$*)°]),?\s+(?:attained|achieved|reached|occurring|which\s+occurs)\s+(?:at|when|for|if|by)\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 WHY = re.compile(
     r"(?<=[\d$*)]),?\s+(?:since|because)\b(?!.*\b(?:so|thus|hence|therefore|then|gets?|gives?|yields?|leav\w+)\b).*$",
     re.IGNORECASE | re.DOTALL,
 )
-LISTED = re.compile(rf"\b(?:are|is)\s+(?P<list>(?:{PLAIN},\s+)*{PLAIN},?\s+(?:and|or)\s+{PLAIN})(?=\W*$)")
+LISTED = re.compile(
+    rf"\b(?:are|is|be)\s+(?P<list>(?:{PLAIN},\s+)*{PLAIN},?\s+(?:and|or)\s+{PLAIN})(?=\W*$|\s+(?:degrees|respectively)\W*$)"
+)
+RATIO_IN_WORDS = re.compile(r"\bratio\b[^.?!]*?\b(\d+) to (\d+)(?=\W*$)", re.IGNORECASE)
+SCIENTIFIC = re.compile(r"[-−]?\d[\d.]*\s*[×x*·⋅]\s*10(?:\^\{?[-−]?\d+\}?|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+UNIT_BEHIND = re.compile(r"\s?((?:(?:square|cubic)\s+)?[a-zA-Zµ°]+(?:\s+per\s+[a-z]+|[/^][a-zA-Z\d^]+|[²³])?)")
+NO_UNIT = {"in", "a", "as", "am", "A", "b", "bit", "s", "time", "times", "second"}  # words that are more often no units
 UNIT_BEFORE = re.compile(r"\d\s+((?:[a-zA-Z]+/)?[a-zA-Z]+\^)\{?$")
 # what a conclusion says of its subject, with a number in an addition behind it: `So she makes $18 for 9 eggs`
 CONCLUDED = re.compile(
@@ -88,6 +111,8 @@ def guessed(text: str) -> str | None:
             part = whole = whole[: reached.start()] + "."
         why = WHY.search(whole)  # `64, since 65 is not a square`
         stated = _last_value(whole[: why.start()]) if why else None
+        if stated and deceiving(stated[0], whole[why.start() :]):
+            return None
         if stated and _accepted(whole[: why.start()] + ".", stated, False):
             return stated[0]
         shown = without_aside(whole)
@@ -110,8 +135,11 @@ def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
     _, start, end = found
     before, after = BUT.sub("", part[:start]), part[end:]
     aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
+    near = before[-160:]
     clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
-    if before.rstrip()[-1:] in tuple("+*/^×÷") or CONDITIONAL.match(before) or BEYOND.search(before[-20:]):
+    if before.rstrip()[-1:] in tuple("+*/^×÷") or CONDITIONAL.match(before) or BEYOND.search(near):
+        return False
+    if UNSOLVED.search(near) or TO_DO.match(clause) or (telling(near) and refuted(near)):
         return False
     if SUBTRACTED.search(before[-20:] + "-" * part.startswith(("-", "−"), start)):
         return False
@@ -123,12 +151,13 @@ def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
 def _last_value(shown: str) -> tuple[str, int, int] | None:
     """Return the last formula or number of a sentence with its position, or the last choice letter."""
     if whole := TUPLE.search(shown):
-        return whole[0], *whole.span()
+        return rf"\{whole[0][:-1]}\}}" if whole[0][0] == "{" else whole[0], *whole.span()
+    if whole := RATIO_IN_WORDS.search(shown):
+        return f"{whole[1]}:{whole[2]}", *whole.span(1)
     if (whole := SUM.search(shown)) and NAMES.search(whole[1]):
         return whole[1], *whole.span(1)
     if (again := AGAIN.search(shown)) and _forms(again):
-        units = (rf"\text{{ {again[n]}}}" if known(again[n]) else "" for n in (2, 5))
-        return rf"{again[1]}{next(units)} \text{{ or }} {again[4]}{next(units)}", *again.span()
+        return rf"{again[1]}{_unit(again[2])} \text{{ or }} {again[4]}{_unit(again[5])}", *again.span()
     if whole := LISTED.search(shown):
         return whole["list"], *whole.span("list")
     spans = list(MATH.finditer(shown))
@@ -146,13 +175,21 @@ def _last_value(shown: str) -> tuple[str, int, int] | None:
         if exact := EXACT.search(shown, max(0, start - 40), start):
             return rf"{exact[1]} \text{{ or }} {answer}", exact.start(1), end
         return answer, start, end
+    if sign := PI.search(shown):
+        return sign[0], *sign.span()
     letters = list(LETTER.finditer(shown))
     return (letters[-1][1], *letters[-1].span()) if letters else None
 
 
 def _forms(again: re.Match) -> bool:
     """Check whether brackets hold the same quantity again, as a word says or its unit shows."""
-    return bool((again[3] and not again[2]) or (known(again[2]) and (again[3] or known(again[5]))))
+    return bool((again[3] and not again[2]) or (_unit(again[2]) and (again[3] or _unit(again[5]))))
+
+
+def _unit(words: str) -> str:
+    """The LaTeX of a known unit, else nothing."""
+    measured = known(words) or words.startswith("degree")
+    return rf"\text{{ {words}}}" if measured and words not in NO_UNIT else ""
 
 
 def _last_number(text: str, start: int = 0) -> re.Match | None:
@@ -171,8 +208,20 @@ def _whole(text: str, number: re.Match) -> tuple[str, int, int]:
         return ratio[0] + number.group().strip(), ratio.start(), end
     if scale := SCALE.match(text, end):
         return number.group().strip() + scale[0], start, scale.end()
+    if function := FUNCTION.search(text, max(0, start - 12), start):
+        end += text.startswith(")", end) and function[0].endswith("(")
+        return text[function.start() : end], function.start(), end
+    if text.startswith("10", start) or text[start - 1 : start] == "^":
+        powers = SCIENTIFIC.finditer(text, max(0, start - 40))
+        if power := next((power for power in powers if power.start() <= start < power.end()), None):
+            return power[0], *power.span()
     if text[start - 1 : start] not in tuple("^{_√∛") and not GOES_WITH.match(text, end):
-        return number.group().strip(), start, end
+        answer = number.group().strip()
+        if text[start - 1 : start] == "$":
+            return rf"\${answer}", start, end
+        behind = UNIT_BEHIND.match(text, end)
+        unit = _unit(behind[1]) if behind else ""
+        return answer + unit, start, behind.end() if unit else end
     start = max(text.rfind(edge, 0, start) for edge in " \n\t$=*") + 1
     whole = WHOLE.match(text, start)[0]
     return whole.rstrip(".,;:"), start, start + len(whole)

@@ -43,6 +43,7 @@ BASE_IN_WORDS = re.compile(r"\s*(?:\\text\s*\{)?\s*\(?\s*(?:in\s+)?base[\s-]*\}?
 REALS = re.compile(
     r"\\(?:mathbb|Bbb)\s*\{?\s*R\s*\}?|\\R|\\text\{R\}|(?:\\text\{)?\s*(?:all|any)\s+reals?(?:\s+numbers?)?\s*\}?"
 )
+LEFT_OUT = re.compile(r"\s*(?:\\text\s*\{)?\s*(?:except|excluding|other\s+than|but)(?:\s+for)?\s*\}?\s*(?:[a-z]\s*=)?")
 BASE_NAMES = "two three four five six seven eight nine ten eleven twelve"
 BASE_WORDS = {name: n for n, name in enumerate(BASE_NAMES.split(), 2)}
 UNIT_WORD = (
@@ -208,6 +209,8 @@ def _set(text: str) -> Form | None:
         return Collection(())
     if REALS.fullmatch(text):
         return Seq("(", ")", (Expr("-\\infty"), Expr("\\infty")))
+    if (reals := REALS.match(text)) and (left_out := LEFT_OUT.match(text, reals.end())):
+        return Combined("minus", (interpret("\\mathbb{R}"), interpret(rf"\{{ {text[left_out.end() :]} \}}")))
     return None
 
 
@@ -272,8 +275,8 @@ def _is_name(match: re.Match) -> bool:
     command = re.search(r"\\[a-zA-Z]*$", value)  # `8 \pi cm`, or the start of a longer name
     if not any(c.isdigit() for c in value) or re.search(r"_\s*\{?$", value):
         return True
-    if command and match.end("value") == match.start("unit"):
-        return True
+    if command and (match.end("value") == match.start("unit") or (len(unit) == 1 and "+" in value)):
+        return True  # `\\frac{\\pi}{6} + 2\\pi m`
     if re.search(r"[a-zA-Z]$", value) and not command:
         return True
     if re.match(r"[a-zA-Z](?![a-zA-Z])", unit) and re.search(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])", value):

@@ -18,6 +18,7 @@ UNICODE = str.maketrans(
     }
     | {c: f"\\frac{{{n}}}{{{d}}}" for c, n, d in VULGAR.split()}
 )  # fmt: skip
+TIMES = re.compile(r"(?<=\d)\s*x\s*(?=10\s*\^)")  # `6.02 x 10^23`
 RAISED, LOWERED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 LEVEL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ₀₁₂₃₄₅₆₇₈₉", "0123456789+-n0123456789")
 NAMES = (
@@ -32,6 +33,7 @@ SIZES = re.compile(
     r"|normalsize|large|Large|LARGE|huge|Huge)(?![a-zA-Z])\s*)"
 )
 SPACES = re.compile(r"(?<!\\)\\(?:quad|qquad|enspace|thinspace|hspace\*?\{[^{}]*\})|(?<!\\)\\[,;: ]")
+EQUATIONS = re.compile(r"(?<=\w)\s*\\(?:q?quad|\\)\s*(?=[a-zA-Z](?:_\w)?\s*=)")  # `x = 4 \quad y = -1`
 SYNONYMS = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
     "lt": "<", "gt": ">", "neq": "ne", "dbinom": "binom", "tbinom": "binom", 
@@ -100,6 +102,8 @@ def latex(text: str) -> str:
         # a run of them is one exponent: 10²³ is 10^{23}, not 10^2^3
         text = RAISED.sub(lambda m: f"^{{{m.group().translate(LEVEL)}}}", text.translate(UNICODE))
         text = LOWERED.sub(lambda m: f"_{{{m.group().translate(LEVEL)}}}", text)
+    if "x" in text and "10" in text:
+        text = TIMES.sub(r"\\times ", text)
     if "\x0c" in text:  # `\frac` that went through a reader of escapes
         text = text.replace("\\\x0c", "\x0c").replace("\x0c", "\\f")
     text = cleared(text)
@@ -141,7 +145,7 @@ def _commands(text: str) -> str:
         text = DEGREE.sub(r"^\\circ ", text)
     if names & STYLE_NAMES:
         text = STYLED.sub("", text)
-    text = SPACES.sub(" ", text)
+    text = SPACES.sub(" ", EQUATIONS.sub(", ", text) if "=" in text else text)
     if not names.isdisjoint(SYNONYMS):
         text = COMMAND.sub(_synonym, text)
     if "\\text" in text:

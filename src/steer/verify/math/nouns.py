@@ -31,7 +31,7 @@ function value answer item box row column page percent
 """
 NO_PLURALS = """
 plus minus times is was has does less unless besides yes versus this thus always perhaps as us its his hers ours theirs
-yours various previous otherwise else bias pas mas mais menos moins fois las los les des
+yours sometimes afterwards nowadays various previous otherwise else bias pas mas mais menos moins fois las los les des
 """
 PLURALS, AROUND, ALONE, SINGULAR, NO_PLURAL = (
     set(words.split()) for words in (IRREGULAR, DESCRIPTION, WITHOUT_NOUN, SINGULAR_NOUNS, NO_PLURALS)

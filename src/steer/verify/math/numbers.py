@@ -135,8 +135,8 @@ def equal(gold: Number, answer: Number) -> bool:
     """
     if gold.mark and answer.mark:
         return gold.mark == answer.mark and gold.value == answer.value
-    if gold.value == answer.value:
-        return True
+    if gold.value == answer.value:  # but 0.5% of a gold 0.5 is no answer in per cent
+        return answer.mark != "%" or abs(gold.value) >= 1
     if gold.mark == "%":
         return answer.value * 100 == gold.value
     if answer.mark == "%":

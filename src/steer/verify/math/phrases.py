@@ -37,7 +37,7 @@ OTHERS = _any(
     r"\bsvaret\s*(?:är|er|:)\s*:?|\bjawaban(?:nya)?\s*(?:adalah|ialah|:)\s*:?",
 )
 CHOSEN = (
-    r"\b(?:my|the|our|correct|right)\s+(?:choice|option)\s+is\b"
+    r"\b(?:my|the|our|correct|right)\s+(?:choice|option)(?:\s+is\b|:)"
     r"|\bI\s+(?:choose|pick|select|would\s+go\s+with|go\s+with)\b"
 )
 MARK = re.compile(
@@ -65,7 +65,7 @@ OPENING = re.compile(
     r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|arrive\s+at)(?:\s+that)?|(?:this|that|it)\s+(?:gives|yields|makes|leaves)(?:\s+(?:us|me))?"
     r"|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
     r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
-    r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|option|choice|the\s+(?:number|value|integer)"
+    r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|(?:choose|select|pick|option|choice)|the\s+(?:number|value|integer)"
     r"|所以|因此|故|一?共(?:有|是)?|总共(?:有|是)?|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
     r"|logo|quindi|dunque|следовательно|значит|итак|dus|zatem|więc)(?![a-zà-öø-ÿ'’])|\\(?:therefore|implies|Rightarrow"
     r"|because|quad|qquad)(?![a-zA-Z])|[∴⇒→✓✔✅]|[-*•>]+(?=\s)|=+>)[\s,:，：、]*",
@@ -103,20 +103,21 @@ HEDGES = (  # in other languages
     r"|предположим|misschien|belki|có\s+thể|mungkin)\b|ربما|शायद"
 )
 SUPPOSITION = (  # which spoils all that follows it in a sentence
-    r"\b(?:nobody|no\s+one|may|might|maybe|perhaps|possibly|suppose|supposed|supposing|assum\w+|imagine|pretend|conjecture\w*"
+    r"\b(?:nobody|no\s+one|(?-i:may)|might|maybe|perhaps|possibly|suppose|supposed|supposing|assum\w+|imagine|pretend|conjecture\w*"
     r"|hypothe\w+|guess(?:es|ed|ing)?|bet|depending|claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
-    r"|unsure|uncertain|unclear|allegedly|supposedly|say|not\s+(?:true|the\s+case|sure)|impossible|unlikely"
-    r"|for\s+(?:example|instance)|e\.g)\b|" + HEDGES
+    r"|unsure|uncertain|unclear|allegedly|supposedly|according\s+to|say|not\s+(?:true|the\s+case|sure)|impossible|unlikely"
+    r"|for\s+(?:example|instance)|e\.g)\b|\b(?:difficulty|confidence|rating|options|choices|candidates|one\s+of)\s*:|"
+    + HEDGES
 )
 DOUBT = (
     r"\b(?:had\s+(?:it|the)|probably|could|would(?!\s+(?:\w+\s+)?(?:take|need|cost|require|earn|spend|pay|save|travel|weigh|last|receive|owe|run|eat|buy|sell|finish)\b)|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
     r"|or|likely|hope|candidates?)\b|[?？¿]|如果|若|吗|嗎|还是|或者?|만약|혹은|또는|일까|もし|だろう|または|か。"
-    r"|\b(?:si|ou|wenn|falls|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
+    r"|\b(?:si|ou|wenn|falls(?!\s+on\b)|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
 )
 COMPARED = (
-    r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)(?:s|ning|ing)?\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try)|almost|nearly|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|something\s+like|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
+    r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)(?:s|ning|ing)?\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try|solve|prove|determine)|almost|nearly|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|something\s+like|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
     r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than(?!\s+(?:(?-i:[A-Z])\w+|before\b|(?:his|her|their|he|she|they|on|in|last)\s))|up\s+to|between|exceed\w*"
-    r"|(?:minus|negative|page|section|chapter|step|figure|table|equation)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
+    r"|(?:minus|negative|page|section|chapter|step|figure|table|(?:by|from|in|see|using)\s+equation|theorem|lemma|corollary|proposition|exercise|case|mod(?:ulo)?|question|problem)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
     r"|(?:root|negative|inverse|square|cube|half|third|quarter|opposite|reciprocal|logarithm|factorial|percent)\s+of)\b"
     r"|\b(?:over|under|above|below|beyond|within|past)\s*[$(\\]*\d|\b\d+\s*(?:to|through|-{2,})\s*\d"
@@ -134,7 +135,7 @@ SPOILED = re.compile(f"(?={SPOILED_START})(?:{DENIAL}|{SUPPOSITION}|{DOUBT}|{COM
 SPOILED_BEHIND = re.compile(
     f"(?=^|{SPOILED_START})(?:{DENIAL}|{COMPARED}|"
     + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
-    + r"|^(?:st|nd|rd|th|-?ish)\b"
+    + r"|^(?:st|nd|rd|th|-?ish)\b|^\s*(?:equations|unknowns|inequalities)\b"
     + rf"|^[\s$-]*(?:{'|'.join(NUMBER_WORDS)}|squared|cubed|halved|doubled|plus|minus|times|point|over"
     r"|divided|multiplied|to\s+the)\b)",
     re.IGNORECASE,
@@ -143,6 +144,12 @@ SPOILED_BEHIND = re.compile(
 OTHER_SUBJECT = re.compile(
     r"\b(?:wrong|incorrect|false|guess\w*|suppos\w*|assum\w*|perhaps|maybe|possibly|if|unless|either|bound|first\s+attempt"
     r"|previous|initial|naive|old|other)\b",
+    re.IGNORECASE,
+)
+# a sentence that names someone else than was asked for: `The runner-up is Ann`
+LOSING = re.compile(
+    r"\b(?:runners?-up|(?:second|third|last)\s+place|los(?:es?|ers?|ing|t)|eliminated|disqualified|excluded|ruled\s+out|everyone|all\s+but"
+    r"|unlike|besides|other|instead)\b",
     re.IGNORECASE,
 )
 # before an announcement: what holds under a condition only, and what is no answer but computed from it
@@ -157,7 +164,7 @@ CONDITIONAL = re.compile(
     re.IGNORECASE,
 )
 COMPUTED = re.compile(
-    r"\b(?:half|twice|double|thrice|triple)(?:\s+of)?\s+(?:the|our|my|this)?\s*(?:\w+\s+)?$"
+    r"\b(?!(?:problem|question|exercise|let|it|that|here)['’])\w+['’]s\s+$|\b(?:half|twice|double|thrice|triple)(?:\s+of)?\s+(?:the|our|my|this)?\s*(?:\w+\s+)?$"
     r"|\b(?!value)\w+\s+of\s+(?:the|our|my|this)\s+(?:\w+\s+)?(?=$)",
     re.IGNORECASE,
 )
@@ -165,15 +172,15 @@ COMPUTED = re.compile(
 CONTRAST = (
     r"(?:(?:,\s*|(?<=[\d$)}\]])\s+)(?:and\s+)?(?:no\s+more|not|rather\s+than|instead\s+of|as\s+opposed\s+to|et\s+non|pas|nicht"
     r"|não|не|而不是|不是)\s*[^,;?]{1,40}"
-    r"|\(=[^()?]*\)|[(\[](?:not|see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
+    r"|\(=[^()?]*\)|[(\[](?:we\s+(?:reject|discard|exclude|ignore)(?!\s+(?:this|that|it)\b)|not(?!\s+(?:really|quite|sure|certain|correct|right)\b)|see|cf|by|from|since|because|as|using|per|rounded|q\.?e\.?d|correct|verified|checked|final|exact(?:ly)?"
     r"|done)\b[^()\[\]?]*[)\]])"
 )
 REASON = (
-    r"(?<![\w\\])(?:since|because|as\s+(?:we|shown|the|above|stated|before|can\s+be)|for\s+(?:the\s+reason|otherwise)"
-    r"|due\s+to|so\s+that|by\s+(?!\d)|from\s+(?!\d)|where|using|meaning\s+that|car|puisque|parce\s+que|weil|denn|da\s+|porque"
+    r"(?<![\w\\])(?:since|because|as\s+(?:we|one|you|it|they|can|shown|the|above|stated|before|can\s+be)|for\s+(?:the\s+reason|otherwise)"
+    r"|due\s+to|so\s+that|(?:obtained|found|computed|calculated)?\s*(?:by|from)\s+(?!\d)|for\s+(?:all|any|every)\b(?!.*\b(?:even|odd|but|except|otherwise|unless|other|and)\b)|where|using|meaning\s+that|car|puisque|parce\s+que|weil|denn|da\s+|porque"
     r"|pues|poiché|perché|pois|так\s+как|потому|因为|왜냐하면|なぜなら)\b.*"
-    r"|\bwhich\s+(?:is|are|was|gives|makes|means|agrees|matches|satisfies|completes|concludes|finishes|proves)\b(?:(?!\b(?:not|wrong"
-    r"|incorrect|false|impossible|mistaken?|too|guess|lie)\b|n['’]t)[^?\d])*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested|expected|asked|promised)"
+    r"|\bwhich\s+(?:is|are|was|can\s+be|gives|makes|means|agrees|matches|satisfies|completes|concludes|finishes|proves)\b(?:(?!\b(?:not|wrong"
+    r"|incorrect|false|impossible|mistaken?|too|guess|lie|off|half|twice|double|less|more|short)\b|n['’]t)[^?\d])*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested|expected|asked|promised)"
     r"|\band\s+(?:we\s+are|we['’]re|i\s+am|i['’]m)\s+(?:done|finished)|(?<!\w)(?:i\.?e\.?|that\s+is|in\s+other\s+words|namely)[,\s][^?\d]*|(?<![\w.])(?:q\.?e\.?d\.?|done)"
 )
 # what stands in front of them, spaces and punctuation, is cut off afterwards: searches that begin there take a time
@@ -181,8 +188,16 @@ REASON = (
 CONTRAST = rf"(?=[\s,(\[]){CONTRAST}"
 ASIDE = re.compile(rf"(?:{CONTRAST}|(?={START})(?:{REASON}))\s*+[.!]*+\s*+$", re.IGNORECASE | re.DOTALL)
 CONTRASTED = re.compile(rf"{CONTRAST}\s*+[.!]*+\s*+$", re.IGNORECASE)
+# such a reason that gives another answer, or says that this one is none; `number` must differ from it
+DECEIVING = re.compile(
+    r"\b(?:it|that|this|the\s+(?:\w+\s+)?(?:answer|value|result))\s+(?:is|was|should\s+be|must\s+be|would\s+be|equals)\s+"
+    r"(?:(?:really|actually|in\s+fact|truly)\s+)?\$?(?P<number>-?\d[\d.,/]*)\W*$|\bi\s+mean\b|\bi\s+meant\b|\btypo\b|\bnaive\b|\bclaim(?:s|ed)?\b"
+    r"|\b(?:true|real|right|correct|actual)\s+(?:\w+\s+)?(?:answer|value|result)\b|\b(?:from|to|using)\s+which\b"
+    r"|\b(?:an?|the|my|our)\s+(?:wrong|incorrect|flawed|false)\b|^\W*as\s+(?:\w+\s+){1,4}(?:is|was)\s+(?:wrong|false|incorrect|not)\b",
+    re.IGNORECASE,
+)
 CLAUSE = re.compile(
-    r"[,;:，；：、]\s+|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
+    r"[,;:，；：、]\s+|\bPr?\([^()]*\)\s*=|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
 )
 # `not 10 but 12`: what is denied is another number
 BUT = re.compile(

@@ -228,4 +228,5 @@ def is_interval_like(form: Form) -> bool:
     if isinstance(form, Seq):
         infinite = any(isinstance(item, Expr) and "\\infty" in item.text for item in form.items)
         return len(form.items) == 2 and (infinite or form.opening + form.closing in ("[)", "(]"))
+    form = form.items[0] if isinstance(form, Several) else form
     return isinstance(form, Combined) or (isinstance(form, Relation) and "=" not in form.signs)

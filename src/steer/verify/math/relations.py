@@ -7,11 +7,11 @@ import re
 from dataclasses import replace
 
 from steer.verify.math import regions
-from steer.verify.math.forms import Expr, Form, Quantity, Ratio, Relation, Seq, Words
+from steer.verify.math.forms import Combined, Expr, Form, Quantity, Ratio, Relation, Seq, Words
 from steer.verify.math.parse import parse, symbols
 from steer.verify.math.several import ordered
 from steer.verify.math.tokens import Unreadable
-from steer.verify.math.values import constant, equal_texts, proportional, same_function
+from steer.verify.math.values import constant, equal_texts, proportional, renamed, same_function
 
 NAME = re.compile(
     r"\\?[a-zA-Z]+'*(?:_(?:\{[^{}]*(?:\{[^{}]*\})?[^{}]*\}|\\?\w+))?'*(?:\s*\(\s*\\?[a-zA-Z](?:\s*,\s*\\?[a-zA-Z])*\s*\))?"
@@ -41,7 +41,11 @@ def relation(c, gold: Form, answer: Form) -> bool:
     stated, other = (gold, answer) if isinstance(gold, Relation) else (answer, gold)
     if stated.signs == ("=",):
         left, right = stated.parts
-        if (isinstance(left, Expr) and _labels(left.text, right)) or isinstance(left, (Seq, Ratio, Words)):
+        if (
+            (isinstance(left, Expr) and _labels(left.text, right))
+            or isinstance(left, (Seq, Ratio, Words))
+            or _sets(left)
+        ):
             return c.same(right, other) if stated is gold else c.same(other, right)
         if isinstance(left, Quantity) and LABEL.fullmatch(getattr(left.value, "text", "1")):
             return c.same(right, other) if stated is gold else c.same(other, right)
@@ -50,13 +54,19 @@ def relation(c, gold: Form, answer: Form) -> bool:
     return _same_region(gold, answer)
 
 
+def _sets(form: Form) -> bool:
+    """Whether a form is an operation on named sets, as the left side of `A \\cap B = \\{1, 3\\}`."""
+    return isinstance(form, Combined) and all(isinstance(i, Expr) and NAME.fullmatch(i.text) for i in form.items)
+
+
 def _value(left: Form, right: Form) -> Form | None:
     """What `5 = x`, or a sum that is written out and true (`3 + 9 = 12`), says the value is."""
-    if not (isinstance(left, Expr) and isinstance(right, Expr)) or symbols(parse(left.text)):
+    value = right.value if isinstance(right, Quantity) else right
+    if not (isinstance(left, Expr) and isinstance(value, Expr)) or symbols(parse(left.text)):
         return None
-    if NAME.fullmatch(right.text.strip()):
+    if NAME.fullmatch(value.text.strip()):
         return left
-    return right if not symbols(parse(right.text)) and equal_texts(left.text, right.text) else None
+    return right if not symbols(parse(value.text)) and equal_texts(left.text, value.text) else None
 
 
 def _same_region(gold: Form, answer: Form) -> bool:
@@ -158,10 +168,6 @@ def _renamed(gold: Relation, answer: Relation) -> bool:
     if None in heads or heads[0][1] != heads[1][1]:
         return False
     bodies = [parse(form.parts[1].text) for form in (gold, answer)]
-    return same_function(bodies[0], _rename(bodies[1], heads[1][2], heads[0][2]))
-
-
-def _rename(node, old: str, new: str):
-    if node == ("sym", old):
-        return ("sym", new)
-    return tuple(_rename(part, old, new) if isinstance(part, tuple) else part for part in node)
+    if heads[0][2] != heads[1][2] and heads[0][2] in symbols(bodies[1]):
+        return False
+    return same_function(bodies[0], renamed(bodies[1], heads[1][2], heads[0][2]))

@@ -14,7 +14,7 @@ from steer.verify.math.numbers import approximates
 from steer.verify.math.parse import parse, symbols
 from steer.verify.math.several import ordered
 from steer.verify.math.tokens import Unreadable
-from steer.verify.math.units import LOOSE_NUMBER, TABLE, unit
+from steer.verify.math.units import LOOSE_NUMBER, rescaled, unit
 from steer.verify.math.values import constant, equal_texts
 
 PLAIN = re.compile(r"-?\s*(?:\d+(?:\.\d*)?|\.\d+)")
@@ -24,7 +24,8 @@ MEANING = re.compile(
     r"|forall|exists|rightarrow|subset|supset|in|cup|cap|land|lor|vee|wedge)(?![a-z])"
 )
 NOTHING = re.compile(
-    r"(?:there (?:is|are) )?no (?:(?:real|such|valid|possible|integer) )*(?:solution|root|answer|value|number|integer)"
+    r"(?:there (?:is|are) |(?:\w+ ){0,2}(?:it|equation|system|inequality|problem) ha(?:s|ve) )?"
+    r"no (?:(?:real|such|valid|possible|integer) )*(?:solution|root|answer|value|number|integer)"
     r"(?: exists?)?|none|empty set|null set|no solution exist"
 )
 ARTICLES = re.compile(r"\b(?:the|a|an)\b")
@@ -236,9 +237,7 @@ def _unnamed(texts: list[str], marks: list[str]) -> bool:
     if marks.count("") != 1:
         return False
     bare, other = texts if not marks[0] else texts[::-1]
-    size, dimensions = unit(marks[0] or marks[1])
     a, b = constant(bare), constant(other)
-    if not dimensions or not a or not b or isinstance(a, tuple) or isinstance(b, tuple):
+    if None in (a, b) or isinstance(a, tuple) or isinstance(b, tuple):
         return False
-    wanted = inexact(b) * size / inexact(a)  # may be complex
-    return any(abs(wanted / one - 1) < 1e-9 for powers, one in TABLE.values() if powers == dict(dimensions))
+    return rescaled(inexact(a), inexact(b), marks[0] or marks[1])

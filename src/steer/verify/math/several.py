@@ -9,9 +9,7 @@ from steer.verify.math.values import close, constant
 
 
 def many(c, gold: Form, answer: Form) -> bool:
-    if regions.is_interval_like(gold) or regions.is_interval_like(answer) or (
-        isinstance(gold, Several) and isinstance(gold.items[0], Relation) and "=" not in gold.items[0].signs
-    ):  # fmt: skip
+    if any(map(regions.is_interval_like, (gold, answer))):
         found = [regions.region(form) for form in (gold, answer)]
         if None not in found:
             return regions.equal(found[0][1], found[1][1])

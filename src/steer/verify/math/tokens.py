@@ -61,7 +61,7 @@ def _command(name: str) -> list[Token]:
 def _unwrapped(match: re.Match) -> str:
     content = match.group(1).strip()
     # a letter in upright type is the letter; a longer word is one name, marked with a private-use character
-    return content if len(content) <= 1 else "\ue000" + re.sub(r"[\W_]", "", content) + "\ue001"
+    return content if len(content) <= 1 else "\ue000" + re.sub(r"[\s_.,;:'’\"-]", "", content) + "\ue001"
 
 
 def tokenise(text: str) -> list[Token]:

@@ -9,15 +9,18 @@ import re
 
 from steer.verify.math.clutter import RECURRING
 from steer.verify.math.nouns import counted
+from steer.verify.math.numbers import roughly
 from steer.verify.math.phrases import (
     ASCII_KEYS,
     ASIDE,
     BUT,
     CLAUSE,
     CLOSING,
+    DECEIVING,
     KEYS,
     LOOKAHEAD,
     LOOKBACK,
+    LOSING,
     MARK,
     NUMBER_WORDS,
     OPENING,
@@ -59,7 +62,7 @@ HEADED = re.compile(r"(?:^|\n)[ \t#*_>]*(?:final\s+)?answer[*_ \t]*\n\s*([^\n]+)
 VALUES = re.compile(r"[\d$=\\]")
 NAMED = re.compile(
     r"\b(?:is|are|was|were|be)\s+(?:(?:an?|the|on)\s+)?\*\*([^\W\d_][^*\n]{1,40})\*\*[\s.!]*$"
-    r"|^\W*?(?:\w+,\s)?\*\*([^\W\d_][^*\n]{1,40})\*\*\s+(?:is|has|had|was|are|have)\b"
+    r"|^\W*?(?:\w+,\s)?\*\*([^\W\d_][^*\n]{1,40})\*\*\s+(?:(?:is|was|are|were)\b(?!\s+(?:\w+ly\s+)?(?:\w+ed|out|off)\b)|has|had|have|won|wins|finished\s+first)\b"
 )
 HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
 MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
@@ -108,7 +111,7 @@ def pure(text: str, strict: bool = False) -> bool:
         return any(character.isalnum() or character == "_" for character in text)
     if len(words) > 6 or len(text) > 300:
         return False
-    if not MATH.search(text) and not any(c.isdigit() for c in text) and "\\" not in text:
+    if not MATH.search(text) and not any(c.isdigit() or c == "π" for c in text) and "\\" not in text:
         return True
     if MARKED.match(text):
         return True
@@ -130,7 +133,13 @@ def bold_words(text: str) -> str | None:
     """The words in bold that end or open a last sentence without numbers: `The winner is **Ann**`."""
     last = sentences(text)[-1]
     named = NAMED.search(last)
-    if not named or VALUES.search(last) or SPOILED.search(last, 0, named.start()) or SPOILED.search(last, named.end()):
+    if (
+        not named
+        or VALUES.search(last)
+        or LOSING.search(last)
+        or SPOILED.search(last, 0, named.start())
+        or SPOILED.search(last, named.end())
+    ):
         return None
     return named[1] or named[2]
 
@@ -178,10 +187,21 @@ def bare(text: str) -> str:
     for _ in range(3):
         cut = ASIDE.search(text)
         kept = strip(text[: cut.start()].rstrip(BEFORE_ASIDE)) if cut else ""
-        if not kept or ARTICLE.search(kept) or (len(kept) > 12 and not FORMULA.search(kept)):
+        if (
+            not kept
+            or deceiving(kept, text[cut.start() :])
+            or ARTICLE.search(kept)
+            or (len(kept) > 12 and not FORMULA.search(kept))
+        ):
             break
         text = kept
     return text
+
+
+def deceiving(said: str, reason: str) -> bool:
+    """Check whether the reason behind an answer gives another one, or says that it is none."""
+    false = DECEIVING.search(reason)
+    return false is not None and not (false["number"] and roughly(said, false["number"].rstrip(".,")))
 
 
 def followed(said: str, after: str) -> bool:

@@ -35,7 +35,7 @@ for _dimension, _units in {
              "day": 86400, "week": 604800, "yr": 31557600, "year": 31557600, "month": 2629800},
     "mass": {"g": 1, "gram": 1, "gramme": 1, "lb": 453.59237, "pound": 453.59237, "oz": 28.349523125,
         "ounce": 28.349523125,
-             "tonne": 1e6},
+             "tonne": 1e6, "ton": 907184.74},
     "area": {"hectare": 1e4, "ha": 1e4, "acre": 4046.8564224},
     "volume": {"l": 1e-3, "L": 1e-3, "liter": 1e-3, "litre": 1e-3, "cc": 1e-6, "gallon": 3.785411784e-3,
         "gal": 3.785411784e-3},
@@ -67,7 +67,8 @@ for _prefixes, _stems in (
             TABLE.setdefault(_prefix + _stem, (TABLE[_stem][0], TABLE[_stem][1] * _factor))
 
 POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
-NOISE = {"of", "the", "a", "an", "are", "is"}
+NOISE = "of the a an are is long tall wide high deep away apart each left total altogether"
+NOISE = set(NOISE.split())
 LOOSE_NUMBER = re.compile(r"(?:^|[\w}]\s+|[*·⋅]\s*)\d+(?!\s*/)")  # `5 times 10`, `5 m 3`: no part of a unit
 TOKEN = re.compile(r"(1(?=\s*/)|[a-zA-ZµμÅΩ¢]+)\.?\s*(?:\^\s*\{?\s*\+?(-?\d)\s*\}?)?|([/*·⋅])")
 
@@ -144,6 +145,15 @@ def unit(text: str) -> tuple[float, frozenset[tuple[str, int]]]:
         _add(found, last[0], times)
         pending = 1
     return size, frozenset((name, power) for name, power in found.items() if power)
+
+
+def rescaled(a, b, text: str, slack: float = 0.0) -> bool:
+    """Check whether the number `a` in some unit may be `b` of the unit `text`, give or take `slack`."""
+    size, dimensions = unit(text)
+    if not dimensions or not a or not b:
+        return False
+    sizes = (one for powers, one in TABLE.values() if powers == dict(dimensions))
+    return any(abs(a * one / size - b) <= slack + 1e-9 * abs(b) for one in sizes)
 
 
 def _add(found: dict[str, int], dimensions: Dimensions, times: int) -> None:

@@ -21,7 +21,7 @@ TRIES = 60
 INTEGRAL = {"fact", "binom", "gcd", "lcm", "sum", "prod"}
 STEPS = {"floor", "ceil"}
 PIECEWISE = STEPS | {"abs", "max", "min", "root", "sgn"}
-COUNTING = set("jklmnKMN")  # names that mean whole numbers where there are floors
+COUNTING = set("jklmnKMN")  # names that mean whole numbers where there are floors, or multiples of pi
 SCALES = ((Fraction(1, 3), Fraction(3)), (Fraction(1, 20), Fraction(1)), (Fraction(2), Fraction(12)))
 FUNCTION_DIGITS = 50  # working precision at points; constants have the full precision of `arithmetic`
 SURE_DIGITS = 1000  # of constants that agree in those
@@ -180,6 +180,9 @@ def equal_texts(gold: str, answer: str) -> bool:
     An answer with a name that the gold lacks is different, even if the name cancels: `0x`, `5x/x`.
     """
     trees = parse(gold), parse(answer)
+    more, fewer = symbols(trees[1]) - symbols(trees[0]), symbols(trees[0]) - symbols(trees[1])
+    if len(more) == len(fewer) == 1 and more | fewer <= COUNTING and "pi" in functions(trees[0]):
+        trees = trees[0], renamed(trees[1], *more, *fewer)  # \pi/4 + k\pi and \pi/4 + n\pi
     if not symbols(trees[1]) | applied(trees[1]) <= symbols(trees[0]) | applied(trees[0]):
         return False
     if same_function(*trees):
@@ -191,6 +194,12 @@ def equal_texts(gold: str, answer: str) -> bool:
     if factors and products != trees and same_function(*products):
         return True
     return "\\log" in gold + answer and same_function(*trees, base10=True)
+
+
+def renamed(node: Node, old: str, new: str) -> Node:
+    if node == ("sym", old):
+        return ("sym", new)
+    return tuple(renamed(part, old, new) if isinstance(part, tuple) else part for part in node)
 
 
 def proportional(gold: Node, answer: Node) -> int:

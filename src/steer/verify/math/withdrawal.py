@@ -72,7 +72,7 @@ DENIED = re.compile(
     r"|(?:not|wrong|incorrect|false|never|mistaken|reject(?:ed)?|extraneous|invalid|joke|excluded"
     r"|discard(?:ed)?)(?=\W*\Z|\s*[.,!)])"
     rf"|(?:no|wait|sorry|actually|hmm+)\b(?=[^\w$]*{RETURN})"
-    r"|nope\b|oops|scratch\s+that|correction\b|or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above"
+    r"|(?:or\s+)?(?:maybe|perhaps)\s+not\b|nope\b|oops|scratch\s+that|correction\b|or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above"
     r"|below|so)\b(?!\s+(?:\w+ly|compactly)\b)"
     r"|or\s+(?:something|anything|not|am\s+i|thereabouts|none|nothing|no(?!\s+solutions?\s+(?:at|if|when|for"
     r"|otherwise)\b)|neither|another(?!\s+(?:\w+\s+)?(?:form|way|expression|representation)\b)|others?)\b"
@@ -86,7 +86,7 @@ DENIED = re.compile(
 )
 # anywhere
 TAKEN_BACK = re.compile(
-    rf"\b(?:(?:{IT})\s*(?:{NEGATIVE})|scratch\s+that|my\s+mistake|i\s+(?:was|am)\s+(?:wrong|mistaken)"
+    rf"\b(?:(?:{IT})\s*(?:{NEGATIVE})|scratch\s+that|my\s+mistake|i\s+lied\b|i\s+(?:was|am)\s+(?:wrong|mistaken)"
     r"|i\s+(?:have\s+)?made\s+an?\s+(?:\w+\s+)?"
     r"(?:mistake|error)|i\s+(?:forgot(?!\s+to\s+(?:mention|say|note|add))|overlooked|misread|miscalculated)"
     r"|never\s?mind(?!\s+\w)|(?:not|n['’]t)\s+(?:believe|trust)\s+(?:this|it|that|me)\b(?!\s+\w)|made\s+(?:this|it|that)\s+up\b(?!\s+for)"
@@ -139,6 +139,7 @@ PRESENTING = re.compile(
     r"|^\W*(?:or\b|(?:so\s+is|however|well|if\s+not)\W*$)|\b(?:maybe|perhaps|possibly|probably|alternatively)\b",
     re.IGNORECASE,
 )
+CONCLUDING = {"so", "thus", "hence", "therefore"}  # `So 6.`, but not `So y = 6.`
 WITNESS = {"in", "for", "as", "with", "take", "choose", "pick", "use", "let", "let's"}  # `Or take x = 2`
 LEFT_SIDE = re.compile(r"\s*(?:[a-zA-Z](?:_\w)?(?:\([a-z]\))?)?\s*")
 VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
@@ -155,7 +156,7 @@ DIGIT, CANDIDATE = re.compile(r"\d"), re.compile(rf"[\d$]|\b(?:[A-J]\)?\W*$|(?:{
 WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 WRAPPERS = re.compile(
     r"\\(?:text\w*|math(?:rm|bf)|emph|footnote|f(?:rame)?box|colorbox\s*\{\w+\}|boldsymbol|underline)\s*\{([^{}]*)\}"
-    r"|\\[\[\]()]|\[\^\w+\]:?"
+    r"|\\[\[\]()]|\[\^\w+\]:?|\\[lL]eftarrow(?![a-zA-Z])"
 )
 OTHER = re.compile(
     rf"[\W_]*({NUMBER})\$?\s+(?:(?:is|would\s+be|may\s+be|could\s+be)\s+(?:also\s+)?(?:the\s+)?(?:right|correct"
@@ -210,7 +211,8 @@ def _offered(said: str, part: str) -> bool:
     replaced = found["tail"] is not None or not words.isdisjoint(REPLACING)
     named = name is not None and re.match(rf"\s*{re.escape(name)}\s*=", said) is not None
     presented = PRESENTING.search(head)
-    if (words or name) and not (replaced or named or presented):
+    concluded = words <= CONCLUDING and not name and "=" not in (found["formula"] or "")
+    if (words or name) and not (replaced or named or presented or concluded):
         return False
     if found["formula"] and not (value := _value(found["formula"])):
         here = key(latex(said))

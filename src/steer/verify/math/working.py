@@ -21,7 +21,7 @@ ASIDE = re.compile(
 CHAIN = re.compile(rf"\s*({COMPUTATION})\s*=\s*\$?({DECIMAL})(?=[\s$]|$)")
 # the same answer again, in another form: `1/2, i.e., 50%`
 AGAIN = re.compile(
-    rf"[\s,;]*\(?\b(?:i\.?e\.?|that\s+is|which\s+(?:is|equals)|equivalently|or\s+equivalently|or),?\s+(\$[^$]+\$|[-+]?{DECIMAL}(?:/\d+)?%?)\)?[\s.!)]*$",
+    rf"[\s,;]*\(?\b(?:i\.?e\.?|that\s+is|which\s+(?:is|equals)|equivalently|or\s+equivalently|or),?\s+(?:(?:about|approximately|roughly)\s+)?(\$[^$]+\$|[-+]?{DECIMAL}(?:/\d+)?%?)\)?[\s.!)]*$",
     re.IGNORECASE,
 )
 ENDS_IN_NUMBER = re.compile(rf"(?<![\w.,])({DECIMAL})(?:/(\d+))?(?:[\s$*]|[a-z])*$", re.IGNORECASE)
