@@ -20,7 +20,7 @@ REFERENCE = Path("results/reference")
 LARGE = Path("configs/paper")
 NOT_RUN = "not run"
 # For methods that `ALL`'s run did not have.
-ELSEWHERE = ("entropy_terms", "quadrants", "estimators", "mappings", "dial")
+ELSEWHERE = ("entropy_terms", "quadrants", "estimators", "mappings", "dial", "acts")
 ALL = "all_methods"  # the experiment of every method
 HEAD = """# Paper index
 
@@ -31,7 +31,8 @@ against the authors' code. The page is written by `python -m steer.plan.papers` 
 - **Published** values are in percent or points, as noted by readers of the papers. They come from models of 1.5 to 14
   billion parameters on real benchmarks.
 - **Ours** come from models of 0.2 million parameters on synthetic tasks (`results/reference/`): points of average
-  accuracy over the base model, and final entropy in nats. They are not comparable with published values.
+  accuracy over the base model (none where the models were not evaluated), and final entropy in nats. They are not
+  comparable with published values.
 - **Cost** at full scale: GPU-hours estimated by `steer plan` with its default assumptions, for all methods and seeds of
   the configuration. At the tiny scale: seconds per run, measured on two CPU cores.
 - **Checked**: the commit of the authors' code with which a method's loss was compared number by number (`checked` in
@@ -90,7 +91,7 @@ def render() -> str:
         *_header("table", "model", "setting", "method", "average, %"),
     ]
     lines += [_row(row) for row in _averages()]
-    lines += ["", "## Every other method", "", "Rows with two seeds come from other experiments. Run all with"]
+    lines += ["", "## Every other method", "", "Rows with more than one seed come from other experiments. Run all with"]
     lines[-1] += (
         f" `snakemake --cores 2 --configfile configs/experiments/{ALL}.yaml`; look at `FE_policy_entropy`,"
         " `F7_accuracy`, `T3_main_results` and `T2_factors`."
@@ -156,10 +157,11 @@ def ours(experiment: str, run: str) -> tuple[str, str]:
     """Return (the committed reference's result of the run, seconds per run); dashes if it has none."""
     path = REFERENCE / experiment.replace("_", "-") / "tables/T0_claims.csv"
     row = read_runs(path, ["gain", "entropy_last", "seconds"]).get(run) if path.is_file() else None
-    if row is None or not row["gain"]:
+    if row is None or not row["entropy_last"]:
         return NOT_RUN, "–"
     seeds = f"{row['seeds_trained']} seed{'' if row['seeds_trained'] == '1' else 's'}"
-    text = f"`{run}` {100 * float(row['gain']):+.1f} points, {float(row['entropy_last']):.3f} nats ({seeds})"
+    gain = f"{100 * float(row['gain']):+.1f} points, " if row["gain"] else ""  # empty: its models were not evaluated
+    text = f"`{run}` {gain}{float(row['entropy_last']):.3f} nats ({seeds})"
     return text, f"{float(row['seconds']):.0f}" if row["seconds"] else "–"
 
 
