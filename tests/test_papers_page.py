@@ -44,7 +44,7 @@ def test_what_was_not_run_or_checked_says_so(monkeypatch, tmp_path):
 def test_a_run_that_was_not_evaluated_shows_its_entropy_alone(monkeypatch, tmp_path):
     monkeypatch.setattr(papers, "REFERENCE", tmp_path)
     (tmp_path / "acts/tables").mkdir(parents=True)
-    rows = "run,gain,entropy_last,seconds,seeds_trained\nmaxrl,,0.164,215,3\nsapo,0.1,0.2,,1\nold,,,9,1\n"
+    rows = "run,label,gain,entropy_last,seconds,seeds_trained\nmaxrl,m,,0.164,215,3\nsapo,s,0.1,0.2,,1\nold,o,,,9,1\n"
     (tmp_path / "acts/tables/T0_claims.csv").write_text(rows)
     assert papers.ours("acts", "maxrl") == ("`maxrl` 0.164 nats (3 seeds)", "215")
     assert papers.ours("acts", "sapo") == ("`sapo` +10.0 points, 0.200 nats (1 seed)", "–")
