@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from steer import cli
 from steer.analyse.comparison import comparison_table, paired, seeds_as_methods, supported_best
 from steer.analyse.power import runs_needed, smallest_difference, spread_of_differences
+from steer.analyse.spread import CURVES
 
 
 def frame(rows, seeds=None):
@@ -139,9 +140,21 @@ def test_steer_power_reads_the_committed_default_experiment(capsys):
     assert "3 points: " in out
 
 
+def test_steer_power_of_runs_that_were_not_evaluated_is_that_of_their_entropy(tmp_path, capsys):
+    (tmp_path / "tables").mkdir()
+    ends = {"a": [0.10, 0.12, 0.11], "b": [0.20, 0.26, 0.20]}  # b - a: 0.10, 0.14, 0.09
+    rows = [
+        {"run": run, "seed": seed, "step": 1, "entropy": x} for run, xs in ends.items() for seed, x in enumerate(xs)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "tables" / CURVES)
+    assert cli.main(["power", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "final entropy alone" in out and "differ by 26.46 thousandths of a nat" in out and "accuracy:" not in out
+
+
 def test_steer_power_says_what_it_lacks(tmp_path, capsys):
     assert cli.main(["power", str(tmp_path)]) == 2
-    assert "accuracy_by_question.csv.gz: no such table; make it" in capsys.readouterr().err
+    assert f"{CURVES}: no such table; make it" in capsys.readouterr().err
     assert cli.main(["power", "results/reference/all-methods"]) == 2
     assert "two methods with two seeds each" in capsys.readouterr().err
     assert cli.main(["power", "results/reference/tiny", "--difference", "0"]) == 2

@@ -16,6 +16,7 @@ from steer.analyse.render import Cell, Table, number
 from steer.errors import UserError
 
 QUESTIONS, CURVES = "accuracy_by_question.csv.gz", "training_curves.csv.gz"
+JUDGED = ("run", "seed", "benchmark", "id", "samples", "correct", "wrong")
 # Differences for which the table gives the number of runs: points, and thousandths of a nat for the entropy.
 PRICED = (2.0, 1.0, 0.5)
 PRICED_ENTROPY = (20.0, 10.0, 5.0)
@@ -37,12 +38,16 @@ def run(args: argparse.Namespace) -> None:
     for value in args.difference or ():
         if not value > 0:
             raise UserError(f"--difference {value:g}: give a number of points above 0")
-    questions, curves = read_questions(args.results), read_curves(args.results)
-    repeated = (questions.groupby("run")["seed"].nunique() > 1).sum()
+    curves = read_curves(args.results)
+    judged = Path(args.results, "tables", QUESTIONS).is_file()
+    questions = read_questions(args.results) if judged else pd.DataFrame(columns=JUDGED)
+    repeated = ((questions if judged else curves).groupby("run")["seed"].nunique() > 1).sum()
     points = tuple(args.difference or PRICED)
     frame = power_frame(questions, cells(questions), curves, points) if repeated > 1 else None
     if frame is None or frame["spread"].isna().all():
         raise UserError(f"{args.results}: power needs two methods with two seeds each; add seeds or methods")
+    if not judged:
+        print(f"{args.results}: no {QUESTIONS}, so final entropy alone")
     for _, rows in frame.dropna(subset="spread").groupby("quantity", sort=False):
         first = rows.iloc[0]
         print(
@@ -58,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
 
 def read_questions(folder: str | Path) -> pd.DataFrame:
     """Read counts per run, seed and question from the tables of a results folder."""
-    return _read(Path(folder, "tables", QUESTIONS), ("run", "seed", "benchmark", "id", "samples", "correct", "wrong"))
+    return _read(Path(folder, "tables", QUESTIONS), JUDGED)
 
 
 def read_curves(folder: str | Path) -> pd.DataFrame:
