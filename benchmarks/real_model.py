@@ -15,6 +15,7 @@ from measure import FOLDER, interleaved, keep, rounded
 from peer import trl_step
 from speed import matrix_rate, one_step, sampled_batch
 
+from steer.cli import keep_freed_memory
 from steer.configs.load import load_config
 from steer.configs.schema import Config
 from steer.data.tasks import make_problems
@@ -81,7 +82,11 @@ def step(source: str, tokenizer: Any, texts: list[str], config: Config, repeats:
 
 
 def update(source: str, tokenizer: Any, texts: list[str], config: Config, repeats: int) -> dict[str, Any]:
-    """Seconds of the updates of one batch in fp32 and in bf16, every group in them, on a CPU that computes in bf16."""
+    """Seconds of the updates of one batch in fp32 and in bf16, every group in them, on a CPU that computes in bf16.
+
+    Freed memory is kept, as in every command of steer: both take new pages for nothing otherwise.
+    """
+    keep_freed_memory()
     prompts, actions = tokenizer(texts)["input_ids"], {}
     for precision in ("fp32", "bf16"):
         training = config.training.model_copy(update={"skip_idle": False, "precision": precision})

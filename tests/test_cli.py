@@ -31,7 +31,7 @@ def test_help_of_every_command_is_quick_to_import_and_complete():
 
 def test_freed_memory_is_used_again_without_being_filled_anew():
     code = (
-        "import resource; from steer.cli import _keep_freed_memory; _keep_freed_memory()\n"
+        "import resource; from steer.cli import keep_freed_memory; keep_freed_memory()\n"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "before = faults()\n"
         "for _ in range(20): [b'x' * (8 << 20) for _ in range(8)]\n"

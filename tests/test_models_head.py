@@ -109,6 +109,21 @@ def test_sums_are_wide_whatever_the_models_type(small_blocks):
     assert states.grad.dtype == weight.grad.dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+def test_gradients_by_bf16_products_are_rounded_once_and_the_statistics_not_at_all(small_blocks, temperature):
+    """Over fifty blocks: sums in bf16 over the vocabulary would be off by twice as much."""
+    found = {}
+    for backward in (None, torch.bfloat16):
+        states, weight, tokens = given(rows=100, hidden=16, vocabulary=12_000)
+        logprob, entropy, *rest = fused_statistics(states, weight, tokens, temperature, backward=backward)
+        (logprob * torch.linspace(-1, 2, len(tokens)) + 0.3 * entropy**2).sum().backward()
+        found[backward] = [logprob, entropy, *rest], [states.grad, weight.grad]
+    same(found[None][0], found[torch.bfloat16][0])
+    for exact, rounded in zip(found[None][1], found[torch.bfloat16][1], strict=True):
+        assert rounded.dtype == torch.float32
+        assert 0 < torch.dist(rounded, exact) < 0.004 * exact.norm()
+
+
 class Tf32(TorchDispatchMode):
     """Matrix products as a GPU's tensor cores make them in TF32: of factors with 10 bits behind the leading one."""
 

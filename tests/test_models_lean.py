@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch.distributed.fsdp import FSDPModule
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from steer.configs.schema import Architecture, Training
@@ -37,6 +38,20 @@ def test_the_derivative_of_the_layers_is_that_of_finite_differences(bias):
     assert torch.autograd.gradcheck(states, values, fast_mode=True)
 
 
+class Products(TorchDispatchMode):
+    """Notes the type and the sizes of every product of two matrices."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in (torch.ops.aten.mm.default, torch.ops.aten.addmm_.default):
+            left, right = args[-2:]
+            self.seen.append((left.dtype, {*left.shape, *right.shape}))
+        return function(*args, **kwargs or {})
+
+
 class _Hidden(torch.nn.Module):
     """The last hidden states as a module, so that its weights can be exchanged."""
 
@@ -63,9 +78,10 @@ def larger(tokenizer):
     return new_model(Architecture(**sizes), tokenizer, seed=0)
 
 
-def test_bf16_layers_are_as_close_to_fp32_as_transformers_modules_in_bf16():
+@pytest.mark.parametrize("head", ["plain", "fused"])
+def test_bf16_layers_are_as_close_to_fp32_as_transformers_modules_in_bf16(head):
     tokenizer, batch = character_tokenizer(), Sequences.from_lists(PROMPTS, RESPONSES, 0)
-    training = Training(steps=1, prompts=1, updates=1)
+    training = Training(steps=1, prompts=1, updates=1, head=head)
     model, theirs = larger(tokenizer), larger(tokenizer)
     gradients, found = {}, {}
     for name, policy, precision in (("fp32", model, "fp32"), ("ours", model, "bf16"), ("theirs", theirs, "fp32")):
@@ -79,6 +95,18 @@ def test_bf16_layers_are_as_close_to_fp32_as_transformers_modules_in_bf16():
     off = {name: torch.dist(gradients[name], gradients["fp32"]) for name in ("ours", "theirs")}
     assert 0 < off["ours"] < 1.5 * off["theirs"] and off["ours"] < 0.02 * gradients["fp32"].norm()
     assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+def test_bf16_reaches_the_products_of_the_heads_gradient_and_fp32_does_not():
+    """Logits are in fp32 in both."""
+    tokenizer, batch = character_tokenizer(), Sequences.from_lists(PROMPTS, RESPONSES, 0)
+    model, seen = larger(tokenizer), {}
+    for precision in ("fp32", "bf16"):
+        training = Training(steps=1, prompts=1, updates=1, head="fused", precision=precision)
+        with Products() as products:
+            policy_statistics(model, batch, training).logprob.sum().backward()
+        seen[precision] = {d for d, shapes in products.seen if model.config.vocab_size in shapes}
+    assert seen == {"fp32": {torch.float32}, "bf16": {torch.float32, torch.bfloat16}}
 
 
 def test_one_process_trains_in_bf16_without_sharding_and_saves_in_bf16(tmp_path):

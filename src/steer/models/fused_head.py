@@ -36,15 +36,21 @@ class Shard:
 
 
 def fused_statistics(
-    hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, shard: Shard | None = None
+    hidden: Tensor,
+    weight: Tensor,
+    tokens: Tensor,
+    temperature: float,
+    shard: Shard | None = None,
+    backward: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Compute (log-probability of `tokens`, entropy, Σ_b π_b²(log π_b + H), largest logit), each (R,).
 
     Temperature applied. `hidden` (R, h), `weight` (V, h): the head's. Gradients flow through the first two outputs to
-    `hidden` and `weight`.
+    `hidden` and `weight`. `backward`: type of the factors of the gradients' products, which are summed in fp32 over
+    the blocks; by default that of the logits.
     """
     room = _KEPT if torch.is_grad_enabled() and hidden.device.type == "cpu" else 0
-    return _FusedHead.apply(hidden, weight, tokens, temperature, shard, room)
+    return _FusedHead.apply(hidden, weight, tokens, temperature, shard, room, backward)
 
 
 @torch.no_grad()
@@ -66,14 +72,21 @@ def fused_proxy_logprob(
 class _FusedHead(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, tokens: Tensor, temperature: float, shard: Shard | None, room: int
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        tokens: Tensor,
+        temperature: float,
+        shard: Shard | None,
+        room: int,
+        narrow: torch.dtype | None,
     ):
         ops, states = _ops(hidden), _wide(hidden)
         m = torch.full((len(hidden),), torch.finfo(states.dtype).min / 4, dtype=states.dtype, device=hidden.device)
         sums = m.new_zeros(4, len(hidden))
         chosen, kept = torch.zeros_like(m), []
         for rows, columns, part in _blocks(states, weight):
-            z = _logits(states[rows], part, temperature)
+            z = _logits(states[rows], part, temperature, narrow is not None)
             room -= z.numel()
             if room >= 0:
                 kept.append(z.clone())
@@ -88,7 +101,7 @@ class _FusedHead(torch.autograd.Function):
         reduction = (v + (entropy - log_s) * u) / s.square()
         total = m + log_s
         ctx.save_for_backward(hidden, weight, tokens, total, entropy, *kept)
-        ctx.temperature, ctx.shard = temperature, shard
+        ctx.temperature, ctx.shard, ctx.narrow = temperature, shard, narrow
         ctx.mark_non_differentiable(reduction, m)
         return chosen - total, entropy, reduction, m
 
@@ -100,30 +113,41 @@ class _FusedHead(torch.autograd.Function):
         d_hidden = torch.zeros_like(states) if want_hidden else None
         d_weight = torch.zeros(weight.shape, dtype=states.dtype, device=weight.device) if want_weight else None
         for (rows, columns, part), known in zip_longest(_blocks(states, weight), kept):
-            z = _logits(states[rows], part, ctx.temperature) if known is None else known.clone()
+            z = known.clone() if known is not None else _logits(states[rows], part, ctx.temperature, bool(ctx.narrow))
             ops.gradient_(z, total[rows], entropy[rows], d_logprob[rows], d_entropy[rows])
             where, local = _in_block(tokens[rows], columns, ctx.shard)
             z[where, local] += d_logprob[rows][where]
+            if ctx.narrow is not None:
+                z = z.to(ctx.narrow)
             if want_hidden:
-                d_hidden[rows].addmm_(z, part)
+                _add_product(d_hidden[rows], z, part)
             if want_weight:
-                d_weight[columns].addmm_(z.t(), states[rows], alpha=1 / ctx.temperature)
+                _add_product(d_weight[columns], z.t(), states[rows], 1 / ctx.temperature)
         if want_hidden:
             d_hidden = _summed(d_hidden.div_(ctx.temperature), ctx.shard).to(hidden.dtype)
-        return d_hidden, None if d_weight is None else d_weight.to(weight.dtype), None, None, None, None
+        return d_hidden, None if d_weight is None else d_weight.to(weight.dtype), *[None] * 5
 
 
 def _wide(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def _logits(states: Tensor, part: Tensor, temperature: float) -> Tensor:
+def _logits(states: Tensor, part: Tensor, temperature: float, by_column: bool = False) -> Tensor:
     """Compute logits (R, B), divided by the temperature after the product.
 
-    The factors may be bf16 numbers, which TF32 represents exactly, unlike their quotients.
+    The factors may be bf16 numbers, which TF32 represents exactly, unlike their quotients. `by_column`: the order in
+    memory that MKL computes faster on some processors, with the last digits of another order of addition.
     """
-    z = states @ part.t()
+    z = (part @ states.t()).t() if by_column else states @ part.t()
     return z if temperature == 1 else z.div_(temperature)
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor, factor: float = 1.0) -> None:
+    """Add factor·left·right to `total`; the product has the type of `left`."""
+    if left.dtype == total.dtype:
+        total.addmm_(left, right, alpha=factor)
+    else:
+        total.add_(left @ right.to(left.dtype), alpha=factor)
 
 
 def _blocks(states: Tensor, weight: Tensor):

@@ -63,18 +63,20 @@ def head_statistics(
     temperature: float,
     needs: frozenset[str] = frozenset(),
     kind: str = "auto",
+    backward: torch.dtype | None = None,
 ) -> TokenStatistics:
     """Compute statistics of the sampled `tokens` (…) at hidden states (…, h).
 
     `kind`: `plain` computes all logits, `fused` works in blocks (`steer.models.fused_head`), `auto` chooses by the
-    vocabulary. A head that is more than one matrix is always plain.
+    vocabulary. A head that is more than one matrix is always plain. `backward`: type of the factors of the gradients'
+    products in the fused head, by default that of the logits.
     """
     head = model.lm_head
     matrix = type(head) is nn.Linear and head.bias is None and type(head.weight) in (nn.Parameter, Tensor)
     if not matrix or kind == "plain" or (kind == "auto" and head.out_features < LARGE):
         return token_statistics(logits_of(model, hidden), tokens, temperature, needs)
     given = hidden.reshape(-1, hidden.shape[-1]), head.weight, tokens.reshape(-1), temperature
-    logprob, entropy, reduction, largest = fused_statistics(*given)
+    logprob, entropy, reduction, largest = fused_statistics(*given, backward=backward)
     proxy = fused_proxy_logprob(*given, largest) if "proxy_logprob" in needs else None
     extra = _truncated(model, given[0], temperature, sorted(needs & set(TRUNCATED)))
     found = TokenStatistics(logprob, entropy, reduction if "reduction" in needs else None, proxy, **extra)

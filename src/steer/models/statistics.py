@@ -47,14 +47,13 @@ def shared_statistics(
 ) -> TokenStatistics:
     """Compute them in one forward pass with merged prompts (`steer.models.shared`).
 
-    `precision`: that of the layers of a model that `computes_in` it; all others compute in their weights' type.
+    `precision`: that of the layers and of the fused head's gradients for a model that `computes_in` it; logits keep the
+    weights' type. All other models compute in their weights' type.
     """
     layout = shared.layout_of(sequences)
-    if lean.fits(model):
-        hidden = lean.last_hidden(model, layout, None if precision == "fp32" else PRECISION[precision])
-    else:
-        hidden = shared.last_hidden(model, layout)
-    found = head_statistics(model, hidden, layout.targets, temperature, needs, head)
+    narrow = PRECISION[precision] if lean.fits(model) and precision != "fp32" else None
+    hidden = lean.last_hidden(model, layout, narrow) if lean.fits(model) else shared.last_hidden(model, layout)
+    found = head_statistics(model, hidden, layout.targets, temperature, needs, head, narrow)
     mask = sequences.mask
     return found.map(lambda values: values.new_zeros(mask.shape).masked_scatter(mask, values))
 
