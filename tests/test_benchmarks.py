@@ -172,6 +172,15 @@ def test_a_broken_file_is_one_line(tmp_path, content, message):
     assert "\n" not in str(error.value) and "aime24.jsonl" in str(error.value)
 
 
+@pytest.mark.parametrize("broken", [{"code": "def (x"}, {"code": "[" * 500}, {"test_list": ["assert"]}])
+def test_a_program_that_is_not_python_is_one_line(tmp_path, broken):
+    row = {"task_id": 1, "text": "?", "code": "def f(x): return x", "test_list": ["assert f(1) == 1"]}
+    write_rows(tmp_path / "code/mbpp.jsonl", [{**row, "test_setup_code": "", "challenge_test_list": [], **broken}])
+    with pytest.raises(UserError, match="row 1: a program or test is not Python") as error:
+        load_benchmark("mbpp", tmp_path)
+    assert "\n" not in str(error.value)
+
+
 def test_truncated_gzip_and_json_array(tmp_path, shared_data):
     (tmp_path / "code").mkdir()
     shutil.copy(shared_data / "code/humaneval.jsonl.gz", tmp_path / "code")

@@ -74,4 +74,7 @@ def _entry_point(program: str, tests: tuple[str, ...]) -> str:
 def _tree(source: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # reference programs have "\\d" and the like in plain strings
-        return ast.parse(source)
+        try:
+            return ast.parse(source)
+        except (SyntaxError, MemoryError) as error:
+            raise ValueError(f"a program or test is not Python: {error}") from None
