@@ -12,6 +12,7 @@ import torch
 from training import SMALL, TRAINING, in_child, status_of, together
 
 from steer import cli
+from steer.configs.schema import Rollout
 from steer.data.tasks import distinct_problems
 from steer.errors import UserError
 from steer.io import write_jsonl
@@ -78,7 +79,7 @@ def test_a_checkpoint_lists_files_that_one_machine_does_not_see_yet(model, tmp_p
 def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):
     """Of a folder its files count; a name on the hub has none here."""
     (tmp_path / "train.jsonl").touch()
-    settings = {"training": TRAINING.model_dump(), "reward": {}}
+    settings = {"training": TRAINING.model_dump(), "rollout": {}, "reward": {}}
 
     def mark(model, revision):
         args = argparse.Namespace(threads=1, data=str(tmp_path / "train.jsonl"), model=model)
@@ -98,6 +99,24 @@ def test_a_model_of_the_hub_counts_with_its_revision(tmp_path):
     for name in ("warm_start.json", "generation_config.json", "README.md", ".gitattributes", "LICENSE"):
         (tmp_path / "two" / name).write_text("{}")
     assert mark(str(tmp_path / "two"), None) == two
+
+
+def test_guards_and_the_engines_room_may_change_where_a_run_goes_on(tmp_path):
+    """What a message asks for after the engine's memory was too small must not cost the steps before."""
+    (tmp_path / "train.jsonl").touch()
+    args = argparse.Namespace(threads=1, data=str(tmp_path / "train.jsonl"), model="a/b")
+
+    def mark(rollout, **training):
+        settings = {"training": TRAINING.model_copy(update=training).model_dump(), "reward": {}}
+        return run_fingerprint({**settings, "rollout": Rollout.model_validate(rollout).model_dump()}, args, None)
+
+    vllm = {"engine": "vllm"}
+    for room in ({"gpu_memory_utilization": 0.4}, {"kv_cache_gib": 2.0}, {"placement": "own", "devices": [7]}):
+        same = {key: value for key, value in room.items() if key == "placement"}
+        assert mark({**vllm, **room}) == mark({**vllm, **same}), room
+    assert mark({**vllm, "dtype": "float32"}) != mark(vllm)
+    assert mark(vllm, skipped_limit=9, mismatch_limit=0.3, collective_minutes=5) == mark(vllm)
+    assert mark(vllm, lr=1e-5) != mark(vllm)
 
 
 def test_mended_generation_settings_keep_a_run_and_other_end_tokens_do_not(model, tokenizer, tmp_path):

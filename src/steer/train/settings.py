@@ -17,6 +17,7 @@ BOOKKEEPING = (
     "processes",
     "collective_minutes",
     "mismatch_limit",
+    "skipped_limit",
     "checkpoint_every",
     "checkpoint_minutes",
     "checkpoints_kept",
@@ -24,6 +25,8 @@ BOOKKEEPING = (
     "final_model",
     *TRACKERS,
 )
+# Keys of `rollout` that may change likewise: the engine's devices and memory.
+ROOM = ("devices", "gpu_memory_utilization", "kv_cache_gib")
 
 
 def run_settings(config: Config, name: str, seed: int) -> dict:
@@ -50,12 +53,12 @@ def run_settings(config: Config, name: str, seed: int) -> dict:
 def run_fingerprint(settings: dict, args: argparse.Namespace, revision: str | None) -> str:
     """Hash all that a training result depends on: settings, code, data and base model."""
     training = {key: value for key, value in settings["training"].items() if key not in BOOKKEEPING}
+    rollout = {key: value for key, value in settings["rollout"].items() if key not in ROOM}
     reward = deciding(settings["reward"])
     # Of a folder its files themselves count (`_inputs`).
     base = {} if Path(args.model).is_dir() else {"base": [args.model, revision]}
-    return fingerprint(
-        {**settings, **base, "training": training, "reward": reward, "threads": args.threads}, _inputs(args)
-    )
+    counted = {"training": training, "rollout": rollout, "reward": reward, "threads": args.threads}
+    return fingerprint({**settings, **base, **counted}, _inputs(args))
 
 
 def _inputs(args: argparse.Namespace) -> list[Path]:
