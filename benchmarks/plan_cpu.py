@@ -1,8 +1,8 @@
 """The plan's step on this CPU beside real steps of random models: `python benchmarks/plan_cpu.py`.
 
 Steps are those of `speed.py`: the local engine's rollout, rewards by a coin, the updates. Random models do not stop, so
-every response reaches its limit. One thread and processor time, so that others' work enters less. Rates are measured
-before and after a model's steps, and the plan is reckoned with both.
+every response reaches its limit. One thread and processor time, so that others' work enters less; rates are measured
+after each step. Of both the medians count.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def one_step(model, training: Training, engine: LocalEngine, prompts: list[list[
 
 
 def compared(shape: tuple[int, ...], prompts: int, new: int, repeats: int) -> dict[str, Any]:
-    """Return seconds of both phases: the median of the repeats, and the plan's with rates before and after."""
+    """Return seconds of both phases: medians of the repeats, and of the plans with rates measured between them."""
     names = ("hidden_size", "layers", "heads", "kv_heads", "intermediate_size")
     changes = {f"model.warm_start.architecture.{name}": value for name, value in zip(names, shape, strict=True)}
     changes |= {"training.prompts": prompts, "training.rollouts": 8, "training.updates": min(4, prompts)}
@@ -80,11 +80,10 @@ def compared(shape: tuple[int, ...], prompts: int, new: int, repeats: int) -> di
         return {"rollout": phases["rollout"], "updates": phases["update"]}
 
     one_step(model, training, engine, asked)
-    plans, steps = [plan()], [one_step(model, training, engine, asked) for _ in range(repeats)]
-    plans.append(plan())
+    both = [(one_step(model, training, engine, asked), plan()) for _ in range(repeats)]
     found = {}
     for phase in PASSES:
-        measured, planned = (statistics.median(one[phase] for one in given) for given in (steps, plans))
+        measured, planned = (statistics.median(one[phase] for one in given) for given in zip(*both, strict=True))
         found[phase] = {"measured_s": measured, "plan_s": planned, "plan_over_measured": planned / measured}
     total = [sum(found[phase][key] for phase in PASSES) for key in ("measured_s", "plan_s")]
     found["step"] = {"measured_s": total[0], "plan_s": total[1], "plan_over_measured": total[1] / total[0]}
@@ -93,7 +92,7 @@ def compared(shape: tuple[int, ...], prompts: int, new: int, repeats: int) -> di
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     torch.set_num_threads(1)
     found = {}

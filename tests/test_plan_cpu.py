@@ -4,23 +4,36 @@ import json
 import math
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from steer import cli
 from steer.configs.load import load_config
+from steer.configs.schema import Architecture, Training
+from steer.engines.local import LocalEngine
+from steer.methods import load_method
+from steer.models.forward import Sequences
+from steer.models.head import TokenStatistics
+from steer.models.load import new_model
+from steer.models.tokenizer import character_tokenizer
 from steer.plan import cpu, cpu_rates, cpu_step
 from steer.plan.assumed import Assumptions
 from steer.plan.cpu_rates import Rates
 from steer.plan.facts import facts_of
 from steer.plan.passes import Needs
+from steer.train.rollouts import sampling_of
+from steer.train.scoring import scored
+from steer.train.update import Batch, run_updates
 
 GRPO = Needs(statistics=False, base=False, teacher=False, idle=1.0, heads=1, extra=0)
 
 
 def rates(products, decoding):
     """Rates of a CPU on which nothing but products takes time."""
-    alone = {"memory": math.inf, "calls": math.inf, "attention": math.inf, "attending": math.inf}
+    alone = dict.fromkeys(("memory", "written", "calls", "attention", "attending"), math.inf)
     passes = dict.fromkeys(("forward", "backward", "head_forward", "head_backward"), products)
     return Rates(**passes, **alone, decode={1: decoding}, head_decode={1: decoding})
 
@@ -93,3 +106,59 @@ def test_the_plan_says_them(capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "minutes a run on cores that do nothing else" in said
     assert "GB of memory for a training job" in said
+
+
+class Counting(TorchDispatchMode):
+    """Counts torch's calls."""
+
+    calls = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.calls += 1
+        return function(*args, **kwargs or {})
+
+
+def test_the_measured_calls_are_counted():
+    act = cpu_rates.small_layer()
+    with Counting() as counting, torch.no_grad():
+        act()
+    assert counting.calls == cpu_rates.SMALL_LAYER
+
+
+def calls_of(layers, prompts, new):
+    """Calls of a pass, of an update and of sampling, of 8 responses to each prompt."""
+    shape = Architecture(hidden_size=16, layers=layers, heads=2, kv_heads=2, intermediate_size=16, max_positions=64)
+    model = new_model(shape, character_tokenizer(), seed=0)
+    asked = [[9 + i, 10, 11] for i in range(prompts)]
+    group = torch.arange(prompts).repeat_interleave(8)
+    sequences = Sequences.from_lists([asked[i] for i in group], [[12] * new] * len(group), 0)
+    training = Training(steps=1, prompts=prompts, updates=1, micro_batch=len(group), max_response_tokens=new)
+    old = TokenStatistics(*(torch.full(sequences.mask.shape, value) for value in (-5.0, 5.0)))
+    advantage = torch.arange(len(group)).remainder(2) - 0.5
+    batch = Batch(sequences, old, advantage, group, torch.ones(len(group), dtype=torch.bool))
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    generator = torch.Generator().manual_seed(0)
+    never = SimpleNamespace(eos_token_id=-1, pad_token_id=0)
+    found = []
+    for act in (
+        lambda: scored(model, sequences, training),
+        lambda: run_updates(model, optimizer, load_method("grpo"), batch, training, generator),
+        lambda: LocalEngine(model, never).generate(asked, sampling_of(training, entropy=True), generator),
+    ):
+        act()
+        with Counting() as counting:
+            act()
+        found.append(counting.calls)
+    return found
+
+
+def test_calls_of_passes_and_of_decoding_are_those_of_torch():
+    """Two and four layers, one block of responses and two, six tokens and eight; the engine's random numbers apart."""
+    facts = SimpleNamespace(layers=4)
+    for prompts in (4, 8):
+        scored_, updated, _ = calls_of(4, prompts, 6)
+        assert cpu_step.calls(facts, 8 * prompts, update=False) == pytest.approx(scored_, rel=0.1)
+        assert cpu_step.calls(facts, 8 * prompts, update=True) == pytest.approx(updated, rel=0.1)
+    few, many = (calls_of(4, 4, new)[2] for new in (6, 8))
+    layer, rest = cpu_step.DECODING
+    assert (many - few) / 2 == pytest.approx(4 * layer + rest, rel=0.1)

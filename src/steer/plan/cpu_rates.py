@@ -11,9 +11,11 @@ from steer.plan.facts import Facts
 # Seconds of measuring each rate, and most rows of a measured product.
 _SECONDS, _ROWS = 0.06, 1024
 # Sequences of a block of attention, `steer.models.shared`.
-_BLOCK = 32
+BLOCK = 32
 # Bytes of weights, and of keys and values, that are multiplied in turn: more than a cache holds.
 _COLD = 1 << 26
+# Calls of `small_layer`, counted by torch.
+SMALL_LAYER = 45
 # Largest side of a measured matrix.
 _WIDE = 4096
 
@@ -21,8 +23,8 @@ _WIDE = 4096
 @dataclass(frozen=True)
 class Rates:
     """Operations per second of products in a layer's forward and backward pass, in decoding for each batch, and in
-    attention, of a pass and of decoding; of the head's products likewise. Bytes per second of elementwise kernels;
-    calls of torch per second."""
+    attention, of a pass and of decoding; of the head's products likewise. Bytes per second of elementwise kernels, and
+    of those in a pass that keeps results; calls of torch per second."""
 
     forward: float
     backward: float
@@ -33,6 +35,7 @@ class Rates:
     head_backward: float
     head_decode: dict[int, float]
     memory: float
+    written: float
     calls: float
 
     def decoding(self, batch: float, head: bool = False) -> float:
@@ -101,8 +104,11 @@ def measured(facts: Facts, threads: int, rows: int, batch: int, queries: int, ke
 
         return rate(act, 4 * sequences * heads * asking * keys * size)
 
-    wide, small = (torch.randn(rows, mlp), torch.randn(rows, mlp)), torch.randn(4, 4)
+    wide = torch.randn(rows, mlp), torch.randn(rows, mlp)
     order, width = torch.randperm(rows), mlp // 2 * 2
+
+    kept: list[torch.Tensor] = []
+    passes = max(1, _COLD // (4 * rows * mlp))
 
     def elementwise() -> None:
         torch.nn.functional.silu(wide[0] * wide[1])
@@ -110,21 +116,49 @@ def measured(facts: Facts, threads: int, rows: int, batch: int, queries: int, ke
         wide[1][:, :width].view(rows, 2, -1).transpose(0, 1).contiguous()
         torch.softmax(wide[0], 1)
 
+    def keeping() -> None:
+        # Some results wait for the one backward, so that the next ones are written to new memory.
+        if len(kept) == passes:
+            kept.clear()
+        kept.append(wide[0] * wide[1])
+        elementwise()
+
     found = Rates(
         forward=products(rows, shapes),
         backward=products(rows, shapes, backward=True),
         decode={count: products(count, shapes) for count in {few, batch}},
-        attention=attention(min(batch, _BLOCK), facts.heads, queries, cached=False),
+        attention=attention(min(batch, BLOCK), facts.heads, queries, cached=False),
         attending=attention(batch, facts.kv_heads, together, cached=True),
         head_forward=products(predicted, head),
         head_backward=products(predicted, head, backward=True),
         head_decode={count: products(count, head) for count in {few, batch}},
-        # Bytes a number: 12 of the product, 8 of each other kernel.
+        # Bytes a number: 12 of a product, 8 of each other kernel.
         memory=rate(elementwise, 44.0 * rows * mlp),
-        calls=rate(lambda: [small.add(small).mul(small) for _ in range(50)], 100),
+        written=rate(keeping, 56.0 * rows * mlp),
+        calls=rate(small_layer(), SMALL_LAYER),
     )
     torch.set_num_threads(before)
     return found
+
+
+def small_layer() -> Callable[[], None]:
+    """Return a function of `SMALL_LAYER` calls of torch on numbers so few that only the calls take time: as a layer
+    makes, among them views and products."""
+    import torch
+    from torch.nn.functional import linear, rms_norm, silu
+
+    given, norm, cache = torch.randn(4, 4), torch.ones(4), torch.zeros(4, 2, 8, 2)
+
+    def act() -> None:
+        h = rms_norm(given, (4,), norm, 1e-6)
+        query, key = linear(h, given).view(4, 2, 1, 2), linear(h, given).view(4, 2, 1, 2)
+        cache[:, :, 3] = key[:, :, 0]
+        weights = torch.softmax(torch.matmul(query, cache[:, :, :4].transpose(2, 3)).mul_(0.5), dim=-1)
+        mixed = torch.matmul(weights, cache[:, :, :4]).view(4, -1)
+        x = given + linear(mixed, given)
+        x + linear(silu(linear(x, given)).mul_(linear(x, given)), given)
+
+    return act
 
 
 def _typical(action: Callable[[], object], clock: Callable[[], float]) -> float:

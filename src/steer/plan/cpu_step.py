@@ -4,10 +4,12 @@ Bytes and calls of the layers and the decoder are read off torch's operations in
 `steer.engines.decoder`, fp32.
 """
 
+import math
+
 from steer.configs.schema import Config, Training
 from steer.plan import cost
 from steer.plan.assumed import Assumptions
-from steer.plan.cpu_rates import Rates
+from steer.plan.cpu_rates import BLOCK, Rates
 from steer.plan.facts import Facts
 from steer.plan.lengths import Lengths
 from steer.plan.passes import Needs
@@ -26,8 +28,9 @@ from steer.plan.work import Part, Rows, layer_products
 
 # Bytes per token and layer for each number of hidden state, queries, keys and MLP, and per attention score.
 FORWARD, BACKWARD, DECODED = (44, 127, 46, 26, 17), (139, 133, 68, 60, 16), (83, 23, 53, 21, 28)
-# Calls of a layer, views included.
-CALLS = {"forward": 100, "backward": 150, "decoded": 70}
+# Calls, views included: of a layer and of all else in a pass forward, and forward and backward with the update, each
+# with those for every block of responses; of a layer and of all else in a decoding step.
+SCORED, LEARNT, DECODING = ((78, 30), (158, 86)), ((203, 79), (1364, 86)), (64, 61)
 # Bytes per logit: sampling with its statistics; statistics with the plain head, and with the gradient; the fused head.
 SAMPLED, PLAIN, FUSED = 70, (64, 204), (72, 116)
 # Bytes of an update per parameter, with the gradient's norm and sums.
@@ -86,7 +89,7 @@ def decoded(
         Part(phase, "attention while decoding", attention, "FLOP", rates.attending),
         Part(phase, "elementwise kernels", _bytes(facts, DECODED, multiplied, scores), "B", rates.memory),
         Part(phase, "sampling from the logits", SAMPLED * facts.vocabulary * logits, "B", rates.memory),
-        Part(phase, "calls", steps * (CALLS["decoded"] * facts.layers + 90), "times", rates.calls),
+        Part(phase, "calls", steps * (DECODING[0] * facts.layers + DECODING[1]), "times", rates.calls),
     ]
 
 
@@ -106,20 +109,27 @@ def _pass(
     attention, scores = 4 * facts.query * facts.layers * pairs, pairs
     layer = [Part(phase, "products, forward", 2 * n * rows.tokens, "FLOP", rates.forward)]
     head = [Part(phase, "head, forward", 2 * table * rows.predicted, "FLOP", rates.head_forward)]
-    moved, calls = _bytes(facts, FORWARD, rows.tokens, scores), CALLS["forward"]
+    moved = _bytes(facts, FORWARD, rows.tokens, scores)
     if update:
         layer.append(Part(phase, "products, backward", 4 * n * rows.tokens, "FLOP", rates.backward))
         head.append(Part(phase, "head, backward", 4 * table * rows.predicted, "FLOP", rates.head_backward))
-        moved, calls = moved + _bytes(facts, BACKWARD, rows.tokens, scores), calls + CALLS["backward"]
+        moved += _bytes(facts, BACKWARD, rows.tokens, scores)
     logits = (FUSED if fused else PLAIN)[0] if not update else sum(FUSED) if fused else PLAIN[1]
     return [
         *layer,
         *head,
         Part(phase, "attention", attention * (3 if update else 1), "FLOP", rates.attention),
-        Part(phase, "elementwise kernels", moved, "B", rates.memory),
+        Part(phase, "elementwise kernels", moved, "B", rates.written if update else rates.memory),
         Part(phase, "statistics of the logits", logits * facts.vocabulary * rows.predicted, "B", rates.memory),
-        Part(phase, "calls", count * (calls * facts.layers + 400), "times", rates.calls),
+        Part(phase, "calls", count * calls(facts, rows.sequences / count, update), "times", rates.calls),
     ]
+
+
+def calls(facts: Facts, sequences: float, update: bool) -> float:
+    """Calls of one pass of these sequences."""
+    (layer, attended), (rest, placed) = LEARNT if update else SCORED
+    blocks = max(1, math.ceil(sequences / BLOCK))
+    return facts.layers * (layer + attended * blocks) + rest + placed * blocks
 
 
 def _bytes(facts: Facts, per: tuple[int, int, int, int, int], tokens: float, pairs: float) -> float:
