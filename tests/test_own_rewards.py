@@ -107,10 +107,15 @@ def test_a_problem_with_a_verifier_of_its_own_is_judged_by_it_in_evaluation_too(
         ("scores.py:absent", "has no function `absent`"),
         ("scores.py", "write FILE.py:FUNCTION"),
         ("broken.py:score", "not valid Python"),
+        ("odd.py:one", "odd.py: `one(response)` cannot be called as `one(problem, response)`"),
+        ("odd.py:three", "`three(problem, response, gold)` cannot be called"),
+        ("odd.py:keyword", "`keyword(problem, response, *, gold)` cannot be called"),
     ],
 )
 def test_a_wrong_reference_is_one_line_before_anything_runs(file, tmp_path, capsys, reference, said):
     (tmp_path / "broken.py").write_text("def score(:\n")
+    heads = ("one(response)", "three(problem, response, gold)", "keyword(problem, response, *, gold)")
+    (tmp_path / "odd.py").write_text("".join(f"def {head}:\n    return 1\n" for head in heads))
     configuration(tmp_path, reference)
     assert main(["data", "--config", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "data")]) != 0
     lines = capsys.readouterr().err.strip().splitlines()
@@ -121,6 +126,13 @@ def test_a_file_that_cannot_be_imported_is_one_line(tmp_path):
     (tmp_path / "late.py").write_text("import nosuchmodule\n\ndef score(problem, response):\n    return 1\n")
     with pytest.raises(UserError, match=r"late.py:score: ModuleNotFoundError: No module named 'nosuchmodule'"):
         judge(reward(str(tmp_path / "late.py"), ("score", 1.0)), ["x"])
+
+
+@pytest.mark.parametrize("head", ["(problem, response, gold=1)", "(*both)", "(a, b, /)", "(a, b, **rest)", "(a, b=1)"])
+def test_every_function_of_two_arguments_is_taken(tmp_path, head):
+    (tmp_path / "own.py").write_text(f"def score{head}:\n    return 1\n")
+    configuration(tmp_path, "own.py:score")
+    assert main(["data", "--config", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "data")]) == 0
 
 
 def test_a_function_is_found_beside_its_configuration(file, tmp_path):

@@ -114,7 +114,7 @@ def _read_jsonl(path: Path) -> Iterator[dict]:
                 if not line.strip():
                     continue
                 try:
-                    row = json.loads(line)
+                    row = json.loads(line.removeprefix("\ufeff") if number == 1 else line)
                 except (ValueError, RecursionError) as error:
                     reason = getattr(error, "msg", error)
                     raise UserError(f"{path}, line {number}: not JSON ({reason}); mend or remove it") from None

@@ -45,6 +45,10 @@ class Data(Section):
     @model_validator(mode="after")
     def _train_coherent(self) -> "Data":
         names = self.train_sets
+        if "synthetic" in self.sets:
+            raise ValueError("sets: `synthetic` names the generated training set; choose another name")
+        if "train" in self.benchmarks:
+            raise ValueError("benchmarks: a file `train` holds the training problems; choose another name")
         if self.train is not None and not names:
             raise ValueError("train: name at least one set, or none at all with `train: null`")
         if len(set(names)) < len(names):

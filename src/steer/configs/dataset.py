@@ -1,11 +1,22 @@
 """A data set in a few lines of YAML: `data.sets` of a configuration, and one file each in configs/datasets."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from steer.configs.model import Positive, Section
 from steer.configs.references import split_reference
+
+# The names of `steer.verify.math.answer_types`, and a tolerance: any other would be a hint without effect.
+TYPES = ["integer", "expression", "equation", "tuple", "set", "list", "interval", "matrix", "unit", "base"]
+TYPES += ["text", "choice", "real"]
+TOLERANCE = re.compile(r"real:(rel|abs)=(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII)
+# Keys that only one kind of set reads.
+KEYS_OF = {
+    "math": ("answer_after", "type"),
+    "code": ("tests", "entry_point", "prefix", "time_limit_s", "memory_limit_mb"),
+}
 
 
 class Copy(Section):
@@ -39,7 +50,9 @@ class DataSet(Section):
     parser: str | None = Field(None, description="reader of rows that need more than columns (steer.data.parsers)")
     question: str = Field("question", description="column of the question")
     answer: str = Field("answer", description="column of the reference answer")
-    answer_after: str | None = Field(None, description="the answer is what follows the last occurrence of this text")
+    answer_after: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="the answer is what follows the last occurrence of this text"
+    )
     tests: str = Field("tests", description="code: column of the tests")
     entry_point: str | None = Field(None, description="column of the name of the function that assert tests call")
     id: str | None = Field(None, description="column of ids; absent: `<set>-<row>`, from 1")
@@ -61,11 +74,19 @@ class DataSet(Section):
     licence: str | None = Field(None, description="licence of the rows")
     note: str = Field("", description="what a user should know, such as a revision that was not checked")
 
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, given: str | None) -> str | None:
+        if given is not None and given not in TYPES and not TOLERANCE.fullmatch(given):
+            raise ValueError(f"no such type; valid: {', '.join(TYPES)}, real:rel=0.001, real:abs=0.1")
+        return given
+
     @field_validator("copies", mode="before")
     @classmethod
     def _plain_hashes(cls, copies: Any) -> Any:
         """A hash alone stands for a copy of any number of rows."""
-        return [{"sha256": copy} if isinstance(copy, str) else copy for copy in copies or []]
+        copies = [copies] if isinstance(copies, str) else copies or []
+        return [{"sha256": copy} if isinstance(copy, str) else copy for copy in copies]
 
     @model_validator(mode="before")
     @classmethod
@@ -81,6 +102,10 @@ class DataSet(Section):
         self._check_task()
         if self.sha256 and self.copies:
             raise ValueError("give `sha256` or `copies`, not both")
+        other = "code" if self.kind == "math" else "math"
+        unread = [key for key in KEYS_OF[other] if getattr(self, key) != type(self).model_fields[key].default]
+        if unread and not self.parser:
+            raise ValueError(f"`{unread[0]}` is read with `kind: {other}` alone; take it out")
         if self.verifier:
             split_reference(self.verifier)
         for prompt in (self.prompt, *self.prompts.values()):

@@ -2,6 +2,7 @@
 
 import difflib
 import glob
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -15,6 +16,8 @@ from steer.configs.schema import Config
 from steer.configs.text import DuplicateKey, parse
 from steer.errors import UserError
 
+# What pydantic adds to a key for each form that its value may have.
+FORM = re.compile(r"(str|int|float|bool|(list|dict|tuple)\[.*)$")
 # Sections that a file, or the command line, replaces as a whole.
 RUNS = ("methods", "external")
 
@@ -145,7 +148,11 @@ def beside(config: str | Path, file: str) -> str:
     If it is in neither, the name is returned unchanged.
     """
     other = str(Path(config).parent / file)
-    return other if not glob.glob(file, recursive=True) and glob.glob(other, recursive=True) else file
+    return other if not _is_there(file) and _is_there(other) else file
+
+
+def _is_there(file: str) -> bool:
+    return Path(file).exists() or bool(glob.glob(file, recursive=True))
 
 
 def check(tree: dict[str, Any], source: str) -> Config:
@@ -153,8 +160,22 @@ def check(tree: dict[str, Any], source: str) -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        lines = [_describe(item) for item in error.errors()]
+        lines = [_describe(item) for item in _of_one_form(error.errors())]
         raise UserError(f"{source}: " + " | ".join(lines)) from None
+
+
+def _of_one_form(errors: list[Any]) -> list[Any]:
+    """Where a key has several forms, keep the errors of the one that the value has: those deepest in it."""
+    kept = []
+    for item in errors:
+        form = next((i for i, part in enumerate(item["loc"]) if FORM.match(str(part))), None)
+        others = [e for e in errors if form is not None and e["loc"][:form] == item["loc"][:form]]
+        forms = {e["loc"][form] for e in others if len(e["loc"]) > form}
+        if len(forms) < 2:
+            kept.append(item)
+        elif len(item["loc"]) == max(len(e["loc"]) for e in others):
+            kept.append({**item, "loc": (*item["loc"][:form], *item["loc"][form + 1 :])})
+    return kept
 
 
 def _describe(item: dict[str, Any]) -> str:

@@ -28,3 +28,14 @@ def check_reference(reference: str, key: str) -> None:
     bound |= {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names}
     if name not in bound and "*" not in bound:
         raise UserError(f"key `{key}`: {file} has no function `{name}`")
+    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    if defined and not defined[-1].decorator_list and not _takes_two(defined[-1].args):
+        given = f"{name}({ast.unparse(defined[-1].args)})"
+        raise UserError(f"key `{key}`: {file}: `{given}` cannot be called as `{name}(problem, response)`")
+
+
+def _takes_two(given: ast.arguments) -> bool:
+    """Whether a function with these parameters can be called with two positional arguments."""
+    positional = len(given.posonlyargs) + len(given.args)
+    required = positional - len(given.defaults)
+    return required <= 2 <= (2 if given.vararg else positional) and None not in given.kw_defaults

@@ -1,6 +1,9 @@
 """Read a row of any layout as `Item`, by the columns that a data set names."""
 
+import ast
 import json
+import re
+import warnings
 from typing import Any
 
 from steer.configs.dataset import DataSet
@@ -85,7 +88,9 @@ def _scalar(row: dict[str, Any], column: str, field: str) -> str:
     if isinstance(found, bool) or not isinstance(found, str | int | float):
         raise Malformed(f"{field}: column `{column}` is neither text nor a number: {shown(found)}")
     text = str(found)
-    if not text.strip() or text in ("nan", "inf", "-inf"):
+    if text in ("nan", "inf", "-inf"):
+        raise Malformed(f"{field}: column `{column}` holds no finite number: {shown(found)}")
+    if not text.strip():
         raise Malformed(f"{field}: column `{column}` is empty: {shown(found)}")
     return text
 
@@ -96,6 +101,12 @@ def as_tests(given: Any, entry_point: str | None, said: str = "tests") -> dict[s
     Accepts assert text or a list of such lines, cases (`input` and `output`, or `args` and `expected`), or that format
     itself; each also as JSON text.
     """
+    tests = _formed(given, entry_point, said)
+    _check_tests(tests, said)
+    return tests
+
+
+def _formed(given: Any, entry_point: str | None, said: str) -> dict[str, Any]:
     if isinstance(given, str):
         unpacked = _unpacked(given)
         given = unpacked if isinstance(unpacked, dict | list) else given
@@ -117,6 +128,31 @@ def as_tests(given: Any, entry_point: str | None, said: str = "tests") -> dict[s
     if not tests.get("code" if tests["kind"] == "assert" else "cases"):
         raise Malformed(f"{said} holds no tests: {shown(given)}")
     return tests
+
+
+def _check_tests(tests: dict[str, Any], said: str) -> None:
+    """Raise `Malformed` for tests that no program could pass, whatever it does."""
+    name = tests.get("entry_point")
+    if name is not None and not re.fullmatch(r"\w+(\(\))?(\.\w+)*", str(name)):
+        raise Malformed(f"{said}: `entry_point` is no function's name: {shown(name)}")
+    if tests["kind"] == "assert" and not isinstance(tests["code"], str):
+        raise Malformed(f"{said}: `code` is no text: {shown(tests['code'])}")
+    if tests["kind"] == "assert":
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                ast.parse(f"{tests.get('prompt') or ''}\n{tests['code']}")
+        except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:
+            reason = getattr(error, "msg", error)
+            raise Malformed(f"{said} is not Python ({reason}): {shown(tests['code'])}") from None
+        return
+    if not isinstance(tests["cases"], list):
+        raise Malformed(f"{said}: `cases` is no list: {shown(tests['cases'])}")
+    for number, case in enumerate(tests["cases"], 1):
+        found = case if isinstance(case, dict) else {}
+        if tests["kind"] == "stdin" and not all(isinstance(found.get(key), str) for key in ("input", "output")):
+            raise Malformed(f"{said}, case {number}: no text `input` and `output`: {shown(case)}")
+        if tests["kind"] == "function" and not (isinstance(found.get("args"), list) and "expected" in found):
+            raise Malformed(f"{said}, case {number}: no list `args` and `expected`: {shown(case)}")
 
 
 def _lines(given: Any, said: str) -> str:

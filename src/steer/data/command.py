@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> None:
         write_jsonl(out / f"{name}.jsonl", (p.to_json() for p in problems))
     everything = [problem for problems in evaluation.values() for problem in problems]
     training, removals = training_problems(config, everything)
+    _check_left(config, training, removals, args.config)
     write_jsonl(out / "train.jsonl", (p.to_json() for p in training))
     atomic_write(out / "removed.csv", _csv(removals))
     for row in removals:
@@ -42,6 +43,19 @@ def run(args: argparse.Namespace) -> None:
         print(f"evaluation: at most {limit} rows of each benchmark are used; `data.rows` sets this limit")
     counts = {name: len(problems) for name, problems in evaluation.items()}
     print(json.dumps({"train": len(training), "evaluation": counts}))
+
+
+def _check_left(config: Config, training: list[Problem], removals: list[dict], file: str) -> None:
+    """Raise `UserError` where nothing is left to train on, of all sets or of one that has a share."""
+    if config.data.train is None:
+        return
+    left = {problem.benchmark for problem in training}
+    gone = [name for name in config.data.train_shares or () if name not in left]
+    if training and not gone:
+        return
+    removed = ", ".join(f"{row['count']} removed: {row['reason']}" for row in removals) or "none was there"
+    of = f" of {gone[0]!r}" if gone else ""
+    raise UserError(f"{file}: key `data.train`: no training problem{of} is left ({removed}); name other rows")
 
 
 def evaluation_problems(config: Config, name: str) -> list[Problem]:

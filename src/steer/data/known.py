@@ -42,6 +42,8 @@ def check_names(config: Config, file: str) -> None:
         if spec.verifier:
             _check_function(spec.verifier, f"data.sets.{name}.verifier", file)
     used = {name: data_set(name, data) for name in used_sets(config)}
+    if data.window is not None and all(spec.parser != "livecodebench" for spec in used.values()):
+        raise UserError(f"{file}: key `data.window`: no benchmark here has dates; take it out")
     evaluated = {name: spec for name, spec in used.items() if name in data.benchmarks}
     trained = {name: spec for name, spec in used.items() if name in data.train_sets}
     try:

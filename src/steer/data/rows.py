@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ FORMATS = (".jsonl", ".jsonl.gz", ".json", ".csv", ".parquet")
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read the rows of a .jsonl, .jsonl.gz, .json (an array), .csv or .parquet file, in order."""
     name = path.name.lower()
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; name the files in it, {path}/*.jsonl")
     if name.endswith((".jsonl", ".jsonl.gz")):
         return read_jsonl(path)
     readers = {".json": _json, ".csv": _csv, ".parquet": _parquet}
@@ -28,9 +31,10 @@ def _json(path: Path) -> list[dict[str, Any]]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON ({error}); replace the file") from None
+        lines = "; if each line is a row, name it .jsonl" if "Extra data" in str(error) else "; replace the file"
+        raise UserError(f"{path}: not JSON ({error}){lines}") from None
     if not isinstance(rows, list):
-        raise UserError(f"{path}: not a JSON array of rows; replace the file")
+        raise UserError(f"{path}: not a JSON array of rows; write the rows alone as one array")
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise UserError(f"{path}, row {number}: expected an object, found {type(row).__name__}; mend or remove it")
@@ -46,6 +50,9 @@ def _csv(path: Path) -> list[dict[str, Any]]:
             rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: no readable table ({error}); write it as CSV in UTF-8") from None
+    twice = [name for name, count in Counter(reader.fieldnames or ()).items() if count > 1]
+    if twice:
+        raise UserError(f"{path}: {twice[0]!r} heads several columns; rename or remove all but one")
     for number, row in enumerate(rows, 1):
         if None in row or None in row.values():
             raise UserError(f"{path}, row {number}: {len(reader.fieldnames)} columns in the head, another number here")

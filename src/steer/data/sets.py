@@ -54,6 +54,8 @@ def title_of(name: str, data: Data) -> str:
 
 def files_of(spec: DataSet, data_dir: str | Path | None) -> list[Path]:
     """List the files of the set, sorted; none if it comes from the hub."""
+    if spec.file is not None and Path(spec.file).exists():
+        return [Path(spec.file)]  # its name may hold the brackets of a pattern
     if spec.file is not None:
         return sorted(Path(found) for found in glob.glob(spec.file, recursive=True))
     if spec.local is not None and data_dir is not None:

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from steer.configs.dataset import DataSet
+from steer.configs.dataset import Copy, DataSet
 from steer.configs.load import nearest
 from steer.data.benchmarks import livecodebench, prompts
 from steer.data.benchmarks.source import Item, content_hash
@@ -80,10 +80,13 @@ def _rows(
 ) -> Iterable[tuple[str, int, dict[str, Any]]]:
     """Yield (source, row number in it from 1, row)."""
     for path in paths:
-        if not path.is_file():
+        if not path.exists():
             elsewhere = f", or leave data_dir unset to load them from the hub ({spec.hub})" if spec.hub else ""
             raise UserError(f"{path}: no such file; put the rows of {spec.title or name} there{elsewhere}")
-        yield from ((str(path), number, row) for number, row in enumerate(read_rows(path), 1))
+        rows = read_rows(path)
+        if not rows and len(paths) > 1:
+            raise UserError(f"{path}: no rows; remove the file, or narrow `file` of data set {name!r}")
+        yield from ((str(path), number, row) for number, row in enumerate(rows, 1))
     if paths:
         return
     if spec.file is not None:
@@ -123,6 +126,10 @@ def _check_text(item: Item) -> None:
         raise TypeError(f"the id is no text: {item.key!r}")
     if not isinstance(item.question.text, str) or not item.question.text.strip():
         raise TypeError(f"the question is no text: {item.question.text!r:.80}")
+    texts = {"id": item.key, "question": item.question.text, "answer": item.gold, "prefix": item.prefix}
+    for field, text in {**texts, "solution": item.solution}.items():
+        if isinstance(text, str) and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError(f"{field}: half of a character (a lone surrogate) in {text!r:.80}")
 
 
 def _check(spec: DataSet, items: list[Item], paths: list[Path]) -> None:
@@ -135,16 +142,19 @@ def _check(spec: DataSet, items: list[Item], paths: list[Path]) -> None:
     found = {content_hash(items), *([sha256(paths[0])] if len(paths) == 1 else [])}
     if any(copy.sha256 in found and copy.rows in (None, count) for copy in spec.known):
         return
-    known = "; ".join(f"{copy.rows or spec.rows} rows, sha256 {copy.sha256} ({copy.note})" for copy in spec.known)
-    message = (
-        f"{where}: {count} rows with content sha256 {content_hash(items)}, but {spec.title or 'the set'} has "
-        f"{spec.rows} rows; known copies: {known}"
-    )
+    known = "; ".join(_told(copy, spec) for copy in spec.known)
+    has = f"{spec.title or 'the set'} has {spec.rows} rows; known copies:" if spec.rows else "known copies have"
+    message = f"{where}: {count} rows with content sha256 {content_hash(items)}, but {has} {known}"
     if paths:
         raise UserError(f"{message}; replace the file by one of these, or add it to `copies` if it is meant to differ")
     if spec.rows is not None and count != spec.rows:
         raise UserError(f"{message}; check the revision {revision}")
     log.warning("%s; going on, because revision %s fixes the content", message, revision)
+
+
+def _told(copy: Copy, spec: DataSet) -> str:
+    rows, note = copy.rows or spec.rows, f" ({copy.note})" if copy.note else ""
+    return f"{f'{rows} rows, ' if rows else ''}sha256 {copy.sha256}{note}"
 
 
 def _windowed(spec: DataSet, items: list[Item], window: tuple[str, str] | None, path: Path | None) -> list[Item]:

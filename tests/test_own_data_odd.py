@@ -1,0 +1,138 @@
+"""Data sets of one's own with odd inputs: each gives its problems, or one line that says where and what to do."""
+
+import gzip
+import json
+
+import pytest
+from own_data import MINE, ROWS, jsonl, made, refusal, write
+
+from steer.data.columns import Malformed, as_tests
+
+
+def test_a_byte_order_mark_before_json_lines_is_no_text(tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(b"\xef\xbb\xbf" + jsonl(ROWS).encode())
+    assert len(made(tmp_path, {"mine": MINE}, train=None)["mine"]) == 5
+
+
+def test_a_path_may_hold_the_signs_of_a_pattern(tmp_path):
+    write(tmp_path, "run[1]/rows.jsonl", ROWS)
+    assert len(made(tmp_path, {"mine": {**MINE, "file": "run[1]/rows.jsonl"}}, train=None)["mine"]) == 5
+
+
+def test_one_hash_may_stand_for_the_copies(tmp_path, capsys):
+    write(tmp_path, "rows.jsonl", ROWS)
+    said = refusal(tmp_path, capsys, {"mine": {**MINE, "copies": "0" * 64}}, train=None)
+    assert f"known copies have sha256 {'0' * 64}; replace" in said and "None" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("rows.csv", b"question,answer,answer\na,1,2\n", "rows.csv: 'answer' heads several columns"),
+        ("rows.json", jsonl(ROWS).encode(), "if each line is a row, name it .jsonl"),
+        ("rows.json", json.dumps({"data": ROWS}).encode(), "write the rows alone as one array"),
+        ("rows.jsonl.gz", gzip.compress(jsonl(ROWS).encode())[:-9], "not a whole gzip file"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_refused(tmp_path, capsys, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    assert said in refusal(tmp_path, capsys, {"mine": {**MINE, "file": name}}, train=None)
+
+
+def test_a_folder_and_an_empty_file_among_several_are_named(tmp_path, capsys):
+    write(tmp_path, "rows/a.jsonl", ROWS)
+    write(tmp_path, "rows/b.jsonl", [])
+    assert "rows: a folder; name the files" in refusal(tmp_path, capsys, {"mine": {**MINE, "file": "rows"}}, train=None)
+    assert "b.jsonl: no rows" in refusal(tmp_path, capsys, {"mine": {**MINE, "file": "rows/*.jsonl"}}, train=None)
+
+
+@pytest.mark.parametrize("field", ["question", "answer"])
+def test_half_a_character_is_refused_before_a_tokenizer_meets_it(tmp_path, capsys, field):
+    row = {"question": "What is 1?", "answer": "1", field: "a \ud800 b"}
+    write(tmp_path, "rows.jsonl", [row])
+    said = refusal(tmp_path, capsys, {"mine": {"file": "rows.jsonl", "kind": "math"}}, train=None)
+    assert f"row 1: {field}: half of a character" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"answer_after": ""}, "key `data.sets.mine.answer_after`"),
+        ({"type": "integr"}, "key `data.sets.mine.type`: no such type; valid: integer"),
+        ({"type": "real:abs=x"}, "key `data.sets.mine.type`: no such type"),
+        ({"time_limit_s": 3}, "`time_limit_s` is read with `kind: code` alone"),
+        ({"entry_point": "f"}, "`entry_point` is read with `kind: code` alone"),
+        ({"kind": "code"}, "`answer_after` is read with `kind: math` alone"),
+    ],
+)
+def test_a_key_without_effect_is_refused(tmp_path, capsys, changes, said):
+    write(tmp_path, "rows.jsonl", ROWS)
+    assert said in refusal(tmp_path, capsys, {"mine": {**MINE, **changes}}, train=None)
+
+
+@pytest.mark.parametrize("hint", ["integer", "real", "real:rel=0.001", "real:abs=1e-3"])
+def test_the_verifiers_types_are_taken(tmp_path, hint):
+    write(tmp_path, "rows.jsonl", ROWS)
+    assert made(tmp_path, {"mine": {**MINE, "type": hint}}, train=None)["mine"][0]["answer_type"] == hint
+
+
+def test_names_that_the_prepared_files_have_are_taken(tmp_path, capsys):
+    """`train.jsonl` of an evaluation would be written over by the training problems."""
+    write(tmp_path, "rows.jsonl", ROWS)
+    said = refusal(tmp_path, capsys, {"train": MINE}, benchmarks=["train"], train=None)
+    assert "benchmarks: a file `train` holds the training problems" in said
+    assert "`synthetic` names the generated training set" in refusal(
+        tmp_path, capsys, {"mine": MINE, "synthetic": MINE}, train="synthetic"
+    )
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ("again", "no training problem is left (5 removed: overlap)"),
+        ({"other": 0.5, "again": 0.5}, "no training problem of 'again' is left"),
+        ({"other": 0}, "key `data.train.other`: Input should be greater than 0 (got 0)"),
+        ({"other": "half"}, "key `data.train.other`: Input should be a valid number"),
+    ],
+)
+def test_training_sets_of_which_nothing_is_left_and_shares_that_are_none(tmp_path, capsys, train, said):
+    write(tmp_path, "rows.jsonl", ROWS)
+    write(tmp_path, "other.jsonl", [{"question": "How many legs have two cats?", "answer": "8"}])
+    sets = {"mine": MINE, "again": MINE, "other": {"file": "other.jsonl", "kind": "math"}}
+    line = refusal(tmp_path, capsys, sets, train=train)
+    assert said in line and "data.train.str" not in line
+
+
+def test_a_window_without_dates_is_refused(tmp_path, capsys):
+    write(tmp_path, "rows.jsonl", ROWS)
+    line = refusal(tmp_path, capsys, {"mine": MINE}, train=None, window=["2024-01-01", "2024-02-01"])
+    assert "key `data.window`: no benchmark here has dates" in line
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("assert f(1 == 1", "is not Python"),
+        ('[{"args": [1]', "is not Python"),
+        ([{"args": 1, "expected": 1}], "case 1: no list `args` and `expected`"),
+        ({"kind": "function", "cases": [{"args": [1], "expected": 1}, 5]}, "case 2: no list `args`"),
+        ({"kind": "function", "cases": {"args": [1]}}, "`cases` is no list"),
+        ({"kind": "stdin", "cases": [{"in": "1"}]}, "case 1: no text `input` and `output`"),
+        ({"kind": "assert", "code": 5}, "`code` is no text: 5"),
+    ],
+)
+def test_tests_that_no_program_could_pass_are_refused(given, said):
+    with pytest.raises(Malformed, match=said.replace("(", "\\(")):
+        as_tests(given, "f")
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"), [("f", True), ("Solution().f", True), ("Box.get", True), ("f(x)", False), ("a b", False)]
+)
+def test_the_function_under_test_has_a_name(name, fits):
+    given = [{"args": [1], "expected": 1}]
+    if fits:
+        assert as_tests(given, name)["entry_point"] == name
+    else:
+        with pytest.raises(Malformed, match="`entry_point` is no function's name"):
+            as_tests(given, name)
