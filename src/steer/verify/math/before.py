@@ -62,10 +62,11 @@ REFUTED_BEFORE = re.compile(
     r"(?:thought|said|got|wrote|guess(?:ed)?|answered|believed|found|computed|calculated|assumed|obtained)"
     r"(?:\s+it\s+(?:was|is))?"
     rf"|\b(?:{DOUBTED})|\b(?:half|twice|double|thrice|triple|than|plus|minus|times|(?!value)\w+\s+of)[^\S\n]+(?:of\s+)?"
-    r"(?:the|our|my)\s+(?:final\s+)?answer(?:['’]s\s+\w+)?\s+(?:is|equals|=)|\banswer\s*(?:(?:[-+*/]|plus|minus|times"
+    r"(?:the|our|my)\s+(?:final\s+)?answer(?:['’]s\s+\w+)?\s+(?:is|equals|=)|\banswer\s*(?:(?:[-+*/^]|plus|minus|times"
     r"|divided\s+by)\s*\$?(?:\d|one|two|three|ten)|,?\s*(?:squared|cubed|doubled|halved|tripled|negated))"
     r"[^.?!\n]{0,20}(?:\bis|\bequals|=)"
     r"|\bif\s+(?:it|that|this|the\s+answer)\s*(?:is|was|were)?\s*(?:not|n['’]t)\s+\$?\d+\$?,?\s+(?:then\s+)?(?:it|the\s+answer)\s+is"
+    r"|\banswer(?:\s+|\s*\}\s*)(?:[<>≤≥]|\\(?:[lg]eq?|[lg]t)(?![a-z]))|\d\s*(?:\\cdot|\\times|\*)?\s*(?:\\text\s*\{)?\s*answer\s*\}?\s*="
     r"|\bexample\s+(?:answer|format|output)|\b(?:write|put|place|enter|give"
     r"|box)\s+your\s+(?:final\s+)?answer\s+(?:as|in|inside|within|like))"
     rf"[\s$*:,\\(\[}}]*|(?:\\(?:lnot|neg)|{NOT_SHOWN})[\s$*:\\(\[}}]*)$",
@@ -93,7 +94,7 @@ SUPPOSED_BEFORE = re.compile(
 )
 # what is said of the answer is not what it is: `The answer is less than \\boxed{5}`; the answer is the subject
 SAID_OF = re.compile(
-    r"\banswer(?:['’]s\s+(?!value|form)\w+\s+is|\s+(?:precedes|follows|exceeds|divides|differs\s+from"
+    r"\banswer(?:['’]s\s+(?!value|form)(?:\w+\s+){1,3}(?:is|are)|\s+(?:precedes|follows|exceeds|divides|differs\s+from"
     r"|(?:begins|starts|ends)\s+(?:in|with)(?:\s+(?:a|the\s+digits?))?|would\s+have\s+been"
     r"|(?:is|must\s+be|has\s+to\s+be)\s+(?:\w+\s+)?(?:divisible\s+by|congruent\s+to|different\s+from|next\s+to|within"
     r"|(?<!other )(?:more|less|greater|smaller|larger|bigger|higher|lower|fewer)\s+than)))[\s$\\(]*$",

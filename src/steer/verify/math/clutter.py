@@ -50,7 +50,7 @@ LINE_ENDS = re.compile(r"(?:\\\\|\\(?=\s*$)|\\newline)\s*$")
 DECIMAL_COMMA = re.compile(r"(?<![\d,.}])(\d+)\{,\}(\d{1,2}|\d{4,})(?![\d{,.])")
 # `0.333...`, `0.8181...`
 RECURRING = re.compile(r"(?<![\d.])(\d*\.\d{0,9}?)(?:(\d)\2{2,}|(\d{2,9})\3+)\s*(?:\.{3}|…|\\[lc]?dots(?![a-zA-Z]))")
-PRICE = re.compile(r"\$[\d.,]+\s+(?!\w*illion|thousand)[a-zA-Z][^$]*")  # `$18 per day`, but not `$18 million`
+PRICE = re.compile(r"\$[\d.,]+(?:\s+|/)(?!\w*illion|thousand)[a-zA-Z][^$]*")  # `$18 per day`, but not `$18 million`
 DOTS = re.compile(r"\\(?:ldots|cdots|dots|dotsc|dotsb|dotsm|hdots)(?![a-zA-Z])|\.{3,}|…|⋯")
 NEGATED = re.compile(
     r"\\not\s*\\(in|subseteq|subset|supseteq|supset|mid|parallel|equiv|exists|le|ge|leq|geq)(?![a-zA-Z])"

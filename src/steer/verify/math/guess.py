@@ -9,6 +9,7 @@ from steer.verify.math.phrases import (
     CONDITIONAL,
     CONTRASTED,
     HANGING,
+    NUMBER_WORDS,
     SPOILED,
     SPOILED_BEHIND,
     SUPPOSED,
@@ -27,7 +28,7 @@ NUMBER = re.compile(
 LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
 EXACT = re.compile(r"(?:^|[\s=])([^\s=$]*[\d)}π])\s*≈\s*$")  # `1/6 ≈ 0.1667`
 RATIO = re.compile(r"(?<![\w.:])(?:\d+:)+$")  # `3:` of `3:2`
-GOES_WITH = re.compile(r"[}^π√∛²³]|[eE][-+]?\d|[nkxyz](?![a-zA-Z])")
+GOES_WITH = re.compile(r"[}^π√∛²³]|!(?=\.)|[eE][-+]?\d|[nkxyz](?![a-zA-Z])")
 # an equation that is not solved: `so 3x = 7`, `x + 1 = 7`
 UNSOLVED = re.compile(
     r"(?:\d\s*[a-z]\b(?!\s*\d)|\b[a-z]\s*(?:\^|[²³])|\b[a-z]\s*[-+*/]\s*\d|\d\s*[-+*/]\s*[a-z]\b)[^=.,:;]*=\s*$"
@@ -40,7 +41,23 @@ TO_DO = re.compile(
 )
 # functions in words: `ln 2`, `3 sqrt(2)`
 FUNCTION = re.compile(r"(?<![a-zA-Z\\])-?\d*(?:ln|log|sin|cos|tan|arc(?:sin|cos|tan)|sqrt|exp)\s?\(?$")
-BEYOND = re.compile(r"\b(?:over|under|above|below|beyond|past|than)\s+$", re.IGNORECASE)
+# a number that stands in what is said of the answer: `The answer is the next prime after 7`
+ANSWERED = re.compile(r"\banswers?\b(?!\s+(?:the|this|that)\b)([^=:;$]*)$", re.IGNORECASE)
+LINK = re.compile(
+    r".*\b(?:is|are|was|were|(?:will|should|must)\s+be|turns\s+out\s+to\s+be|equals?|becomes?|remains?|has|have|gives?|makes?|gets?"
+    r"|i\.e|namely|total\w*|comes?(?:\s+out)?\s+(?:to|as))\b",
+    re.IGNORECASE,
+)
+LIGHT = """
+the a an of exactly just about approximately roughly sum value number integer then thus so therefore clearly only point
+pair set vector interval list fraction
+"""
+LIGHT = {*LIGHT.split(), *NUMBER_WORDS[:28]}
+WORD = re.compile(r"[a-z]+")
+BEYOND = re.compile(
+    r"\b(?:over|under|above|below|beyond|past|than)\s+$|\d\s+(?:out\s+)?of\s+(?:the\s+|all\s+|these\s+)?$",
+    re.IGNORECASE,
+)
 GOES_ON, WHOLE = re.compile(r"[,;]\s*\w|\s(?:and|then|but)\s+[a-z]"), re.compile(r"[^\s$*]*")
 PLAIN = r"(?:[-−]?(?:\d+(?:\.\d+)?(?:√\d+|π)?|√\d+|π)(?:/\d+)?[%°]?|\$[^$\n]{1,60}\$)"
 TUPLE = re.compile(rf"(?:[(\[]|\\?\{{)\s*{PLAIN}(?:\s*,\s*{PLAIN})+\s*(?:[)\]]|\\?\}})(?=\W*$)")
@@ -49,21 +66,24 @@ SUM = re.compile(rf"(?:^|[\s=:])(-?{TERM}(?:\s*[-+−]\s*{TERM})+)[\s.]*$")
 DIGIT, NAME = re.compile(r"\d"), re.compile(r"\$[a-zA-Z]\$")
 PI = re.compile(r"(?<!\w)[-−]?π(?!\w)")
 NAMES = re.compile(r"[a-z√π]")
-SUBTRACTED = re.compile(r"(?:\d|[²³)]|\b[a-z])\s*[-−]\s+$|[\d)]\s*[-−]$")
+SUBTRACTED = re.compile(r"(?:\d|[²³)]|\b[a-z])\s*[-−–]\s+$|[\d)]\s*[-−–]\$?$")
 SCALE = re.compile(r"\s(?:thousand|[mb]illion)\b")
 # the same answer again in brackets: `2.5 hours (or 150 minutes)`
-AGAIN = re.compile(rf"({PLAIN})\s*([a-z]*)\s*\((or\b|i\.e\.,?|=|≈|)\s*({PLAIN})\s*([a-z]*)\)(?=\W*$)")
+AGAIN = re.compile(
+    rf"({PLAIN})\s*([a-z]*)\s*\(((?:or\b|i\.e\.,?|=|≈|)(?:\s*(?:about|approximately|roughly)\b)?)\s*({PLAIN})\s*([a-z]*)\)(?=\W*$)"
+)
 # behind a value: where it is reached, and why
 REACHED = re.compile(
-    r"(?<=[\w$*)°])\s+(?:when|at|for)\s+\$?[a-zA-Z]\s*=[^\s?!,;]{1,20}$|(?<=[\w$*)°]),?\s+(?:attained|achieved|reached|occurring|which\s+occurs)\s+(?:at|when|for|if|by)\b.*$",
+    r"(?<=[\w$*)°])\s+(?:when|at|for)\s+\$?[a-zA-Z]\s*=\s*[^\s?!,;]{1,20}\s*$|(?<=[\w$*)°]),?\s+(?:attained|achieved|reached|occurring|which\s+occurs)\s+(?:at|when|for|if|by)\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 WHY = re.compile(
     r"(?<=[\d$*)]),?\s+(?:since|because)\b(?!.*\b(?:so|thus|hence|therefore|then|gets?|gives?|yields?|leav\w+)\b).*$",
     re.IGNORECASE | re.DOTALL,
 )
+ITEM = rf"(?:[a-z](?:_\d)?\s*=\s*)?{PLAIN}"
 LISTED = re.compile(
-    rf"\b(?:are|is|be)\s+(?P<list>(?:{PLAIN},\s+)*{PLAIN},?\s+(?:and|or)\s+{PLAIN})(?=\W*$|\s+(?:degrees|respectively)\W*$)"
+    rf"\b(?:are|is|be)\s+(?P<list>(?:{ITEM},\s+)*{ITEM},?\s+(?:and|or)\s+{ITEM})(?=\W*$|\s+(?:degrees|respectively)\W*$)"
 )
 RATIO_IN_WORDS = re.compile(r"\bratio\b[^.?!]*?\b(\d+) to (\d+)(?=\W*$)", re.IGNORECASE)
 SCIENTIFIC = re.compile(r"[-−]?\d[\d.]*\s*[×x*·⋅]\s*10(?:\^\{?[-−]?\d+\}?|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
@@ -137,9 +157,12 @@ def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
     aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
     near = before[-160:]
     clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
-    if before.rstrip()[-1:] in tuple("+*/^×÷") or CONDITIONAL.match(before) or BEYOND.search(near):
+    if before.rstrip()[-1:] in tuple("+*/^×÷·⋅") or CONDITIONAL.match(before) or BEYOND.search(near):
         return False
     if UNSOLVED.search(near) or TO_DO.match(clause) or (telling(near) and refuted(near)):
+        return False
+    answered = ANSWERED.search(near)
+    if answered and not set(WORD.findall(LINK.sub("", answered[1].lower()))) <= LIGHT:
         return False
     if SUBTRACTED.search(before[-20:] + "-" * part.startswith(("-", "−"), start)):
         return False

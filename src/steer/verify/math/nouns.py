@@ -68,6 +68,8 @@ def _noun(words: list[str]) -> bool:
     """Check for a plural or a common singular noun, preceded only by words that describe it."""
     if not any(map(_plural, words)) and not (len(words) <= 3 and words[-1] in SINGULAR):
         return set(words) <= ALONE and words[-1] not in ("in", "of", "the")
+    if words[0] in ("in", "for", "on", "at", "by", "without"):  # `5 in some cases`
+        return False
     first = next((n for n, word in enumerate(words) if _plural(word)), len(words) - 1)
     return first <= 3 and all(
         word in AROUND or _plural(word) or n < first or words[n - 1] == "of" for n, word in enumerate(words)

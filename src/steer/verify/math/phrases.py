@@ -16,9 +16,9 @@ START = r"\b\w|[^\x00-\x7f]"
 
 # what announces the answer; what follows is the answer
 ENGLISH = (
-    r"\b(?:answer|answers|solution|solutions|result|results)\b[*_]*"
+    r"\b(?:answer|answers|solution|solutions|result|results)\b[*_\"]*"
     r"(?:\s+(?:to|of|for)\s+(?:the|this|that|our)\s+(?:\w+\s+){0,2}(?:problem|question|equation|exercise|inequality|task))?"
-    r"[*_]*\s*(?:(?:is|are|equals|was|will\s+be|must\s+be|should\s+be|has\s+to\s+be|comes\s+out\s+(?:to\s+be|as)"
+    r"[*_]*\s*(?:(?:is|are|equals|was|w(?:ill|ould)\s+be|must\s+be|should\s+be|has\s+to\s+be|comes\s+out\s+(?:to\s+be|as)"
     r"|turns\s+out\s+to\s+be|works\s+out\s+to(?:\s+be)?|=)(?![a-z'’])|(?=:)|(?=\s*(?:\$|\\\(|\\\[)))[*_]*\s*:?"
 )
 OTHERS = _any(
@@ -37,7 +37,7 @@ OTHERS = _any(
     r"\bsvaret\s*(?:är|er|:)\s*:?|\bjawaban(?:nya)?\s*(?:adalah|ialah|:)\s*:?",
 )
 CHOSEN = (
-    r"\b(?:my|the|our|correct|right)\s+(?:choice|option)(?:\s+is\b|:)"
+    r"\b(?:my|the|our|correct|right|best)\s+(?:choice|option|statement|alternative)(?:\s+is\b|:)"
     r"|\bI\s+(?:choose|pick|select|would\s+go\s+with|go\s+with)\b"
 )
 MARK = re.compile(
@@ -46,7 +46,7 @@ MARK = re.compile(
 
 # a part of every announcement, by which one is found quickly
 KEYS = """
-answer solution result choice option choose pick select go~with
+answer solution result choice option statement alternative choose pick select go~with
 #### a: a~: 答 結果 结果 选 정답 답 해답 解 réponse reponse
 résultat antwort lösung loesung ergebnis respuesta solución solucion
 resultado risposta soluzione risultato resposta
@@ -62,7 +62,7 @@ LOOKBACK, LOOKAHEAD = 60, 240  # characters around a key in which its announceme
 # before a conclusion: nothing but an opening
 OPENING = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|and|finally|consequently|accordingly|in\s+(?:conclusion|total|summary|all)"
-    r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|arrive\s+at)(?:\s+that)?|(?:this|that|it)\s+(?:gives|yields|makes|leaves)(?:\s+(?:us|me))?"
+    r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|choose|select|pick|arrive\s+at)(?:\s+that)?|(?:this|that|it)\s+(?:gives|yields|makes|leaves)(?:\s+(?:us|me))?"
     r"|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
     r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
     r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|(?:choose|select|pick|option|choice)|the\s+(?:number|value|integer)"
@@ -89,8 +89,8 @@ NUMBER_WORDS = NUMBERS.split()
 DENIAL = (
     r"\b(?:not|no|never|cannot|cant|isnt|neither|nor|none|nothing|nobody|hardly|wrong(?:ly)?|incorrect(?:ly)?|false(?:ly)?"
     r"|mistaken(?:ly)?|erroneous(?:ly)?|invalid|impossible|unlikely|fail|fails|failed|rul\w+\s+out"
-    r"|excluded|except|excluding|contradict\w*|contradiction|disagree\w*|refut\w*|reject\w*|instead\s+of"
-    r"|rather\s+than|other\s+than|far\s+from|by\s+mistake|anything\s+but|unlike|too\s+(?:small|large|big|low|high|few|many))\b"
+    r"|exclud\w+|except|contradict\w*|contradiction|disagree\w*|refut\w*|reject\w*|instead\s+of"
+    r"|rather\s+than|other\s+than|far\s+from|by\s+mistake|anything\s+but|unlike|too\s+(?:small|large|big|low|high|few|many|little|much)|den(?:y|ies|ied))\b"
     r"|n['’]t\b|\\(?:ne|neq|not)(?![a-z])|≠"
     r"|不|没|沒|非(?!常)|错|錯|未|否|아니|않|못|틀리|틀렸|없|ない|ません|ではな|違|誤"
     r"|\b(?:n['’]est|ne|pas|non(?!-)|jamais|faux|incorrecte|nicht|kein\w*|nie|falsch|niemals|nunca|tampoco|incorrecta?"
@@ -104,14 +104,14 @@ HEDGES = (  # in other languages
 )
 SUPPOSITION = (  # which spoils all that follows it in a sentence
     r"\b(?:nobody|no\s+one|(?-i:may)|might|maybe|perhaps|possibly|suppose|supposed|supposing|assum\w+|imagine|pretend|conjecture\w*"
-    r"|hypothe\w+|guess(?:es|ed|ing)?|bet|depending|claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
-    r"|unsure|uncertain|unclear|allegedly|supposedly|according\s+to|say|not\s+(?:true|the\s+case|sure)|impossible|unlikely"
-    r"|for\s+(?:example|instance)|e\.g)\b|\b(?:difficulty|confidence|rating|options|choices|candidates|one\s+of)\s*:|"
+    r"|hypothe\w+|guess(?:es|ed|ing)?|bet|depend\w*|claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
+    r"|suspect\w*|unsure|uncertain|unclear|allegedly|supposedly|according\s+to|say|not\s+(?:true|the\s+case|sure)|impossible|unlikely"
+    r"|for\s+(?:example|instance)|e\.g)\b|\b(?:difficulty|confidence|rating|options|choices|candidates|one\s+of|estimate|bound|hint|attempt)\s*:|"
     + HEDGES
 )
 DOUBT = (
-    r"\b(?:had\s+(?:it|the)|probably|could|would(?!\s+(?:\w+\s+)?(?:take|need|cost|require|earn|spend|pay|save|travel|weigh|last|receive|owe|run|eat|buy|sell|finish)\b)|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
-    r"|or|likely|hope|candidates?)\b|[?？¿]|如果|若|吗|嗎|还是|或者?|만약|혹은|또는|일까|もし|だろう|または|か。"
+    r"\b(?:had\s+(?:it|the|there|we)|probably|could|would(?!\s+(?:\w+\s+)?(?:take|need|cost|require|earn|spend|pay|save|travel|weigh|last|receive|owe|run|eat|buy|sell|finish)\b)|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
+    r"|or|likely|hope|candidates?)\b|\bset\s+\$?[a-z]\s*=|\bit['’]d\s+be\b|[?？¿]|如果|若|吗|嗎|还是|或者?|만약|혹은|또는|일까|もし|だろう|または|か。"
     r"|\b(?:si|ou|wenn|falls(?!\s+on\b)|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
 )
 COMPARED = (
@@ -119,7 +119,7 @@ COMPARED = (
     r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than(?!\s+(?:(?-i:[A-Z])\w+|before\b|(?:his|her|their|he|she|they|on|in|last)\s))|up\s+to|between|exceed\w*"
     r"|(?:minus|negative|page|section|chapter|step|figure|table|(?:by|from|in|see|using)\s+equation|theorem|lemma|corollary|proposition|exercise|case|mod(?:ulo)?|question|problem)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
-    r"|(?:root|negative|inverse|square|cube|half|third|quarter|opposite|reciprocal|logarithm|factorial|percent)\s+of)\b"
+    r"|(?:root|negative|inverse|square|cube|half|third|quarter|opposite|reciprocal|logarithm|factorial|percent)\s+of(?!\s+(?:side|edge)))\b"
     r"|\b(?:over|under|above|below|beyond|within|past)\s*[$(\\]*\d|\b\d+\s*(?:to|through|-{2,})\s*\d"
     r"|\\(?:le|leq|ge|geq|lt|gt|ll|gg|pm|leqslant|geqslant)(?![a-z])|<(?!<)|(?<!>)>|[≤≥±∓]"
     r"|至少|至多|最多|最少|大于|大於|小于|小於|少于|少於|多于|多於|超过|超過|不到|以上|以下|之间|이상|이하|미만|초과|보다|未満|超え"
@@ -136,6 +136,8 @@ SPOILED_BEHIND = re.compile(
     f"(?=^|{SPOILED_START})(?:{DENIAL}|{COMPARED}|"
     + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
     + r"|^(?:st|nd|rd|th|-?ish)\b|^\s*(?:equations|unknowns|inequalities)\b"
+    + r"|\bto\s+(?:consider|check|examine|rule\s+out)\b"
+    + r"|\bto\s+be\s+(?:halved|doubled|squared|negated|corrected|adjusted|divided|multiplied)\b"
     + rf"|^[\s$-]*(?:{'|'.join(NUMBER_WORDS)}|squared|cubed|halved|doubled|plus|minus|times|point|over"
     r"|divided|multiplied|to\s+the)\b)",
     re.IGNORECASE,
@@ -163,6 +165,7 @@ CONDITIONAL = re.compile(
     rf"[^.?!]*?{CONDITION}",
     re.IGNORECASE,
 )
+OPENED = re.compile(r"\W*(?:(?:so|thus|then|hence|therefore|the|our|my|final|correct)\b\W*)*", re.IGNORECASE)
 COMPUTED = re.compile(
     r"\b(?!(?:problem|question|exercise|let|it|that|here)['’])\w+['’]s\s+$|\b(?:half|twice|double|thrice|triple)(?:\s+of)?\s+(?:the|our|my|this)?\s*(?:\w+\s+)?$"
     r"|\b(?!value)\w+\s+of\s+(?:the|our|my|this)\s+(?:\w+\s+)?(?=$)",
@@ -197,7 +200,7 @@ DECEIVING = re.compile(
     re.IGNORECASE,
 )
 CLAUSE = re.compile(
-    r"[,;:，；：、]\s+|\bPr?\([^()]*\)\s*=|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
+    r"[,;:，；：、]\s+|\bPr?\([^()]*\)\s*=|\bis\s+divided\s+by\s+\S+\s+(?=is|equals)|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
 )
 # `not 10 but 12`: what is denied is another number
 BUT = re.compile(
@@ -217,4 +220,6 @@ def bound(opening: str, announcement: str) -> bool:
     from the answer (`half the answer is`). The sum of the solutions may well be what was asked for."""
     computed = COMPUTED.search(opening)
     whole = announcement.lower().lstrip().startswith(("answer", "result"))
+    if "would" in announcement and not OPENED.fullmatch(opening):  # `Without the fee, the answer would be`
+        return True
     return bool(CONDITIONAL.match(opening) or (computed and (whole or " of " not in computed.group())))

@@ -18,7 +18,7 @@ NAME = re.compile(
 )
 # `P(A|B)`, `n(A \cap B)`; but `n(n+1)` is a product
 COUNT = re.compile(
-    r"(?:[PE]|\\Pr)\s*\((?:[^()=<>]|\([^()=<>]*\))*\)"
+    r"(?:[PE]|\\Pr|[fgh]\s*\^\s*\{?\s*-1\s*\}?)\s*\((?:[^()=<>]|\([^()=<>]*\))*\)"
     r"|[nN]\s*\((?:[A-Z'|,{}\s]|\^\s*\{?c|\\text\s*\{[^{}]*\}|\\(?!text)[a-zA-Z]+(?![a-zA-Z]))*\)"
 )
 MEASURES = {"deg", "det", "gcd", "lcm", "max", "min", "Re", "Im", "arg"}

@@ -46,7 +46,7 @@ WRAPPED = re.compile(
 )
 # words that belong to formulas: functions, and products of letters such as LCs
 MATHS = re.compile(
-    r"^(?:(?i:and|or|sqrt|pi|sin|cos|tan|ln|log|exp|arc\w+|np|infty|infinity|mod|base)\w*|[A-Z]{2,3}[a-z]?|[b-df-hj-np-tv-z]{3,4})$"
+    r"^(?:(?!cost$|tank$|mode$)(?i:and|or|sqrt|pi|sin|cos|tan|ln|log|exp|np|infty|infinity|mod|base)\d*[a-z]?\d*|(?i:arc\w+)|[A-Z]{2,3}[a-z]?|[b-df-hj-np-tv-z]{3,4})$"
 )
 SUBJECT = re.compile(r"[^=?]{1,120}?\b(?:is|are|equals|was)\b[\s:]*", re.DOTALL)
 YES = re.compile(r"(yes|no|true|false)[,:;]\s+(?:it|they|this|that|there|he|she|we)\b[^?\d]*$", re.IGNORECASE)
@@ -170,6 +170,8 @@ def bare(text: str) -> str:
     if text.endswith((")", "(", "D", "P")):
         text = EMOTICON.sub("", text)
     text = BUT.sub("", strip(EMPHASIS.sub("", BOLD_END.sub("", text.rstrip())).lstrip("} ")))
+    if text[-1:] in tuple(")]}") and sum(map(text.count, "([{")) < sum(map(text.count, ")]}")):  # `(Answer: 11)`
+        text = strip(text[:-1])
     while match := OPENING.match(text):
         text = text[match.end() :].lstrip(QUOTES)
     text = strip(CLOSING.sub("", text))
@@ -227,7 +229,7 @@ def stated(text: str) -> tuple[str | None, str]:
     if mark:
         before = text[: mark.start()]
         lead = sentences(before[-300:])[-1:] or [""]
-        opening = "" if END.search(lead[0][-1:]) else lead[0]
+        opening = "" if END.search(lead[0][-1:]) else lead[0].lstrip("> ")
         lead = (
             opening
             if SUPPOSED.search(opening)

@@ -26,7 +26,7 @@ IT = (
 BE = r"(?:is|['’]s|ai|was|looks|seems|appears|(?:must|would|might|may|could|should|can|has\s+to)\s+be)"
 ABOUT = r"(?:(?:\w+ly|also|still|just|only|merely)\s+)*"
 RIGHT = (
-    r"(?:an?\s+solution\b|(?:the\s+)?(?:\w+\s+)?(?:answer|correct|right|true"
+    r"(?:an?\s+solution\b|(?:(?:the|my|our)\s+)?(?:\w+\s+)?(?:answer|correct|right|true"
     r"|(?:valid|possible)(?!\s+(?:to|for|in|if|when|unless)\b)|it|what)\b)"
 )
 NEGATIVE = "|".join(
@@ -44,6 +44,7 @@ NEGATIVE = "|".join(
         r"|twice)\s+the\s+answer"
         r"|(?:[\w-]+\s+){1,3}(?:of|than)\s+the\s+answer)\b",
         rf"{BE}\s+(?:just|only|merely)\s+an?\s+(?:\w+\s+)?example",
+        r"would\s+(?:only\s+)?be\s+(?:correct|right|true|valid|the\s+answer)\s+(?:if|only)\b",
         rf"{BE}\s*(?:n['’]t|not|never)\s+(?:{ABOUT}{RIGHT}|the\s+only\s+(?:answer|solution|possib\w+|value|number"
         r"|one)\b)",
         rf"{BE}\s*(?:n['’]t|not)(?=\W*\Z|\s*[.,;!])",
@@ -72,7 +73,8 @@ DENIED = re.compile(
     r"|(?:not|wrong|incorrect|false|never|mistaken|reject(?:ed)?|extraneous|invalid|joke|excluded"
     r"|discard(?:ed)?)(?=\W*\Z|\s*[.,!)])"
     rf"|(?:no|wait|sorry|actually|hmm+)\b(?=[^\w$]*{RETURN})"
-    r"|(?:or\s+)?(?:maybe|perhaps)\s+not\b|nope\b|oops|scratch\s+that|correction\b|or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above"
+    r"|(?:or\s+)?(?:maybe|perhaps)\s+not\b|nope\b|[(\[]\s*(?:maybe|perhaps|possibly|probably|guess(?:ed|ing)?|unsure|uncertain|tentative(?:ly)?)\W*[)\]]"
+    r"|too\s+(?:small|large|big|low|high)(?=\W*\Z|\s*[.,!])|oops|scratch\s+that|correction\b|or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above"
     r"|below|so)\b(?!\s+(?:\w+ly|compactly)\b)"
     r"|or\s+(?:something|anything|not|am\s+i|thereabouts|none|nothing|no(?!\s+solutions?\s+(?:at|if|when|for"
     r"|otherwise)\b)|neither|another(?!\s+(?:\w+\s+)?(?:form|way|expression|representation)\b)|others?)\b"
@@ -86,7 +88,7 @@ DENIED = re.compile(
 )
 # anywhere
 TAKEN_BACK = re.compile(
-    rf"\b(?:(?:{IT})\s*(?:{NEGATIVE})|scratch\s+that|my\s+mistake|i\s+lied\b|i\s+(?:was|am)\s+(?:wrong|mistaken)"
+    rf"\b(?:(?:{IT})\s*(?:{NEGATIVE})|scratch\s+that|my\s+mistake|i\s+(?:lied|retract|withdraw)\b|take\s+(?:this|that|it)\s+back\b|i\s+(?:was|am)\s+(?:wrong|mistaken)"
     r"|i\s+(?:have\s+)?made\s+an?\s+(?:\w+\s+)?"
     r"(?:mistake|error)|i\s+(?:forgot(?!\s+to\s+(?:mention|say|note|add))|overlooked|misread|miscalculated)"
     r"|never\s?mind(?!\s+\w)|(?:not|n['’]t)\s+(?:believe|trust)\s+(?:this|it|that|me)\b(?!\s+\w)|made\s+(?:this|it|that)\s+up\b(?!\s+for)"
@@ -113,7 +115,7 @@ hm hmm hmmm oh oops sorry er err erm um uh possibly perhaps maybe probably just 
 end second thought thoughts guess idea glance inspection rechecking recomputing recalculating redoing reconsidering
 real right true actual new revised updated proper corrected desired required official alternative another
 answer ans answers result value solution verdict choice option conclusion edit update revision correction erratum typo
-grader key e recheck recompute recalculate redo reconsider
+hold on apologies grader key e recheck recompute recalculate redo reconsider
 mais non c'est c’est en fait réponse est plutôt aber nein doch sondern es ist korrektur antwort eigentlich pero mas
 sino sí corrección es respuesta realidad но нет это ответ исправление вернее точнее anzi
 但是 然而 其实 其實 其实是 其實是 应该是 應該是 更正 不 不对 不對 是 答案是 答案 正确答案是
@@ -122,7 +124,7 @@ sino sí corrección es respuesta realidad но нет это ответ исп�
 # of which one of these has to say that the value takes the place of the answer
 REPLACING = """
 correction edit erratum typo meant rather instead no nope nah wait actually oops sorry replace corrected mind
-precisely hm hmm hmmm oh er err erm um uh rechecking recomputing recalculating redoing reconsidering
+hold apologies precisely hm hmm hmmm oh er err erm um uh rechecking recomputing recalculating redoing reconsidering
 nein sondern korrektur doch sino corrección plutôt non нет исправление вернее точнее anzi 其实 其實 其实是 其實是 应该是
 應該是 更正 不 不对 不對 하지만 아니요 아니 しかし いや لا بل
 """
