@@ -22,8 +22,8 @@ def _reached(self: "Anything", *_: Any, **__: Any) -> Any:
 class Anything:
     """Stand-in for a program's function and its results."""
 
-    def __init__(self, link: Link, used: list) -> None:
-        self.__dict__.update(_link=link, _used=used)
+    def __init__(self, link: Link, used: list, result: bool = False) -> None:
+        self.__dict__.update(_link=link, _used=used, _result=result)
 
     def _use(self) -> None:
         self._used.append(True)
@@ -33,7 +33,7 @@ class Anything:
         for value in (*args, *kwargs.values()):
             if not isinstance(value, Anything):
                 self._link.encode(value)  # raises `BadTest` if it could not be sent
-        return Anything(self._link, self._used)
+        return Anything(self._link, self._used, result=True)
 
     def __eq__(self, other: Any) -> bool:
         self._use()
@@ -44,7 +44,8 @@ class Anything:
         return False
 
     def __bool__(self) -> bool:
-        self._use()
+        if self._result:
+            self._use()
         return True
 
     __getattr__ = __setattr__ = __hash__ = __len__ = __iter__ = __str__ = __repr__ = __int__ = __index__ = _reached

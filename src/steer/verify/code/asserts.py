@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from steer.verify.code import alone
-from steer.verify.code.remote import BadTest, Link, Remote
+from steer.verify.code.remote import FUNCTION, BadTest, Link, Remote
 from steer.verify.code.session import Session, Stop
 from steer.verify.code.test_code import TestCode
 
@@ -61,7 +61,7 @@ def run_tests(test: TestCode, session: Session, used: Callable[[], None]) -> Non
 def _run(test: TestCode, link: Link, own: dict[str, Any]) -> None:
     names = Names(link)
     names |= {"__name__": "tests", **own}
-    candidate = Remote(link, 0, test.entry_point or "")
+    candidate = Remote(link, FUNCTION, test.entry_point or "")
     if test.entry_point:
         names["candidate"] = candidate
         if test.entry_point.isidentifier():

@@ -13,6 +13,7 @@ from typing import Any
 from steer.verify.code import wire
 from steer.verify.code.session import Session, Stop
 
+FUNCTION = 0  # the number of the function under test
 _READABLE = frozenset({"__name__", "__qualname__", "__doc__"})
 
 
@@ -57,8 +58,11 @@ class Remote:
         self._link.request(["set", self._link.encode(self), name, self._link.encode(value)])
 
     def __bool__(self) -> bool:
-        """Truth of an object, as in `assert f(x)` with a match object, computed in the candidate."""
-        return self._link.request(["do", "bool", self._link.encode(self), []]) is True
+        """Truth of an object, as in `assert f(x)` with a match object, computed in the candidate.
+
+        The function under test is true without being asked: `assert f` is no call of it.
+        """
+        return self._number == FUNCTION or self._link.request(["do", "bool", self._link.encode(self), []]) is True
 
     def __float__(self) -> float:
         """Value as float, fetched once: a polynomial (HumanEval 32) must not get different numbers at each use."""

@@ -184,5 +184,5 @@ def main() -> None:
     gc.freeze()
     nested = plan.pid_namespace is not None
     judge.send(json.dumps({"missing": plan.missing, "nested": nested, "work": plan.namespaces}).encode())
-    with contextlib.suppress(BrokenPipeError):  # the judge has gone
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the judge has gone
         Server(judge, plan).serve()
