@@ -22,13 +22,19 @@ from transformers import (
 )
 
 from steer import cli
-from steer.configs.schema import Rollout
+from steer.configs.load import load_config
+from steer.configs.schema import Rollout, Training
 from steer.data.tasks import distinct_problems
 from steer.engines.limits import check_carried
+from steer.engines.open import for_training
 from steer.engines.vllm_start import check_class
 from steer.errors import UserError
 from steer.io import write_jsonl
+from steer.models.devices import Gpu
 from steer.models.load import load_model, load_settings, save_model
+from steer.plan import checks
+from steer.plan.assumed import Assumptions
+from steer.plan.facts import facts_of
 from steer.train.room import bytes_to_write, check_disk, try_saving
 
 PLACES = {"config": "config.yaml", "model": "base", "data": "train.jsonl", "out": "run"}
@@ -80,6 +86,31 @@ def test_vllm_is_refused_in_the_trainers_process_for_every_class_that_is_not_its
             check_class(SimpleNamespace(architectures=[name]))
     for names in (["Qwen2ForCausalLM"], ["MineForCausalLM"], None):
         check_class(SimpleNamespace(architectures=names))
+
+
+@pytest.mark.parametrize(
+    ("devices", "said"),
+    [(None, "name the GPUs that `placement: own` is to use"), ([4, 5, 5], "2 devices are too few"), ([4, 5, 6], None)],
+)
+def test_gpus_that_vllm_lacks_are_said_before_the_model_loads(devices, said, monkeypatch):
+    """By the plan and by the command; without a GPU vLLM needs none."""
+    rollout = Rollout(engine="vllm", placement="own", devices=devices)
+    training = Training(steps=1, prompts=3, updates=1, processes=3)
+    changes = {"training.processes": 3, "rollout": rollout.model_dump(), "hardware.gpus": 8}
+    config = load_config("configs/paper/math_7b.yaml", changes)
+    found = [line for line in checks.problems(config, facts_of(config), Assumptions()) if "`rollout.devices`" in line]
+    assert bool(found) == bool(said)
+    monkeypatch.setattr("steer.engines.open.installed_gpus", lambda: [Gpu(0, "GPU-a", 80_000)])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(UserError, match=said) if said else nullcontext():
+        for_training(rollout, "base", None, training)
+    # Three on each of two machines.
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    whole = training.model_copy(update={"processes": 6})
+    with pytest.raises(UserError, match=said) if said else nullcontext():
+        for_training(rollout, "base", None, whole)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    for_training(rollout, "base", None, whole)
 
 
 def test_a_disk_that_is_too_small_ends_a_run_before_its_first_step(model, tokenizer, problems, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Make an engine from the configuration's `rollout` section."""
 
 import importlib.util
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,9 +10,10 @@ from steer.configs.schema import Rollout, Training
 from steer.engines.limits import check_memory
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Engine
+from steer.engines.served import devices_lacking
 from steer.engines.vllm_start import not_installed
 from steer.errors import UserError
-from steer.models.devices import take_device
+from steer.models.devices import installed_gpus, take_device, visible
 from steer.models.load import load_model
 
 
@@ -66,6 +68,10 @@ def for_training(
             f"key `training.top_p`: at temperature {training.temperature} vLLM tells no log-probabilities before "
             "top-p; set one of the two to 1"
         )
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", training.processes))
+    gpus = visible(installed_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if gpus and (lacking := devices_lacking(settings, processes)):
+        raise UserError(lacking)
     return partial(_vllm, settings, path, revision, training.rollouts, tokens, training.temperature)
 
 

@@ -19,6 +19,20 @@ def refusal(family: str, rollout: Rollout, path: str) -> str | None:
     return None
 
 
+def devices_lacking(rollout: Rollout, processes: int) -> str | None:
+    """Say what `rollout.devices` lacks for training on GPUs with that many processes; None if nothing."""
+    if rollout.engine != "vllm" or rollout.placement != "own":
+        return None
+    if rollout.devices is None:
+        return "key `rollout.devices`: name the GPUs that `placement: own` is to use beside the trainer's"
+    if len(set(rollout.devices)) < processes * rollout.tensor_parallel:
+        return (
+            f"key `rollout.devices`: {len(set(rollout.devices))} devices are too few; name tensor_parallel "
+            f"({rollout.tensor_parallel}) of them for each of the {processes} training processes"
+        )
+    return None
+
+
 def uncheckable(family: str, path: str, kind: str) -> str:
     return (
         f"key `rollout.engine`: {path} ({family}) has {kind}, and what vLLM serves of it in training cannot be "

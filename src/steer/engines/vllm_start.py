@@ -27,8 +27,6 @@ def start(path: str, revision: str | None, config, settings: Rollout, tokens: in
     if not own and not load:
         check_class(config)
     transfer = own and not load and current_platform.is_cuda()
-    if transfer and settings.devices is None:
-        raise UserError("key `rollout.devices`: name the GPUs that `placement: own` is to use beside the trainer's")
     several = torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1
     with _environment(settings, own), _says_why(path):
         return LLM(
@@ -100,11 +98,6 @@ def _devices(settings: Rollout) -> str:
     """Return this training process's share of `rollout.devices`, in CUDA's names."""
     first = int(os.environ.get("LOCAL_RANK", "0")) * settings.tensor_parallel
     chosen = settings.devices[first : first + settings.tensor_parallel]
-    if len(chosen) < settings.tensor_parallel:
-        raise UserError(
-            f"key `rollout.devices`: {len(settings.devices)} devices are too few; name tensor_parallel "
-            f"({settings.tensor_parallel}) of them for each training process"
-        )
     return ",".join(map(str, chosen))
 
 

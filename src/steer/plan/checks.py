@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from steer.configs.schema import Config
-from steer.engines.served import refusal
+from steer.engines.served import devices_lacking, refusal
 from steer.plan import cost
 from steer.plan.assumed import Assumptions
 from steer.plan.cost import GB
@@ -74,6 +74,8 @@ def _devices(config: Config) -> list[str]:
             found.append(
                 f"{key}.processes is {processes}{beside}, but hardware.gpus is {gpus}; lower the one or raise the other"
             )
+        elif config.engine == "steer" and (lacking := devices_lacking(config.rollout, processes)):
+            found.append(lacking)
     return found
 
 
