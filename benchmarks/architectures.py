@@ -28,6 +28,7 @@ from transformers.utils import logging
 from steer import cli
 from steer.configs.schema import Training
 from steer.data.tasks import distinct_problems
+from steer.engines.served import BORROWED
 from steer.io import read_jsonl, write_jsonl
 from steer.models.forward import Sequences
 from steer.models.load import load_model, save_model
@@ -123,7 +124,7 @@ def tried(name: str, folder: Path, vllm: bool) -> dict[str, Any]:
     if result["train"] == "yes":
         result["apart"] = apart(folder / "model")
     if vllm and VLLM.is_file():
-        result["vllm"] = with_vllm(folder) if result["train"] == "yes" else result["train"]
+        result["vllm"] = with_vllm(folder, model_type) if result["train"] == "yes" else result["train"]
     return result
 
 
@@ -184,17 +185,20 @@ def apart(model: Path) -> float:
     return float(f"{largest:.1e}")
 
 
-def with_vllm(folder: Path) -> str:
-    """Two steps with vLLM in the trainer's process; how far its log-probabilities are from the trainer's."""
-    more = [word for key, value in SERVED.items() for word in ("--set", f"rollout.{key}={json.dumps(value)}")]
+def with_vllm(folder: Path, model_type: str) -> str:
+    """Two steps with vLLM, in the trainer's process unless it changes the trainer's class there; how far its
+    log-probabilities are from the trainer's."""
+    own = model_type in BORROWED
+    settings = {**SERVED, "placement": "own" if own else "colocated"}
+    more = [word for key, value in settings.items() for word in ("--set", f"rollout.{key}={json.dumps(value)}")]
     command = [str(VLLM), "-m", "steer.cli", *training(folder, *more)]
     environment = {**os.environ, "TORCHDYNAMO_DISABLE": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=900)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1800)
     told = outcome(done.returncode, done.stderr, folder)
     if told != "yes":
         return told
     mismatch = max(line["rollout_mismatch_max"] for line in read_jsonl(folder / f"run{len(more)}/metrics.jsonl"))
-    return f"yes, {mismatch:.0e}"
+    return f"yes, {mismatch:.0e}{' (`own`)' if own else ''}"
 
 
 def settled(result: dict[str, Any]) -> dict[str, Any]:

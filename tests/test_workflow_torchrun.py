@@ -94,6 +94,7 @@ def test_a_process_that_dies_ends_the_run_in_one_line_and_the_same_command_goes_
     assert "give the same command again: the run goes on from its last checkpoint" in died.stderr
     assert died.stderr.count("steer train:") == 1
     assert "Traceback" not in died.stderr
+    assert "resource_tracker" not in died.stderr
     assert not (tmp_path / "run/metrics.jsonl").exists()
 
     again, calls = rewarded(tmp_path, base)

@@ -43,5 +43,5 @@ def uncheckable(family: str, path: str, kind: str) -> str:
 def borrowed(what: str) -> str:
     return (
         f"key `rollout.engine`: vLLM serves {what} with transformers' class and changes it, so that the trainer cannot "
-        "use it; use `local`, or another model"
+        "use it; set `rollout.placement: own`, use `local`, or another model"
     )

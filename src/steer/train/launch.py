@@ -7,6 +7,7 @@ command once per process and ends the others as soon as one has failed.
 """
 
 import logging
+import os
 import signal
 import sys
 
@@ -23,8 +24,11 @@ AGAIN = "give the same command again: the run goes on from its last checkpoint"
 
 def main(processes: int, words: list[str]) -> int:
     """Run `steer` with these arguments in that many processes; return the exit status."""
-    # torchrun would add a page to each end of a process; its own words are none of the user's.
+    # torchrun would add a page to each end of a process; its own words are none of the user's. Nor are those of the
+    # processes that clean up after an ended one.
     logging.disable()
+    own = "ignore:resource_tracker:UserWarning"
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), own)))
     given = ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", f"--nproc-per-node={processes}"]
     try:
         run(parse_args([*given, "-m", "--", "steer.cli", *words]))
