@@ -42,15 +42,61 @@ def test_marks_of_code_other_than_fences(response):
     assert doubles(extract_program(response, PREFIX, "f"))
 
 
-@pytest.mark.parametrize("more", ["sum = 3\n", "int = None\n", "f = None\n", "from operator import add as sum\n"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        "sum = 3\n",
+        "int = None\n",
+        "f = None\n",
+        "half = None\n",
+        "class List:\n    pass\n",
+        "from operator import add as sum\n",
+        "from nosuchmodule import half\n",
+    ],
+)
 def test_what_a_base_model_binds_below_its_function_does_not_spoil_it(more):
     assert doubles(extract_program(BODY + "\n" + more, PREFIX, "f"))
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        PREFIX + PREFIX + BODY,
+        PREFIX + WHOLE,
+        f"{PREFIX}```python\n{PREFIX}{BODY}```",
+        f"{PREFIX}\nSure:\n```python\n{WHOLE}```",
+        "    pass\n\n\n" + WHOLE,
+        PREFIX + BODY + "\n\ndef f(x):\n    return 0\n",
+    ],
+)
+def test_a_repeated_prompt_without_a_body_is_not_the_answer(response):
+    assert doubles(extract_program(response, PREFIX, "f"))
 
 
 def test_a_program_that_is_no_continuation_keeps_what_it_binds():
     assert doubles(extract_program("```python\ndef g(x):\n    return 2 * x\n\nf = None\nf = g\n```", entry_point="f"))
     program = "def f(x):\n    return sum([x, x])\n\nfrom math import fsum as sum\n"
     assert extract_program(f"```python\n{program}```", entry_point="f") == program
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        f"```python\n{WHOLE}```\nTest:\n```python\nfrom solution import f\n\ndef test_f():\n    assert f(1) == 2\n```",
+        f"```python\n{WHOLE}\nfrom solution import f\n\ndef test_f():\n    assert f(1) == 2\n```",
+        f"```\n{WHOLE}```\nUse:\n```python\nprint(f(2))\n```",
+        f"```\n{WHOLE}```\n```python\n# Time: O(1)\n```",
+    ],
+)
+def test_a_block_that_defines_nothing_is_not_the_program(response):
+    assert doubles(extract_program(response, entry_point="f"))
+    assert doubles(extract_program(response, PREFIX, "f"))
+
+
+def test_a_block_of_comments_in_python_is_not_the_program():
+    program = "n = int(input())\nprint(2 * n)\n"
+    for label in ("# Time: O(n)", "import sys"):
+        assert extract_program(f"```\n{program}```\n```python\n{label}\n```") == program
 
 
 READS = "import sys\n\ndef main():\n    n = int(input())\n    print(2 * n)\n\nmain()\n"

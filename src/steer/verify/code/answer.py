@@ -11,8 +11,8 @@ import sys
 from steer.verify.code.syntax import Syntax, binds, changes, known, uses, uses_at_once
 
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
-_DEFINED = _FUNCTION | ast.ClassDef
-_IMPORT = ast.Import | ast.ImportFrom
+DEFINED = _FUNCTION | ast.ClassDef
+IMPORT = ast.Import | ast.ImportFrom
 # Calls that configure the interpreter are always kept.
 _SETTINGS = {"setrecursionlimit", "set_int_max_str_digits", "seed", "filterwarnings", "simplefilter", "stack_size"}
 
@@ -33,10 +33,10 @@ def root(entry_point: str | None, statements: list[ast.stmt]) -> str:
 
 def whole(node: ast.stmt) -> bool:
     """Check that a definition has a body: a statement other than text, `pass`, `...` or raising NotImplementedError."""
-    if not isinstance(node, _DEFINED):
+    if not isinstance(node, DEFINED):
         return True
     if isinstance(node, ast.ClassDef):
-        return any(whole(inner) if isinstance(inner, _DEFINED) else not _empty(inner) for inner in node.body)
+        return any(whole(inner) if isinstance(inner, DEFINED) else not _empty(inner) for inner in node.body)
     return not all(map(_empty, node.body))
 
 
@@ -57,7 +57,7 @@ def _returns(node: ast.stmt) -> bool:
 
 def defines_whole(statements: list[ast.stmt], entry_point: str) -> bool:
     name = root(entry_point, statements)
-    return any(name in binds(node) and whole(node) for node in statements)
+    return any(name in binds(node) and whole(node) and not _unknown(node) for node in statements)
 
 
 def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = False) -> str:
@@ -74,7 +74,7 @@ def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = 
     statements = [node for node in statements if id(node) not in replaced]
     if first:
         statements = _unspoiled(statements, name)
-    modules = set().union(*(binds(node) for node in statements if isinstance(node, _IMPORT)))
+    modules = set().union(*(binds(node) for node in statements if isinstance(node, IMPORT)))
     reached = _reached(name, statements, modules, program.split("\n"))
     kept, bound = [], set()
     for node in statements:
@@ -85,11 +85,14 @@ def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = 
 
 
 def _unspoiled(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
-    """Leave out what a continuation binds below the function `name` to that name or to a builtin's: `sum = 3`."""
+    """Leave out what a continuation binds below the function `name` to a name in use: `sum = 3`, `class Counter: …`.
+
+    A definition may have the name of a builtin, as a helper of the function.
+    """
     kept, bound = [], set()
     for node in statements:
-        spoils = {each for each in binds(node) - bound if known(each)} | (binds(node) & {name})
-        if name in bound and spoils and not isinstance(node, _DEFINED):
+        again = binds(node) & bound or (not isinstance(node, DEFINED) and any(map(known, binds(node))))
+        if name in bound and again:
             continue
         kept.append(node)
         bound |= binds(node)
@@ -113,40 +116,47 @@ def _reached(name: str, statements: list[ast.stmt], modules: set[str], lines: li
 
 def _changed(node: ast.stmt, modules: set[str]) -> set[str]:
     """Find what a statement other than a definition changes, except modules: `sys.stdin.read()` changes nothing."""
-    return set() if isinstance(node, _DEFINED | ast.Assert) else changes(node) - modules
+    return set() if isinstance(node, DEFINED | ast.Assert) else changes(node) - modules
 
 
 def _replaced(statements: list[ast.stmt], name: str, first: bool) -> set[int]:
     """Find definitions of a name that a later one replaces."""
     found: dict[str, list[ast.stmt]] = {}
     for node in statements:
-        if isinstance(node, _DEFINED) and not node.decorator_list:
+        if isinstance(node, DEFINED) and not node.decorator_list:
             found.setdefault(node.name, []).append(node)
     dropped = set()
     for each, nodes in found.items():
         if len(nodes) > 1 and (first or each == name):
-            good = [node for node in nodes if whole(node)] or nodes
-            good = [node for node in good if _returns(node)] or good
-            chosen = nodes[0] if first and each == name else good[0] if first else good[-1]
+            complete = [node for node in nodes if whole(node)] or nodes
+            good = [node for node in complete if _returns(node)] or complete
+            chosen = complete[0] if first and each == name else good[0] if first else good[-1]
             dropped |= {id(node) for node in nodes if node is not chosen}
     return dropped
 
 
 def _stays(node: ast.stmt, reached: set[str], bound: set[str], modules: set[str]) -> bool:
-    if isinstance(node, ast.Assert):
+    if isinstance(node, ast.Assert) or (binds(node) <= bound and _unknown(node)):
         return False
     if binds(node) & reached or _changed(node, modules) & reached:
         return True
     if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
         return True
-    if isinstance(node, _IMPORT):
-        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-        return all(each.partition(".")[0] in sys.stdlib_module_names for each in names)
-    if isinstance(node, _DEFINED):
+    if isinstance(node, IMPORT):
+        return not _unknown(node)
+    if isinstance(node, DEFINED):
         return all(each in bound or known(each) for each in uses_at_once(node))
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         return isinstance(node.value.func, ast.Attribute) and node.value.func.attr in _SETTINGS
     return False
+
+
+def _unknown(node: ast.stmt) -> bool:
+    """Check whether a statement imports from outside the standard library."""
+    if not isinstance(node, IMPORT):
+        return False
+    names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    return not all(each.partition(".")[0] in sys.stdlib_module_names for each in names)
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -3,9 +3,10 @@
 import ast
 import re
 import textwrap
+from collections.abc import Callable
 
 from steer.verify.code import fences
-from steer.verify.code.answer import answer, defines_whole, root
+from steer.verify.code.answer import DEFINED, IMPORT, answer, defines_whole, root
 from steer.verify.code.syntax import Syntax, binds, known, uses
 from steer.verify.thought import END, THOUGHTS, before_end, outside_thought
 
@@ -17,6 +18,7 @@ _MARK = re.compile("|".join([*(re.escape(mark) for pair in THOUGHTS for mark in 
 _STRING = re.compile(r"""(?<!\w)[rbfuRBFU]{0,2}(["'])(?:\\.|(?!\1)[^\\\n])*+(\1)?""")
 _HIDDEN = {"<": "\ue000", "[": "\ue001", "◁": "\ue002"}  # the first characters of marks, out of sight
 WHOLE = 7  # the worth of a block that reads and prints
+_DEFINITIONS = DEFINED | IMPORT | ast.Assign | ast.AnnAssign
 _DONE = re.compile(r"^\[DONE\]", re.M)  # the end of an answer in MBPP's own prompt
 
 
@@ -39,7 +41,7 @@ def extract_program(response: str, prefix: str = "", entry_point: str | None = N
     if prefix:
         return _with_prefix(text, prefix, entry_point, syntax)
     begun = fences.begun_inside(text, syntax)
-    blocks = [begun] if begun else fences.blocks(text, syntax)
+    blocks = [begun] if begun else fences.blocks(text, syntax, _enough(entry_point, syntax))
     if entry_point and not any(_defines(block, entry_point) for block in blocks):
         outside = fences.before_first(text) if blocks else text
         run = outside if syntax.valid(outside) else _longest_run(outside, entry_point, syntax)
@@ -114,6 +116,13 @@ def _choose(blocks: list[str], entry_point: str | None, syntax: Syntax) -> str:
     return joined if syntax.valid(joined) else blocks[chosen]
 
 
+def _enough(entry_point: str | None, syntax: Syntax) -> Callable[[list[str]], bool]:
+    """Return a check whether some of the blocks it gets hold an answer."""
+    if not entry_point:
+        return lambda blocks: any(_worth(block, syntax) == WHOLE for block in blocks)
+    return lambda blocks: any(_defines(block, entry_point) and syntax.valid(block) for block in blocks)
+
+
 def _last_valid(blocks: list[str], syntax: Syntax) -> int:
     return [i for i in range(len(blocks)) if syntax.valid(blocks[i]) or i == len(blocks) - 1][-1]
 
@@ -159,14 +168,16 @@ def _lacks(block: str, syntax: Syntax) -> set[str]:
 def _with_prefix(text: str, prefix: str, entry_point: str | None, syntax: Syntax) -> str:
     """Return the program if it may continue `prefix`."""
     name = entry_point or _last_function(prefix)
+    start = 0
+    while text.startswith(prefix, start) and len(text) > start + len(prefix):
+        start += len(prefix)  # the prompt again
+    text = text[start:]
     head = fences.before_first(text)
-    if head.startswith(prefix):
-        return answer(_trim(head, len(prefix), syntax), name, syntax, first=True)
     whole = _trim(textwrap.dedent(head.strip("\n")), 0, syntax)
     begins = head.strip() and not (syntax.valid(whole) and _defines(whole, name))
     if begins and (program := _continued(prefix, head, syntax, head != text or not head[:1].isspace())):
         return answer(program, name, syntax, first=True)
-    blocks = fences.blocks(text, syntax)
+    blocks = fences.blocks(text, syntax, _enough(name, syntax))
     if not begins and head.strip() and not any(_defines(block, name) for block in blocks):
         blocks = [whole]  # a whole program without fences, before trials of it
     body = _choose(blocks, name, syntax) if blocks else text
@@ -281,9 +292,8 @@ def _defines(text: str, entry_point: str) -> bool:
 
 
 def _only_definitions(text: str, syntax: Syntax) -> bool:
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
     statements = syntax.body(text)
-    return bool(statements) and all(isinstance(node, kinds) for node in statements)
+    return bool(statements) and all(isinstance(node, _DEFINITIONS) for node in statements)
 
 
 def _last_function(text: str) -> str:

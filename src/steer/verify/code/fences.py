@@ -3,6 +3,7 @@
 import html
 import re
 import textwrap
+from collections.abc import Callable
 from itertools import islice
 
 from steer.verify.code.syntax import Syntax
@@ -21,14 +22,18 @@ _LISTING = re.compile(
 )
 _NUMBERED = re.compile(r"([ \t]*+\d++(?:[ \t]*+[|:)]|\.)?(?:[ \t]|$))(.*)")
 _SPAN = re.compile(r"(?<!`)(`{1,3})(?!`)([^`\n]++)\1(?!`)")  # code within a line
+_NOT_COMMENT = re.compile(r"^[ \t]*[^#\s]", re.M)
 CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@\w|print\(|[\w., ]++=[^=])")
 MAX_LINES = 20_000
 MAX_CLOSINGS = 40  # fences that may be tried as the end of a block, in one response
 MAX_LOOKS = 100_000  # lines looked at for the end of a block, in one response
 
 
-def blocks(text: str, syntax: Syntax) -> list[str]:
-    """Return the Python blocks of `text`, else those without a language, else all; in order."""
+def blocks(text: str, syntax: Syntax, enough: Callable[[list[str]], bool] = bool) -> list[str]:
+    """Return the Python blocks of `text`, else those without a language, else all; in order.
+
+    The first of these that is `enough`, or the first that there is. Blocks of comments count if there are no others.
+    """
     text = _as_fences(text)
     found, lines, tries, looks = [], text.split("\n")[:MAX_LINES], MAX_CLOSINGS, MAX_LOOKS
     at = 0
@@ -62,11 +67,10 @@ def blocks(text: str, syntax: Syntax) -> list[str]:
             inside += last + "\n"
         found.append((language, plain(inside, syntax)))
         at = end if end == again and end != closing else end + 1
-    found = [(language, body) for language, body in found if body.strip()]
-    for wanted in (_PYTHON.fullmatch, lambda language: not language, lambda language: True):
-        if chosen := [body for language, body in found if wanted(language)]:
-            return chosen
-    return []
+    found = [each for each in found if _NOT_COMMENT.search(each[1])] or [each for each in found if each[1].strip()]
+    kinds = _PYTHON.fullmatch, lambda language: not language, lambda language: True
+    kept = [chosen for wanted in kinds if (chosen := [body for language, body in found if wanted(language)])]
+    return next(filter(enough, kept), kept[0] if kept else [])
 
 
 def unfenced(text: str, syntax: Syntax) -> list[str]:
