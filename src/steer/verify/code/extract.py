@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from steer.verify.code import fences
 from steer.verify.code.answer import DEFINED, IMPORT, answer, defines_whole, root
-from steer.verify.code.syntax import Syntax, binds, known, uses
+from steer.verify.code.syntax import Syntax, binds, known, last_function, uses
 from steer.verify.thought import END, THOUGHTS, before_end, outside_thought
 
 MOST_CHARACTERS = 300_000  # of a response, thoughts left out
@@ -167,7 +167,7 @@ def _lacks(block: str, syntax: Syntax) -> set[str]:
 
 def _with_prefix(text: str, prefix: str, entry_point: str | None, syntax: Syntax) -> str:
     """Return the program if it may continue `prefix`."""
-    name = entry_point or _last_function(prefix)
+    name = entry_point or last_function(prefix)
     start = 0
     while text.startswith(prefix, start) and len(text) > start + len(prefix):
         start += len(prefix)  # the prompt again
@@ -294,8 +294,3 @@ def _defines(text: str, entry_point: str) -> bool:
 def _only_definitions(text: str, syntax: Syntax) -> bool:
     statements = syntax.body(text)
     return bool(statements) and all(isinstance(node, _DEFINITIONS) for node in statements)
-
-
-def _last_function(text: str) -> str:
-    names = re.findall(r"^(?:async[ \t]+)?def[ \t]+(\w+)", text, re.M)
-    return names[-1] if names else ""

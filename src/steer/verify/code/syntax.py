@@ -132,3 +132,9 @@ def _names(node: ast.AST) -> set[str]:
 
 def known(name: str) -> bool:
     return name in _BUILTIN
+
+
+def last_function(text: str) -> str:
+    """Return the name of the last function that begins at a line's start, also in unparsable text; else ""."""
+    names = re.findall(r"^(?:async[ \t]+)?def[ \t]+(\w+)", text, re.M)
+    return names[-1] if names else ""
