@@ -205,3 +205,10 @@ def test_arguments_of_the_chat_template_hold_for_the_loaded_and_the_saved_tokeni
     again = load_tokenizer(str(folder), arguments={"enable_thinking": False, "mark": 'a "b"'})
     assert again.chat_template == told.chat_template
     assert render_prompt(again, "1+1?") == "1+1?<think></think>"
+
+
+def test_an_argument_that_the_chat_template_does_not_read_is_refused(base_model):
+    with pytest.raises(
+        UserError, match=r"key `model.chat_template`: the model's chat template reads no `enable_thinkng`"
+    ):
+        load_tokenizer(str(base_model), arguments={"enable_thinkng": False})

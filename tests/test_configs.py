@@ -87,6 +87,22 @@ def test_own_training_data_need_a_model(tmp_path):
     check_model(load_config(write(tmp_path, SMALL), own | {"methods": {}, "evaluation.also": []}), "mine.yaml")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model.path": " "}, "key `model.path`: empty"),
+        (
+            {"model.path": "m/n", "model.chat_template": {"messages": "x"}},
+            "`messages` is given to every template already",
+        ),
+        ({"model.path": "m/n", "model.cold_start.data": "absent.jsonl"}, "absent.jsonl: no such file"),
+    ],
+)
+def test_a_model_section_that_cannot_be_meant_is_refused_before_anything_runs(tmp_path, changes, said):
+    with pytest.raises(UserError, match=said):
+        check_model(load_config(write(tmp_path, SMALL), changes), "mine.yaml")
+
+
 def test_another_model_does_not_inherit_the_revision(tmp_path):
     write(tmp_path, SMALL + "model: {path: a/model, revision: abc, lora: {rank: 2}}\n", "base.yaml")
     for name, text, expected in [

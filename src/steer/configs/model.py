@@ -100,6 +100,21 @@ class Model(Section):
     )
     lora: Lora | None = Field(None, description="train low-rank adapters; absent: all weights")
 
+    @field_validator("path")
+    @classmethod
+    def _names_something(cls, path: str | None) -> str | None:
+        if path is not None and not path.strip():
+            raise ValueError("empty; name a model, or leave the key out for a warm start")
+        return path
+
+    @field_validator("chat_template")
+    @classmethod
+    def _leaves_the_conversation(cls, arguments: dict) -> dict:
+        taken = arguments.keys() & {"messages", "add_generation_prompt", "strftime_now"}
+        if taken:
+            raise ValueError(f"`{min(taken)}` is given to every template already; take it out")
+        return arguments
+
     @property
     def is_gguf(self) -> bool:
         return self.path is not None and self.path.endswith(".gguf")

@@ -57,7 +57,9 @@ def check_names(config: Config, file: str) -> None:
 def check_model(config: Config, file: str) -> None:
     """Raise `UserError` for a model folder that is not there, and for a warm start beside own training data. Hub ids,
     .gguf files (a target fetches ours) and served models pass."""
-    path = config.model.path
+    path, cold = config.model.path, config.model.cold_start
+    if cold is not None and cold.data is not None and not Path(cold.data).is_file():
+        raise UserError(f"{file}: key `model.cold_start.data`: {cold.data}: no such file; correct the path")
     used = bool(config.methods) or "base" in config.evaluation.also
     if path is None and used and config.data.train != "synthetic":
         about = "the model that the workflow makes from scratch (no `model.path`) learns synthetic tasks only"

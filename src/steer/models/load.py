@@ -1,6 +1,7 @@
 """Load or create models and tokenizers. The only module that uses transformers' model classes."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,10 +70,15 @@ def load_tokenizer(
 def with_arguments(tokenizer: PreTrainedTokenizerBase, arguments: Mapping[str, Any]) -> PreTrainedTokenizerBase:
     """Set these values at the head of the tokenizer's chat template.
 
-    They are saved with the tokenizer, so that a server of the trained model renders prompts as training did.
+    They are saved with the tokenizer, so that a server of the trained model renders prompts as training did. An
+    argument that the template does not read raises `UserError`.
     """
-    head = "".join(f"{{% set {name} = {json.dumps(value)} %}}" for name, value in sorted(arguments.items()))
     template = tokenizer.chat_template
+    read = template if isinstance(template, str) else " ".join(template.values()) if template else ""
+    unread = [name for name in arguments if not re.search(rf"\b{name}\b", read)]
+    if unread:
+        raise UserError(f"key `model.chat_template`: the model's chat template reads no `{unread[0]}`; take it out")
+    head = "".join(f"{{% set {name} = {json.dumps(value)} %}}" for name, value in sorted(arguments.items()))
     if head and isinstance(template, str) and not template.startswith(head):
         tokenizer.chat_template = head + template
     return tokenizer
