@@ -9,7 +9,7 @@ a network lacks can be brought as wheels: `pip download --no-deps -d wheels pyda
 typing-inspection math-verify latex2sympy2-extended antlr4-python3-runtime`, then `--wheels wheels`.
 
 Every part runs in a process of its own under a time limit of its own, and a part that fails does not stop the others.
-On a GPU each of these processes, fifteen with those that parts start, begins anew: CUDA cannot be used in a process
+On a GPU each of these processes, sixteen with those that parts start, begins anew: CUDA cannot be used in a process
 forked from one that has used it, and a library may do so when it is imported. The imports take about four seconds of
 each. With `--cpu` they are forked from one process that has imported everything; `--fresh` starts them as on a GPU.
 
