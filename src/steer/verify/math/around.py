@@ -90,7 +90,7 @@ FIRST = re.compile(
 )
 # a number that goes on (`or 2 times 7`) is not read
 SECOND = re.compile(
-    rf"[ \t$*,;\\)\](\[]*(?:(?:\.{{3}}|…)\s*)?(?:{OR})[\s*:,]*(?:(?:\$|\\\()(?P<formula>[^$\n]{{1,60}}?)(?:\$|\\\))"
+    rf"[ \t$*,;\\)\](\[—–]*(?:(?:\.{{3}}|…)\s*)?(?:{OR})[\s*:,]*(?:(?:\$|\\\()(?P<formula>[^$\n]{{1,60}}?)(?:\$|\\\))"
     r"|(?-i:\(?(?P<letter>[A-J]))(?=[).$]|\s*\Z)"
     rf"|(?P<number>{NUMBER}!?)(?![\w^\\.]*\w)(?!\s*(?:[-+*/^=]|in\s+\d|\\(?:cdot|times)|(?:times|plus|minus|over"
     r"|choose)\s+[\d$\\(]|(?:more|out|divided)\b))"

@@ -79,7 +79,7 @@ OPERAND_BEFORE = re.compile(
     rf"|(?<=[\w\s=$({{])/|^[-−]|(?<!\d)0\.|(?<=[\s$(=])\.|[\^_]\s*\{{?\s*|[\d)}}]\s*\*\s+"
     rf"|[=$({{]\s*[-−]\s*|\\(?:pm|mp|div|cdot|times|mid)\s*"
     rf"|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*"
-    rf"|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*)?\{{\s*|\\[dt]?frac\s*\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}\s*|\\(?:sqrt|binom|overline|bar|hat)\s*\{{\s*|[$=(]\s*\|\s*"
+    rf"|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*)?\{{\s*|\\[dt]?frac\s*\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}\s*|\\(?:sqrt(?:\[\w+\])?|binom|overline|bar|hat)\s*\{{\s*|[$=(]\s*\|\s*"
     r"|[$(]\s*\d+\s*:\s*|\\(?:boxed|fbox)\s*\{\s*[^{}=]*[^{}=\s]\s*)$"
 )
 SUMMAND_BEFORE = re.compile(r"(?:[\w)}]\s*\+|(?:[$=+*/^]|\\(?:\(|\[|cdot|times))\s*[^\s$]{1,20}\s*-)\s*$")
@@ -96,12 +96,15 @@ SUPPOSED_BEFORE = re.compile(
 SAID_OF = re.compile(
     r"\banswer(?:['’]s\s+(?!value|form)(?:\w+\s+){1,3}(?:is|are)|\s+(?:precedes|follows|exceeds|divides|differs\s+from"
     r"|(?:begins|starts|ends)\s+(?:in|with)(?:\s+(?:a|the\s+digits?))?|would\s+have\s+been"
-    r"|(?:is|must\s+be|has\s+to\s+be)\s+(?:\w+\s+)?(?:divisible\s+by|congruent\s+to|different\s+from|next\s+to|within"
+    r"|(?:is|lies|must\s+be|has\s+to\s+be)\s+(?:\w+\s+)?(?:over|under|above|below|beyond|divisible\s+by|congruent\s+to|different\s+from|next\s+to|within"
     r"|(?<!other )(?:more|less|greater|smaller|larger|bigger|higher|lower|fewer)\s+than)))[\s$\\(]*$",
     re.IGNORECASE,
 )
 # a value that is only assumed
-ASSUMED = re.compile(r"(?:^|[.!?\n])\s*(?:say|assume|suppose|pretend)\b[^.,;:?!\n$\d=\\]{0,30}[\s$]*$", re.IGNORECASE)
+ASSUMED = re.compile(
+    r"(?:^|[.!?\n])\s*(?:say|assume|suppose|pretend|let\s+(?:the\s+)?(?:answer|[a-z])\s+(?:be|equal))\b[^.,;:?!\n$\d=\\]{0,30}[\s$]*$",
+    re.IGNORECASE,
+)
 # what is counted may have failed: `The number of answers that are wrong is \\boxed{5}`
 COUNTED = re.compile(
     r"\b(?:number|amount|probability|chance|fraction|percentage|share|proportion|count|sum|total)\s+(?:of|that)\b[^.?!\n]*"

@@ -51,7 +51,7 @@ UNIT_WORD = (
     r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
 )
 QUANTITY = re.compile(
-    rf"(?P<value>.*?[\d)}}\]a-z])\s*(?P<unit>(?:[\u4e00-\u9fff\uac00-\ud7a3]{{1,3}}|\^\s*\{{?\s*\\circ\s*\}}?\s*[CF]|\^\s*\{{\s*(?:\\prime\s*)+\}}|(?:{UNIT_WORD})(?:\s*(?:[/*]|\\cdot)?\s*(?:{UNIT_WORD}|[a-z](?![a-zA-Z])))*))",
+    rf"(?P<value>.*?[\d)}}\]a-z])\s*(?P<unit>(?:[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{{1,3}}|\^\s*\{{?\s*\\circ\s*\}}?\s*[CF]|\^\s*\{{\s*(?:\\prime\s*)+\}}|(?:{UNIT_WORD})(?:\s*(?:[/*]|\\cdot)?\s*(?:{UNIT_WORD}|[a-z](?![a-zA-Z])))*))",
     re.DOTALL,
 )
 QUANTITY_LENGTH = 400  # characters; the search takes a time that grows with their square

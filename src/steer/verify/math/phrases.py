@@ -64,9 +64,9 @@ OPENING = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|and|finally|consequently|accordingly|in\s+(?:conclusion|total|summary|all)"
     r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|choose|select|pick|arrive\s+at)(?:\s+that)?|(?:this|that|it)\s+(?:gives|yields|makes|leaves)(?:\s+(?:us|me))?"
     r"|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
-    r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
+    r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|i\.?e\.?|namely|in\s+other\s+words|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
     r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|(?:choose|select|pick|option|choice)|the\s+(?:number|value|integer)"
-    r"|所以|因此|故|一?共(?:有|是)?|总共(?:有|是)?|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
+    r"|所以|综上(?:所述)?|因此|故|一?共(?:有|是)?|总共(?:有|是)?|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|há|hay|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
     r"|logo|quindi|dunque|следовательно|значит|итак|dus|zatem|więc)(?![a-zà-öø-ÿ'’])|\\(?:therefore|implies|Rightarrow"
     r"|because|quad|qquad)(?![a-zA-Z])|[∴⇒→✓✔✅]|[-*•>]+(?=\s)|=+>)[\s,:，：、]*",
     re.IGNORECASE,
@@ -89,7 +89,7 @@ NUMBER_WORDS = NUMBERS.split()
 DENIAL = (
     r"\b(?:not|no|never|cannot|cant|isnt|neither|nor|none|nothing|nobody|hardly|wrong(?:ly)?|incorrect(?:ly)?|false(?:ly)?"
     r"|mistaken(?:ly)?|erroneous(?:ly)?|invalid|impossible|unlikely|fail|fails|failed|rul\w+\s+out"
-    r"|exclud\w+|except|contradict\w*|contradiction|disagree\w*|refut\w*|reject\w*|instead\s+of"
+    r"|exclud\w+|discarded|eliminated|dismissed|except|contradict\w*|contradiction|disagree\w*|refut\w*|reject\w*|instead\s+of"
     r"|rather\s+than|other\s+than|far\s+from|by\s+mistake|anything\s+but|unlike|too\s+(?:small|large|big|low|high|few|many|little|much)|den(?:y|ies|ied))\b"
     r"|n['’]t\b|\\(?:ne|neq|not)(?![a-z])|≠"
     r"|不|没|沒|非(?!常)|错|錯|未|否|아니|않|못|틀리|틀렸|없|ない|ません|ではな|違|誤"
@@ -104,9 +104,9 @@ HEDGES = (  # in other languages
 )
 SUPPOSITION = (  # which spoils all that follows it in a sentence
     r"\b(?:nobody|no\s+one|(?-i:may)|might|maybe|perhaps|possibly|suppose|supposed|supposing|assum\w+|imagine|pretend|conjecture\w*"
-    r"|hypothe\w+|guess(?:es|ed|ing)?|bet|depend\w*|claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
+    r"|hypothe\w+|guess(?:es|ed|ing)?|bet|depend\w*|(?<!we\s)(?<!i\s)claim(?:s|ed)?|tempting|tempted|naive(?:ly)?|at\s+first|wonder\w*|doubt\w*|whether"
     r"|suspect\w*|unsure|uncertain|unclear|allegedly|supposedly|according\s+to|say|not\s+(?:true|the\s+case|sure)|impossible|unlikely"
-    r"|for\s+(?:example|instance)|e\.g)\b|\b(?:difficulty|confidence|rating|options|choices|candidates|one\s+of|estimate|bound|hint|attempt)\s*:|"
+    r"|for\s+(?:example|instance)|e\.g)\b|(?<!\w\s)\b(?:options|choices|candidates|one\s+of)\s*:|\b(?:difficulty|confidence|rating|estimate|bound|hint|attempt)\s*:|"
     + HEDGES
 )
 DOUBT = (
@@ -115,8 +115,8 @@ DOUBT = (
     r"|\b(?:si|ou|wenn|falls(?!\s+on\b)|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
 )
 COMPARED = (
-    r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)(?:s|ning|ing)?\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try|solve|prove|determine)|almost|nearly|shy|short\s+of|(?:successor|predecessor|negation)\s+of|end(?:s|ing)?\s+(?:in|with)|something\s+like|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
-    r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than(?!\s+(?:(?-i:[A-Z])\w+|before\b|(?:his|her|their|he|she|they|on|in|last)\s))|up\s+to|between|exceed\w*"
+    r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)(?:s|ning|ing)?\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try|solve|prove|determine)|almost|nearly|somewhere|shy|short\s+of|(?:successor|predecessor|negation)\s+of|(?<!we\s)end(?:s|ing)?\s+(?:in|with)|something\s+like|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
+    r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than(?!\s+(?:(?-i:[A-Z])\w+|before\b|(?:his|her|their|he|she|they|on|in|last)\s))|(?<!adds\s)(?<!sums\s)up\s+to|(?<!difference\s)(?<!distance\s)between|exceed\w*"
     r"|(?:minus|negative|page|section|chapter|step|figure|table|(?:by|from|in|see|using)\s+equation|theorem|lemma|corollary|proposition|exercise|case|mod(?:ulo)?|question|problem)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
     r"|(?:root|negative|inverse|square|cube|half|third|quarter|opposite|reciprocal|logarithm|factorial|percent)\s+of(?!\s+(?:side|edge)))\b"
@@ -136,7 +136,8 @@ SPOILED_BEHIND = re.compile(
     f"(?=^|{SPOILED_START})(?:{DENIAL}|{COMPARED}|"
     + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
     + r"|^(?:st|nd|rd|th|-?ish)\b|^\s*(?:equations|unknowns|inequalities)\b"
-    + r"|\bto\s+(?:consider|check|examine|rule\s+out)\b"
+    + r"|\b(?:over|under)(?:count|estimat)\w*|\bestimate\b|\b(?:(?-i:may)|might|could)\s+(?:also\s+)?(?:work|be|do)\b"
+    + r"|\bi\s+guess\b|\bmistake\b|\bearlier\s+(?:answer|guess)\b|\bto\s+(?:consider|check|examine|rule\s+out)\b"
     + r"|\bto\s+be\s+(?:halved|doubled|squared|negated|corrected|adjusted|divided|multiplied)\b"
     + rf"|^[\s$-]*(?:{'|'.join(NUMBER_WORDS)}|squared|cubed|halved|doubled|plus|minus|times|point|over"
     r"|divided|multiplied|to\s+the)\b)",
@@ -200,7 +201,7 @@ DECEIVING = re.compile(
     re.IGNORECASE,
 )
 CLAUSE = re.compile(
-    r"[,;:，；：、]\s+|\bPr?\([^()]*\)\s*=|\bis\s+divided\s+by\s+\S+\s+(?=is|equals)|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
+    r"[,;:，；：、]\s+|\bPr?\([^()]*\)\s*=|\bis\s+divided\s+by\s+\S+\s+(?=is|equals)|(?:less|more|fewer)\s+than\s+\S+\s+(?=is|equals)|\b(?:so|then|thus|hence|therefore|but|because|since|while)\b|[，；：、]|所以|因此|则"
 )
 # `not 10 but 12`: what is denied is another number
 BUT = re.compile(

@@ -158,7 +158,8 @@ def statement(text: str) -> str | None:
     if pure(said):
         return said
     subject = SUBJECT.match(said)
-    if subject and not OTHER_SUBJECT.search(subject.group()):
+    valued = said[0].isdigit() and "," in subject.group() if subject else True  # `3, whose cube is 27`
+    if not valued and not OTHER_SUBJECT.search(subject.group()):
         rest = bare(said[subject.end() :])
         if rest and pure(rest) and any(c.isdigit() or c == "$" for c in rest):
             return rest

@@ -72,7 +72,8 @@ DENIED = re.compile(
     r"|correct|right|true|valid)\b"
     r"|(?:not|wrong|incorrect|false|never|mistaken|reject(?:ed)?|extraneous|invalid|joke|excluded"
     r"|discard(?:ed)?)(?=\W*\Z|\s*[.,!)])"
-    rf"|(?:no|wait|sorry|actually|hmm+)\b(?=[^\w$]*{RETURN})"
+    r"|if\s+i\s*(?:['’]m|am|may|have\s+to|had\s+to|must)\b"
+    rf"|(?:(?:but|well|oh|so)\b[\s,]*)?(?:no|wait|sorry|actually|hmm+)\b(?=[^\w$]*{RETURN})"
     r"|(?:or\s+)?(?:maybe|perhaps)\s+not\b|nope\b|[(\[]\s*(?:maybe|perhaps|possibly|probably|guess(?:ed|ing)?|unsure|uncertain|tentative(?:ly)?)\W*[)\]]"
     r"|too\s+(?:small|large|big|low|high)(?=\W*\Z|\s*[.,!])|oops|scratch\s+that|correction\b|or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above"
     r"|below|so)\b(?!\s+(?:\w+ly|compactly)\b)"
@@ -137,7 +138,7 @@ PRESENTING = re.compile(
     rf"(?:{LINK}\b[^\w]*)*$|(?:答案|答案是|정답은|正解は)\s*$"
     r"|(?:^|\b(?:it|this|that))\W*should\s+(?:have\s+)?(?:be(?:en)?|read|say)\W*$"
     r"|\b(?:could|might|may)\s+(?:also\s+)?be\W*$|\b(?:in\s+fact\W*(?:it|that)|truth)\s+is\W*$|\b(?:go|going)\s+with\W*$"
-    r"|\b(?:final|better|correct|choice|guess)\s*:\W*$|\b(?:i|we)\s+(?:mean|report)\W*$|\bchange\s+(?:it|that|this)\s+to\W*$"
+    r"|\b(?:final|better|correct|choice|guess)\s*:\W*$|\b(?:i|we)\s+(?:mean|report)\W*$|\b(?:grader|key)\s+(?:expects?|wants?|says?)\W*$|\bchange\s+(?:it|that|this)\s+to\W*$"
     r"|^\W*(?:or\b|(?:so\s+is|however|well|if\s+not)\W*$)|\b(?:maybe|perhaps|possibly|probably|alternatively)\b",
     re.IGNORECASE,
 )
