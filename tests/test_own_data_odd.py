@@ -103,6 +103,12 @@ def test_training_sets_of_which_nothing_is_left_and_shares_that_are_none(tmp_pat
     assert said in line and "data.train.str" not in line
 
 
+def test_a_name_that_the_hub_cannot_have_is_refused_without_asking_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.is_offline_mode", lambda: False)
+    line = refusal(tmp_path, capsys, {"mine": {"hub": "own er/da ta", "kind": "math"}}, train=None)
+    assert "'own er/da ta': no hub id" in line and "write owner/name" in line
+
+
 def test_a_window_without_dates_is_refused(tmp_path, capsys):
     write(tmp_path, "rows.jsonl", ROWS)
     line = refusal(tmp_path, capsys, {"mine": MINE}, train=None, window=["2024-01-01", "2024-02-01"])

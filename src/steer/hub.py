@@ -28,6 +28,8 @@ def require(kind: str, name: str, revision: str | None, *, key: str = "", hint: 
     ask = getattr(api, f"{kind}_info")
     try:
         ask(name, revision=revision, timeout=10)
+    except hub_errors.HFValidationError as error:
+        raise UserError(f"{name!r}: no hub id ({first_line(error)}){hint or '; write owner/name'}") from None
     except hub_errors.RevisionNotFoundError:
         newest = ask(name, timeout=10).sha
         raise UserError(
