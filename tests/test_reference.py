@@ -5,7 +5,9 @@ import json
 from fake_results import write_fake_results
 
 from steer import cli
-from steer.io import read_jsonl
+from steer.diagnose.folders import read_runs
+from steer.io import packed, read_jsonl
+from steer.report import reference
 
 
 def _tabulated(folder, out):
@@ -52,3 +54,26 @@ def test_runs_that_did_not_end_are_left_out(tmp_path, capsys):
     (results / "runs" / "grpo" / "seed0" / "metrics.jsonl").unlink()
     assert cli.main(["reference", "--results", str(results), "--out", str(kept)]) == 2
     assert "no finished run; run the experiment first" in capsys.readouterr().err
+
+
+def test_metrics_are_compressed_over_the_limit_and_read_all_the_same(tmp_path, monkeypatch, capsys):
+    results, kept = tmp_path / "results", tmp_path / "reference"
+    write_fake_results(results, {"grpo": "GRPO", "steer": "STEER"}, steps=30, questions=2)
+    whole = _tabulated(results, tmp_path / "whole")
+    size = sum(path.stat().st_size for path in results.rglob("*") if path.is_file()) / 1e6
+    monkeypatch.setattr(reference, "LIMIT_MB", size * 0.8)
+    assert cli.main(["reference", "--results", str(results), "--out", str(kept)]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["mb"] < size * 0.8
+    metrics = kept / "runs/grpo/seed0/metrics.jsonl"
+    assert not metrics.exists()
+    assert read_jsonl(packed(metrics)) == read_jsonl(results / "runs/grpo/seed0/metrics.jsonl")
+    assert _tabulated(kept, kept / "tables") == whole
+    (run,) = read_runs([str(kept / "runs/grpo")])
+    assert run.frames.keys() == {0, 1} and len(run.frames[0]) == 30
+    assert cli.main(["diagnose", str(kept / "runs/steer"), "--reference", str(kept / "runs/grpo")]) == 0
+    page = tmp_path / "index.html"
+    assert cli.main(["report", "--config", f"{kept}/config.yaml", "--results", str(kept), "--out", str(page)]) == 0
+    assert "no such file" not in page.read_text()
+    monkeypatch.setattr(reference, "LIMIT_MB", size * 0.01)
+    assert cli.main(["reference", "--results", str(results), "--out", str(kept)]) == 2
+    assert "keep fewer samples or runs" in capsys.readouterr().err

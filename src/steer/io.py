@@ -101,6 +101,12 @@ def write_jsonl(path: str | os.PathLike, rows: Iterable[dict]) -> None:
     atomic_write(path, gzip.compress(data, mtime=0) if str(path).endswith(".gz") else data)
 
 
+def packed(path: Path) -> Path:
+    """Return the file, or its `.gz` where only that exists: reference folders over their limit compress metrics."""
+    compressed = path.with_name(f"{path.name}.gz")
+    return compressed if compressed.is_file() and not path.is_file() else path
+
+
 def read_jsonl(path: str | os.PathLike) -> list[dict]:
     """Read a JSON-lines file, gzipped or not. A missing file or a bad line raises a `UserError` that names it."""
     return list(_read_jsonl(Path(path)))

@@ -15,7 +15,7 @@ from steer.analyse.statistics import majority_at_k
 from steer.configs.load import read_yaml
 from steer.configs.schema import Config
 from steer.errors import UserError
-from steer.io import read_jsonl
+from steer.io import packed, read_jsonl
 from steer.methods.load import method_settings
 from steer.outside.check import check_metrics
 
@@ -117,15 +117,16 @@ def _training(
             place = folder / "runs" / run / f"seed{seed}"
             if (place / "config.yaml").is_file():
                 runs[run, seed] = read_yaml(place / "config.yaml")
-            if not (place / "metrics.jsonl").is_file():
+            metrics = packed(place / "metrics.jsonl")
+            if not metrics.is_file():
                 missing.append(f"run {run}, seed {seed}: no training metrics")
                 continue
-            rows = read_jsonl(place / "metrics.jsonl")
+            rows = read_jsonl(metrics)
             if run in config.external:
-                check_metrics(rows, place / "metrics.jsonl")
+                check_metrics(rows, metrics)
             frame = pd.DataFrame(rows)
             if "step" not in frame:
-                raise UserError(f"{place / 'metrics.jsonl'}: no field `step`; write one line a step as documented")
+                raise UserError(f"{metrics}: no field `step`; write one line a step as documented")
             # A resumed run may have written a step twice: training continued from the later line.
             frame = frame.drop_duplicates("step", keep="last").sort_values("step")
             frame.insert(0, "seed", seed)

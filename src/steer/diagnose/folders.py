@@ -8,7 +8,7 @@ import pandas as pd
 
 from steer.configs.load import read_yaml
 from steer.errors import UserError
-from steer.io import read_jsonl
+from steer.io import packed, read_jsonl
 
 
 @dataclass
@@ -30,7 +30,7 @@ def read_runs(folders: list[str]) -> list[RunOf]:
     runs: dict[str, RunOf] = {}
     for path in _expanded(folders):
         config = read_yaml(path / "config.yaml") if (path / "config.yaml").is_file() else {}
-        frame = _frame(path / "metrics.jsonl")
+        frame = _frame(packed(path / "metrics.jsonl"))
         frame = frame.drop_duplicates("step", keep="last").sort_values("step").reset_index(drop=True)
         named = path.name.removeprefix("seed").isdecimal()
         seed = config.get("seed")
@@ -63,10 +63,10 @@ def _frame(file: Path) -> pd.DataFrame:
 def _expanded(folders: list[str]) -> list[Path]:
     found = []
     for given in map(Path, folders):
-        if (given / "metrics.jsonl").is_file():
+        if packed(given / "metrics.jsonl").is_file():
             found.append(given)
             continue
-        seeds = sorted(path.parent for path in given.glob("seed*/metrics.jsonl"))
+        seeds = sorted({path.parent for path in given.glob("seed*/metrics.jsonl*")})
         if not seeds:
             raise UserError(f"{given}: no metrics.jsonl there; give a run folder, or `steer import` its log first")
         found += seeds

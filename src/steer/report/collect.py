@@ -13,7 +13,7 @@ import yaml
 from steer.configs.schema import Config
 from steer.configs.text import parse
 from steer.errors import UserError
-from steer.io import read_jsonl
+from steer.io import packed, read_jsonl
 from steer.report.figures import Figure, find_figures
 from steer.report.tables import DataFile, Table, data_files, read_tables
 
@@ -113,7 +113,7 @@ def seed_of(number: int, folder: Path, missing: list[str]) -> Seed:
         missing.append(f"{folder.parent.name}/{folder.name}: no config.yaml, so its provenance is unknown")
     except (yaml.YAMLError, UnicodeDecodeError):
         missing.append(f"{folder.parent.name}/{folder.name}: config.yaml is not valid YAML")
-    rows = rows_or_note(folder / "metrics.jsonl", missing)
+    rows = rows_or_note(packed(folder / "metrics.jsonl"), missing)
     by_step = {row["step"]: row for row in rows if type(row.get("step")) is int}
     return Seed(number, folder, info if isinstance(info, dict) else {}, [by_step[s] for s in sorted(by_step)])
 

@@ -2,10 +2,11 @@
 
 These are metrics, configuration and verdicts of every finished run, the questions, and the base model's checksums: a
 corrected analysis then needs no training. `steer tabulate`, `plot` and `report` read such a folder like a results
-folder.
+folder. Where it would be over its limit, the metrics are compressed.
 """
 
 import argparse
+import gzip
 import hashlib
 import json
 import shutil
@@ -45,6 +46,9 @@ def run(args: argparse.Namespace) -> None:
     if not finished:
         raise UserError(f"{results}: no finished run; run the experiment first or correct --results")
     size = sum(path.stat().st_size for path in files) / 1e6
+    packing = size > LIMIT_MB
+    if packing:
+        size -= sum(path.stat().st_size - len(_packed(path)) for path in finished) / 1e6
     if size > LIMIT_MB:
         raise UserError(f"{results}: {size:.0f} MB would be kept, more than {LIMIT_MB}; keep fewer samples or runs")
     for name in {pattern.partition("/")[0] for pattern in KEPT}:
@@ -53,11 +57,18 @@ def run(args: argparse.Namespace) -> None:
     for path in files:
         place = out / path.relative_to(results)
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place)
+        if packing and path in finished:
+            place.with_name(f"{place.name}.gz").write_bytes(_packed(path))
+        else:
+            shutil.copyfile(path, place)
     base = results / "base_model"
     if base.is_dir():
         write_json(out / "base_model.json", _about(base))
     print(json.dumps({"runs": len(finished), "files": len(files), "mb": round(size, 2)}))
+
+
+def _packed(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), mtime=0)
 
 
 def _about(folder: Path) -> dict:
