@@ -12,6 +12,7 @@ from steer.configs.schema import Reward
 from steer.data.problem import Problem
 from steer.errors import UserError
 from steer.train.rollouts import rewards_of
+from steer.verify import functions
 from steer.verify.responses import Verifier
 
 SOURCE = """
@@ -122,9 +123,19 @@ def test_a_wrong_reference_is_one_line_before_anything_runs(file, tmp_path, caps
     assert len(lines) == 1 and said in lines[0] and "mine.yaml" in lines[0]
 
 
-def test_a_file_that_cannot_be_imported_is_one_line(tmp_path):
-    (tmp_path / "late.py").write_text("import nosuchmodule\n\ndef score(problem, response):\n    return 1\n")
-    with pytest.raises(UserError, match=r"late.py:score: ModuleNotFoundError: No module named 'nosuchmodule'"):
+@pytest.mark.parametrize(
+    ("top", "said"),
+    [
+        ("import nosuchmodule", r"late.py:score: ModuleNotFoundError: No module named 'nosuchmodule'"),
+        ("raise SystemExit(3)", r"late.py:score: SystemExit: 3"),
+        ("import os; os._exit(7)", r"late.py: the process that imports it ends"),
+        ("import time; time.sleep(30)", r"late.py: not imported within 4 s"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_one_line(tmp_path, monkeypatch, top, said):
+    monkeypatch.setattr(functions, "START_LIMIT_S", 4)
+    (tmp_path / "late.py").write_text(f"{top}\n\ndef score(problem, response):\n    return 1\n")
+    with pytest.raises(UserError, match=said):
         judge(reward(str(tmp_path / "late.py"), ("score", 1.0)), ["x"])
 
 

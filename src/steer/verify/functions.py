@@ -11,6 +11,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -97,10 +98,20 @@ class FunctionJudge:
             context = multiprocessing.get_context("spawn")
             functions = self.rules.functions
             self._pool = ProcessPool(self.workers, initializer=_load_all, initargs=(functions,), context=context)
-            fault = self._pool.schedule(_fault, timeout=START_LIMIT_S).result()
-            if fault:
+            if fault := self._fault_of_start():
                 raise UserError(fault)
         return self._pool
+
+    def _fault_of_start(self) -> str:
+        from pebble import ProcessExpired
+
+        files = ", ".join(dict.fromkeys(split_reference(reference)[0] for reference, _ in self.rules.functions))
+        try:
+            return self._pool.schedule(_fault).result(timeout=START_LIMIT_S)
+        except TimeoutError:
+            return f"{files}: not imported within {START_LIMIT_S} s; mend what the file does on import"
+        except (ProcessExpired, BrokenExecutor, RuntimeError):
+            return f"{files}: the process that imports it ends; mend what the file does on import"
 
 
 # In a worker: the functions with their weights, or what is wrong with one of them.
@@ -112,7 +123,7 @@ def _load_all(functions: Sequence[tuple[str, float]]) -> None:
     for reference, weight in functions:
         try:
             _loaded.append((reference, _function(reference), weight))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             _wrong.append(f"{reference}: {_said(error)}; mend the file or the reference")
 
 
@@ -152,7 +163,7 @@ def _score(problem: Problem, response: str) -> tuple[float | None, str, float]:
                 known = False
                 continue
             total += weight * _number(value)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return None, f"{reference}: {_said(error)}", time.monotonic() - started
     return total if known else None, "", time.monotonic() - started
 
@@ -168,5 +179,5 @@ def _number(value: Any) -> float:
     return number
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
