@@ -44,12 +44,14 @@ FUNCTION = re.compile(r"(?<![a-zA-Z\\])-?\d*(?:ln|log|sin|cos|tan|arc(?:sin|cos|
 # a number that stands in what is said of the answer: `The answer is the next prime after 7`
 ANSWERED = re.compile(r"\banswers?\b(?!\s+(?:the|this|that)\b)([^=:;$]*)$", re.IGNORECASE)
 LINK = re.compile(
-    r".*\b(?:is|are|was|were|(?:will|should|must)\s+be|turns\s+out\s+to\s+be|equals?|becomes?|remains?|has|have|gives?|makes?|gets?"
-    r"|i\.e|namely|total\w*|comes?(?:\s+out)?\s+(?:to|as))\b",
+    r".*\b(?:is|are|was|were|(?:will|should|must|can)\s+(?:(?:therefore|then|thus|only|also|now)\s+)?be|turns\s+out\s+to\s+be|equals?|becomes?|remains?|has|have|gives?|makes?|gets?"
+    r"|i\.e|namely|total\w*|comes?(?:\s+out)?\s+(?:to|as))\b"
+    r"(?:\s+(?:in\s+fact|of\s+course)\b)?",
     re.IGNORECASE,
 )
 LIGHT = """
 the a an of exactly just about approximately roughly sum value number integer then thus so therefore clearly only point
+definitely certainly obviously surely evidently undoubtedly indeed really actually simply precisely still now always
 pair set vector interval list fraction
 """
 LIGHT = {*LIGHT.split(), *NUMBER_WORDS[:28]}
@@ -58,7 +60,13 @@ BEYOND = re.compile(
     r"\b(?:over|under|above|below|beyond|past|than)\s+$|\d\s+(?:out\s+)?of\s+(?:the\s+|all\s+|these\s+)?$",
     re.IGNORECASE,
 )
-GOES_ON, WHOLE = re.compile(r"[,;]\s*\w|\s(?:and|then|but)\s+[a-z]"), re.compile(r"[^\s$*]*")
+# a clause that begins behind the value: `we get 5 and now have to`, but not `36 hours watching TV and reading`
+GOES_ON = re.compile(
+    r"[,;]\s*\w|\s(?:then|but)\s+[a-z]|\sand\s+(?:now|then|next|so|thus|hence|finally|also|since|because|if|when|as|we|i|you|it|this|that|he|she|they|there"
+    r"|have|has|had|is|are|need\w*|must|should|can|will|want\w*|still|try|trying|add|subtract|multiply|divide|sum|take|plug|put|set|solve|find|get|check"
+    r"|continue|substitute|use|apply|compute|calculate|compare|simplify)\b"
+)
+WHOLE = re.compile(r"[^\s$*]*")
 PLAIN = r"(?:[-−]?(?:\d+(?:\.\d+)?(?:√\d+|π)?|√\d+|π)(?:/\d+)?[%°]?|\$[^$\n]{1,60}\$)"
 TUPLE = re.compile(rf"(?:[(\[]|\\?\{{)\s*{PLAIN}(?:\s*,\s*{PLAIN})+\s*(?:[)\]]|\\?\}})(?=\W*$)")
 TERM = r"(?:\d[\d.]*(?:[a-z]|√\d+|π)?|[a-z]|√\d+|π)(?:[²³]|\^\d+)?"

@@ -65,7 +65,7 @@ OPENING = re.compile(
     r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|choose|select|pick|arrive\s+at)(?:\s+that)?|(?:this|that|it)\s+(?:gives|yields|makes|leaves)(?:\s+(?:us|me))?"
     r"|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
     r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|i\.?e\.?|namely|in\s+other\s+words|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
-    r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|now|given\s+by|equal\s+to|(?:choose|select|pick|option|choice)|the\s+(?:number|value|integer)"
+    r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|definitely|certainly|obviously|surely|evidently|undoubtedly|precisely|now|given\s+by|equal\s+to|(?:choose|select|pick|option|choice)|the\s+(?:number|value|integer)"
     r"|所以|综上(?:所述)?|因此|故|一?共(?:有|是)?|总共(?:有|是)?|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|há|hay|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
     r"|logo|quindi|dunque|следовательно|значит|итак|dus|zatem|więc)(?![a-zà-öø-ÿ'’])|\\(?:therefore|implies|Rightarrow"
     r"|because|quad|qquad)(?![a-zA-Z])|[∴⇒→✓✔✅]|[-*•>]+(?=\s)|=+>)[\s,:，：、]*",
