@@ -29,10 +29,11 @@ LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
 EXACT = re.compile(r"(?:^|[\s=])([^\s=$]*[\d)}π])\s*≈\s*$")  # `1/6 ≈ 0.1667`
 RATIO = re.compile(r"(?<![\w.:])(?:\d+:)+$")  # `3:` of `3:2`
 GOES_WITH = re.compile(r"[}^π√∛²³]|!(?=\.)|[eE][-+]?\d|[nkxyz](?![a-zA-Z])")
-# an equation that is not solved: `so 3x = 7`, `x + 1 = 7`
+# an equation that is not solved: `so 3x = 7`, `x + 1 = 7`; but not `1.5 x (1 + 1)`, `400g / 200g`, nor with a unit behind it
 UNSOLVED = re.compile(
-    r"(?:\d\s*[a-z]\b(?!\s*\d)|\b[a-z]\s*(?:\^|[²³])|\b[a-z]\s*[-+*/]\s*\d|\d\s*[-+*/]\s*[a-z]\b)[^=.,:;]*=\s*$"
+    r"(?:\d\s*[a-fh-z]\b(?!\s*[\d(])|\b[a-z]\s*(?:\^|[²³])|\b[a-z]\s*[-+*/]\s*\d|\d\s*[-+*/]\s*[a-z]\b)[^=.,:;]*=\s*$"
 )
+UNIT_LETTER = re.compile(r"[a-z]\b")  # `3 * 4m = 12m`
 # what is still to be done: `To find the total, add 48 and 72`
 TO_DO = re.compile(
     r"\W*(?:(?:we|you|i|now|next|then)\s+)*(?:(?:can|must|should|need\s+to|have\s+to)\s+)?(?:add|subtract|multiply|divide|sum)\b"
@@ -62,7 +63,7 @@ BEYOND = re.compile(
 )
 # a clause that begins behind the value: `we get 5 and now have to`, but not `36 hours watching TV and reading`
 GOES_ON = re.compile(
-    r"[,;]\s*\w|\s(?:then|but)\s+[a-z]|\sand\s+(?:now|then|next|so|thus|hence|finally|also|since|because|if|when|as|we|i|you|it|this|that|he|she|they|there"
+    r"[,;]\s*\w|\s(?:then|but)\s+[a-z]|\sand\s+(?:now|then|next(?!\s+to\b)|so|thus|hence|finally|also|since|because|if|when|as|we|i|you|it|this|that|he|she|they|there"
     r"|have|has|had|is|are|need\w*|must|should|can|will|want\w*|still|try|trying|add|subtract|multiply|divide|sum|take|plug|put|set|solve|find|get|check"
     r"|continue|substitute|use|apply|compute|calculate|compare|simplify)\b"
 )
@@ -167,7 +168,11 @@ def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
     clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
     if before.rstrip()[-1:] in tuple("+*/^×÷·⋅") or CONDITIONAL.match(before) or BEYOND.search(near):
         return False
-    if UNSOLVED.search(near) or TO_DO.match(clause) or (telling(near) and refuted(near)):
+    if (
+        (UNSOLVED.search(near) and not UNIT_LETTER.match(after))
+        or TO_DO.match(clause)
+        or (telling(near) and refuted(near))
+    ):
         return False
     answered = ANSWERED.search(near)
     if answered and not set(WORD.findall(LINK.sub("", answered[1].lower()))) <= LIGHT:
@@ -252,7 +257,7 @@ def _whole(text: str, number: re.Match) -> tuple[str, int, int]:
             return rf"\${answer}", start, end
         behind = UNIT_BEHIND.match(text, end)
         unit = _unit(behind[1]) if behind else ""
-        return answer + unit, start, behind.end() if unit else end
+        return answer + unit, start, end
     start = max(text.rfind(edge, 0, start) for edge in " \n\t$=*") + 1
     whole = WHOLE.match(text, start)[0]
     return whole.rstrip(".,;:"), start, start + len(whole)

@@ -117,7 +117,7 @@ DOUBT = (
 COMPARED = (
     r"\b(?:(?:divid|multipl)\w+\s+(?:\S+\s+)?by(?=\W*$)|(?:start|begin)(?:s|ning|ing)?\s+(?:with|from)|function\s+of|obtained\s+from|(?:need|have|remains?)\s+to\s+(?:check|consider|test|try|solve|prove|determine)|almost|nearly|somewhere|shy|short\s+of|(?:successor|predecessor|negation)\s+of|(?<!we\s)end(?:s|ing)?\s+(?:in|with)|something\s+like|one\s+of\s+(?=[$\d])|answer\s+has|at\s+least|at\s+most|no\s+(?:more|less|fewer)|(?:less|more|greater|fewer|larger|smaller|bigger|higher|lower"
     r"|better|worse|older|younger|longer|shorter|taller|later|earlier)(?:\s+\w+)?\s+than(?!\s+(?:(?-i:[A-Z])\w+|before\b|(?:his|her|their|he|she|they|on|in|last)\s))|(?<!adds\s)(?<!sums\s)up\s+to|(?<!difference\s)(?<!distance\s)between|exceed\w*"
-    r"|(?:minus|negative|page|section|chapter|step|figure|table|(?:by|from|in|see|using)\s+equation|theorem|lemma|corollary|proposition|exercise|case|mod(?:ulo)?|question|problem)(?=\W*$)|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
+    r"|congruent|(?:minus|plus|times)\s+\S+\s+is|bounded|bound|upwards|strictly|plus\s+or\s+minus|give\s+or\s+take|multiples?\s+of|divisible\s+by|divides"
     r"|factors?\s+of|powers?\s+of|times\s+(?:as|more|less)|part\s+of|twice|thrice|double|near|close\s+to"
     r"|(?:root|negative|inverse|square|cube|half|third|quarter|opposite|reciprocal|logarithm|factorial|percent)\s+of(?!\s+(?:side|edge)))\b"
     r"|\b(?:over|under|above|below|beyond|within|past)\s*[$(\\]*\d|\b\d+\s*(?:to|through|-{2,})\s*\d"
@@ -130,7 +130,12 @@ COMPARED = (
 )
 SPOILED_START = rf"{START}|[\\<>?]|n['’]"
 SUPPOSED = re.compile(f"(?={START})(?:{SUPPOSITION})", re.IGNORECASE)
-SPOILED = re.compile(f"(?={SPOILED_START})(?:{DENIAL}|{SUPPOSITION}|{DOUBT}|{COMPARED})", re.IGNORECASE)
+# whose number it is, directly before it: `by equation 5`; but not `5 steps per page`, `3 minutes/question = 15`
+NUMBERED = (
+    r"\b(?:minus|negative|page|section|chapter|step|figure|table|(?:by|from|in|see|using)\s+equation|theorem|lemma|corollary"
+    r"|proposition|exercise|case|mod(?:ulo)?|question|problem)(?=[^\w=]*$)"
+)
+SPOILED = re.compile(f"(?={SPOILED_START})(?:{DENIAL}|{SUPPOSITION}|{DOUBT}|{COMPARED}|{NUMBERED})", re.IGNORECASE)
 # behind a number: what it is not, what it is compared with, and another power, part or number
 SPOILED_BEHIND = re.compile(
     f"(?=^|{SPOILED_START})(?:{DENIAL}|{COMPARED}|"
@@ -181,7 +186,7 @@ CONTRAST = (
 )
 REASON = (
     r"(?<![\w\\])(?:since|because|as\s+(?:we|one|you|it|they|can|shown|the|above|stated|before|can\s+be)|for\s+(?:the\s+reason|otherwise)"
-    r"|due\s+to|so\s+that|(?:obtained|found|computed|calculated)?\s*(?:by|from)\s+(?!\d)|for\s+(?:all|any|every)\b(?!.*\b(?:even|odd|but|except|otherwise|unless|other|and)\b)|where|using|meaning\s+that|car|puisque|parce\s+que|weil|denn|da\s+|porque"
+    r"|due\s+to|so\s+that|(?:obtained|found|computed|calculated)?\s*(?:by|from)\s+(?!\d)|(?:(?<=[\d$)}\],]\s)|(?<=[\s=][a-z]\s))for\s+(?:all|any|every)\b(?!.*\b(?:even|odd|but|except|otherwise|unless|other|and)\b)|where|using|meaning\s+that|car|puisque|parce\s+que|weil|denn|da\s+|porque"
     r"|pues|poiché|perché|pois|так\s+как|потому|因为|왜냐하면|なぜなら)\b.*"
     r"|\bwhich\s+(?:is|are|was|can\s+be|gives|makes|means|agrees|matches|satisfies|completes|concludes|finishes|proves)\b(?:(?!\b(?:not|wrong"
     r"|incorrect|false|impossible|mistaken?|too|guess|lie|off|half|twice|double|less|more|short)\b|n['’]t)[^?\d])*|\b(?:as|and)\s+(?:required|desired|claimed|needed|wanted|requested|expected|asked|promised)"
