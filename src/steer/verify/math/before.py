@@ -36,7 +36,8 @@ LIGHT = (
     r"|would|for\s+now|simply|say|think|guess|expect|gives?|write|gets?|close|obtain|have|put|use|choose|accept|take|report|enter"
 )
 SCALING = (  # directly before the number
-    r"minus|negative|half(?:\s+of)?|twice|double|thrice|(?<!the )(?<!only )(?<!ordered )(?<!one )(?<!pythagorean )(?<!required )(?<!desired )triple|(?:square|root|cube|reciprocal|opposite|negative|successor|predecessor|inverse"
+    r"minus|negative|half(?:\s+of)?|twice|double|thrice|(?<!the )(?<!only )(?<!ordered )(?<!pythagorean )triple"
+    r"|(?:square|root|cube|reciprocal|opposite|negative|successor|predecessor|inverse"
     r"|logarithm|factorial)\s+of"
     r"|\d\s+(?:times|plus)|(?:one|two|\d)\s+(?:more|less)\s+than|(?:\\?%|percent)\s+of|(?:any|every)thing\s+but|all\s+but|(?:complement|negation)\s+of|near"
     r"|let(?:\s+me|['’]?s)\s+try|between\s+\S+\s+and|almost|(?:shy|short|multiple|divisor|factor)\s+of"

@@ -29,7 +29,7 @@ LETTER = re.compile(r"(?<![\w'])\(?([A-H])\)?(?![\w'])")
 EXACT = re.compile(r"(?:^|[\s=])([^\s=$]*[\d)}π])\s*≈\s*$")  # `1/6 ≈ 0.1667`
 RATIO = re.compile(r"(?<![\w.:])(?:\d+:)+$")  # `3:` of `3:2`
 GOES_WITH = re.compile(r"[}^π√∛²³]|!(?=\.)|[eE][-+]?\d|[nkxyz](?![a-zA-Z])")
-# an equation that is not solved: `so 3x = 7`, `x + 1 = 7`; but not `1.5 x (1 + 1)`, `400g / 200g`, nor with a unit behind it
+# an equation that is not solved: `so 3x = 7`, `x + 1 = 7`; but not `1.5 x (1 + 1)`, `400g / 200g`
 UNSOLVED = re.compile(
     r"(?:\d\s*[a-fh-z]\b(?!\s*[\d(])|\b[a-z]\s*(?:\^|[²³])|\b[a-z]\s*[-+*/]\s*\d|\d\s*[-+*/]\s*[a-z]\b)[^=.,:;]*=\s*$"
 )
@@ -96,7 +96,9 @@ LISTED = re.compile(
 )
 RATIO_IN_WORDS = re.compile(r"\bratio\b[^.?!]*?\b(\d+) to (\d+)(?=\W*$)", re.IGNORECASE)
 SCIENTIFIC = re.compile(r"[-−]?\d[\d.]*\s*[×x*·⋅]\s*10(?:\^\{?[-−]?\d+\}?|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
-UNIT_BEHIND = re.compile(r"\s?((?:(?:square|cubic)\s+)?[a-zA-Zµ°]+(?:\s+per\s+[a-z]+|[/^][a-zA-Z\d^]+|[²³])?)")
+UNIT_BEHIND = re.compile(
+    r"\s?((?:(?:square|cubic)\s+)?[a-zA-Zµ°]+(?:\s+per\s+[a-z]+|\s+(?:squared|cubed)|[/^][a-zA-Z\d^]+|[²³])?)"
+)
 NO_UNIT = {"in", "a", "as", "am", "A", "b", "bit", "s", "time", "times", "second"}  # words that are more often no units
 UNIT_BEFORE = re.compile(r"\d\s+((?:[a-zA-Z]+/)?[a-zA-Z]+\^)\{?$")
 # what a conclusion says of its subject, with a number in an addition behind it: `So she makes $18 for 9 eggs`
@@ -168,11 +170,9 @@ def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
     clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
     if before.rstrip()[-1:] in tuple("+*/^×÷·⋅") or CONDITIONAL.match(before) or BEYOND.search(near):
         return False
-    if (
-        (UNSOLVED.search(near) and not UNIT_LETTER.match(after))
-        or TO_DO.match(clause)
-        or (telling(near) and refuted(near))
-    ):
+    if UNSOLVED.search(near) and not UNIT_LETTER.match(after):
+        return False
+    if TO_DO.match(clause) or (telling(near) and refuted(near)):
         return False
     answered = ANSWERED.search(near)
     if answered and not set(WORD.findall(LINK.sub("", answered[1].lower()))) <= LIGHT:
@@ -256,7 +256,7 @@ def _whole(text: str, number: re.Match) -> tuple[str, int, int]:
         if text[start - 1 : start] == "$":
             return rf"\${answer}", start, end
         behind = UNIT_BEHIND.match(text, end)
-        unit = _unit(behind[1]) if behind else ""
+        unit = (_unit(behind[1]) or _unit(behind[1].partition(" per ")[0])) if behind else ""
         return answer + unit, start, end
     start = max(text.rfind(edge, 0, start) for edge in " \n\t$=*") + 1
     whole = WHOLE.match(text, start)[0]

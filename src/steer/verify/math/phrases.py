@@ -110,7 +110,7 @@ SUPPOSITION = (  # which spoils all that follows it in a sentence
     + HEDGES
 )
 DOUBT = (
-    r"\b(?:had\s+(?:it|the|there|we)|probably|could|would(?!\s+(?:\w+\s+)?(?:take|need|cost|require|earn|spend|pay|save|travel|weigh|last|receive|owe|run|eat|buy|sell|finish)\b)|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
+    r"\b(?:had\s+(?:it|the|there|we)|were\s+(?:it|(?:the|our|my)\s+answer)|probably|could|would(?!\s+(?:\w+\s+)?(?:take|need|cost|require|earn|spend|pay|save|travel|weigh|last|receive|owe|run|eat|buy|sell|finish)\b)|if|unless|consider|try|trying|seems?|seemed|appears?|appeared|apparently|says|said|either|let|given|when|where"
     r"|or|likely|hope|candidates?)\b|\bset\s+\$?[a-z]\s*=|\bit['’]d\s+be\b|[?？¿]|如果|若|吗|嗎|还是|或者?|만약|혹은|또는|일까|もし|だろう|または|か。"
     r"|\b(?:si|ou|wenn|falls(?!\s+on\b)|oder|acaso|если|или|als|eğer|nếu|jika|atau)\b|(?<!\w)(?:إذا|أو|अगर)(?!\w)"
 )
@@ -142,7 +142,8 @@ SPOILED_BEHIND = re.compile(
     + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
     + r"|^(?:st|nd|rd|th|-?ish)\b|^\s*(?:equations|unknowns|inequalities)\b"
     + r"|\b(?:over|under)(?:count|estimat)\w*|\bestimate\b|\b(?:(?-i:may)|might|could)\s+(?:also\s+)?(?:work|be|do)\b"
-    + r"|\bi\s+guess\b|\bmistake\b|\bearlier\s+(?:answer|guess)\b|\bto\s+(?:consider|check|examine|rule\s+out)\b"
+    + r"|\bi\s+guess\b|\bmistake\b|\bearlier\s+(?:answer|guess)\b"
+    + r"|\b(?:different|another|other)\s+(?:question|problem)\b|\bto\s+(?:consider|check|examine|rule\s+out)\b"
     + r"|\bto\s+be\s+(?:halved|doubled|squared|negated|corrected|adjusted|divided|multiplied)\b"
     + rf"|^[\s$-]*(?:{'|'.join(NUMBER_WORDS)}|squared|cubed|halved|doubled|plus|minus|times|point|over"
     r"|divided|multiplied|to\s+the)\b)",
