@@ -28,6 +28,7 @@ def test_one_hash_may_stand_for_the_copies(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
+        ("rows.csv", b"", "rows.csv: no rows"),
         ("rows.csv", b"question,answer,answer\na,1,2\n", "rows.csv: 'answer' heads several columns"),
         ("rows.json", jsonl(ROWS).encode(), "if each line is a row, name it .jsonl"),
         ("rows.json", json.dumps({"data": ROWS}).encode(), "write the rows alone as one array"),

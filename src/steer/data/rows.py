@@ -47,15 +47,15 @@ def _csv(path: Path) -> list[dict[str, Any]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
+            rows, head = list(reader), reader.fieldnames or ()
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: no readable table ({error}); write it as CSV in UTF-8") from None
-    twice = [name for name, count in Counter(reader.fieldnames or ()).items() if count > 1]
+    twice = [name for name, count in Counter(head).items() if count > 1]
     if twice:
         raise UserError(f"{path}: {twice[0]!r} heads several columns; rename or remove all but one")
     for number, row in enumerate(rows, 1):
         if None in row or None in row.values():
-            raise UserError(f"{path}, row {number}: {len(reader.fieldnames)} columns in the head, another number here")
+            raise UserError(f"{path}, row {number}: {len(head)} columns in the head, another number here")
     return rows
 
 
