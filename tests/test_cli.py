@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 
 def test_help_of_every_command_is_quick_to_import_and_complete():
@@ -40,3 +41,14 @@ def test_freed_memory_is_used_again_without_being_filled_anew():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # 64 MiB are 16,384 pages of 4 KiB, which twenty rounds fill once or twenty times.
     assert int(found.stdout) < 2 * 16_384
+
+
+def test_torchrun_leaves_the_words_of_the_documented_command_alone():
+    """Without `--` torchrun takes `--run` for one of its own options."""
+    from torch.distributed.run import parse_args
+
+    (told,) = re.findall(r"`torchrun (--nnodes … [^`]*)…`", Path("docs/training.md").read_text())
+    words = told.replace("--nnodes …", "--nnodes 2").split()
+    given = parse_args([*words, "--run", "grpo", "--seed", "0"])
+    assert given.module and given.training_script == "steer.cli"
+    assert given.training_script_args == ["train", "--run", "grpo", "--seed", "0"]
