@@ -31,12 +31,12 @@ OPERATION = (
 GAP_BEHIND = re.compile(r"\s*\}?\s*=")
 OPERAND_BEHIND = re.compile(
     r"\}?(?:\.?\d|[eE][-+]?\d|\\?%\s*\\(?:cdot|times)"
-    r"|,\d{3}(?!\d)|\\[,;:!]\s*\d|:(?!00\b)\d|[ ]?[–—]\s*\d|!\s*\$|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b"
+    r"|,\d{3}(?!\d)|\\[,;:!]\s*\d|:(?!00\b)\d|[ ]?[–—]\s*\d|[abcijknpqrtxyz](?![a-zA-Z])|-?ish\b"
     r"|\s*[inkpxyz]\s*\$|\s+(?:to|through)\s+\$?(?!1\b)\d|-to-(?!1\b)\d"
     rf"|[^\S\n]*\\(?:(?:{OPERATION})(?![a-zA-Z])|notin\b|(?:neq?|mid)\b(?!\s*-?\d))|(?!(?:[kcdm]?m|ft|in|yd|mi"
     rf"|s)\^)[a-z]+\^|\((?![^()]*[a-zA-Z]{{3}})[^()]*[-+^]"
     r"|[ ]*-[ ]*\d+[ ]*(?:[=$]|\Z)"
-    r"|(?:\s*\\right)?\s?[)\]]*\s*\^\s*\{?\s*[-\da-z]"
+    r"|(?:\s*\\right)?\s?[)\]]*\s*(?:\^\s*\{?\s*[-\da-z]|!+\s*(?:\$|\\[\])]))|\{,\}\d{3}|[\s\\]*\\%\s*(?:\d|\\text\s*\{\s*of)|\\[cl]?dots|\s?(?:[×÷√∛π²³⁰-⁹⁻ⁿ]|[·⋅]\s*[\d$\\(])"
     r"|\s*(?:[*/]\s*\d|\+(?:\s*(?:\d|[a-zA-Z]\b)|\B)))"
 )
 SCALED_BEHIND = re.compile(
@@ -88,6 +88,13 @@ FIRST = re.compile(
     rf"|(?<![\w.,/^{{])({NUMBER}))\s*,?\s*(?:{OR})[\s$*:\\(\[]*(?:([a-zA-Z](?:_\w)?)\s*=\s*)?$",
     re.IGNORECASE,
 )
+WORDED = re.compile(r"(?<![\\a-zA-Z])[^\W\d_]{2}[^\n$]*$")  # words before a box, behind which `!` is no factorial
+MINUS = re.compile(r"(?:(?:[$=({]|\\[\[(])\s*|[a-zA-Z]{2} (?=.$)|^(?=.$))([-−])\s*$")
+EQUATION = re.compile(r"([^$=,.:;\n]*)=[\s$]*$")
+SOLVED = re.compile(
+    r"[\s$]*(?:=([^$=,;\n]{1,30}))?[\s$.,;]*(?:so|hence|thus|therefore|then|giving|which\s+(?:gives|means)|→|⇒"
+    r"|\\(?:implies|Rightarrow|to)(?![a-zA-Z]))(?:\s+(?:that|we\s+(?:get|have|find)))?[\s,$\\(]*([a-zA-Z])\s*="
+)
 # a number that goes on (`or 2 times 7`) is not read
 SECOND = re.compile(
     rf"[ \t$*,;\\)\](\[—–]*(?:(?:\.{{3}}|…)\s*)?(?:{OR})[\s*:,]*(?:(?:\$|\\\()(?P<formula>[^$\n]{{1,60}}?)(?:\$|\\\))"
@@ -114,6 +121,10 @@ def answer(before: str, content: str, behind: str) -> str | None:
     if "\\" in before + behind:
         before, behind = SPACING.sub(" ", before), SPACING.sub(" ", behind)
     left = ""
+    if (behind[:1] == "!" and not WORDED.search(before)) or ("=" in behind and _solved(before, behind)):
+        return None
+    if before.rstrip()[-1:] in tuple("-−") and (minus := MINUS.search(before)):
+        before, content = before[: minus.start(1)], f"-{content}" if content[:1].isdigit() else f"-({content})"
     if telling(before):
         if refuted(before) or (PROPERTY.match(behind) and ANSWER_HAS.search(before)):
             return None
@@ -127,6 +138,13 @@ def answer(before: str, content: str, behind: str) -> str | None:
         elif open_end == "," and (earlier := ALSO_BEFORE.search(before)):
             content = f"{earlier[1]} {content}"
     return _with_behind(content, behind, left) if left or behind.strip("$.\n* ") else content
+
+
+def _solved(before: str, behind: str) -> bool:
+    """Check whether a box is a side of an equation whose only name gets its value next: `x + 1 = 5, so x = 4`."""
+    solved = SOLVED.match(behind)
+    equation = (EQUATION.search(before) or [None, ""])[1] + (solved[1] or "") if solved else ""
+    return bool(solved) and equation.strip() != solved[2] and set(VARIABLE.findall(equation)) == {solved[2]}
 
 
 def _related(left: str, content: str, right: str) -> str | None:

@@ -3,7 +3,7 @@ r"""What stands in front of a box: it may deny or suppose the answer, or make th
 import re
 import string
 
-from steer.verify.math.phrases import CONDITION, HEDGES, START
+from steer.verify.math.phrases import CONDITION, HEARSAY, HEDGES, START
 
 NOT_SHOWN = (
     r"\\(?:[bx]?cancel|cancelto|sout|st|[hv]?phantom)\s*(?:\{[^{}]*\}\s*)?\{|<(?:s|del|strike|\w+\s+hidden)\b[^>]*>"
@@ -22,8 +22,7 @@ GOVERNING = (
     r"|(?<!none )(?<!no )other\s+than|differ\w*\s+from|(?:far|apart|aside)\s+from|rather\s+than|instead\s+of"
     r"|wrong|incorrect|false|naive(?:ly)?|mistake|tempting|silly|foolish|absurd|one\s+(?:might|could"
     r"|may)(?!\s+(?:also\s+)?write)|(?:nobody|no\s+one)(?:\s+would)?"
-    r"|(?:some|people|others|(?:the|a|my)\s+(?:\w+\s+)?(?:book|teacher|textbook|answer\s+key))"
-    r"\s+(?:says?|claims?|thinks?|thought|believed?s?)(?!\s+\$?\d)"
+    rf"|{HEARSAY}|(?:his|her|their)\s+answer(?=\s+(?:is|was)\b)"
     r"|hunch|shot\s+in\s+the\s+dark|(?:made|making)\s+(?:this|it)\s+up|no\s+circumstances|distractor|rumou?r"
     r"|tempted\s+to|(?:you|one|some)\s+(?:may|might|could)\s+(?:think|say|guess)|unsure|not\s+sure|may\s+well"
     r"|i(?:['’]d|\s+would)\s+(?:guess|bet)|random\s+(?:guess|answer)"
@@ -79,11 +78,11 @@ OPERAND_BEFORE = re.compile(
     rf"(?:\$\s*[-−]\s*\$|\d\(?|(?<![\\a-zA-Z])[a-zA-Z]\(?|\([^()$]*[-+^][^()$]*\)|[\^_]\{{[^{{}}]*|\}}\s*/\s*"
     rf"|(?<=[\w\s=$({{])/|^[-−]|(?<!\d)0\.|(?<=[\s$(=])\.|[\^_]\s*\{{?\s*|[\d)}}]\s*\*\s+"
     rf"|[=$({{]\s*[-−]\s*|\\(?:pm|mp|div|cdot|times|mid)\s*"
-    rf"|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*"
+    rf"|[√∛π]\s*|(?:[\d)}}]|\b[a-z])\s?[×÷·⋅]\s*|\\sqrt\s*|\\[dt]?frac\s*\d\s*\{{\s*|\\{FUNCTION}(?:_\{{?\w+\}}?)?\s*[({{]?\s*"
     rf"|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*)?\{{\s*|\\[dt]?frac\s*\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}\s*|\\(?:sqrt(?:\[\w+\])?|binom|overline|bar|hat)\s*\{{\s*|[$=(]\s*\|\s*"
     r"|[$(]\s*\d+\s*:\s*|\\(?:boxed|fbox)\s*\{\s*[^{}=]*[^{}=\s]\s*)$"
 )
-SUMMAND_BEFORE = re.compile(r"(?:[\w)}]\s*\+|(?:[$=+*/^]|\\(?:\(|\[|cdot|times))\s*[^\s$]{1,20}\s*-)\s*$")
+SUMMAND_BEFORE = re.compile(r"(?:[\w)}]\s*\+|(?:[$=+*/^]|\bis\s|\\(?:\(|\[|cdot|times))\s*[^\s$]{1,20}\s*-)\s*$")
 # `if x = 1 then`, with nothing between the condition and the box but words that announce it
 SUPPOSED_BEFORE = re.compile(
     r"(?:^|[.!?。:;\n]|\b(?:so|thus|then|and|but|now|hence|only)\b)\W*(?:if(?!\s+(?:you|we|one|i)\b)|unless|in\s+case"
@@ -135,12 +134,12 @@ flawed erroneous mistaken extraneous wrongly mistakenly erroneously falsely absu
 equivalently sometimes say says claim claims think thinks thought believe believes bet random old previous
 earlier former complement negation near candidates options choices possibilities vs versus would probably
 hopefully presumably likely well sure unsure hunch dark up distractor circumstances rumor rumour
-tempted
+tempted my someone somebody chatgpt wikipedia internet online
 """
 HEDGING = set(["vielleicht", "forse", "talvez", "misschien", "belki", "mungkin", "angenommen", "supposons", "quizas"])
 TELLING = {*TELLING.split(), *HEDGING}
 ANNOUNCED = "is", "are", "equals", "nswer"
-COMPUTED = "+", "-", "*", "/", " of ", "'s", " mod"
+COMPUTED = "+", "-", "*", "/", " of ", "'s", " mod", "his ", "her ", "their "
 FILLING, ENDS = " \n\t\r$*:\\([{,&", "-+/~<>≤≥}'’|^_#"
 WORDS_ONLY = {ord(sign): " " for sign in string.punctuation}
 

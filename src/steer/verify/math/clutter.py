@@ -48,6 +48,11 @@ QUOTES = "\"'`*“”«»„"
 LINE_ENDS = re.compile(r"(?:\\\\|\\(?=\s*$)|\\newline)\s*$")
 # `2{,}74` is 2.74, and `2{,}740` is 2740: groups have three digits
 DECIMAL_COMMA = re.compile(r"(?<![\d,.}])(\d+)\{,\}(\d{1,2}|\d{4,})(?![\d{,.])")
+# a comma is a decimal one where the words in front show such a language, by a singular verb: `Die Antwort ist 3,5`
+COMMA_BEFORE = re.compile(
+    r"(?i)(?:\b(?:ist|lautet|beträgt|est|es|è|é|jest|wynosi|равен|это)|(?:antwort|ergebnis|réponse|respuesta|risposta|resposta|ответ|odpowiedź)\s*:)[\s:$*\\(\[]*$"
+)
+COMMA = re.compile(r"^(\W*\d+),(\d{1,2})(?![\d,])")
 # `0.333...`, `0.8181...`
 RECURRING = re.compile(r"(?<![\d.])(\d*\.\d{0,9}?)(?:(\d)\2{2,}|(\d{2,9})\3+)\s*(?:\.{3}|…|\\[lc]?dots(?![a-zA-Z]))")
 PRICE = re.compile(r"\$[\d.,]+(?:\s+|/)(?!\w*illion|thousand)[a-zA-Z][^$]*")  # `$18 per day`, but not `$18 million`
@@ -61,6 +66,11 @@ DOLLARS = re.compile(
     r"\\\$\s*(?:(?:\\,|\\ )\s*)?([-+]?\d(?:[\d,.{}!\\]|\s(?=\\[!,]))*\d|[-+]?\d)"
     r"(\s*(?:\\text\s*\{)?\s*(?:thousand|[mbt]r?illion)\b\}?)?"
 )
+
+
+def decimal(before: str, said: str) -> str:
+    """Mark a comma as a decimal one where the words before the number show its language."""
+    return COMMA.sub(r"\1{,}\2", said) if "," in said and COMMA_BEFORE.search(before) else said
 
 
 def cleared(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from steer.verify.math import guess, unboxed
 from steer.verify.math.around import BEFORE, BEHIND, EITHER
 from steer.verify.math.around import answer as stands
+from steer.verify.math.clutter import decimal
 from steer.verify.math.numbers import DECIMAL, roughly
 from steer.verify.math.phrases import MARK
 from steer.verify.math.sentences import MATH, sentences
@@ -40,6 +41,8 @@ CONVERTED = re.compile(
 )
 VALUE = re.compile(rf"-?{DECIMAL}(?![\d,/])")
 STRUCK = re.compile(r"(?<![\w}$~])~~(?=[^\s~])[^~\n]*(?<=\S)~~(?![\w\\$~])")
+# an answer with its derivation below it: `Answer: 27. Solution: …`
+OPENED = re.compile(r"\W*(?:final\s)?answer\W*:([^\n]{1,80}?)\s+\W*(?:solution|explanation|reason(?:ing)?)\W*:", re.I)
 HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 JOINED = {
@@ -123,7 +126,7 @@ def _boxed(text: str) -> Extraction | None:
     if not spans:
         return None
     place, start, end = spans[-1]
-    content = text[start : end - 1].strip()
+    content = decimal(text[max(0, place - 40) : place], text[start : end - 1].strip())
     for first, first_start, first_end in spans[-2::-1]:  # `\\boxed{5} or \\boxed{6}`, `\\boxed{5}, \\boxed{6}`
         joined = next((sign for sign, pattern in JOINED.items() if pattern.fullmatch(text[first_end:place])), None)
         other = text[first_start : first_end - 1].strip()
@@ -187,6 +190,10 @@ def extract(response: str) -> Extraction:
     if how == "denied":
         return Extraction(None, "the answer is denied")
     answer = guess.guessed(tail)
+    opened = OPENED.match(text)
+    said = unboxed.statement(opened[1]) if opened else None
+    if said and (not answer or roughly(said, answer)) and not unboxed.followed(said, text[opened.end() :]):
+        return Extraction(said, "stated in words", reading="stated")
     return Extraction(answer, "last in the text", reading="guessed") if answer else Extraction(None, "no answer found")
 
 

@@ -34,6 +34,10 @@ UNSOLVED = re.compile(
     r"(?:\d\s*[a-fh-z]\b(?!\s*[\d(])|\b[a-z]\s*(?:\^|[²³])|\b[a-z]\s*[-+*/]\s*\d|\d\s*[-+*/]\s*[a-z]\b)[^=.,:;]*=\s*$"
 )
 UNIT_LETTER = re.compile(r"[a-z]\b")  # `3 * 4m = 12m`
+# where an expression is evaluated, which is no condition: `When x = 3, the expression equals 9`
+EVALUATED = re.compile(
+    r"(?i)\W*(?:\w+\W+)?(?:when|for|at|with)\s+\$?[a-z]\s*=\s*-?[\d.]*\d\$?,?\s+(?=th(?:e|is)\s+(?:expression|value|function|polynomial|quantity|formula|fraction|sum|product)\b)"
+)
 # what is still to be done: `To find the total, add 48 and 72`
 TO_DO = re.compile(
     r"\W*(?:(?:we|you|i|now|next|then)\s+)*(?:(?:can|must|should|need\s+to|have\s+to)\s+)?(?:add|subtract|multiply|divide|sum)\b"
@@ -76,8 +80,8 @@ DIGIT, NAME = re.compile(r"\d"), re.compile(r"\$[a-zA-Z]\$")
 PI = re.compile(r"(?<!\w)[-−]?π(?!\w)")
 NAMES = re.compile(r"[a-z√π]")
 SUBTRACTED = re.compile(r"(?:\d|[²³)]|\b[a-z])\s*[-−–]\s+$|[\d)]\s*[-−–]\$?$")
-SCALE = re.compile(r"\s(?:thousand|[mb]illion)\b")
-# the same answer again in brackets: `2.5 hours (or 150 minutes)`
+SCALE = re.compile(r"\s(?:per\s+)?(?:mille|thousand|[mb]illion)\b")
+# the same answer again in brackets, as a word says or its unit shows: `2.5 hours (or 150 minutes)`
 AGAIN = re.compile(
     rf"({PLAIN})\s*([a-z]*)\s*\(((?:or\b|i\.e\.,?|=|≈|)(?:\s*(?:about|approximately|roughly)\b)?)\s*({PLAIN})\s*([a-z]*)\)(?=\W*$)"
 )
@@ -164,7 +168,7 @@ def guessed(text: str) -> str | None:
 def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
     """Check that nothing in the sentence denies, doubts or compares its value, and that the text does not break off."""
     _, start, end = found
-    before, after = BUT.sub("", part[:start]), part[end:]
+    before, after = BUT.sub("", EVALUATED.sub("", part[:start], 1)), part[end:]
     aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
     near = before[-160:]
     clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
@@ -192,7 +196,8 @@ def _last_value(shown: str) -> tuple[str, int, int] | None:
         return f"{whole[1]}:{whole[2]}", *whole.span(1)
     if (whole := SUM.search(shown)) and NAMES.search(whole[1]):
         return whole[1], *whole.span(1)
-    if (again := AGAIN.search(shown)) and _forms(again):
+    again = AGAIN.search(shown)
+    if again and (again[3] if not again[2] else _unit(again[2]) and (again[3] or _unit(again[5]))):
         return rf"{again[1]}{_unit(again[2])} \text{{ or }} {again[4]}{_unit(again[5])}", *again.span()
     if whole := LISTED.search(shown):
         return whole["list"], *whole.span("list")
@@ -215,11 +220,6 @@ def _last_value(shown: str) -> tuple[str, int, int] | None:
         return sign[0], *sign.span()
     letters = list(LETTER.finditer(shown))
     return (letters[-1][1], *letters[-1].span()) if letters else None
-
-
-def _forms(again: re.Match) -> bool:
-    """Check whether brackets hold the same quantity again, as a word says or its unit shows."""
-    return bool((again[3] and not again[2]) or (_unit(again[2]) and (again[3] or _unit(again[5]))))
 
 
 def _unit(words: str) -> str:

@@ -52,8 +52,8 @@ COUNTERS = re.compile(
 def counted(text: str) -> bool:
     """Check that the words of `text`, which follow a number, do not change its value."""
     text = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text).strip(" .,;:$*`\"'")
-    if text[:4] in ("per ", "per~"):  # `5 per second` is a rate, of nothing that is named
-        return False
+    if text[:4] in ("per ", "per~"):  # `5 per second` is a rate, of nothing that is named; `5 per person` is a share
+        return text[4:] in SINGULAR and text[4:] not in MULTIPLES and not known(text[4:])
     if not text or text in ("%", "deg") or MARK.fullmatch(text) or known(text) or COUNTERS.fullmatch(text):
         return True
     words = WORD.findall(text)

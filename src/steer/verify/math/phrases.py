@@ -85,6 +85,13 @@ hundredths thousandth thousandths k bn mn tens double twice triple thrice couple
 """
 NUMBER_WORDS = NUMBERS.split()
 
+# what others got: `My friend got 5`, but not `My calculation got 5`, nor `My friend got 5 apples`
+HEARSAY = (
+    r"(?:my\s+(?!calc|comput|work|method|code|program|approach|solution|reason|answer|result|first)(?:\w+\s+)?\w+"
+    r"|some(?:one|body)(?:\s+\w+)?|(?:some|people|others|(?:the|a)\s+(?:\w+\s+)?(?:teacher|(?:text)?book|answer\s+key))(?=\s+(?:say|claim|think|believe))|chatgpt|wikipedia|the\s+internet|online\s+(?:i|we))"
+    r"\s+(?:says?|said|thinks?|thought|gets?|got|gives?|writes?|wrote|answer(?:s|ed)|found|finds?|obtain(?:s|ed)|comput(?:es|ed)|claim(?:s|ed)"
+    r"|told\s+(?:me|us)|believe[sd]?)"
+)
 # a number near such a word is no answer: denied, doubted, conditional, asked
 DENIAL = (
     r"\b(?:not|no|never|cannot|cant|isnt|neither|nor|none|nothing|nobody|hardly|wrong(?:ly)?|incorrect(?:ly)?|false(?:ly)?"
@@ -140,7 +147,7 @@ SPOILED = re.compile(f"(?={SPOILED_START})(?:{DENIAL}|{SUPPOSITION}|{DOUBT}|{COM
 SPOILED_BEHIND = re.compile(
     f"(?=^|{SPOILED_START})(?:{DENIAL}|{COMPARED}|"
     + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
-    + r"|^(?:st|nd|rd|th|-?ish)\b|^\s*(?:equations|unknowns|inequalities)\b"
+    r"|^[\s\"'”’,$]*(?:i|s?he|they)\s+(?:said|says?|thought|replied|answered|claimed|claims?)\W*$|^(?:st|nd|rd|th|-?ish)\b|^\s*(?:above|below|beyond)\b|^\s*(?:equations|unknowns|inequalities)\b"
     + r"|\b(?:over|under)(?:count|estimat)\w*|\bestimate\b|\b(?:(?-i:may)|might|could)\s+(?:also\s+)?(?:work|be|do)\b"
     + r"|\bi\s+guess\b|\bmistake\b|\bearlier\s+(?:answer|guess)\b"
     + r"|\b(?:different|another|other)\s+(?:question|problem)\b|\bto\s+(?:consider|check|examine|rule\s+out)\b"
@@ -174,7 +181,8 @@ CONDITIONAL = re.compile(
 )
 OPENED = re.compile(r"\W*(?:(?:so|thus|then|hence|therefore|the|our|my|final|correct)\b\W*)*", re.IGNORECASE)
 COMPUTED = re.compile(
-    r"\b(?!(?:problem|question|exercise|let|it|that|here)['’])\w+['’]s\s+$|\b(?:half|twice|double|thrice|triple)(?:\s+of)?\s+(?:the|our|my|this)?\s*(?:\w+\s+)?$"
+    rf"\b{HEARSAY}\s+(?:that\s+)?(?:the\s+)?$|\b(?:his|her|their|(?<!most\s)(?:common|usual|typical|popular|standard))\s+$"
+    r"|\b(?!(?:problem|question|exercise|let|it|that|here)['’])\w+['’]s\s+$|\b(?:half|twice|double|thrice|triple)(?:\s+of)?\s+(?:the|our|my|this)?\s*(?:\w+\s+)?$"
     r"|\b(?!value)\w+\s+of\s+(?:the|our|my|this)\s+(?:\w+\s+)?(?=$)",
     re.IGNORECASE,
 )

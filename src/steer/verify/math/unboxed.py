@@ -7,7 +7,7 @@ compares it and the text does not break off after it.
 
 import re
 
-from steer.verify.math.clutter import RECURRING
+from steer.verify.math.clutter import RECURRING, decimal
 from steer.verify.math.nouns import counted
 from steer.verify.math.numbers import roughly
 from steer.verify.math.phrases import (
@@ -62,7 +62,8 @@ HEADED = re.compile(r"(?:^|\n)[ \t#*_>]*(?:final\s+)?answer[*_ \t]*\n\s*([^\n]+)
 VALUES = re.compile(r"[\d$=\\]")
 NAMED = re.compile(
     r"\b(?:is|are|was|were|be)\s+(?:(?:an?|the|on)\s+)?\*\*([^\W\d_][^*\n]{1,40})\*\*[\s.!]*$"
-    r"|^\W*?(?:\w+,\s)?\*\*([^\W\d_][^*\n]{1,40})\*\*\s+(?:(?:is|was|are|were)\b(?!\s+(?:\w+ly\s+)?(?:\w+ed|out|off)\b)|has|had|have|won|wins|finished\s+first)\b"
+    r"|^\W*?(?:\w+,?\s)?\*\*([^\W\d_][^*\n]{1,40})\*\*\s+(?!(?:is|was|are|were|gets?|got)\s+(?:\w+ly\s+)?(?:\w+ed|beaten|shown|out|off)\b)"
+    r"(?:is|are|was|were|has|had|have|won|wins|came|got|ate|took|[a-z]+ed)\b(?=[^*]*$)"
 )
 HOPE = re.compile(r"\W*I hope (?:it|this|that) is correct\b", re.IGNORECASE)
 MARKED = re.compile(r"[A-J](?:[.:)]|(?=$))|\([A-J]\)")
@@ -118,15 +119,10 @@ def pure(text: str, strict: bool = False) -> bool:
     formula = MATH.match(text)
     starts = formula or STARTS.match(text)
     tail = text[formula.end() :] if formula else TO_NUMBER.sub("", outside(text))
-    if not starts or any(c.isdigit() for c in tail) or WORD.search(text[:3]) or not _last(text, words):
+    if not starts or any(c.isdigit() for c in tail) or WORD.search(text[:3]):
         return False
-    return not strict or counted(text[text.rfind(words[0]) :])
-
-
-def _last(text: str, words: list[str]) -> bool:
-    """Check whether the words follow all formulas and numbers, as a unit does."""
-    place = text.rfind(words[0])
-    return not any(c.isdigit() or c in "$=" for c in text[place:])
+    behind = text[text.rfind(words[0]) :]  # as a unit does, the words follow all formulas and numbers
+    return not any(c.isdigit() or c in "$=" for c in behind) and (not strict or counted(behind))
 
 
 def bold_words(text: str) -> str | None:
@@ -137,11 +133,11 @@ def bold_words(text: str) -> str | None:
         not named
         or VALUES.search(last)
         or LOSING.search(last)
-        or SPOILED.search(last, 0, named.start())
+        or SPOILED.search(last, 0, named.start(named.lastindex))
         or SPOILED.search(last, named.end())
     ):
         return None
-    return named[1] or named[2]
+    return named[named.lastindex]
 
 
 def statement(text: str) -> str | None:
@@ -239,6 +235,7 @@ def stated(text: str) -> tuple[str | None, str]:
         rest = text[mark.end() :].lstrip()
         compared = rest[:1] in ("<", ">") and not mark.group().endswith("\n")  # no quotation mark of Markdown
         said = None if compared else statement(rest)
+        said = decimal(mark.group(), said) if said else said
         after = rest[sentence(rest) :]
         spoiled = SPOILED.search(lead) or bound(opening, mark.group())
         if said and (spoiled or followed(said, after)):

@@ -72,7 +72,7 @@ DENIED = re.compile(
     r"|correct|right|true|valid)\b"
     r"|(?:not|wrong|incorrect|false|never|mistaken|reject(?:ed)?|extraneous|invalid|joke|excluded"
     r"|discard(?:ed)?)(?=\W*\Z|\s*[.,!)])"
-    r"|if\s+i\s*(?:['’]m|am|may|have\s+to|had\s+to|must)\b"
+    r"|by\s+(?:which|this|that)\s+(?:i|we)\s+mean\b|if\s+i\s*(?:['’]m|am|may|have\s+to|had\s+to|must)\b"
     rf"|(?:(?:but|well|oh|so)\b[\s,]*)?(?:no|wait|sorry|actually|hmm+)\b(?=[^\w$]*{RETURN})"
     r"|(?:or\s+)?(?:maybe|perhaps)\s+not\b|nope\b|[(\[]\s*(?:maybe|perhaps|possibly|probably|guess(?:ed|ing)?|unsure|uncertain|tentative(?:ly)?)\W*[)\]]"
     r"|too\s+(?:small|large|big|low|high)(?=\W*\Z|\s*[.,!])|oops|scratch\s+that|correction\b|or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above"
@@ -175,15 +175,17 @@ OTHER = re.compile(
     r"(?![^.?!]*(?:\bnot\b|n['’]t|wrong|incorrect|impossible|too|fail|exclu|reject))",
     re.IGNORECASE | re.DOTALL,
 )
-# the answer is to be computed from it, and nothing is said to come of it: `Now add 1`, `then double it`
+# the answer is computed from it: `Now add 1`, `then double it`, `Then we add 1 to get 6`
 NUMERAL = rf"(?:\$?{NUMBER}\$?|(?:{'|'.join(NUMBER_WORDS[1:13])})\b)"
 OPERATED = re.compile(
     r"[\W_]*(?:(?:and|then|now|just|finally|next|but|we|i|you|to\s+(?:which|this|that)|must|should|still|have\s+to|need\s+to"
     r"|let\s+us)\b[\s,]*)*"
-    rf"(?:(?:add|plus|minus|subtract|take\s+away|times|less)\s+{NUMERAL}|(?:multiply|divide|increase|decrease|reduce|raise)d?\s+"
-    rf"(?:(?:it|this|that)\s+)?by\s+{NUMERAL}|(?:double|triple|halve|square|negate|invert|cube)\s+(?:it|this|that)\b"
+    rf"(?:(?:add(?:ing)?|plus|minus|subtract(?:ing)?|take\s+away|times|less)\s+{NUMERAL}|(?:multipl|divid|increas|decreas|reduc|rais)(?:y|ed?|ied|y?ing)\s+"
+    rf"(?:(?:it|this|that)\s+)?by\s+{NUMERAL}|(?:doubl|tripl|halv|squar|negat|invert|cub)(?:e|ing)?\s+(?:it|this|that)\b"
     r"|(?:but\s+|with\s+(?:an?\s+|the\s+)?)?(?:negative|minus|opposite)(?:\s+sign)?)"
-    r"(?:\s+(?:to|from)(?:\s+(?:it|this|that))?|\s+to\s+get\s+the\s+(?:final\s+)?answer)?\W*$",
+    r"(?:\s+(?:to|from)(?:\s+(?:it|this|that))?|\s+to\s+get\s+the\s+(?:final\s+)?answer)?"
+    r"(?:,?\s*(?:(?:and|so|then|now|finally|it|this|that|to)\s+)*(?:(?:we|you|i|one)\s+)?(?:gets?|getting|gives?|giving|obtain\w*|yield\w*|have|makes?|reach)"
+    rf"\s+(?:the\s+(?:\w+\s+)?(?:answer|result|value)(?:\s+of)?\s+)?(?P<result>{NUMERAL}))?\W*$",
     re.IGNORECASE,
 )
 # one value in one case, another in the next: `if even, 6 if odd`
@@ -253,7 +255,8 @@ def withdrawn(said: str, after: str) -> bool:
     if parts and DIGIT.search(parts[0]) and (case := CASES.match(parts[0])) and _differs(said, _first(case)):
         return True
     first = next(filter(WORDS.search, parts), "")
-    if said[:1] != "-" and OPERATED.match(first):
+    operated = OPERATED.match(first) if said[:1] != "-" else None
+    if operated and (not operated["result"] or _differs(said, operated["result"].strip("$"))):
         return True
     for part in parts[:count]:
         if DENIED.match(part):
