@@ -35,10 +35,11 @@ def points(collected: Collected) -> pd.DataFrame:
     """
     rows = []
     for run in collected.config.frontier_runs:
-        for seed in collected.config.seeds:
-            path = collected.folder / "frontier" / run / f"seed{seed}.jsonl.gz"
+        files = {seed: collected.folder / "frontier" / run / f"seed{seed}.jsonl.gz" for seed in collected.config.seeds}
+        if absent := [str(seed) for seed, path in files.items() if not path.is_file()]:
+            collected.missing.append(f"run {run}, seed {', '.join(absent)}: {ALONG}")
+        for seed, path in files.items():
             if not path.is_file():
-                collected.missing.append(f"run {run}, seed {seed}: {ALONG}")
                 continue
             for step, mine in pd.DataFrame(read_jsonl(path)).groupby("step"):
                 key = dict(zip(KEY, (run, collected.labels[run], seed, step), strict=True))

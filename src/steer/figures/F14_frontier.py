@@ -39,7 +39,8 @@ def draw(sources: Sources) -> Figure:
     for run in sources.config.frontier_runs:
         lacking = sorted(set(sources.config.seeds) - set(table.loc[table["run"] == run, "seed"]))
         name = sources.labels.get(run, run)
-        sources.missing += [f"{name}, seed {seed}: no kept models evaluated" for seed in lacking]
+        if lacking:
+            sources.missing.append(f"{name}, seed {', '.join(map(str, lacking))}: no kept models evaluated")
     page.notes(
         figure,
         sources,
