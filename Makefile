@@ -30,7 +30,7 @@ VERL_REQUIREMENTS ?= requirements-verl.lock
 VERL_BIN := $(CURDIR)/$(VERL_VENV)/bin
 
 .DEFAULT_GOAL := setup
-.PHONY: reasoning-gym slurm test-slurm gpu-evidence-cpu help smollm2 verl-setup verl-lock test-verl test-trl setup wheel rulegraph reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper architectures gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs curves curves-drawn clean
+.PHONY: acts reasoning-gym slurm test-slurm gpu-evidence-cpu help smollm2 verl-setup verl-lock test-verl test-trl setup wheel rulegraph reproduce reference test test-dag test-long test-slow vllm-setup vllm-gpu-setup vllm-gpu-lock test-vllm lint format lock nano dry-run dry-paper architectures gpu-evidence bench bench-setup bench-test bench-verify bench-verify-shapes docs curves curves-drawn clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml requirements.in
 reproduce: setup  ## run the default experiment and compare it with the reference
 	snakemake --profile workflow/profiles/default
 	steer compare results/tiny results/reference/tiny
+
+acts: setup  ## run the second default experiment: ten methods, five seeds, about three hours on two cores
+	snakemake --cores 2 --configfile configs/acts.yaml
 
 test: setup  ## run the test suite
 	sh tests/install_browser.sh
