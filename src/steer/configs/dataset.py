@@ -1,17 +1,15 @@
 """A data set in a few lines of YAML: `data.sets` of a configuration, and one file each in configs/datasets."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from steer.configs.answers import MEANINGFUL, NAMES, TOLERANCE
 from steer.configs.model import Positive, Section
 from steer.configs.references import split_reference
 
-# The names of `steer.verify.math.answer_types`, and a tolerance: any other would be a hint without effect.
-TYPES = ["integer", "expression", "equation", "tuple", "set", "list", "interval", "matrix", "unit", "base"]
-TYPES += ["text", "choice", "real"]
-TOLERANCE = re.compile(r"real:(rel|abs)=(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII)
+# A data set may name these, or a tolerance: any other hint would have no effect.
+TYPES = (*NAMES, *sorted(MEANINGFUL))
 # Keys that only one kind of set reads.
 KEYS_OF = {
     "math": ("answer_after", "type"),

@@ -66,7 +66,7 @@ def _expanded(folders: list[str]) -> list[Path]:
         if packed(given / "metrics.jsonl").is_file():
             found.append(given)
             continue
-        seeds = sorted({path.parent for path in given.glob("seed*/metrics.jsonl*")})
+        seeds = sorted(path for path in given.glob("seed*") if packed(path / "metrics.jsonl").is_file())
         if not seeds:
             raise UserError(f"{given}: no metrics.jsonl there; give a run folder, or `steer import` its log first")
         found += seeds

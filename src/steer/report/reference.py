@@ -46,9 +46,10 @@ def run(args: argparse.Namespace) -> None:
     if not finished:
         raise UserError(f"{results}: no finished run; run the experiment first or correct --results")
     size = sum(path.stat().st_size for path in files) / 1e6
-    packing = size > LIMIT_MB
-    if packing:
-        size -= sum(path.stat().st_size - len(_packed(path)) for path in finished) / 1e6
+    packed: dict[Path, bytes] = {}
+    if size > LIMIT_MB:
+        packed = {path: gzip.compress(path.read_bytes(), mtime=0) for path in finished}
+        size -= sum(path.stat().st_size - len(data) for path, data in packed.items()) / 1e6
     if size > LIMIT_MB:
         raise UserError(f"{results}: {size:.0f} MB would be kept, more than {LIMIT_MB}; keep fewer samples or runs")
     for name in {pattern.partition("/")[0] for pattern in KEPT}:
@@ -57,18 +58,14 @@ def run(args: argparse.Namespace) -> None:
     for path in files:
         place = out / path.relative_to(results)
         place.parent.mkdir(parents=True, exist_ok=True)
-        if packing and path in finished:
-            place.with_name(f"{place.name}.gz").write_bytes(_packed(path))
+        if path in packed:
+            place.with_name(f"{place.name}.gz").write_bytes(packed[path])
         else:
             shutil.copyfile(path, place)
     base = results / "base_model"
     if base.is_dir():
         write_json(out / "base_model.json", _about(base))
     print(json.dumps({"runs": len(finished), "files": len(files), "mb": round(size, 2)}))
-
-
-def _packed(path: Path) -> bytes:
-    return gzip.compress(path.read_bytes(), mtime=0)
 
 
 def _about(folder: Path) -> dict:

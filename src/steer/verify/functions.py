@@ -11,7 +11,6 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -110,7 +109,7 @@ class FunctionJudge:
             return self._pool.schedule(_fault).result(timeout=START_LIMIT_S)
         except TimeoutError:
             return f"{files}: not imported within {START_LIMIT_S} s; mend what the file does on import"
-        except (ProcessExpired, BrokenExecutor, RuntimeError):
+        except (ProcessExpired, RuntimeError):  # of concurrent.futures, where the pool is broken
             return f"{files}: the process that imports it ends; mend what the file does on import"
 
 

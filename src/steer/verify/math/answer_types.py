@@ -7,19 +7,17 @@ The gold's own form decides what is compared; a type only adds what the form can
     real:abs=0.1    an absolute one, in units of the gold
     text, choice    compare as words, or as the letter of a choice
 
-Other names (integer, expression, equation, tuple, set, list, interval, matrix, unit, base) and unknown names are
-accepted and have no effect: a hint must not cost a verdict.
+Other names (`steer.configs.answers`) and unknown ones are accepted and have no effect: a hint must not cost a verdict.
 """
 
 import math
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from steer.configs.answers import MEANINGFUL, TOLERANCE
+
 DEFAULT_RELATIVE = 0.01
-MEANINGFUL = {"real", "text", "choice"}
-TOLERANCE = re.compile(r"real:(rel|abs)=((?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)", re.ASCII)
 
 
 @dataclass(frozen=True)
