@@ -6,7 +6,7 @@ from pathlib import Path
 
 import outside_logs as logs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from steer.io import read_jsonl
@@ -104,8 +104,13 @@ def test_a_noisy_console_of_verl_with_a_resume(form, rows, noise, start):
     same(found, final, logs.VERL_NAMES, shown)
 
 
+ALONE = {"reward": None, "entropy": 0.0, "response_length": 1.0, "truncated": None, "loss": 0.0, "gradient_norm": 0.0}
+ALONE |= {"lr": 1.0, "seconds": None}
+
+
 @settings(max_examples=40, deadline=None)
 @given(rows=runs(), share=st.floats(0, 1))
+@example(rows=[{"step": 1, **ALONE, "reward": 0.5}, {"step": 2, **ALONE}], share=0.9954)  # the line end alone is cut
 def test_a_cut_console_gives_the_whole_steps_alone(rows, share):
     """Whatever the byte: each step that is given is as the whole log has it, and no whole step is lost."""
     lines = [logs.verl_step(row, form=logs.three) for row in rows]

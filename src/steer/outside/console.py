@@ -160,10 +160,12 @@ def _verl(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner
 
 
 def _whole(text: str, values: dict[str, str], others: list[dict[str, str]], log: Log) -> bool:
-    """Check whether a last line without line end is complete: it has all keys of the others and a valid last value."""
+    """Check whether a last line without line end is complete: its last value is valid, and it ends with the key that
+    all others end with, or has all keys that they share (a step may lack what others have)."""
     shared = set.intersection(*map(set, others)) if others else {LAST_KEY}
+    closed = {[*each][-1] for each in others} == {[*values][-1]} if values else False
     tail = text.rpartition(":")[2]
-    if not shared <= values.keys() or not NUMBER.match(tail) or (log.fixed and not THREE.fullmatch(tail)):
+    if not (closed or shared <= values.keys()) or not NUMBER.match(tail) or (log.fixed and not THREE.fullmatch(tail)):
         return False
     if not log.fixed and not tail.endswith(")"):
         log.notes.append("the last line has no end, so its last value may lack digits")
