@@ -33,7 +33,7 @@ GRPO = Needs(statistics=False, base=False, teacher=False, idle=1.0, heads=1, ext
 
 def rates(products, decoding):
     """Rates of a CPU on which nothing but products takes time."""
-    alone = dict.fromkeys(("memory", "written", "calls", "attention", "attending"), math.inf)
+    alone = dict.fromkeys(("memory", "written", "fresh", "sampled", "calls", "attention", "attending"), math.inf)
     passes = dict.fromkeys(("forward", "backward", "head_forward", "head_backward"), products)
     return Rates(**passes, **alone, decode={1: decoding}, head_decode={1: decoding})
 

@@ -14,6 +14,9 @@ _SECONDS, _ROWS = 0.06, 1024
 BLOCK = 32
 # Bytes of weights, and of keys and values, that are multiplied in turn: more than a cache holds.
 _COLD = 1 << 26
+# Share of a rate measured alone that is reached within a step, where other tensors fill the caches: the mean over the
+# models of benchmarks/plan_cpu.py.
+REACHED = 0.88
 # Calls of `small_layer`, counted by torch.
 SMALL_LAYER = 45
 # Largest side of a measured matrix.
@@ -23,8 +26,9 @@ _WIDE = 4096
 @dataclass(frozen=True)
 class Rates:
     """Operations per second of products in a layer's forward and backward pass, in decoding for each batch, and in
-    attention, of a pass and of decoding; of the head's products likewise. Bytes per second of elementwise kernels, and
-    of those in a pass that keeps results; calls of torch per second."""
+    attention, of a pass and of decoding; of the head's products likewise. Bytes per second of elementwise kernels, of
+    those in a pass that keeps results for its gradient, of memory that is written for the first time, and of logits
+    that are sampled from; calls of torch per second."""
 
     forward: float
     backward: float
@@ -36,6 +40,8 @@ class Rates:
     head_decode: dict[int, float]
     memory: float
     written: float
+    fresh: float
+    sampled: float
     calls: float
 
     def decoding(self, batch: float, head: bool = False) -> float:
@@ -53,6 +59,10 @@ def measured(facts: Facts, threads: int, rows: int, batch: int, queries: int, ke
     `queries`, `keys`: tokens of a response, and with its prompt."""
     import torch
 
+    from steer.engines.local import sample
+    from steer.engines.sampling import Sampling
+    from steer.models.head import token_statistics
+
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     # With one thread, other programs' work does not count.
@@ -64,7 +74,7 @@ def measured(facts: Facts, threads: int, rows: int, batch: int, queries: int, ke
     shapes = [(h, query), (h, key), (h, key), (query, h), (h, mlp), (h, mlp), (mlp, h)]
 
     def rate(action: Callable[[], object], amount: float) -> float:
-        return amount / _typical(action, clock)
+        return REACHED * amount / _typical(action, clock)
 
     def products(count: int, shapes: list[tuple[int, int]], backward: bool = False) -> float:
         # The weights of several layers in turn, as a step finds them: not those that a cache still holds.
@@ -122,6 +132,12 @@ def measured(facts: Facts, threads: int, rows: int, batch: int, queries: int, ke
             kept.clear()
         kept.append(wide[0] * wide[1])
         elementwise()
+        torch.ops.aten.silu_backward(wide[0], wide[1])
+
+    logits, uniform, sampling = torch.randn(batch, vocabulary), torch.rand(batch), Sampling()
+
+    def sampled() -> None:
+        token_statistics(logits, sample(logits, uniform, sampling)[0], 1.0)
 
     found = Rates(
         forward=products(rows, shapes),
@@ -132,9 +148,11 @@ def measured(facts: Facts, threads: int, rows: int, batch: int, queries: int, ke
         head_forward=products(predicted, head),
         head_backward=products(predicted, head, backward=True),
         head_decode={count: products(count, head) for count in {few, batch}},
-        # Bytes a number: 12 of a product, 8 of each other kernel.
+        # Bytes a number: 12 of a product and of SiLU's gradient, 8 of each other kernel.
         memory=rate(elementwise, 44.0 * rows * mlp),
-        written=rate(keeping, 56.0 * rows * mlp),
+        written=rate(keeping, 68.0 * rows * mlp),
+        fresh=rate(lambda: torch.ones(_COLD // 4), 1.0 * _COLD),
+        sampled=rate(sampled, 4.0 * logits.numel()),
         calls=rate(small_layer(), SMALL_LAYER),
     )
     torch.set_num_threads(before)

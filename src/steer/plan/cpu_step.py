@@ -31,8 +31,8 @@ FORWARD, BACKWARD, DECODED = (44, 127, 46, 26, 17), (139, 133, 68, 60, 16), (83,
 # Calls, views included: of a layer and of all else in a pass forward, and forward and backward with the update, each
 # with those for every block of responses; of a layer and of all else in a decoding step.
 SCORED, LEARNT, DECODING = ((78, 30), (158, 86)), ((203, 79), (1364, 86)), (64, 61)
-# Bytes per logit: sampling with its statistics; statistics with the plain head, and with the gradient; the fused head.
-SAMPLED, PLAIN, FUSED = 70, (64, 204), (72, 116)
+# Bytes per logit: statistics with the plain head, and with the gradient; the fused head.
+PLAIN, FUSED = (64, 204), (72, 116)
 # Bytes of an update per parameter, with the gradient's norm and sums.
 UPDATED = 44
 # A batch shrinks when a quarter of it has ended.
@@ -81,6 +81,7 @@ def decoded(
         scores += batch * count * (given + at + count / 2)
         steps, multiplied, logits, at = steps + count, multiplied + batch * count, logits + batch * count, at + count
     attention = 4 * facts.query * facts.layers * scores
+    cache = 8 * facts.layers * facts.key * sequences * (given + lengths.limit)
     prefilled = Rows(prompts, prompts * given, prompts, prompts * given**2)
     return [
         *_pass(phase, facts, prefilled, prefilled.pairs, rates, 1, True, update=False),
@@ -88,7 +89,8 @@ def decoded(
         Part(phase, "head while decoding", 2 * table * multiplied, "FLOP", 2 * table * multiplied / head),
         Part(phase, "attention while decoding", attention, "FLOP", rates.attending),
         Part(phase, "elementwise kernels", _bytes(facts, DECODED, multiplied, scores), "B", rates.memory),
-        Part(phase, "sampling from the logits", SAMPLED * facts.vocabulary * logits, "B", rates.memory),
+        Part(phase, "sampling", 4 * facts.vocabulary * logits, "B", rates.sampled),
+        Part(phase, "new cache", cache, "B", rates.fresh),
         Part(phase, "calls", steps * (DECODING[0] * facts.layers + DECODING[1]), "times", rates.calls),
     ]
 
