@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steer.analyse.comparison import DIFFERENCE
 from steer.analyse.statistics import (
     Estimate,
     average_at_k,
@@ -15,7 +16,6 @@ from steer.analyse.statistics import (
     combine,
     holm,
     majority_at_k,
-    paired_difference,
     pass_at_k,
     powers_of_two,
     question_scores,
@@ -138,8 +138,8 @@ def test_majority_beyond_the_samples_is_unknown():
     assert math.isnan(majority_at_k([], [], 0))
 
 
-def test_paired_difference_by_hand():
-    estimate = paired_difference([0.5, 1.0, 0.75, math.nan], [0.25, 0.25, 0.75, 1.0])
+def test_a_difference_by_question_by_hand():
+    estimate = cluster_mean([0.25, 0.75, 0.0, math.nan], bounds=DIFFERENCE)
     differences = np.array([0.25, 0.75, 0.0])
     assert estimate.value == pytest.approx(differences.mean())
     assert estimate.se == pytest.approx(differences.std(ddof=1) / math.sqrt(3))
@@ -153,12 +153,12 @@ def test_paired_test_rejects_equal_methods_at_its_level():
     random = np.random.default_rng(1)
     chances = random.beta(1, 1.5, (2000, 25))
     scores = [random.binomial(4, chances) / 4 for _ in range(2)]
-    p = np.array([paired_difference(a, b).p_value() for a, b in zip(*scores, strict=True)])
+    p = np.array([cluster_mean(a - b, bounds=DIFFERENCE).p_value() for a, b in zip(*scores, strict=True)])
     assert 0.035 <= (p < 0.05).mean() <= 0.065
 
 
 def test_no_difference_anywhere_is_no_evidence():
-    same = paired_difference([0.5, 0.25, 1], [0.5, 0.25, 1])
+    same = cluster_mean([0, 0, 0], bounds=DIFFERENCE)
     assert (same.value, same.p_value()) == (0, 1)
     assert same.interval()[0] < 0 < same.interval()[1]
 
@@ -176,7 +176,7 @@ def test_differences_of_rounding_alone_are_no_evidence():
         question_scores([[0.1, 0.5], [0.2, 0.5], [0.3, 0.5]]),
     )
     assert one[0] != other[0]
-    low, high = paired_difference(one, other).interval()
+    low, high = cluster_mean(one - other, bounds=DIFFERENCE).interval()
     assert low < -0.1 and high > 0.1
 
 
@@ -217,4 +217,4 @@ def test_intervals_stay_inside_what_can_be():
     for scores in product([0.0, 1.0], repeat=3):
         low, high = cluster_mean(scores).interval()
         assert 0 <= low <= high <= 1
-    assert paired_difference([1, 0, 1], [0, 1, 0]).interval() == (-1, 1)
+    assert cluster_mean([1, -1, 1], bounds=DIFFERENCE).interval() == (-1, 1)

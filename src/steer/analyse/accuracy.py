@@ -1,20 +1,18 @@
 """Accuracy and pass@k of every run on every benchmark and on the averages."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from steer.analyse import paper
 from steer.analyse.collect import Collected
 from steer.analyse.statistics import (
-    Estimate,
     average_at_k,
+    cluster_mean,
     combine,
-    paired_difference,
     pass_at_k,
     powers_of_two,
     question_scores,
@@ -163,7 +161,7 @@ def pass_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.
     for run, largest in collected.questions.groupby("run", sort=False)["samples"].max().items():
         for k in powers_of_two(int(largest)):
             frames = pass_frames(found, [run], k)
-            values = {name: question_estimate(question_scores(frame)) for (_, name), frame in frames.items()}
+            values = {name: cluster_mean(question_scores(frame)) for (_, name), frame in frames.items()}
             for column, members in columns(collected).items():
                 if not set(members) <= set(values):
                     continue
@@ -181,12 +179,6 @@ def pass_frames(
     """Map (run, benchmark) to pass@k, (seeds, questions), where `runs` have a question with k verified samples."""
     frames = {key: cell.passes(k) for key, cell in found.items() if key[0] in runs}
     return {key: frame for key, frame in frames.items() if not np.isnan(frame.to_numpy()).all()}
-
-
-def question_estimate(scores: ArrayLike) -> Estimate:
-    """Estimate the mean over questions of a per-question quantity in [0, 1]."""
-    estimate = paired_difference(scores, np.zeros(len(scores)))
-    return replace(estimate, bounds=(0.0, 1.0))
 
 
 def rates_table(collected: Collected) -> pd.DataFrame:

@@ -9,7 +9,7 @@ are computed at once with exact ranks.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steer.analyse.statistics import LEVEL
+from steer.analyse.statistics import LEVEL, with_ends
 
 STATISTICS = ("scale", "mse", "unexplained", "pearson", "spearman")
 # Numbers in one block of draws × tokens: 16 MB of float64.
@@ -34,7 +34,7 @@ def agreement(
     names, index = np.unique(np.asarray(cluster), return_inverse=True)
     count: dict[str, float] = {"tokens": len(estimate), "clusters": len(names)}
     if not len(estimate):
-        return count | {f"{name}{end}": np.nan for name in STATISTICS for end in ("", "_low", "_high")}
+        return count | dict.fromkeys(with_ends(*STATISTICS), np.nan)
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     weights = np.concatenate([np.ones((1, len(names))), drawn])

@@ -8,7 +8,7 @@ import pandas as pd
 from steer.analyse.accuracy import Cells, columns, pass_frames, shares_of
 from steer.analyse.collect import Collected
 from steer.analyse.comparison import Paired, paired
-from steer.analyse.statistics import run_mean, seed_spread
+from steer.analyse.statistics import run_mean, seed_spread, with_ends
 
 LAST_SHARE = 0.1
 QUANTILES = ["min", "p05", "p25", "p50", "p75", "p95", "max"]
@@ -110,9 +110,7 @@ CLAIM_COLUMNS = [
     "entropy_last_seed_sd",
     "entropy_change",
     "entropy_change_by_seed",
-    "entropy_difference",
-    "entropy_difference_low",
-    "entropy_difference_high",
+    *with_ends("entropy_difference"),
     "pass_k",
     "pass",
     "pass_base",
@@ -138,9 +136,7 @@ def _entropy_difference(entropy: pd.DataFrame, run: str, first: str) -> dict[str
     if run == first or not {run, first} <= set(entropy["run"]):
         return {}
     mine, other = (entropy[entropy["run"] == name].set_index("seed")["last"] for name in (run, first))
-    estimate = run_mean((mine - other).dropna().tolist())
-    low, high = estimate.interval()
-    return {"entropy_difference": estimate.value, "entropy_difference_low": low, "entropy_difference_high": high}
+    return run_mean((mine - other).dropna().tolist()).named("entropy_difference")
 
 
 def _pass_gain(collected: Collected, found: dict[tuple[str, str], Cells], run: str) -> dict[str, float]:

@@ -14,8 +14,8 @@ import pandas as pd
 
 from steer.analyse.collect import Collected
 from steer.analyse.power import smallest_difference, spread_of_differences
-from steer.analyse.render import Cell, Table, number, with_interval
-from steer.analyse.statistics import run_mean, shares
+from steer.analyse.render import Cell, Table, interval_of, number
+from steer.analyse.statistics import ENDS, run_mean, shares
 from steer.analyse.tables import scale_note
 from steer.io import read_jsonl
 
@@ -24,7 +24,7 @@ QUANTITIES = ("accuracy", "pass_at_k")
 POINT_COLUMNS = [*KEY, "questions", "samples", "entropy", *QUANTITIES]
 ALONG = "no kept models evaluated along training"
 AHEAD_COLUMNS = ["run", "label", "seeds", "compared", "models"]
-AHEAD_COLUMNS += [f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high", "_shown")]
+AHEAD_COLUMNS += [f"{name}{end}" for name in QUANTITIES for end in (*ENDS, "_shown")]
 
 
 def points(collected: Collected) -> pd.DataFrame:
@@ -104,8 +104,7 @@ def ahead(distances: pd.DataFrame) -> pd.DataFrame:
         }
         for name in QUANTITIES:
             by_seed = mine.groupby("seed")[name].mean().dropna().tolist()
-            estimate = run_mean(by_seed)
-            row |= dict(zip((name, f"{name}_low", f"{name}_high"), (estimate.value, *estimate.interval()), strict=True))
+            row |= run_mean(by_seed).named(name)
             row[f"{name}_shown"] = smallest_difference(spread_of_differences([by_seed]), len(by_seed))
         rows.append(row)
     return pd.DataFrame(rows, columns=AHEAD_COLUMNS)
@@ -123,7 +122,7 @@ def frontier_table(collected: Collected, found: pd.DataFrame, beside: pd.DataFra
     for r in beside.to_dict("records"):
         cells = [r["label"], str(r["seeds"]), f"{r['compared']} of {r['models']}"]
         for quantity in QUANTITIES:
-            cells += [with_interval(*(r[f"{quantity}{end}"] for end in ("", "_low", "_high")), "+.1f")]
+            cells += [interval_of(r, quantity, "+.1f")]
             cells += [number(r[f"{quantity}_shown"], ".1f", 100)]
         rows.append([Cell(text) for text in cells])
     notes = [

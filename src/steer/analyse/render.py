@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from steer.analyse.statistics import with_ends
 from steer.io import atomic_write, write_json
 
 LATEX_ESCAPES = {
@@ -151,6 +152,11 @@ def with_interval(value: float, low: float, high: float, style: str = ".1f", sca
     """Format `57.3 [55.1, 59.4]`, only the value without an interval, a dash without a value."""
     ends = [number(end, style, scale) for end in (low, high)]
     return number(value, style, scale) + ("" if "–" in ends else f" [{ends[0]}, {ends[1]}]")
+
+
+def interval_of(row: Mapping[str, float], name: str, style: str = ".1f", scale: float = 100.0) -> str:
+    """Format the quantity `name` of a row with its interval."""
+    return with_interval(*(row[column] for column in with_ends(name)), style, scale)
 
 
 def p_value(value: float) -> str:

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 LEVEL = 0.95
 # Scores closer than this are equal up to summation order: different shares of samples are much further apart.
 ALIKE = 1e-12
+# Behind the name of a quantity: its value, and the ends of its 95 % interval.
+ENDS = ("", "_low", "_high")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,10 @@ class Estimate:
         half = t_quantile(0.5 + level / 2, self.df) * self.se
         return max(self.value - half, self.bounds[0]), min(self.value + half, self.bounds[1])
 
+    def named(self, name: str) -> dict[str, float]:
+        """Return the value and its interval under the columns of `with_ends`."""
+        return dict(zip(with_ends(name), (self.value, *self.interval()), strict=True))
+
     def p_value(self) -> float:
         """Two-sided p-value for a true value of 0; for differences. NaN where equal values leave no spread."""
         if not self.variance >= 0 or not self.df > 0:
@@ -60,6 +66,11 @@ class Estimate:
         if self.variance == 0:
             return 1.0 if self.value == 0 else math.nan
         return t_p_value(self.value / self.se, self.df)
+
+
+def with_ends(*names: str) -> list[str]:
+    """List the columns of each quantity: its value and the ends of its interval."""
+    return [f"{name}{end}" for name in names for end in ENDS]
 
 
 def average_at_k(correct: ArrayLike, verified: ArrayLike) -> Estimate:
@@ -106,8 +117,10 @@ def cluster_mean(
 ) -> Estimate:
     """Estimate the mean over independent questions: variance s²/Q with Q - 1 degrees of freedom.
 
-    If all questions have the same score, s = 0 is uninformative and the exact binomial bound replaces it: after Q
-    questions without an exception, the share of exceptions is at most 1 - 0.025^(1/Q).
+    Questions without a score (NaN) are excluded; `questions` says how many remain. Of two methods pass the difference
+    of each question, so that its difficulty cancels. If all questions have the same score, s = 0 is uninformative and
+    the exact binomial bound replaces it: after Q questions without an exception, the share of exceptions is at most
+    1 - 0.025^(1/Q).
     """
     scores = np.asarray(scores, dtype=float)
     kept = ~np.isnan(scores)
@@ -144,16 +157,6 @@ def combine(estimates: Sequence[Estimate]) -> Estimate:
         sampling_variance=sum(estimate.sampling_variance for estimate in estimates) / number**2,
         bounds=estimates[0].bounds,
     )
-
-
-def paired_difference(first: ArrayLike, second: ArrayLike) -> Estimate:
-    """Estimate first - second on the same questions: two (questions,) scores, each already averaged over its seeds.
-
-    The difference is taken per question, so a question's difficulty cancels. Questions missing in either are excluded;
-    `questions` says how many were compared.
-    """
-    difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
-    return cluster_mean(difference, bounds=(-1.0, 1.0))
 
 
 def seed_spread(values: Sequence[float]) -> float:

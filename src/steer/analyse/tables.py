@@ -6,7 +6,7 @@ from steer.analyse import paper
 from steer.analyse.accuracy import AVERAGES
 from steer.analyse.collect import Collected
 from steer.analyse.comparison import ALPHA, LEAST_RUNS, supported_best
-from steer.analyse.render import Cell, Table, number, p_value, with_interval, with_intervals
+from steer.analyse.render import Cell, Table, interval_of, number, p_value, with_interval, with_intervals
 from steer.data.sets import title_of
 
 SHOWN_NOTES = 12
@@ -125,7 +125,7 @@ def claims(collected: Collected, frame: pd.DataFrame) -> Table:
             _both(r, "gain"),
             f"{number(r['entropy_first'], '.3f')} → {number(r['entropy_last'], '.3f')}",
             number(r["entropy_change"], "+.0f", 100) + " %",
-            with_interval(*(r[f"entropy_difference{end}"] for end in ("", "_low", "_high")), "+.3f", 1),
+            interval_of(r, "entropy_difference", "+.3f", 1),
             ", ".join(f"{100 * float(change):+.0f} %" for change in changes) or "–",
             f"k={k}: {number(r['pass'], '.1f', 100)} ({number(r['pass_base'], '.1f', 100)})",
             _both(r, "pass_gain"),

@@ -4,10 +4,10 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from steer.analyse.statistics import with_ends
 from steer.report.chunks import number
 
 STATISTICS = ("pearson", "spearman", "unexplained")
-ENDS = ("", "_low", "_high")
 COUNTS = ("parameters", "step", "tokens", "clusters")
 NAMES = ("model", "update", "tasks", "estimator")
 
@@ -19,7 +19,7 @@ def comparison(folder: Path, missing: list[str]) -> list[dict[str, Any]]:
         return []
     with open(path, newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.DictReader(file)
-        wanted = [*NAMES, *COUNTS, *(f"{name}{end}" for name in STATISTICS for end in ENDS)]
+        wanted = [*NAMES, *COUNTS, *with_ends(*STATISTICS)]
         absent = [name for name in wanted if name not in (reader.fieldnames or [])]
         if absent:
             missing.append(f"tables/{path.name}: no column {', '.join(absent)}, so estimates are not compared")
@@ -30,7 +30,7 @@ def comparison(folder: Path, missing: list[str]) -> list[dict[str, Any]]:
 def _row(row: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {name: row[name] for name in NAMES}
     found |= {name: _value(row[name]) for name in COUNTS}
-    return found | {name: [_value(row[f"{name}{end}"]) for end in ENDS] for name in STATISTICS}
+    return found | {name: [_value(row[column]) for column in with_ends(name)] for name in STATISTICS}
 
 
 def _value(text: str) -> float | int | None:

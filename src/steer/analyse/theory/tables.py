@@ -10,8 +10,8 @@ import pandas as pd
 
 from steer.analyse.agreement import STATISTICS, agreement
 from steer.analyse.collect import Collected
-from steer.analyse.render import Cell, Table, number, with_interval
-from steer.analyse.statistics import cluster_mean
+from steer.analyse.render import Cell, Table, interval_of, number
+from steer.analyse.statistics import cluster_mean, with_ends
 from steer.analyse.tables import scale_note
 from steer.analyse.theory import UPDATES
 from steer.errors import UserError
@@ -24,14 +24,17 @@ FEWEST = 8  # minimum tokens per bin
 SHOWN_TOKENS = 400  # per step and update in the scatter
 KEYS = ["model", "parameters", "step", "update"]
 AGREEMENT_COLUMNS = [*KEYS, "tasks", "estimator", "updated_share", "tokens", "clusters"]
-AGREEMENT_COLUMNS += [f"{name}{end}" for name in STATISTICS for end in ("", "_low", "_high")]
+AGREEMENT_COLUMNS += with_ends(*STATISTICS)
 AGREEMENT_COLUMNS += ["lr", "gradient_norm", "rms_change", "nonlinearity"]
 BINNED_COLUMNS = [*KEYS, "quantity", "sign", "probability", "tokens", *QUANTILES]
 POSITION_COLUMNS = ["model", "parameters", "step", "decile", "tokens"]
-POSITION_COLUMNS += [f"{name}{end}" for name in ("entropy", "gradient") for end in ("", "_low", "_high")]
+POSITION_COLUMNS += with_ends("entropy", "gradient")
+
+# Model → (tokens, details) of its measurement.
+Measurements = dict[str, tuple[pd.DataFrame, dict[str, Any]]]
 
 
-def read(collected: Collected) -> dict[str, tuple[pd.DataFrame, dict[str, Any]]]:
+def read(collected: Collected) -> Measurements:
     """Map each model to (tokens, details) of its measurement; a configured but missing one is added to `missing`."""
     chosen, found = collected.config.measurement, {}
     for name in [] if chosen is None else ["main", *chosen.models]:
@@ -47,7 +50,7 @@ def read(collected: Collected) -> dict[str, tuple[pd.DataFrame, dict[str, Any]]]
     return found
 
 
-def _measured(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> Iterator[tuple[dict, pd.DataFrame]]:
+def _measured(measurements: Measurements) -> Iterator[tuple[dict, pd.DataFrame]]:
     """Yield (identifying columns, updated tokens with `change`) for each model, step and update.
 
     A token is updated if its advantage is not 0. Tokens with unknown change are excluded.
@@ -63,7 +66,7 @@ def _measured(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> I
                     yield key, known.assign(change=known[f"change_{name}"])
 
 
-def agreements(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]], draws: int) -> pd.DataFrame:
+def agreements(measurements: Measurements, draws: int) -> pd.DataFrame:
     """AGREEMENT_COLUMNS: one row per model, step, update, tasks (`all`, and each kind) and estimator.
 
     `own` is a part of SGD's step, so it has that step's details. As an estimate of the whole change it bounds what
@@ -87,7 +90,7 @@ def agreements(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]], dra
     return pd.DataFrame(rows, columns=AGREEMENT_COLUMNS)
 
 
-def binned(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
+def binned(measurements: Measurements) -> pd.DataFrame:
     """Quantiles of the measured change and of each scaled estimate by probability; see BINNED_COLUMNS.
 
     `sign` is the sign of the advantage. The tokens of each sign, sorted by probability, form bins of equal size;
@@ -115,7 +118,7 @@ def _scaled(tokens: pd.DataFrame, estimator: str) -> pd.Series:
     return estimate * (float((estimate * tokens["change"]).sum()) / square if square else 0.0)
 
 
-def sampled(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
+def sampled(measurements: Measurements) -> pd.DataFrame:
     """Sample tokens of each measurement for the scatter: probability, entropy, advantage and measured change."""
     columns = ["probability", "entropy", "advantage", "change"]
     parts = [pd.DataFrame(columns=[*KEYS, *columns])]
@@ -125,7 +128,7 @@ def sampled(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def positions(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> pd.DataFrame:
+def positions(measurements: Measurements) -> pd.DataFrame:
     """Entropy and gradient by decile (1 to 10) of the relative position t/|o|, t from 0; see POSITION_COLUMNS.
 
     `entropy` (nats): mean over prompts of the mean over their responses' means in the decile. `gradient`: share of the
@@ -145,12 +148,7 @@ def positions(measurements: dict[str, tuple[pd.DataFrame, dict[str, Any]]]) -> p
                 sums = np.concatenate([sums, np.zeros(prompts - len(sums))]) * prompts / (total or np.nan)
                 share = cluster_mean(sums)
                 key = {"model": model, "parameters": facts["parameters"], "step": int(step), "decile": int(place)}
-                values = {"entropy": entropy, "gradient": share}
-                spread = {}
-                for name, estimate in values.items():
-                    low, high = estimate.interval()
-                    spread |= {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
-                rows.append({**key, "tokens": len(inside), **spread})
+                rows.append({**key, "tokens": len(inside), **entropy.named("entropy"), **share.named("gradient")})
     return pd.DataFrame(rows, columns=POSITION_COLUMNS)
 
 
@@ -169,9 +167,9 @@ def estimator_table(collected: Collected, frame: pd.DataFrame) -> Table:
             Cell(UPDATES[r["update"]]),
             Cell(f"{r['tokens']} of {r['clusters']} prompts"),
             Cell(r["estimator"]),
-            Cell(with_interval(r["unexplained"], r["unexplained_low"], r["unexplained_high"])),
-            Cell(with_interval(r["pearson"], r["pearson_low"], r["pearson_high"], "+.2f", 1.0)),
-            Cell(with_interval(r["spearman"], r["spearman_low"], r["spearman_high"], "+.2f", 1.0)),
+            Cell(interval_of(r, "unexplained")),
+            Cell(interval_of(r, "pearson", "+.2f", 1.0)),
+            Cell(interval_of(r, "spearman", "+.2f", 1.0)),
         ]
         for r in shown.to_dict("records")
     ]
@@ -187,7 +185,7 @@ def model_table(collected: Collected, frame: pd.DataFrame) -> Table:
     for (_, parameters, step, update, tasks), part in frame.groupby(key, sort=False):
         by_name = {r["estimator"]: r for r in part.to_dict("records")}
         found = [by_name[name] for name in ESTIMATORS]
-        texts = [with_interval(r["pearson"], r["pearson_low"], r["pearson_high"], "+.2f", 1.0) for r in found]
+        texts = [interval_of(r, "pearson", "+.2f", 1.0) for r in found]
         about = [millions(parameters), tasks, str(step), UPDATES[update], number(found[0]["tokens"], ".0f")]
         rows.append([Cell(text) for text in (*about, *texts)])
     caption = (

@@ -8,26 +8,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from steer.analyse.collect import Collected
-from steer.analyse.render import Cell, Table, number, with_interval
-from steer.analyse.statistics import LEVEL, run_mean, t_quantile
+from steer.analyse.render import Cell, Table, interval_of, number
+from steer.analyse.statistics import LEVEL, run_mean, t_quantile, with_ends
 from steer.analyse.tables import scale_note
 from steer.analyse.theory import UPDATES
+from steer.analyse.theory.tables import KEYS, Measurements
 from steer.methods.load import method_settings
 
-KEYS = ["model", "parameters", "step", "update"]
 QUANTITIES = ("local", "visits", "change", "whole", "gain")
 RATIOS = ("change", "local", "gain")  # also as a share of what the unweighted update does
 FACTS = ["gradient_norm", "weight", "removed", "lr"]
 LAWS = ("tabular", "theorem")
 FITS = [f"{name}_{law}" for law in LAWS for name in ("r", "error")]
 WEIGHTING_COLUMNS = [*KEYS, "weighting", "label", "batches"]
-WEIGHTING_COLUMNS += [f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high")]
-WEIGHTING_COLUMNS += [f"{name}_ratio{end}" for name in RATIOS for end in ("", "_low", "_high")]
+WEIGHTING_COLUMNS += with_ends(*QUANTITIES, *(f"{name}_ratio" for name in RATIOS))
 WEIGHTING_COLUMNS += [f"predicted_{law}" for law in LAWS] + FACTS
 LAW_COLUMNS = [*KEYS, "measured", "weightings", "batches"]
-LAW_COLUMNS += [f"{name}{end}" for name in FITS for end in ("", "_low", "_high")]
-
-Measurements = dict[str, tuple[pd.DataFrame, dict[str, Any]]]
+LAW_COLUMNS += with_ends(*FITS)
 
 
 def rows_of(measurements: Measurements) -> pd.DataFrame:
@@ -59,18 +56,13 @@ def effects(rows: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
             row = {**dict(zip(KEYS, key, strict=True)), "weighting": name, "label": labels.get(name, name)}
             row["batches"] = len(mine)
             for quantity in QUANTITIES:
-                row |= _ends(quantity, run_mean(mine[quantity].tolist()))
+                row |= run_mean(mine[quantity].tolist()).named(quantity)
             for quantity in RATIOS:
                 row |= _ratio(f"{quantity}_ratio", mine[quantity].to_numpy(), own[quantity].to_numpy())
             for estimate in LAWS:
                 row[f"predicted_{estimate}"] = _share(mine[f"law_{estimate}"].mean(), own[f"law_{estimate}"].mean())
             found.append(row | {fact: mine[fact].mean() for fact in FACTS})
     return pd.DataFrame(found, columns=WEIGHTING_COLUMNS)
-
-
-def _ends(name: str, estimate: Any) -> dict[str, float]:
-    low, high = estimate.interval()
-    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
 
 
 def _share(part: float, whole: float) -> float:
@@ -81,10 +73,10 @@ def _ratio(name: str, values: NDArray, own: NDArray) -> dict[str, float]:
     """mean(values) / mean(own), paired; the residuals values - ratio·own give its variance."""
     ratio, count = _share(values.mean(), own.mean()), len(values)
     if count < 2 or math.isnan(ratio):
-        return {name: ratio, f"{name}_low": math.nan, f"{name}_high": math.nan}
+        return dict(zip(with_ends(name), (ratio, math.nan, math.nan), strict=True))
     spread = float((values - ratio * own).std(ddof=1)) / math.sqrt(count) / abs(own.mean())
     half = t_quantile(0.5 + LEVEL / 2, count - 1) * spread
-    return {name: ratio, f"{name}_low": ratio - half, f"{name}_high": ratio + half}
+    return dict(zip(with_ends(name), (ratio, ratio - half, ratio + half), strict=True))
 
 
 def laws(rows: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
@@ -121,7 +113,7 @@ def laws(rows: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
                 ):
                     known = values[1:][np.isfinite(values[1:])]
                     ends = np.percentile(known, [50 * (1 - LEVEL), 50 * (1 + LEVEL)]) if known.size else [math.nan] * 2
-                    row |= dict(zip((name, f"{name}_low", f"{name}_high"), (values[0], *ends), strict=True))
+                    row |= dict(zip(with_ends(name), (values[0], *ends), strict=True))
             found.append(row)
     return pd.DataFrame(found, columns=LAW_COLUMNS)
 
@@ -151,12 +143,11 @@ def weighting_table(collected: Collected, frame: pd.DataFrame, fits: pd.DataFram
     rows = []
     for r in frame.to_dict("records"):
         about = [r["model"], str(r["step"]), UPDATES[r["update"]], r["label"]]
-        values = [with_interval(*(r[f"{name}{end}"] for end in ENDS), "+.1f", 1e4) for name in ("change",)]
+        values = [interval_of(r, "change", "+.1f", 1e4)]
         values += [number(r[name], "+.1f", 1e4) for name in ("local", "visits")]
-        values += [with_interval(*(r[f"change_ratio{end}"] for end in ENDS), ".0f")]
-        values += [number(r["predicted_tabular"], ".0f", 100)]
-        values += [with_interval(*(r[f"gain{end}"] for end in ENDS), "+.2f")]
-        values += [with_interval(*(r[f"gain_ratio{end}"] for end in ENDS), ".0f"), number(r["gradient_norm"], ".3f")]
+        values += [interval_of(r, "change_ratio", ".0f"), number(r["predicted_tabular"], ".0f", 100)]
+        values += [interval_of(r, "gain", "+.2f"), interval_of(r, "gain_ratio", ".0f")]
+        values += [number(r["gradient_norm"], ".3f")]
         rows.append([Cell(text) for text in (*about, *values)])
     caption = f"One update under each weighting, from the same policy and batches. {scale_note(collected)}"
     return Table(
@@ -164,7 +155,6 @@ def weighting_table(collected: Collected, frame: pd.DataFrame, fits: pd.DataFram
     )
 
 
-ENDS = ("", "_low", "_high")
 NOTES = [
     "Changes on fresh trajectories, in brackets the 95 % interval over independent batches (Student's t). L: the same "
     "states, their entropies change; V: which states are visited changes. The gain in accuracy is of first order.",
@@ -175,7 +165,7 @@ NOTES = [
 
 def _said(fit: dict[str, Any]) -> str:
     what = "ΔH" if fit["measured"] == "change" else "L"
-    r, error = (with_interval(*(fit[f"{name}_tabular{end}"] for end in ENDS), "+.2f", 1.0) for name in ("r", "error"))
+    r, error = (interval_of(fit, f"{name}_tabular", "+.2f", 1.0) for name in ("r", "error"))
     other = number(fit["r_theorem"], "+.2f")
     return (
         f"{fit['model']}, step {fit['step']}, {UPDATES[fit['update']]}: over {fit['weightings']} weightings r = {r} of "
