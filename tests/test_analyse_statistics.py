@@ -15,7 +15,7 @@ from steer.analyse.statistics import (
     cluster_mean,
     combine,
     holm,
-    majority_at_k,
+    majority,
     pass_at_k,
     powers_of_two,
     question_scores,
@@ -112,30 +112,15 @@ def test_powers_of_two_end_with_all_samples():
         ([None, "", "8"], [False, False, False], 0.0),
         ([None, "", "7"], [False, False, True], 1.0),  # samples without an answer do not vote
         ([None, None], [False, False], 0.0),
+        (["a", "a", "b", "c"], [False, False, False, True], 0.0),
     ],
 )
 def test_majority_by_hand(answers, right, expected):
-    assert majority_at_k(answers, right, len(answers)) == pytest.approx(expected)
+    assert majority(answers, right) == pytest.approx(expected)
 
 
-def test_majority_at_k_equals_the_average_over_all_subsets():
-    votes = ["a", "a", "b", "b", "b", "c"]
-    right = [vote == "a" for vote in votes]
-    total = []
-    for subset in combinations(votes, 3):
-        most = max(subset.count(v) for v in subset)
-        tied = {v for v in subset if subset.count(v) == most}
-        total.append(("a" in tied) / len(tied))
-    assert len(total) == 20
-    assert majority_at_k(votes, right, 3) == pytest.approx(sum(total) / 20)
-    drawn = majority_at_k(votes * 3, right * 3, 5, draws=2000)
-    assert drawn == majority_at_k(votes * 3, right * 3, 5, draws=2000), "draws have a seed"
-    assert drawn == pytest.approx(majority_at_k(votes * 3, right * 3, 5, draws=10_000), abs=0.03)
-
-
-def test_majority_beyond_the_samples_is_unknown():
-    assert math.isnan(majority_at_k(["1"], [True], 2))
-    assert math.isnan(majority_at_k([], [], 0))
+def test_majority_of_no_sample_is_unknown():
+    assert math.isnan(majority([], []))
 
 
 def test_a_difference_by_question_by_hand():

@@ -57,15 +57,6 @@ def test_pass_at_more_samples_than_there_are_is_not_a_number():
     assert math.isnan(s.pass_at_k(3, 1, 4))
 
 
-def test_majority_by_hand():
-    """Of a, a, b and a correct c: pairs tie unless both are a."""
-    answers, correct = ["a", "a", "b", "c"], [False, False, False, True]
-    assert s.majority_at_k(answers, correct, 1) == pytest.approx(0.25)
-    assert s.majority_at_k(answers, correct, 2) == pytest.approx(3 * 0.5 / 6)
-    assert s.majority_at_k(answers, correct, 4) == 0
-    assert s.majority_at_k([None, "c"], [False, True], 2) == 1, "no answer is no vote"
-
-
 def test_pairing_by_question_removes_what_makes_questions_hard():
     random = np.random.default_rng(1)
     difficulty = random.uniform(0, 1, 200)

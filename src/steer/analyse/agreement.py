@@ -16,9 +16,7 @@ STATISTICS = ("scale", "mse", "unexplained", "pearson", "spearman")
 BLOCK = 2_000_000
 
 
-def agreement(
-    estimate: ArrayLike, measured: ArrayLike, cluster: ArrayLike, draws: int = 1000, seed: int = 0
-) -> dict[str, float]:
+def agreement(estimate: ArrayLike, measured: ArrayLike, cluster: ArrayLike, draws: int = 1000) -> dict[str, float]:
     """Compute the agreement of two (tokens,) arrays; `cluster` (tokens,) is the prompt of each token.
 
     - `scale`: the factor c of the best fit measured ≈ c·estimate (least squares, no intercept);
@@ -35,7 +33,7 @@ def agreement(
     count: dict[str, float] = {"tokens": len(estimate), "clusters": len(names)}
     if not len(estimate):
         return count | dict.fromkeys(with_ends(*STATISTICS), np.nan)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     weights = np.concatenate([np.ones((1, len(names))), drawn])
     values = _linear(estimate, measured, index, weights)

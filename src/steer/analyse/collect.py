@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from steer.analyse.statistics import majority_at_k
+from steer.analyse.statistics import majority
 from steer.configs.load import read_yaml
 from steer.configs.schema import Config
 from steer.errors import UserError
@@ -200,7 +200,7 @@ def _question(verdicts: list[dict], responses: list[dict] | None, kind: str, gol
             row["guessed"] = sum(verdict["reading"] == "guessed" for verdict in verdicts)
         judged = [verdict for verdict in verdicts if verdict["verdict"] != "unverifiable"]
         right = [verdict["verdict"] == "correct" for verdict in judged]
-        row["majority"] = majority_at_k([_text(verdict.get("extracted")) for verdict in judged], right, len(judged))
+        row["majority"] = majority([_text(verdict.get("extracted")) for verdict in judged], right)
     if responses is not None:
         row["truncated"] = sum(response["finish_reason"] == "length" for response in responses)
         row["tokens"] = sum(response["tokens"] for response in responses) / max(len(responses), 1)

@@ -29,8 +29,8 @@ def spread_of_differences(differences: Iterable[Sequence[float]]) -> float:
     return math.sqrt(squares / sum(len(values) - 1 for values in known))
 
 
-def smallest_difference(spread: float, runs: int, power: float = POWER) -> float:
-    """Smallest true difference that `runs` pairs of runs detect (two-sided p < 0.05) with probability `power`.
+def smallest_difference(spread: float, runs: int) -> float:
+    """Smallest true difference that `runs` pairs of runs detect (two-sided p < 0.05) with 80 % power.
 
     In the unit of `spread`; NaN with fewer than two runs.
     """
@@ -39,17 +39,17 @@ def smallest_difference(spread: float, runs: int, power: float = POWER) -> float
     if runs < 2 or math.isnan(spread):
         return math.nan
     beyond = t_quantile(0.5 + LEVEL / 2, runs - 1)
-    return float(nctdtrinc(runs - 1, 1 - power, beyond)) * spread / math.sqrt(runs)
+    return float(nctdtrinc(runs - 1, 1 - POWER, beyond)) * spread / math.sqrt(runs)
 
 
-def runs_needed(spread: float, difference: float, least: int, power: float = POWER) -> int | None:
-    """Number of run pairs (at least `least`) that detect `difference` with probability `power`; None above 10,000."""
+def runs_needed(spread: float, difference: float, least: int) -> int | None:
+    """Number of run pairs (at least `least`) that detect `difference` with 80 % power; None above 10,000."""
     if math.isnan(spread) or not difference > 0:
         return None
     low, high = least, MOST_RUNS
-    if smallest_difference(spread, high, power) > difference:
+    if smallest_difference(spread, high) > difference:
         return None
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if smallest_difference(spread, middle, power) <= difference else (middle + 1, high)
+        low, high = (low, middle) if smallest_difference(spread, middle) <= difference else (middle + 1, high)
     return low

@@ -163,9 +163,7 @@ def p_value(value: float) -> str:
     return "<0.001" if value < 0.001 else number(value, ".3f")
 
 
-def with_intervals(
-    value: float, runs: tuple[float, float], questions: tuple[float, float], style: str = ".1f", scale: float = 100.0
-) -> str:
+def with_intervals(value: float, runs: tuple[float, float], questions: tuple[float, float], style: str = ".1f") -> str:
     """Format `57.3 [50.0, 64.6] {55.1, 59.4}`: [] over runs, {} over questions, if they exist."""
-    over_questions = with_interval(value, *questions, style, scale).removeprefix(number(value, style, scale))
-    return with_interval(value, *runs, style, scale) + over_questions.replace("[", "{").replace("]", "}")
+    over_questions = with_interval(value, *questions, style).removeprefix(number(value, style, 100.0))
+    return with_interval(value, *runs, style) + over_questions.replace("[", "{").replace("]", "}")

@@ -7,9 +7,9 @@ about another run of the same method; there the unit is the run, and `run_mean` 
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -199,40 +199,18 @@ def powers_of_two(largest: int) -> list[int]:
     return sorted({*(2**e for e in range(largest.bit_length())), largest} - {0}) if largest > 0 else []
 
 
-def majority_at_k(
-    answers: Sequence[str | None], correct: Sequence[bool], k: int, draws: int = 1000, seed: int = 0
-) -> float:
-    """maj@k: expected share of correct votes among the most frequent answers of k samples; NaN where k > n.
+def majority(answers: Sequence[str | None], correct: Sequence[bool]) -> float:
+    """maj@k of k samples: the share of correct votes among the most frequent answers; NaN without a sample.
 
     Correct samples vote together whatever their spelling (the verifier found them equal to the gold), wrong ones by
     their text; a sample without an answer does not vote. Ties count by the share of tied answers that are correct.
-    Averages over all subsets of k samples if there are at most `draws`, else over `draws` random ones.
     """
-    number = len(answers)
-    if k > number or k < 1:
+    if not answers:
         return math.nan
-    votes = [
-        ("correct", "") if right else ("wrong", answer) if answer else None
-        for answer, right in zip(answers, correct, strict=True)
-    ]
-    if math.comb(number, k) <= draws:
-        subsets = combinations(range(number), k)
-    else:
-        generator = np.random.default_rng(seed)
-        subsets = (generator.choice(number, k, replace=False) for _ in range(draws))
-    return float(np.mean([_vote([votes[index] for index in subset]) for subset in subsets]))
-
-
-def _vote(votes: list[tuple[str, str] | None]) -> float:
-    counts: dict[tuple[str, str], int] = {}
-    for vote in votes:
-        if vote is not None:
-            counts[vote] = counts.get(vote, 0) + 1
-    if not counts:
-        return 0.0
-    most = max(counts.values())
-    tied = [vote for vote, count in counts.items() if count == most]
-    return sum(kind == "correct" for kind, _ in tied) / len(tied)
+    pairs = zip(answers, correct, strict=True)
+    counts = Counter((right, "" if right else answer) for answer, right in pairs if right or answer)
+    tied = [right for (right, _), count in counts.items() if count == max(counts.values())]
+    return sum(tied) / len(tied) if tied else 0.0
 
 
 def t_p_value(t: float, df: float) -> float:

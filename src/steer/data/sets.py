@@ -18,10 +18,9 @@ UNKNOWN = 1000
 
 
 @cache
-def known_sets(folder: Path | None = None) -> dict[str, DataSet]:
-    """Read the data sets of a folder of YAML files (default: this project's), by file name."""
-    found = files("datasets") if folder is None else {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-    return {name: _read(path) for name, path in found.items()}
+def known_sets() -> dict[str, DataSet]:
+    """Read the data sets of configs/datasets, by file name."""
+    return {name: _read(path) for name, path in files("datasets").items()}
 
 
 def _read(path: Path) -> DataSet:

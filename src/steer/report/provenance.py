@@ -39,9 +39,9 @@ def provenance(contents: Contents) -> Provenance:
     return Provenance(commit(), steer.__version__, "steer report", dump(contents.config), runs)
 
 
-def commit(repository: Path = REPOSITORY) -> str:
+def commit() -> str:
     """Commit of the code that wrote the page, with `+ changes` for an edited tree; "" outside a repository."""
-    git = ["git", "-C", str(repository)]
+    git = ["git", "-C", str(REPOSITORY)]
     try:
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=20)
         status = [*git, "status", "--porcelain", "--untracked-files=no"]
@@ -51,8 +51,9 @@ def commit(repository: Path = REPOSITORY) -> str:
     return head.stdout.strip() + (" + changes" if changes.stdout.strip() else "")
 
 
-def glossary(path: Path = REPOSITORY / "docs" / "metrics.md") -> list[tuple[list[str], str]]:
+def glossary() -> list[tuple[list[str], str]]:
     """Read names and definitions from docs/metrics.md. Empty if the package is installed without its docs."""
+    path = REPOSITORY / "docs" / "metrics.md"
     if not path.is_file():
         return []
     rows = []

@@ -79,7 +79,7 @@ def _ratio(name: str, values: NDArray, own: NDArray) -> dict[str, float]:
     return dict(zip(with_ends(name), (ratio, ratio - half, ratio + half), strict=True))
 
 
-def laws(rows: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
+def laws(rows: pd.DataFrame, draws: int) -> pd.DataFrame:
     """LAW_COLUMNS: per model, step and update, how the law agrees with what was measured over the weightings.
 
     The unweighted update is left out, whose ratio is 1 by definition. `measured`: L + V (`change`) or L alone
@@ -93,7 +93,7 @@ def laws(rows: pd.DataFrame, draws: int, seed: int = 0) -> pd.DataFrame:
         if len(names) < 3:
             continue
         count = part["batch"].nunique()
-        drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
+        drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=draws)
         weights = np.concatenate([np.ones((1, count)), drawn])  # the measurement itself comes first
         by_batch = {
             name: weights @ part.pivot(index="batch", columns="weighting", values=name)[names].to_numpy()
