@@ -136,7 +136,7 @@ def _training(
             frames.append(frame)
             if "zero_spread" in frame and (frame["zero_spread"] == 1).all():
                 missing.append(f"run {run}, seed {seed}: no signal, the rewards of every group were equal in all steps")
-            planned = config.training_for(run).steps if config.training and run in config.methods else None
+            planned = config.planned_steps(run)
             if planned and frame["step"].max() < planned:
                 missing.append(f"run {run}, seed {seed}: {frame['step'].max()} of {planned} steps")
     return runs, pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["run", "seed", "step"])

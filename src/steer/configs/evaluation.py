@@ -45,6 +45,16 @@ class Evaluation(Section):
     def samples_for(self, benchmark: str) -> int:
         return self.samples.get(benchmark, self.samples.get("default", 1))
 
+    def sampling(self, benchmark: str) -> dict[str, float]:
+        """Return how responses to the benchmark are sampled, as their rows keep it."""
+        return {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_response_tokens": self.max_response_tokens,
+            "samples": self.samples_for(benchmark),
+            "seed": self.seed,
+        }
+
     def for_selection(self) -> "Evaluation":
         """Return the settings for kept models: only `select_by`, with other samples than the final evaluation."""
         asked = {self.select_by: self.select_samples or self.samples_for(self.select_by)}

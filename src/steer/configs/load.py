@@ -214,9 +214,9 @@ def dump(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def add_config_argument(parser: Any) -> None:
+def add_config_argument(parser: Any, required: bool = True) -> None:
     """Add the configuration arguments of every command."""
-    parser.add_argument("--config", required=True, metavar="FILE", help="configuration file (configs/*.yaml)")
+    parser.add_argument("--config", required=required, metavar="FILE", help="configuration file (configs/*.yaml)")
     parser.add_argument(
         "--set",
         action="append",

@@ -251,6 +251,10 @@ class Config(Section):
         changes = self.methods[run].training if run in self.methods else {}
         return Training.model_validate({**self.training.model_dump(), **changes})
 
+    def planned_steps(self, run: str) -> int | None:
+        """The training steps of a run; None for one of another trainer."""
+        return self.training_for(run).steps if self.training and run in self.methods else None
+
     def gpus_of(self, run: str) -> int:
         """Return the GPUs of a training job, including vLLM's own processes; 0 for jobs on the CPU."""
         apart = self.rollout.engine == "vllm" and self.rollout.placement == "own"

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steer.figures import page
+from steer.figures.points import bars
 from steer.figures.sources import Sources
 
 CATEGORY = "Results"
@@ -62,11 +63,10 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], model: Sources) -> lis
             lacking.append(f"{model.labels[run]}: not evaluated on every benchmark")
             continue
         row = rows.loc[run]
-        mean, low, high, theirs = (100 * float(row[name]) for name in ("mean", "low", "high", "paper"))
-        error = None if pd.isna(low) else [[mean - low], [high - mean]]
+        mean, error = bars(row, "accuracy")
         bar = {"error_kw": {"ecolor": "#222222", "elinewidth": 1.2}, "color": (model.looks[run]["color"], 0.55)}
         ax.barh(place, mean, 0.7, xerr=error, label=model.labels[run], **bar)
-        if not pd.isna(theirs):
-            ax.plot(theirs, place, marker="|", markersize=12, color="#888888", markeredgewidth=2)
+        if pd.notna(row["paper"]):
+            ax.plot(100 * float(row["paper"]), place, marker="|", markersize=12, color="#888888", markeredgewidth=2)
     ax.grid(axis="y", visible=False)
     return lacking

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steer.figures import intervals, page
+from steer.figures.points import bars
 from steer.figures.sources import Sources
 
 CATEGORY = "Results"
@@ -43,8 +44,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], sources: Sources) -> N
             ax.text(0.02, place, "not evaluated", transform=ax.get_yaxis_transform(), va="center", fontsize=7)
             continue
         row = rows.loc[run]
-        mean, low, high = (100 * float(row[name]) for name in ("mean", "low", "high"))
-        error = None if pd.isna(low) else [[mean - low], [high - mean]]
+        mean, error = bars(row, "accuracy")
         style = {**sources.looks[run], "linestyle": "none", "elinewidth": 1.4}
         ax.errorbar(mean, place, xerr=error, label=sources.labels[run], **style)
         if pd.notna(row["paper"]):

@@ -16,8 +16,7 @@ OF_MODELS = "F20_other_models"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", nargs="?", help="figure to draw (see --list)")
     parser.add_argument("--list", action="store_true", help="list the figures and exit")
-    add_config_argument(parser)
-    next(a for a in parser._actions if a.dest == "config").required = False
+    add_config_argument(parser, required=False)
     parser.add_argument(
         "--tables",
         nargs="+",

@@ -90,7 +90,7 @@ class Sources:
         return [seed for seed in self.config.seeds_of(run) if seed not in present]
 
     def _note_short(self, rows: pd.DataFrame, run: str) -> None:
-        planned = self.config.training_for(run).steps if self.config.training and run in self.config.methods else None
+        planned = self.config.planned_steps(run)
         for seed, steps in rows.groupby("seed")["step"].max().items():
             if planned and steps < planned:
                 self.missing.append(f"{self.labels.get(run, run)}, seed {seed}: {steps} of {planned} steps")

@@ -48,23 +48,14 @@ def model_rows(
     sampling = Sampling(samples, evaluation.temperature, evaluation.top_p, evaluation.max_response_tokens, stop)
     digest = hashlib.sha256(f"{evaluation.seed}/{benchmark}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-    stored = {
-        "temperature": evaluation.temperature,
-        "top_p": evaluation.top_p,
-        "max_response_tokens": evaluation.max_response_tokens,
-        "samples": samples,
-        "seed": evaluation.seed,
-    }
-    rows = []
+    told, rows = evaluation.sampling(benchmark), []
     per_batch = max(1, evaluation.batch // samples)
     for chunk in _chunks(problems, per_batch, benchmark):
         rendered, tokens = encode(engine.tokenizer, chunk, max_prompt)
         completions = engine.generate(tokens, sampling, generator)
         for problem, prompt, group in zip(chunk, rendered, completions, strict=True):
             responses = [_response(engine, completion) for completion in group]
-            rows.append(
-                {"id": problem.id, "prompt": prompt, "responses": responses, "sampling": stored, "model": model}
-            )
+            rows.append({"id": problem.id, "prompt": prompt, "responses": responses, "sampling": told, "model": model})
     return rows
 
 

@@ -65,13 +65,7 @@ class Server:
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        told = {
-            "temperature": self.evaluation.temperature,
-            "top_p": self.evaluation.top_p,
-            "max_response_tokens": self.evaluation.max_response_tokens,
-            "samples": samples,
-            "seed": self.evaluation.seed,
-        }
+        told = self.evaluation.sampling(benchmark)
         groups = [found[start : start + samples] for start in range(0, len(found), samples)]
         return [
             {"id": p.id, "prompt": p.prompt, "responses": group, "sampling": told, "model": self.model}

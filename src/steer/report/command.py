@@ -12,8 +12,7 @@ from steer.report.runs import contents_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_config_argument(parser)
-    next(a for a in parser._actions if a.dest == "config").required = False
+    add_config_argument(parser, required=False)
     parser.add_argument("--runs", nargs="+", metavar="FOLDER", help="run folders, instead of --config and --results")
     parser.add_argument("--results", metavar="DIR", help="the results folder, results/<name>")
     parser.add_argument(
