@@ -40,7 +40,7 @@ def shared_data() -> Path:
 
 
 # What tests of training begin with. Imported where it is asked for: most tests need no torch.
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tokenizer():
     from steer.models.tokenizer import character_tokenizer
 
@@ -56,11 +56,19 @@ def model(tokenizer):
     return new_model(SMALL, tokenizer, seed=0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def problems():
     from steer.data.tasks import distinct_problems
 
     return distinct_problems("sums", "train", 0, 10)
+
+
+@pytest.fixture(scope="module")
+def prompts(tokenizer):
+    """Tokens of prompts of several lengths."""
+    from training import PROMPTS
+
+    return [tokenizer.encode(prompt, add_special_tokens=False) for prompt in PROMPTS]
 
 
 @pytest.fixture

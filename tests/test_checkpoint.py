@@ -16,12 +16,10 @@ import yaml
 from training import SMALL, TRAINING, ParityVerifier, comparable, in_child, status_of, stopped_after, trainer
 
 from steer import cli
-from steer.data.tasks import distinct_problems
 from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
 from steer.methods import load_method
 from steer.models.load import load_model, new_model, save_model
-from steer.models.tokenizer import character_tokenizer
 from steer.train import checkpoint
 from steer.train.checkpoint import Checkpoints
 from steer.train.checkpoint_files import Reader
@@ -35,18 +33,8 @@ def verifier():
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    return character_tokenizer()
-
-
-@pytest.fixture(scope="module")
 def model(tokenizer):
     return new_model(SMALL, tokenizer, seed=0)
-
-
-@pytest.fixture(scope="module")
-def problems():
-    return distinct_problems("sums", "train", 0, 10)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from training import SMALL, TRAINING, each_method, ragged_batch
 from steer.data.tasks import distinct_problems
 from steer.methods import load_method
 from steer.models.load import new_model
-from steer.models.tokenizer import character_tokenizer
 from steer.train.metrics import rollout_metrics, update_metrics
 from steer.train.rollouts import Rollouts
 from steer.train.scoring import scored
@@ -52,11 +51,6 @@ class Watch(TorchFunctionMode):
         if function in MAKERS and kwargs.get("device") is None and "/steer/" in path:
             self.places.add(f"{path.rpartition('/steer/')[2]}:{caller.f_lineno} torch.{function.__name__}")
         return function(*args, **kwargs)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return character_tokenizer()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training import PROMPTS, flat, sampler
+from training import flat, sampler
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -32,18 +32,8 @@ from steer.models.tokenizer import character_tokenizer, render_prompt
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    return character_tokenizer()
-
-
-@pytest.fixture(scope="module")
 def model(tokenizer):
     return sampler(tokenizer)
-
-
-@pytest.fixture(scope="module")
-def prompts(tokenizer):
-    return [tokenizer.encode(p, add_special_tokens=False) for p in PROMPTS]
 
 
 def test_saved_model_and_tokenizer_load_unchanged_through_the_auto_classes(model, tokenizer, tmp_path):

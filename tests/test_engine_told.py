@@ -6,30 +6,19 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from training import PROMPTS, TRAINING, ParityVerifier, flat, sampler, trainer
+from training import TRAINING, ParityVerifier, flat, sampler, trainer
 
 from steer.data.tasks import distinct_problems
 from steer.engines.local import LocalEngine
 from steer.engines.sampling import Sampling
 from steer.methods import load_method
 from steer.models.forward import Sequences, response_statistics
-from steer.models.tokenizer import character_tokenizer
 from steer.train import loop
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return character_tokenizer()
 
 
 @pytest.fixture(scope="module")
 def model(tokenizer):
     return sampler(tokenizer)
-
-
-@pytest.fixture(scope="module")
-def prompts(tokenizer):
-    return [tokenizer.encode(p, add_special_tokens=False) for p in PROMPTS]
 
 
 @pytest.mark.parametrize("plain", [False, True])

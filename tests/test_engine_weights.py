@@ -21,14 +21,8 @@ from steer.errors import UserError
 from steer.methods import load_method
 from steer.methods.correction import mismatch_metrics, truncated_importance
 from steer.models.load import load_tokenizer, new_model, save_model
-from steer.models.tokenizer import character_tokenizer
 
 SMALL = Architecture(hidden_size=32, layers=2, heads=4, kv_heads=2, intermediate_size=48, max_positions=128)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return character_tokenizer()
 
 
 @pytest.fixture(scope="module")

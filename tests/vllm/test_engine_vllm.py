@@ -17,7 +17,6 @@ from steer.engines.weights import combine, tensor_sums, trainer_weights
 from steer.errors import UserError
 from steer.models.forward import Sequences, response_statistics
 from steer.models.load import new_model, save_model
-from steer.models.tokenizer import character_tokenizer
 
 pytestmark = pytest.mark.vllm
 
@@ -25,11 +24,6 @@ pytestmark = pytest.mark.vllm
 SMALL = Architecture(hidden_size=128, layers=2, heads=4, kv_heads=2, intermediate_size=96, max_positions=128)
 SETTINGS = Rollout(engine="vllm", dtype="float32", kv_cache_gib=0.06, enforce_eager=True)
 PROMPTS = ["1+1=?\n", "f(0)=4 f(1)=10\n", "largest even above 3\n"]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return character_tokenizer()
 
 
 @pytest.fixture(scope="module")
