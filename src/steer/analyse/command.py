@@ -30,7 +30,6 @@ def run(args: argparse.Namespace) -> None:
     from steer.analyse.perplexity import perplexity_table
     from steer.analyse.spread import power_frame, power_table
     from steer.analyse.statements import is_default, statements
-    from steer.analyse.studies import studies
     from steer.analyse.theory import tables as theory
     from steer.analyse.theory import weightings
     from steer.analyse.timing import step_time_table, step_times
@@ -61,14 +60,7 @@ def run(args: argparse.Namespace) -> None:
     ]
     if is_default(config):
         made.append(tables.statements(collected, statements(collected, claim_rows)))
-    main = made[0].name.partition("_")[0]
-    beside = [small.against_paper(collected, f"{main}_against_paper", "Main results", accuracies)]
-    for study, members in studies(config):
-        made.append(small.study_table(collected, study, members, accuracies, compared))
-        mine = small.with_paper(collected, study, members, accuracies)
-        name = f"{study.name.partition('_')[0]}_against_paper"
-        beside.append(small.against_paper(collected, name, study.title, mine))
-    made += [table for table in beside if table is not None]
+    made += small.study_tables(collected, accuracies, compared, made[0].name)
     spread = power_frame(collected.questions, found, collected.curves)
     power = power_table(spread, tables.scale_note(collected))
     made += [power] if power is not None else []
@@ -80,8 +72,8 @@ def run(args: argparse.Namespace) -> None:
         made.append(step_time_table(everything, times))
     if "oracle" in collected.labels:
         made.append(tables.oracle_failures(collected, oracle_rows(collected)))
-    agreements = theory.agreements(measurements, config.measurement.draws if config.measurement else 0)
     if config.measurement:
+        agreements = theory.agreements(measurements, config.measurement.draws)
         made += [theory.estimator_table(collected, agreements), theory.model_table(collected, agreements)]
     weighed = weightings.rows_of(measurements)
     laws = weightings.laws(weighed, config.measurement.draws if config.measurement else 0)

@@ -11,12 +11,26 @@ from steer.analyse.collect import Collected
 from steer.analyse.comparison import COMPARISON_COLUMNS, LEAST_RUNS, supported_best
 from steer.analyse.render import Cell, Table, number, p_value, with_interval, with_intervals
 from steer.analyse.statistics import holm
-from steer.analyse.studies import Member, Study
+from steer.analyse.studies import Member, Study, studies
 from steer.analyse.tables import CALLED, INTERVALS, accuracy_cell, missing_notes, scale_note, sized
 from steer.methods.catalogue import FACTORS, factors
 from steer.methods.load import method_names, method_settings
 
 NUMBERS = ["mean", "low", "high", "run_low", "run_high", "questions", "samples", "seeds"]
+
+
+def study_tables(collected: Collected, accuracy: pd.DataFrame, comparison: pd.DataFrame, main: str) -> list[Table]:
+    """Make the table of each study that the configuration has runs for, then those of our and the paper's values.
+
+    `main`: name of the table of the main results, which is the first of these.
+    """
+    made, compared = [], [(main, "Main results", accuracy)]
+    for study, members in studies(collected.config):
+        made.append(study_table(collected, study, members, accuracy, comparison))
+        compared.append((study.name, study.title, with_paper(collected, study, members, accuracy)))
+    for name, title, ours in compared:
+        made.append(against_paper(collected, f"{name.partition('_')[0]}_against_paper", title, ours))
+    return [table for table in made if table is not None]
 
 
 def study_table(
