@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> None:
 
     sources = Sources(folder, config_from(args), beside)
     with plt.style.context(page.STYLE):
-        for path in page.save(_module(args.id).draw(sources), Path(args.out) / args.id):
+        figure = importlib.import_module(f"steer.figures.{args.id}").draw(sources)
+        for path in page.save(figure, Path(args.out) / args.id):
             print(path)
 
 
@@ -77,7 +78,3 @@ def _runs(args: argparse.Namespace) -> None:
     with plt.style.context(page.STYLE):
         for path in page.save(runs.draw(args.runs, args.against), Path(args.out) / (args.id or "curves")):
             print(path)
-
-
-def _module(name: str):
-    return importlib.import_module(f"steer.figures.{name}")

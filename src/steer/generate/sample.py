@@ -1,7 +1,6 @@
 """Sample responses to a benchmark's problems with any engine, as rows for grading."""
 
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -50,18 +49,14 @@ def model_rows(
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
     told, rows = evaluation.sampling(benchmark), []
     per_batch = max(1, evaluation.batch // samples)
-    for chunk in _chunks(problems, per_batch, benchmark):
+    for start in tqdm(range(0, len(problems), per_batch), desc=benchmark, mininterval=5):
+        chunk = problems[start : start + per_batch]
         rendered, tokens = encode(engine.tokenizer, chunk, max_prompt)
         completions = engine.generate(tokens, sampling, generator)
         for problem, prompt, group in zip(chunk, rendered, completions, strict=True):
             responses = [_response(engine, completion) for completion in group]
             rows.append({"id": problem.id, "prompt": prompt, "responses": responses, "sampling": told, "model": model})
     return rows
-
-
-def _chunks(problems: list[Problem], size: int, name: str) -> Iterator[list[Problem]]:
-    for start in tqdm(range(0, len(problems), size), desc=name, mininterval=5):
-        yield problems[start : start + size]
 
 
 def _response(engine: Engine, completion: Completion) -> dict[str, Any]:

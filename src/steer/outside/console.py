@@ -3,7 +3,6 @@
 import ast
 import math
 import re
-from collections.abc import Iterator
 
 from steer.outside import settings, wrapped
 from steer.outside.names import MARKS
@@ -283,13 +282,9 @@ def _prime_rl(text: str) -> dict[str, float | None]:
 
 
 def _prime_rl_lines(lines: list[tuple[str, str]], ended: bool, name: str, log: Log, joiner: Joiner) -> None:
-    joiner.add(_prime_rl_records(lines, ended, name, log), name)
-
-
-def _prime_rl_records(lines: list[tuple[str, str]], ended: bool, name: str, log: Log) -> Iterator[Record]:
     for place, (_, text) in enumerate(lines):
         match = PRIME_RL.match(text)
         if match and place == len(lines) - 1 and not ended:
             log.notes.append(f"{name}: its last line has no end and is left out; the steps before it are whole")
         elif match and _prime_rl(match[2]):
-            yield Record(int(match[1]), _prime_rl(match[2]))
+            joiner.add([Record(int(match[1]), _prime_rl(match[2]))], name)

@@ -131,7 +131,8 @@ def direct(trainer: str, keys: set[str]) -> dict[str, str]:
     """Map their `keys` to ours where values are unchanged; if several map to one of ours, the first listed counts."""
     table = {key: ours for key, ours in TABLES.get(trainer, {}).items() if key in keys}
     if trainer in ("verl", "trl"):  # inside them our trainer logs our metrics under our names
-        table = {key: key.removeprefix(INSIDE) for key in sorted(_inside(keys))} | table
+        own = {key: key.removeprefix(INSIDE) for key in sorted(keys) if key.startswith(INSIDE)}
+        table = {key: ours for key, ours in own.items() if is_ours(ours)} | table
     if trainer in ("steer", "other"):  # a log of no known trainer: what has our name is ours
         table = {key: key for key in keys if is_ours(key)}
     if trainer == "prime-rl":
@@ -151,10 +152,6 @@ def computed(trainer: str, keys: set[str]) -> dict[str, tuple[list[str], Callabl
     rules = {"verl": _verl, "prime-rl": _prime_rl}.get(trainer)
     found = rules(keys) if rules else {}
     return {ours: rule for ours, rule in found.items() if keys >= set(rule[0]) and INSIDE + ours not in keys}
-
-
-def _inside(keys: set[str]) -> set[str]:
-    return {key for key in keys if key.startswith(INSIDE) and is_ours(key.removeprefix(INSIDE))}
 
 
 def _verl(keys: set[str]) -> dict[str, tuple[list[str], Callable[[Row], float | None]]]:

@@ -96,7 +96,7 @@ def _read(path: Path, wanted: str, log: Log, joiner: Joiner) -> str:
             log.lines = before
         if document is None and b'"log_history"' in text:
             raise UserError(f"{name}: trainer_state.json is cut or damaged; copy it again, or give the console log")
-        if document is not None or _begins_with_object(text):
+        if document is not None or _document(text.partition(b"\n")[0]) is not None:
             _allow(name, "jsonl", wanted)
             verl = b'"data"' in text.partition(b"\n")[0]
             joiner.add(objects.lines(data, name, log), name)
@@ -166,10 +166,6 @@ def _document(text: bytes) -> dict | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _begins_with_object(text: bytes) -> bool:
-    return _document(text.partition(b"\n")[0]) is not None
 
 
 def _is_table(path: Path, text: bytes) -> bool:

@@ -27,14 +27,10 @@ def add(texts: list[str], steps: dict[int, int], log: Log) -> None:
         else:
             # Printed again after the last step; resumed runs validate at the step they resume from.
             step = after[0] if after else min(log.rows, default=0)
-            if after and not _validates(log, step):
+            if after and not any(map(is_validation, log.rows.get(step, {}))):
                 step = max(step - 1, 0)
         if step is not None and (step in log.rows or not before) and _agree(log.rows.get(step, {}), values):
             log.rows.setdefault(step, {}).update(values)
-
-
-def _validates(log: Log, step: int) -> bool:
-    return any(map(is_validation, log.rows.get(step, {})))
 
 
 def _agree(row: dict[str, float | None], values: dict[str, float]) -> bool:

@@ -105,6 +105,11 @@ class Measurer:
             rate *= min(max(wanted / found, 0.1), 10.0)
         return rate
 
+    def small_rate(self, batch: Batch) -> float:
+        """Find the rate at which SGD's step changes the entropy by `SMALL` times as much as a first step of AdamW."""
+        change, _ = self.change(batch, self.adamw(self.training.lr, []))
+        return self.sgd_rate(batch, SMALL * rms(change, batch.valid))
+
     def own_change(self, batch: Batch, prepared: Prepared, rate: float, chosen: Tensor) -> Tensor:
         """First-order effect (K,) of token t's own part of SGD's step on H_t, for the tokens `chosen` (K, 2).
 
@@ -194,8 +199,7 @@ def measure(
         following = [measurer.contexts(step + 2 + i, verifier)[1] for i in range(warm)]
         makers["adamw_warm"] = lambda scale: measurer.adamw(scale * rate, following)
     makers["adamw"] = lambda scale: measurer.adamw(scale * rate, [])
-    wanted = SMALL * rms(measurer.change(batch, makers["adamw"](1.0))[0], valid)
-    sgd_rate = measurer.sgd_rate(batch, wanted) if "sgd" in updates else 0.0
+    sgd_rate = measurer.small_rate(batch) if "sgd" in updates else 0.0
     makers["sgd"] = lambda scale: measurer.sgd(scale * sgd_rate)
     for name in updates:
         found, norm = measurer.change(batch, makers[name](1.0))

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steer.analyse.theory.measure import SMALL, Measurer, rms
+from steer.analyse.theory.measure import Measurer
 from steer.configs.schema import Training
 from steer.methods import Method, estimators
 from steer.models.head import TokenStatistics
@@ -147,7 +147,7 @@ def weigh(
     asked = [(trained[1], fresh) for trained, fresh in pairs]
     rates = {name: measurer.training.lr for name in updates}
     if "sgd" in updates:
-        rates["sgd"] = _sgd_rate(measurer, asked[0][0])
+        rates["sgd"] = measurer.small_rate(asked[0][0])
     rows = []
     for name, (method, training) in weightings.items():
         one = replace(measurer, method=method, training=training)
@@ -163,12 +163,6 @@ def weigh(
                     **{f"law_{estimate}": law(update, used, estimate) for estimate in ESTIMATES},
                 })  # fmt: skip
     return rows
-
-
-def _sgd_rate(measurer: Measurer, batch: Batch) -> float:
-    """The rate at which SGD's unweighted step moves the entropies a tenth as far as AdamW's."""
-    change, _ = measurer.change(batch, measurer.adamw(measurer.training.lr, []))
-    return measurer.sgd_rate(batch, SMALL * rms(change, batch.valid))
 
 
 def _effect_of(
