@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from steer.models.head import OPTIONAL, TokenStatistics, head_statistics
+from steer.models.head import TokenStatistics, head_statistics
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,10 @@ def together(parts: list[TokenStatistics], index: list[Tensor], mask: Tensor) ->
     """Assemble the statistics of all sequences from those of the rows in `index`; 0 outside the mask."""
     back = torch.argsort(torch.cat(index))
 
-    def joined(name: str) -> Tensor | None:
-        values = [getattr(part, name) for part in parts]
+    def joined(*values: Tensor | None) -> Tensor | None:
         if values[0] is None:
             return None
         padded = [torch.nn.functional.pad(v, (0, mask.shape[1] - v.shape[1])) for v in values]
         return torch.cat(padded)[back].masked_fill(~mask, 0.0)
 
-    return TokenStatistics(*(joined(name) for name in ("logprob", "entropy", *OPTIONAL)))
+    return TokenStatistics(*map(joined, *(part.values() for part in parts)))

@@ -4,7 +4,7 @@ Symbols: docs/notation.md.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -35,10 +35,13 @@ class TokenStatistics:
     nucleus_entropy: Tensor | None = None
     clamped_entropy: Tensor | None = None
 
+    def values(self) -> tuple[Tensor | None, ...]:
+        """Return the statistics in the order above, None for absent ones."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
     def map(self, function: Callable[[Tensor], Tensor]) -> "TokenStatistics":
         """Apply `function` to each statistic that is present."""
-        values = {name: getattr(self, name) for name in ("logprob", "entropy", *OPTIONAL)}
-        return TokenStatistics(**{name: None if v is None else function(v) for name, v in values.items()})
+        return TokenStatistics(*(None if v is None else function(v) for v in self.values()))
 
 
 OPTIONAL = ("reduction", "proxy_logprob", *TRUNCATED)

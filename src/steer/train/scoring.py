@@ -12,7 +12,7 @@ from torch.distributed.fsdp import FSDPModule
 
 from steer.configs.schema import Training
 from steer.models.forward import Sequences
-from steer.models.head import OPTIONAL, TokenStatistics
+from steer.models.head import TokenStatistics
 from steer.models.packing import Entering, as_index, in_rounds
 from steer.models.products import products_for
 from steer.models.statistics import BUCKET, policy_statistics, shares_prompts, update_chunks
@@ -87,11 +87,12 @@ def scored(model, sequences: Sequences, training: Training, needs: frozenset[str
 
 def together(parts: list[tuple[MicroBatch, TokenStatistics]], mask: Tensor) -> TokenStatistics:
     """Gather the statistics of all processes' micro-batches into those of the batch; 0 outside `mask` (S, T)."""
-    found = {}
-    for name in ("logprob", "entropy", *OPTIONAL):
-        values = [(part, getattr(statistics, name)) for part, statistics in parts]
-        found[name] = None if values[0][1] is None else placed(values, mask)
-    return TokenStatistics(**found)
+    micro = [part for part, _ in parts]
+
+    def gathered(*values: Tensor | None) -> Tensor | None:
+        return None if values[0] is None else placed(list(zip(micro, values, strict=True)), mask)
+
+    return TokenStatistics(*map(gathered, *(statistics.values() for _, statistics in parts)))
 
 
 def placed(values: list[tuple[MicroBatch, Tensor]], mask: Tensor) -> Tensor:
@@ -107,12 +108,11 @@ def placed(values: list[tuple[MicroBatch, Tensor]], mask: Tensor) -> Tensor:
 def placed_over(below: TokenStatistics, index: Tensor, found: TokenStatistics) -> TokenStatistics:
     """Write `found` (s, t) into the rows `index` of `below` (S, T)."""
 
-    def replaced(name: str) -> Tensor | None:
-        under, over = getattr(below, name), getattr(found, name)
+    def replaced(under: Tensor | None, over: Tensor | None) -> Tensor | None:
         if under is None or over is None:
             return None
         under = under.to(over.dtype, copy=True)
         under[index, : over.shape[1]] = over.detach()
         return under
 
-    return TokenStatistics(*(replaced(name) for name in ("logprob", "entropy", *OPTIONAL)))
+    return TokenStatistics(*map(replaced, below.values(), found.values()))

@@ -19,7 +19,6 @@ from steer.configs.schema import Training
 from steer.engines.local import LocalEngine
 from steer.engines.weights import trainer_weights
 from steer.models.forward import Sequences
-from steer.models.head import OPTIONAL
 from steer.models.load import empty_model, save_model
 from steer.models.lora import is_adapter
 from steer.models.products import PRECISION
@@ -90,8 +89,7 @@ def _fill(model: Any, whole: dict[str, Tensor], buffers: dict[str, Tensor], devi
 
 def _token_statistics(model: Any, sequences: Sequences, training: Training, needs: frozenset[str]) -> tuple:
     """Forward pass for which FSDP gathers the parameters; returns a tuple, in which FSDP finds the tensors."""
-    found = policy_statistics(model, sequences, training, needs, rows=len(sequences.lengths))
-    return tuple(getattr(found, name) for name in ("logprob", "entropy", *OPTIONAL))
+    return policy_statistics(model, sequences, training, needs, rows=len(sequences.lengths)).values()
 
 
 class Replica(LocalEngine):

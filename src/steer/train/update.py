@@ -48,8 +48,7 @@ class Batch:
     def rows(self, index: Tensor) -> "Batch":
         sequences = self.sequences.rows(index)
         width = sequences.mask.shape[1]
-        found = {name: getattr(self.old, name) for name in ("logprob", "entropy", *OPTIONAL)}
-        old = TokenStatistics(**{k: None if v is None else v[index, :width] for k, v in found.items()})
+        old = self.old.map(lambda values: values[index, :width])
         extra = {name: getattr(self, name) for name in ("teacher", "correction", "base")}
         extra = {k: None if v is None else v[index, :width] for k, v in extra.items()}
         plain = None if self.plain is None else self.plain[index]
