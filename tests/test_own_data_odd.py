@@ -64,6 +64,7 @@ def test_half_a_character_is_refused_before_a_tokenizer_meets_it(tmp_path, capsy
         ({"time_limit_s": 3}, "`time_limit_s` is read with `kind: code` alone"),
         ({"entry_point": "f"}, "`entry_point` is read with `kind: code` alone"),
         ({"kind": "code"}, "`answer_after` is read with `kind: math` alone"),
+        ({"kind": "code", "answer_after": None, "answer": "gold"}, "`answer` is read with `kind: math` alone"),
     ],
 )
 def test_a_key_without_effect_is_refused(tmp_path, capsys, changes, said):
@@ -92,8 +93,8 @@ def test_names_that_the_prepared_files_have_are_taken(tmp_path, capsys):
     [
         ("again", "no training problem is left (5 removed: overlap)"),
         ({"other": 0.5, "again": 0.5}, "no training problem of 'again' is left"),
-        ({"other": 0}, "key `data.train.other`: Input should be greater than 0 (got 0)"),
-        ({"other": "half"}, "key `data.train.other`: Input should be a valid number"),
+        ({"other": 0}, "key `data.train.other`: must be greater than 0 (got 0)"),
+        ({"other": "half"}, "key `data.train.other`: expected a number (got 'half')"),
     ],
 )
 def test_training_sets_of_which_nothing_is_left_and_shares_that_are_none(tmp_path, capsys, train, said):

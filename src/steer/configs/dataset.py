@@ -12,7 +12,7 @@ from steer.configs.references import split_reference
 TYPES = (*NAMES, *sorted(MEANINGFUL))
 # Keys that only one kind of set reads.
 KEYS_OF = {
-    "math": ("answer_after", "type"),
+    "math": ("answer", "answer_after", "type"),
     "code": ("tests", "entry_point", "prefix", "time_limit_s", "memory_limit_mb"),
 }
 

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 from steer.configs.dataset import DataSet
 from steer.configs.references import split_reference
 from steer.configs.schema import Config
-from steer.configs.text import DuplicateKey, parse
+from steer.configs.text import DuplicateKey, fault, parse
+from steer.configs.wording import wrong_value
 from steer.errors import UserError
 
 # What pydantic adds to a key for each form that its value may have.
@@ -33,9 +34,11 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except DuplicateKey as error:
         raise UserError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{path}: not valid YAML: {fault(error)}") from None
+    if value is None:
+        raise UserError(f"{path}: holds no keys; write some, or name another file")
     if not isinstance(value, dict):
-        raise UserError(f"{path}: expected a mapping of keys, found {type(value).__name__}")
+        raise UserError(f"{path}: expected keys, `name: value`, found a {type(value).__name__}; correct the file")
     return value
 
 
@@ -186,11 +189,7 @@ def _describe(item: dict[str, Any]) -> str:
         return f"unknown key `{key}`" + (nearest(place[-1], model.model_fields) if model else "")
     if item["type"] == "missing":
         return f"key `{key}` is missing; add it"
-    message = item["msg"].removeprefix("Value error, ")
-    if not key:
-        return message
-    shown = "" if isinstance(item["input"], (dict, list)) else f" (got {item['input']!r})"
-    return f"key `{key}`: {message}{shown}"
+    return f"key `{key}`: {wrong_value(item)}" if key else wrong_value(item)
 
 
 def _model_at(model: type[BaseModel], place: list[str]) -> type[BaseModel] | None:
@@ -216,7 +215,15 @@ def dump(config: Config) -> str:
 
 def add_config_argument(parser: Any, required: bool = True) -> None:
     """Add the configuration arguments of every command."""
-    parser.add_argument("--config", required=required, metavar="FILE", help="configuration file (configs/*.yaml)")
+    # Snakemake's name of the option works as well.
+    parser.add_argument(
+        "--config",
+        "--configfile",
+        dest="config",
+        required=required,
+        metavar="FILE",
+        help="configuration file (configs/*.yaml)",
+    )
     parser.add_argument(
         "--set",
         action="append",

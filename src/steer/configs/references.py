@@ -22,12 +22,14 @@ def check_reference(reference: str, key: str) -> None:
     except OSError:
         raise UserError(f"key `{key}`: {file}: no such file; give its path from the working directory") from None
     except (SyntaxError, ValueError) as error:
-        raise UserError(f"key `{key}`: {file} is not valid Python: {error}") from None
+        place = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise UserError(f"key `{key}`: {file}{place}: not valid Python: {getattr(error, 'msg', error)}") from None
     bound = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     bound |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names}
     if name not in bound and "*" not in bound:
-        raise UserError(f"key `{key}`: {file} has no function `{name}`")
+        there = ", ".join(n.name for n in tree.body if isinstance(n, ast.FunctionDef))
+        raise UserError(f"key `{key}`: {file} has no function `{name}`{there and f'; it has {there}'}")
     defined = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
     if defined and not defined[-1].decorator_list and not _takes_two(defined[-1].args):
         given = f"{name}({ast.unparse(defined[-1].args)})"

@@ -17,6 +17,7 @@ from steer.configs.reward import Reward as Reward
 from steer.configs.rollout import Rollout as Rollout
 from steer.configs.run import Run as Run
 from steer.configs.run import with_empty
+from steer.configs.wording import wrong_value
 
 
 class Training(Section):
@@ -202,7 +203,7 @@ class Config(Section):
                 key = ".".join(["methods", run, "training", *map(str, item["loc"])])
                 if item["type"] == "extra_forbidden":
                     raise ValueError(f"unknown key `{key}`; valid are those of `training`") from None
-                raise ValueError(f"key `{key}`: {item['msg'].removeprefix('Value error, ')}") from None
+                raise ValueError(f"key `{key}`: {wrong_value(item)}") from None
             for key, needed in (("select_by", chosen is not None), ("frontier", run in self.frontier_runs)):
                 if needed and not kept:
                     raise ValueError(

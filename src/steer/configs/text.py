@@ -28,6 +28,16 @@ class DuplicateKey(yaml.YAMLError):
         super().__init__(f"line {line}: key `{key}` is given twice (first in line {first}); remove one")
 
 
+def fault(error: Exception) -> str:
+    """Return place and reason of a text that is no YAML, `line 3: …`."""
+    mark, reason = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    if reason and "cannot start any token" in reason:
+        reason = "a character that begins no value; indent with spaces, not tabs, and quote text that begins with it"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {reason or error}"
+
+
 def parse(text: str) -> Any:
     """Return the value of a YAML document; `yaml.YAMLError` if it is not one.
 

@@ -1,9 +1,11 @@
 """`Problem`: the format of every benchmark and training row in the pipeline."""
 
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal
 
 from steer.errors import UserError
+from steer.io import read_jsonl
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,14 @@ class Problem:
             wrong = [f"no field `{name}`" for name in lacks] + [f"unknown field `{n}`" for n in row if n not in known]
             said = ", ".join(wrong)
             raise UserError(f"problem {row.get('id')!r}: {said}; make the data again with `steer data`") from None
+
+
+def read_problems(path: str | Path) -> list[Problem]:
+    """Read a file of problems, one per line; a `UserError` names file, line and wrong fields."""
+    problems = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        try:
+            problems.append(Problem.from_json(row))
+        except UserError as error:
+            raise UserError(f"{path}, line {number}: {error}") from None
+    return problems

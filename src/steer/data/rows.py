@@ -55,7 +55,11 @@ def _csv(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path}: {twice[0]!r} heads several columns; rename or remove all but one")
     for number, row in enumerate(rows, 1):
         if None in row or None in row.values():
-            raise UserError(f"{path}, row {number}: {len(head)} columns in the head, another number here")
+            cells = len(row) - 1 + len(row[None]) if None in row else sum(cell is not None for cell in row.values())
+            raise UserError(
+                f"{path}, row {number}: {cells} cells, but the first line names {len(head)} columns; put a cell that "
+                "contains a comma in double quotes"
+            )
     return rows
 
 

@@ -10,6 +10,7 @@ from steer.configs.dataset import DataSet
 from steer.configs.load import nearest, read_yaml
 from steer.configs.schema import Data
 from steer.configs.shipped import files
+from steer.configs.wording import wrong_value
 from steer.data.parsers import PARSERS
 from steer.data.rows import read_rows
 from steer.errors import UserError
@@ -29,7 +30,7 @@ def _read(path: Path) -> DataSet:
     except ValidationError as error:
         item = error.errors()[0]
         key = ".".join(map(str, item["loc"]))
-        raise UserError(f"{path}: key `{key}`: {item['msg'].removeprefix('Value error, ')}") from None
+        raise UserError(f"{path}: key `{key}`: {wrong_value(item)}") from None
     if found.parser is not None and found.parser not in PARSERS:
         raise UserError(f"{path}: key `parser`: no reader {found.parser!r}{nearest(found.parser, PARSERS)}")
     return found

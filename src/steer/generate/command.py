@@ -9,10 +9,10 @@ from pathlib import Path
 from steer.configs.evaluation import CHOICE
 from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import Config
-from steer.data.problem import Problem
+from steer.data.problem import Problem, read_problems
 from steer.engines.turns import Turns
 from steer.errors import UserError
-from steer.io import read_jsonl, write_jsonl
+from steer.io import write_jsonl
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def benchmark_problems(config: Config, data: str) -> dict[str, list[Problem]]:
     problems = {}
     for name in config.data.benchmarks:
         path = Path(data) / f"{name}.jsonl"
-        problems[name] = [Problem.from_json(row) for row in read_jsonl(path)]
+        problems[name] = read_problems(path)
         if not problems[name]:
             raise UserError(f"{path}: no problems; make the data again")
     return problems

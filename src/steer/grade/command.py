@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from steer.configs.load import add_config_argument, config_from
-from steer.data.problem import Problem
+from steer.data.problem import Problem, read_problems
 from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
 from steer.verify.responses import Verifier
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> None:
     totals = {}
     with Verifier.of(reward, args.workers, args.verdicts) as verifier:
         for name in tqdm(config.data.benchmarks, desc="grade"):
-            problems = [Problem.from_json(row) for row in read_jsonl(Path(args.data) / f"{name}.jsonl")]
+            problems = read_problems(Path(args.data) / f"{name}.jsonl")
             generations = read_jsonl(Path(args.generations) / f"{name}.jsonl.gz")
             rows = grade(problems, generations, verifier, str(Path(args.generations) / name))
             write_jsonl(Path(args.out) / f"{name}.jsonl.gz", rows)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import Config
-from steer.data.problem import Problem
+from steer.data.problem import Problem, read_problems
 from steer.engines.turns import Turns
 from steer.errors import UserError
 from steer.generate.command import model_answers
 from steer.grade.command import grade
-from steer.io import read_jsonl, write_jsonl
+from steer.io import write_jsonl
 from steer.verify.responses import Verifier
 
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     if evaluation.select_by is None:
         raise UserError(f"{args.config}: `evaluation.select_by` is not set, so there is nothing to choose by")
     models = kept_models(Path(args.models))
-    problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
+    problems = read_problems(args.data)
     others = config.model_copy(update={"evaluation": evaluation.for_selection()})
     for model, _, _, verdicts in judged(args, others, models, {evaluation.select_by: problems}):
         write_jsonl(Path(args.out) / f"{Path(model).name}.jsonl.gz", verdicts)

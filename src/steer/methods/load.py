@@ -15,6 +15,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from steer.configs.load import nearest, read_yaml
 from steer.configs.shipped import files, folders
+from steer.configs.wording import wrong_value
 from steer.errors import UserError
 from steer.methods import advantage, clip, penalty, reduction, shaping, weight
 from steer.methods.method import Method
@@ -121,7 +122,7 @@ def _validated(method: str, slot: str, choice: dict[str, Any]) -> dict[str, Any]
             form = f"; to choose that function write `{slot}: {{name: {key}, …}}`"
             problem = f"unknown parameter{form if key in functions else nearest(key, schema.model_fields)}"
         else:
-            problem = f"{item['msg']} (got {item['input']!r})"
+            problem = wrong_value(item)
         raise UserError(f"method {method}, slot {slot}: `{slot}.{key}`: {problem}") from None
     for low, high in getattr(functions[function_name], "ordered", ()):
         if values[low] >= values[high]:

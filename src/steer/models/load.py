@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -89,15 +90,33 @@ def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torc
     _check(path, revision, "config.json", "config.json")
     try:
         check_text_alone(AutoConfig.from_pretrained(path, revision=revision), path)
-        model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no model could be loaded: {first_line(error)}") from None
+        # With the report, shapes that differ are told by tensor; otherwise they are one exception without a name.
+        report = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+        model, found = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype, **report)
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = f"no model could be loaded: {first_line(error).rstrip('.')}; save or download the model again"
+        raise UserError(f"{path}: {reason}") from None
+    _check_weights(path, found)
     if not _plain_head(model):
         raise UserError(
             f"{path}: a {type(model).__name__} makes more of its last hidden states than `lm_head` does (it scales or "
             "caps its logits, or keeps its parts elsewhere); take a model of another family"
         )
     return model
+
+
+def _check_weights(path: str, found: dict[str, Any]) -> None:
+    """Check that each tensor came from the files: transformers fills a missing one with random numbers."""
+    if found["mismatched_keys"]:
+        name, held, wanted = sorted(found["mismatched_keys"])[0]
+        shapes = f"has the shape {tuple(held)}, config.json asks for {tuple(wanted)}"
+        raise UserError(f"{path}: tensor `{name}` {shapes}; take the config.json that belongs to the weights")
+    if found["missing_keys"]:
+        name, count = sorted(found["missing_keys"])[0], len(found["missing_keys"])
+        raise UserError(
+            f"{path}: the weights lack {count} tensors of the model in config.json, first `{name}`; save or download "
+            "the model again"
+        )
 
 
 @torch.no_grad()
@@ -114,7 +133,9 @@ def _plain_head(model: PreTrainedModel) -> bool:
     watch = model.model.register_forward_hook(lambda module, given, output: seen.append(output[0]))
     logits = model(input_ids=tokens, use_cache=False).logits
     watch.remove()
-    return torch.allclose(logits, model.lm_head(seen[0]).to(logits.dtype), equal_nan=True)
+    if not logits.isfinite().all():
+        raise UserError(f"{model.name_or_path}: its logits are not finite; replace its weights, which are damaged")
+    return torch.allclose(logits, model.lm_head(seen[0]).to(logits.dtype))
 
 
 def load_settings(path: str, revision: str | None = None) -> tuple[PretrainedConfig, GenerationConfig]:
@@ -199,7 +220,7 @@ def _check(path: str, revision: str | None, wanted: str, *names: str) -> None:
     elif path.endswith(".gguf"):
         raise UserError(f"{path}: a .gguf file is no model folder; make one of it with `steer base-model`")
     elif not is_hub_id(path):
-        raise UserError(f"{path}: no such model folder")
+        raise UserError(f"{path}: no such model folder; correct the path")
     else:
         # transformers would retry for minutes and say less.
         model_file(path, "config.json", revision)

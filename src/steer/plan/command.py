@@ -23,7 +23,14 @@ from steer.plan.rates import GPUS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--configfile", "--config", dest="config", required=True, metavar="FILE")
+    parser.add_argument(
+        "--configfile",
+        "--config",
+        dest="config",
+        required=True,
+        metavar="FILE",
+        help="configuration file (configs/*.yaml)",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one dotted key")
     parser.add_argument("--run", metavar="NAME", help="show this run's step, and with `engine: verl` its command")
     parser.add_argument("--gpu", choices=GPUS, help="plan for GPUs of this type, whatever type `hardware` says")
@@ -31,7 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON, sizes in 10^9 bytes")
     for field in fields(Assumptions):
         option = "--" + field.name.replace("_", "-")
-        parser.add_argument(option, type=type(field.default), default=field.default, help=f"default {field.default}")
+        said = f"{field.metadata['meaning']} (default {field.default})"
+        parser.add_argument(option, type=type(field.default), default=field.default, metavar="N", help=said)
 
 
 def run(args: argparse.Namespace) -> None:

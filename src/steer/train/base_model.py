@@ -15,9 +15,9 @@ import torch
 
 from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import Config
-from steer.data.problem import Problem
+from steer.data.problem import Problem, read_problems
 from steer.errors import UserError
-from steer.io import atomic_directory, read_jsonl, write_json
+from steer.io import atomic_directory, write_json
 from steer.models.devices import take_device
 from steer.models.gguf import dequantised
 from steer.models.load import load_model, load_tokenizer, with_arguments
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     if path is None:
         return warm_start.run(args)
     torch.set_num_threads(args.threads)
-    problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
+    problems = read_problems(args.data)
     examples = worked_examples(config, args.data, problems) if settings else []
     if config.model.is_gguf:
         model, tokenizer = dequantised(path)
@@ -73,7 +73,7 @@ def worked_examples(config: Config, source: str, problems: list[Problem]) -> lis
     if file is not None:
         if not Path(file).is_file():
             raise UserError(f"{file}: no such file; correct `model.cold_start.data`")
-        source, problems = file, [Problem.from_json(row) for row in read_jsonl(file)]
+        source, problems = file, read_problems(file)
     examples = [problem for problem in problems if problem.solution]
     if not examples:
         raise UserError(

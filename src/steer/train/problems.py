@@ -4,9 +4,8 @@ import argparse
 import sys
 
 from steer.configs.schema import Config
-from steer.data.problem import Problem
+from steer.data.problem import Problem, read_problems
 from steer.errors import UserError
-from steer.io import read_jsonl
 from steer.train import parallel
 from steer.train.controls import with_wrong_labels
 from steer.train.prompts import without_long_prompts
@@ -14,7 +13,7 @@ from steer.train.prompts import without_long_prompts
 
 def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
     """Return the training problems, with other problems' answers if the reward is that control."""
-    problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
+    problems = read_problems(args.data)
     if not problems:
         raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
     for name in config.data.train_shares or ():

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from steer.configs.load import add_config_argument, config_from
 from steer.configs.schema import Config, Training
-from steer.data.problem import Problem
+from steer.configs.wording import wrong_value
+from steer.data.problem import Problem, read_problems
 from steer.errors import UserError
-from steer.io import read_jsonl, write_json
+from steer.io import write_json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{args.config}: no `measurement`; add one with `run` and `steps` (docs/theory.md)")
     if not args.out.endswith(".csv.gz"):
         raise UserError(f"--out {args.out}: the name must end in .csv.gz")
-    problems = [Problem.from_json(row) for row in read_jsonl(args.data)]
+    problems = read_problems(args.data)
     if not problems:
         raise UserError(f"{args.data}: no training problems; make the data again with a larger `data.train_size`")
 
@@ -126,7 +127,7 @@ def _compared(config: Config, path: str, step: int, training: Training) -> dict[
         try:
             own = Training.model_validate({**training.model_dump(), **changes, "updates": 1})
         except ValidationError as error:
-            raise UserError(f"{path}: {place}.training: {error.errors()[0]['msg']}") from None
+            raise UserError(f"{path}: {place}.training: {wrong_value(error.errors()[0])}") from None
         found[name] = method, own
     return found
 

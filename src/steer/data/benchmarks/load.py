@@ -55,7 +55,7 @@ def load_set(
     day, last day; ISO) selects LiveCodeBench problems by contest date (default: the v5 window from the hub, everything
     from `data_dir`).
     """
-    write = _template(spec, template)
+    write = _template(name, spec, template)
     if limit is not None and limit < 1:
         raise UserError(f"{name}: limit is {limit}; give a positive number or leave it out")
     dated = spec.parser == "livecodebench"
@@ -197,25 +197,27 @@ def _check_window(name: str, dated: bool, window: tuple[str, str]) -> None:
         raise UserError(f"window {window!r}: the first day comes after the last; swap them")
 
 
-def _template(spec: DataSet, template: str | None) -> prompts.Template:
+def _template(name: str, spec: DataSet, template: str | None) -> prompts.Template:
     """Return the function that writes the prompt: by model family, by template name, or the set's own."""
     own = spec.prompts.get(template or "", spec.prompt)
     if template is None or template in spec.prompts or template in FAMILIES:
-        return _written(own)
+        return _written(name, own)
     named = _templates()
     if template in named:
         return named[template]
-    raise UserError(f"no prompt template {template!r}{nearest(template, [*FAMILIES, *spec.prompts, *named])}")
+    raise UserError(
+        f"key `data.template`: no prompt template {template!r}{nearest(template, [*FAMILIES, *spec.prompts, *named])}"
+    )
 
 
-def _written(prompt: str | None) -> prompts.Template:
+def _written(name: str, prompt: str | None) -> prompts.Template:
     if prompt is None:
         return prompts.bare
     if "{question}" in prompt:
         return lambda question: prompt.replace("{question}", question.text)
     named = _templates()
     if prompt not in named:
-        raise UserError(f"no prompt template {prompt!r}{nearest(prompt, named)}")
+        raise UserError(f"data set {name!r}, key `prompt`: no prompt template {prompt!r}{nearest(prompt, named)}")
     return named[prompt]
 
 
