@@ -101,7 +101,7 @@ class DataSet(Section):
         if self.sha256 and self.copies:
             raise ValueError("give `sha256` or `copies`, not both")
         other = "code" if self.kind == "math" else "math"
-        unread = [key for key in KEYS_OF[other] if getattr(self, key) != type(self).model_fields[key].default]
+        unread = self._changed(KEYS_OF[other])
         if unread and not self.parser:
             raise ValueError(f"`{unread[0]}` is read with `kind: {other}` alone; take it out")
         if self.verifier:
@@ -111,10 +111,13 @@ class DataSet(Section):
                 raise ValueError(f"prompt {prompt!r} is no template's name and has no {{question}}")
         return self
 
+    def _changed(self, keys: tuple[str, ...]) -> list[str]:
+        """List those of the keys that differ from their defaults, which a dumped configuration holds."""
+        defaults = {key: type(self).model_fields[key].get_default(call_default_factory=True) for key in keys}
+        return [key for key, default in defaults.items() if getattr(self, key) != default]
+
     def _check_task(self) -> None:
-        # A dumped configuration holds the defaults.
-        defaults = {"size": 512, "start": 0, "settings": {}}
-        unused = [key for key, default in defaults.items() if getattr(self, key) != default]
+        unused = self._changed(("size", "start", "settings"))
         if self.reasoning_gym is None and unused:
             raise ValueError(f"`{unused[0]}` belongs to `reasoning_gym`; take it out")
         if self.reasoning_gym is None:
