@@ -1,11 +1,11 @@
 """The `measurement` section: the entropy change of single updates."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from steer.configs.model import Model, Name, Positive, Section, Share
-from steer.configs.run import Run, with_empty
+from steer.configs.run import Runs
 
 
 class Measurement(Section):
@@ -24,7 +24,7 @@ class Measurement(Section):
         256, description="tokens per model whose own part of SGD's step is computed"
     )
     draws: Positive = Field(1000, description="bootstrap draws")
-    weightings: dict[Name, Run] = Field(
+    weightings: Runs = Field(
         default_factory=dict,
         description="entries as in `methods`; the effect of one update of each on fresh trajectories is compared with "
         "that of `run`",
@@ -36,12 +36,6 @@ class Measurement(Section):
         default_factory=dict,
         description="further base models, each trained with the same run and measured in the same way",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_runs(cls, values: Any) -> Any:
-        known = isinstance(values, dict) and "weightings" in values
-        return {**values, "weightings": with_empty(values["weightings"])} if known else values
 
     @model_validator(mode="after")
     def _coherent(self) -> "Measurement":

@@ -1,10 +1,10 @@
-"""One entry of `methods`, and of a measurement's `weightings`."""
+"""The entries of `methods`, and of a measurement's `weightings`."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from steer.configs.model import Section
+from steer.configs.model import Name, Section
 
 
 class Run(Section):
@@ -16,6 +16,9 @@ class Run(Section):
     training: dict[str, Any] = Field(default_factory=dict, description="training keys this run changes")
 
 
-def with_empty(runs: Any) -> Any:
+def _with_empty(runs: Any) -> Any:
     """`grpo:` with nothing behind it in YAML means the method as its file has it."""
     return {name: {} if run is None else run for name, run in runs.items()} if isinstance(runs, dict) else runs
+
+
+Runs = Annotated[dict[Name, Run], BeforeValidator(_with_empty)]

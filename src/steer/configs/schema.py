@@ -16,7 +16,7 @@ from steer.configs.model import WarmStart as WarmStart
 from steer.configs.reward import Reward as Reward
 from steer.configs.rollout import Rollout as Rollout
 from steer.configs.run import Run as Run
-from steer.configs.run import with_empty
+from steer.configs.run import Runs
 from steer.configs.wording import wrong_value
 
 
@@ -153,18 +153,12 @@ class Config(Section):
     rollout: Rollout = Rollout()
     reward: Reward = Reward()
     evaluation: Evaluation
-    methods: dict[Name, Run] = Field(default_factory=dict, description="runs to train, in the order of the tables")
+    methods: Runs = Field(default_factory=dict, description="runs to train, in the order of the tables")
     external: dict[Name, External] = Field(default_factory=dict, description="runs of other trainers")
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0, 1], description="each run is trained once with each")
     measurement: Measurement | None = None
     threads: Threads = Threads()
     hardware: Hardware = Hardware()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_runs(cls, values: Any) -> Any:
-        known = isinstance(values, dict) and "methods" in values
-        return {**values, "methods": with_empty(values["methods"])} if known else values
 
     @model_validator(mode="after")
     def _coherent(self) -> "Config":
