@@ -88,7 +88,7 @@ def _wider(folder: Path) -> None:
 NORM = "model.norm.weight"
 DAMAGE = {
     "cut": (lambda f: (f / "model.safetensors").write_bytes(b"x" * 500), "no model could be loaded: .*download"),
-    "lacking": (lambda f: _tensors(f, lambda t: t.pop(NORM)), f"the weights lack 1 tensors .* first `{NORM}`"),
+    "lacking": (lambda f: _tensors(f, lambda t: t.pop(NORM)), f"the weights lack `{NORM}` of the model in config"),
     "another shape": (_wider, r"tensor `model.layers.0.mlp.*has the shape .*config.json asks for"),
     "not a number": (lambda f: _tensors(f, lambda t: t[NORM].fill_(torch.nan)), "its logits are not finite"),
 }

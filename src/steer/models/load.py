@@ -112,10 +112,10 @@ def _check_weights(path: str, found: dict[str, Any]) -> None:
         shapes = f"has the shape {tuple(held)}, config.json asks for {tuple(wanted)}"
         raise UserError(f"{path}: tensor `{name}` {shapes}; take the config.json that belongs to the weights")
     if found["missing_keys"]:
-        name, count = sorted(found["missing_keys"])[0], len(found["missing_keys"])
+        name, *others = sorted(found["missing_keys"])
+        more = f" and {len(others)} other tensors" if others else ""
         raise UserError(
-            f"{path}: the weights lack {count} tensors of the model in config.json, first `{name}`; save or download "
-            "the model again"
+            f"{path}: the weights lack `{name}`{more} of the model in config.json; save or download the model again"
         )
 
 
