@@ -36,7 +36,7 @@ from steer.verify.thought import opened_thought
         ("after all of that there remain 2^5 of them", "2^5"),
         (r"which leaves the angle 40^\circ.", r"40^\circ"),
         ("The solutions are x = 3 and x = 4.", "x = 3 and x = 4"),
-        ("the price is not 10 but 1,000.99€", "1,000.99"),
+        ("the price is not 10 but 1,000.99€", "1,000.99 €"),
     ],
 )
 def test_found(response, answer):

@@ -37,7 +37,9 @@ PLACE = re.compile(
     r"|,?(?:\s|\\ )*(?:\\text\s*\{\s*,?\s*for\s+(?:all|any|every)(?!\s+(?:even|odd)\b)(?:\s+\w+)*\s*\}"
     r"|(?<=\w)\s+for\s+(?:all|any|every)(?!\s+(?:even|odd)\b)"
     r"(?:\s+[a-z]{2,})*(?![^\s$])"
-    r"|\\forall(?![a-zA-Z]))\s*\$?[a-z]?(?:\s*\\in\s*[^,;=<>]+)?\s*$"
+    r"|\\forall(?![a-zA-Z]))\s*\$?[a-z]?(?:\s*(?:\\in|\\g(?:eq?|t)(?![a-z])|>=?|\\geqslant)\s*[^,;=<>]+)?\s*$"
+    r"|\\text\s*\{\s*,?\s*for\s*\}\s*[a-z]\s*(?:\\geq?|>=|\\geqslant)\s*[012]\s*$"
+    r"|\(\s*[nkm]\s*(?:\\geq?|>=|\\geqslant)\s*[012]\s*\)\s*$"
     r"|(?:,|\(|\\text\s*\{\s*[,(]?\s*(?:where|with)\s*\}|(?<=\w)\s(?:where|with)\s)(?:\s|\\ )*\$?[a-z]\s*"
     r"(?:\\in\s*(?:\\mathbb\s*\{?\s*[A-Z]\s*\}?|ℤ|ℕ)|(?:\\text\s*\{)?\s*is\s+any?\s+integer\s*\}?)\s*\)?\s*$"
     rf"|\\text\s*\{{\s*q\.?e\.?d\.?\s*\}}\s*$|\\text\s*\{{\s*\({REMARK}\b[^(){{}}]*\)\s*\}}\s*$|(?<=\d)\s*\({REMARK}\b[^(){{}}]*\)\s*$",
@@ -62,9 +64,15 @@ NEGATED = re.compile(
 )
 TEMPERATURE = re.compile(r"(\^\s*\{?\s*\\circ\s*\}?)\s*\\text\s*\{\s*([CFK])\s*\}")
 BROKEN = re.compile(r"^\$?[^$]*\\\$\s*(?==)")  # a dollar sign that ended a formula, escaped by mistake
-DOLLARS = re.compile(
-    r"\\\$\s*(?:(?:\\,|\\ )\s*)?([-+]?\d(?:[\d,.{}!\\]|\s(?=\\[!,]))*\d|[-+]?\d)"
-    r"(\s*(?:\\text\s*\{)?\s*(?:thousand|[mbt]r?illion)\b\}?)?"
+# a currency in front of or behind a number; it becomes a unit
+CURRENCIES = {"\\$": "dollars", "€": "euros", "£": "pounds", "¥": "yen", "₹": "rupees", "₩": "won", "₽": "rubles"}
+CURRENCY = r"(?:\\\$|[€£¥₹₩₽])"
+NAMED_CURRENCY = re.compile(rf"\\text\s*\{{\s*({CURRENCY})\s*\}}|\\(euro|pounds|yen)(?![a-zA-Z])")
+CURRENCY_NAMES = {"euro": "€", "pounds": "£", "yen": "¥"}
+AMOUNT = r"([-+]?\d(?:[\d,.{}!\\]|\s(?=\\[!,]))*\d|[-+]?\d)"
+MONEY = re.compile(
+    rf"({CURRENCY})\s*(?:(?:\\,|\\ )\s*)?{AMOUNT}(\s*(?:\\text\s*\{{)?\s*(?:thousand|[mbt]r?illion)\b\}}?)?"
+    rf"|{AMOUNT}()\s*(?:\\[,; ]\s*)?({CURRENCY})(?!\s*\d)"
 )
 
 
@@ -92,7 +100,15 @@ def cleared(text: str) -> str:
         bare = PLACE.sub("", bare)
     if unusual:
         bare = MARKS.sub(" ", bare)
-    return DOTS.sub(r"\\ldots ", bare) if unusual or "..." in bare else bare
+    return _money(DOTS.sub(r"\\ldots ", bare)) if unusual or "..." in bare else bare
+
+
+def _money(text: str) -> str:
+    """Write a currency as a unit behind its number: `€12` is `12\\text{ euros}`."""
+    text = NAMED_CURRENCY.sub(lambda m: m[1] or CURRENCY_NAMES[m[2]], text)
+    return MONEY.sub(
+        lambda m: (m[2] or m[4]).rstrip(",.") + (m[3] or "") + rf"\text{{ {CURRENCIES[m[1] or m[6]]}}}", text
+    )
 
 
 def _placed(text: str) -> bool:
@@ -121,4 +137,4 @@ def _cleared_commands(bare: str, unusual: bool) -> str:
         bare = NEGATED.sub(r"\\not\1 ", bare)
     if "\\circ" in bare:
         bare = TEMPERATURE.sub(r"\1 \2", bare)
-    return DOLLARS.sub(lambda m: m[1].rstrip(",.") + (m[2] or "") + r"\text{ dollars}", bare) if "\\$" in bare else bare
+    return _money(bare) if unusual or "\\$" in bare or not names.isdisjoint(CURRENCY_NAMES) else bare

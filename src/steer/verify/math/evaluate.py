@@ -26,7 +26,8 @@ from steer.verify.math.arithmetic import (
     real,
     rounding,
 )
-from steer.verify.math.grammar import Node
+from steer.verify.math.grammar import ANY_ORDER
+from steer.verify.math.trees import Node
 from steer.verify.math.work import spend, weight
 
 TINY = mpf(10) ** -20
@@ -41,6 +42,8 @@ class Evaluator:
 
     def __call__(self, node: Node):
         value = getattr(self, "_" + node[0])(*node[1:])
+        if value != value:  # not a number: infinity times 0, or less infinity
+            raise Undefined("not a number")
         spend(weight(bits(value) if isinstance(value, Fraction) else PRECISION_WEIGHT * mp.prec))
         return value
 
@@ -110,7 +113,7 @@ class Evaluator:
 
     def _div(self, left, right):
         a, b = self._pair(left, right)
-        if isinstance(b, tuple) or b == 0:
+        if isinstance(b, tuple) or b == 0 or mp.isinf(inexact(b)):
             raise Undefined("division")
         return product(a, (1 / b)) if isinstance(a, tuple) else a / b
 
@@ -122,9 +125,9 @@ class Evaluator:
         if a == 0:
             if inexact(b).real > 0:
                 return Fraction(0)
-            if whole == 0:
-                return Fraction(1)
             raise Undefined("power of zero")
+        if mp.isinf(inexact(a)) or mp.isinf(inexact(b)):
+            raise Undefined("power of infinity")
         if abs(inexact(b)) * abs(log10(a)) > HUGE_LOG10:
             raise TooLarge
         if whole is not None and isinstance(a, Fraction):
@@ -139,8 +142,8 @@ class Evaluator:
                 return value.real
             if self.real:
                 raise Undefined("complex")
-        if mp.isnan(value):
-            raise Undefined("not a number")
+        if mp.isinf(value):
+            raise Undefined("infinite")
         return value
 
     def _fact(self, node):
@@ -169,9 +172,12 @@ class Evaluator:
         if log10(value) > 30:
             raise TooLarge
         try:
-            return self._real_only(function(value))
+            result = self._real_only(function(value))
         except (ZeroDivisionError, ValueError):
             raise Undefined(name) from None
+        if name in ("tan", "cot", "sec", "csc") and log10(result) > mp.dps / 2:
+            raise Undefined("a pole")
+        return result
 
     def _f_abs(self, value):
         return abs(value)
@@ -225,6 +231,8 @@ class Evaluator:
 
     def _apply(self, name, *nodes):
         values = [inexact(self(node)) for node in nodes]
+        if name in ANY_ORDER:
+            values.sort(key=str)
         label = name + ",".join(mp.nstr(value, 15) for value in values)
         return Fraction(zlib.crc32(label.encode()) % 99991 + 9, 9973)
 

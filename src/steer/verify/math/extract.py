@@ -43,6 +43,7 @@ VALUE = re.compile(rf"-?{DECIMAL}(?![\d,/])")
 STRUCK = re.compile(r"(?<![\w}$~])~~(?=[^\s~])[^~\n]*(?<=\S)~~(?![\w\\$~])")
 # an answer with its derivation below it: `Answer: 27. Solution: …`
 OPENED = re.compile(r"\W*(?:final\s)?answer\W*:([^\n]{1,80}?)\s+\W*(?:solution|explanation|reason(?:ing)?)\W*:", re.I)
+TAGS = "b", "strong", "i", "em", "u", "mark", "p", "code", "big", "center", "span", "div", "h1", "h2", "h3", "h4"
 HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 JOINED = {
@@ -163,6 +164,10 @@ def _shown(text: str) -> str:
     if "<!--" in text:  # one that is never closed hides nothing
         head, end, tail = text.rpartition("-->")
         text = HTML_COMMENT.sub("", head + end) + tail
+    if "</" in text:
+        for tag in TAGS:
+            if f"<{tag}>" in text:
+                text = text.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
     if "~~" in text:
         text = STRUCK.sub(" ", text)
     if "%" in text or "\\iffalse" in text or "{comment}" in text:

@@ -1,25 +1,30 @@
-r"""The arithmetic half of the parser: sums, products, powers, groups and numbers. `parse.Parser` adds the atoms.
-
-A tree is made of tuples whose first member names the node:
-    ("num", Fraction)  ("sym", name)  ("const", "pi" | "e" | "i" | "inf")
-    ("add" | "mul" | "div" | "pow", left, right)  ("neg" | "fact", node)
-    ("call", function, *arguments)  ("apply", name, *arguments)  ("matrix", (row, ...))
-    ("sum" | "prod", variable, first, last, body)
-`apply` is an unknown function such as f(x); each distinct argument has its own value.
-"""
+r"""The arithmetic half of the parser: sums, products, powers, groups and numbers. `parse.Parser` adds the atoms."""
 
 from fractions import Fraction
 
 from steer.verify.math.tokens import Token, Unreadable
+from steer.verify.math.trees import Node, substituted
 from steer.verify.math.work import TOKEN, spend
 
-Node = tuple
 PRODUCT = {"\\cdot", "\\times", "*", "\\ast", "\\star"}
 VECTOR_PRODUCTS = {"\\times": "cross", "\\cdot": "dot"}  # between names with an arrow
 VECTORS = ("vec", "overrightarrow")
 DIVISION = {"/", "\\div"}
 STOP = {"+", "-", ")", "]", "}", ",", ";", "|", "&", "=", "<", ">", "\\rfloor", "\\rceil", "\\end", "\\\\", "\\rangle",
         "\\pm", "\\mp", "\\rvert", "\\}", ":", "\\over", "\\choose"}  # fmt: skip
+# signs of logic and sets between formulas, those that bind least first
+CONNECTIVES = (
+    {"\\leftrightarrow", "\\Leftrightarrow", "\\iff"}, {"\\rightarrow", "\\Rightarrow", "\\implies"},
+    {"\\lor", "\\vee", "\\oplus"}, {"\\land", "\\wedge"},
+    {"=", "<", ">", "\\le", "\\ge", "\\ne", "\\in", "\\notin", "\\subset", "\\subseteq", "|"},
+    {"\\cup", "\\cap", "\\setminus", "\\circ"},
+)  # fmt: skip
+STOP |= set().union(*CONNECTIVES)
+BARS = {"\\vert", "\\lvert"}
+QUANTIFIERS = {"forall", "exists", "nexists"}
+SAME_SIGN = {"\\Rightarrow": "\\rightarrow", "\\implies": "\\rightarrow", "\\iff": "\\leftrightarrow", "\\mid": "|",
+             "\\Leftrightarrow": "\\leftrightarrow", "\\vee": "\\lor", "\\wedge": "\\land"}  # fmt: skip
+ANY_ORDER = {"\\leftrightarrow", "\\lor", "\\oplus", "\\land", "=", "\\ne", "\\cup", "\\cap"}
 MAX_EXPONENT = 5000
 
 
@@ -35,9 +40,10 @@ def _vector(node: Node) -> bool:
 class Grammar:
     """A cursor over tokens, and the rules that need no knowledge of commands."""
 
-    def __init__(self, tokens: list[Token], calls: bool):
-        self.tokens, self.at, self.calls = tokens, 0, calls
-        self.bars = 0
+    def __init__(self, tokens: list[Token], calls: bool | frozenset[str], logic: bool = False):
+        self.tokens, self.at, self.calls, self.logic = tokens, 0, calls, logic
+        self.bars = self.bound = 0  # how many bars and quantifiers are open
+        self.given = False  # whether a bar is that of `P(A | B)`
 
     def peek(self, ahead: int = 0) -> str:
         place = self.at + ahead
@@ -64,6 +70,37 @@ class Grammar:
             node = ("div", node, self.sum()) if self.next() == "\\over" else ("call", "binom", node, self.sum())
         return node
 
+    def logical(self, level: int = 0) -> Node:
+        """Formulas joined by signs of logic and sets: each sign is an unknown function of what it joins."""
+        if level == len(CONNECTIVES):
+            return self.quotient()
+        node = self.logical(level + 1)
+        while self.peek() in CONNECTIVES[level] or (
+            "|" in CONNECTIVES[level] and self.given and self.peek() == "\\mid"
+        ):
+            sign = self.next()
+            sign, right = SAME_SIGN.get(sign, sign), self.logical(level + 1)
+            joined = (
+                [side] if side[:2] != ("apply", sign) or sign not in ANY_ORDER else side[2:] for side in (node, right)
+            )
+            node = ("apply", sign, *(part for side in joined for part in side))
+        return node
+
+    def quantified(self, name: str) -> Node:
+        """`\\forall x \\in A: …` with a name for x that depends on its place alone."""
+        if self.peek() == "!":
+            name += self.next()
+        variable = self.symbol(self.next())
+        domain = (self.next(), self.sum()) if self.peek() in ("\\in", "<", ">", "\\le", "\\ge", "\\ne") else ()
+        while self.peek() in (",", ":", ";", "|", "\\mid"):
+            self.next()
+        self.bound += 1
+        place = ("sym", f"bound{self.bound}")
+        body = self.logical() if self.peek() not in ("", ")", "]", "}") else ()
+        self.bound -= 1
+        parts = [("apply", *domain)] if domain else []
+        return ("apply", f"\\{name}", place, *parts, *([substituted(body, variable, place)] if body else []))
+
     def sum(self) -> Node:
         node = self.term()
         while self.peek() in ("+", "-"):
@@ -79,6 +116,8 @@ class Grammar:
             if token in PRODUCT:
                 self.next()
                 right = self.signed()
+                while _vector(node) and not _vector(right) and self.factor_follows():
+                    right = ("mul", right, self.power())
                 vectors = token in VECTOR_PRODUCTS and _vector(node) and _vector(right)
                 node = (VECTOR_PRODUCTS[token] if vectors else "mul", node, right)
             elif token in DIVISION:
@@ -86,10 +125,15 @@ class Grammar:
                 node = ("div", node, self.signed())
             elif self.kind() == "num" and self.tokens[self.at - 1][0] == "num":
                 raise Unreadable("two numbers side by side")
-            elif token and token not in STOP and not (token in ("\\vert", "\\lvert") and self.bars):
+            elif self.factor_follows():
                 node = ("mul", node, self.power())
             else:
                 return node
+
+    def factor_follows(self) -> bool:
+        token = self.peek()
+        ends = STOP | PRODUCT | DIVISION | (BARS if self.bars else set()) | ({"\\mid"} if self.given else set())
+        return token != "" and token not in ends
 
     def signed(self) -> Node:
         negative = False
@@ -134,7 +178,7 @@ class Grammar:
     def group(self, opening: str, closing: str) -> Node:
         self.expect(opening)
         bars, self.bars = self.bars, 0
-        node = self.quotient()
+        node = self.logical() if self.logic else self.quotient()
         self.bars = bars
         self.expect(closing)
         return node

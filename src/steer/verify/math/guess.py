@@ -38,12 +38,36 @@ UNIT_LETTER = re.compile(r"[a-z]\b")  # `3 * 4m = 12m`
 EVALUATED = re.compile(
     r"(?i)\W*(?:\w+\W+)?(?:when|for|at|with)\s+\$?[a-z]\s*=\s*-?[\d.]*\d\$?,?\s+(?=th(?:e|is)\s+(?:expression|value|function|polynomial|quantity|formula|fraction|sum|product)\b)"
 )
-# what is still to be done: `To find the total, add 48 and 72`
+# what is done, or still to be done, with a number, and not what it gives: `To find the total, add 48 and 72`
 TO_DO = re.compile(
-    r"\W*(?:(?:we|you|i|now|next|then)\s+)*(?:(?:can|must|should|need\s+to|have\s+to)\s+)?(?:add|subtract|multiply|divide|sum)\b"
-    r"(?!.*(?:=|\b(?:gets?|gives?|is|obtain|yields?|equals?|makes?|has|have)\b))",
+    r"\W*(?:(?:we|you|i|now|next|then|first|so|by|have|had|only|already|just|will|shall|let\s+us|let['’]s)\s+)*"
+    r"(?:(?:can|must|should|needs?\s+to|has\s+to|have\s+to|remains?\s+to)\s+)?"
+    r"(?:add|subtract|multipl|divid|sum|check|consider|examin|test|tr(?:y|ied)|spen[dt]|use|using|start|begin|skip|read|plug|insert|substitut"
+    r"|appl[yi]|look|remember|recall|compar|divide|tak(?:e|ing)\s+(?:it|this|that))(?:s|e|ed|d|ped|y|ying|ing|ies|ping|ming|ting)?\b"
+    r"(?!.*(?:=|\b(?:gets?|gives?|is|are|find|obtain|yields?|equals?|makes?|has|have|leaves?)\b))",
     re.IGNORECASE,
 )
+# a number that is the name or date of something else: `by Lemma 2`, `on March 5`, `in the AIME 2024`, `in 2024`
+LABELLED = re.compile(
+    r"\b(?:by|from|of|in|on|at|see|since|until|after|before|using|to|for|with)\s+(?:the\s+)?(?-i:(?:[A-Z][\w.]*\s+)+)\(?$"
+    r"|\b(?:in|since|until|by|from|of|before|after|during)\s+(?=(?:1[6-9]|20)\d\d\W*$)",
+    re.IGNORECASE,
+)
+# what is known, or about the one who answers: `The problem says that there are 8`, `It took me 5 minutes`
+TOLD = re.compile(
+    r"\bthe\s+(?:problem|question|puzzle|exercise|task|(?:text)?book|statement|text|hint)\s+(?:\w+\s+)?(?:says?|tells?|gives?|gave|states?|asks?|mentions?)\b"
+    r"|^\W*(?:recall\b|remember\b|given:)|\btook\s+(?:me|us)\b|\bi\b[^.?!]*\banother\s+$|\bmy\s+(?:confidence|certainty)\b"
+    r"|\b(?:grader|checker|whatever|random|count(?:ed|ing)?\s+to)\b",
+    re.IGNORECASE,
+)
+# what a number is used for: `Subtracting from 100 gives the desired number`
+USED = re.compile(
+    r"[\s$)]*(?:[a-z]+\s+){0,2}?(?:gives?|yields?|leaves?|produces?|leads?\s+to|results?\s+in|shows?|proves?|determines?|completes?)\b"
+    r"|(?:st|nd|rd|th)?\s+(?:of\s+)?(?-i:Jan|Feb|Mar(?:ch\b)|Apr|May\b|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+    r"|\s+(?:exam|paper|contest|competition|olympiad|edition)\b",
+    re.IGNORECASE,
+)
+ENUMERATED = re.compile(r"(?:[-−]?\d[\d.]*,\s+){2,}(?:and\s+|or\s+)?$")  # the last of a list that is not the answer
 # functions in words: `ln 2`, `3 sqrt(2)`
 FUNCTION = re.compile(r"(?<![a-zA-Z\\])-?\d*(?:ln|log|sin|cos|tan|arc(?:sin|cos|tan)|sqrt|exp)\s?\(?$")
 # a number that stands in what is said of the answer: `The answer is the next prime after 7`
@@ -62,7 +86,8 @@ pair set vector interval list fraction
 LIGHT = {*LIGHT.split(), *NUMBER_WORDS[:28]}
 WORD = re.compile(r"[a-z]+")
 BEYOND = re.compile(
-    r"\b(?:over|under|above|below|beyond|past|than)\s+$|\d\s+(?:out\s+)?of\s+(?:the\s+|all\s+|these\s+)?$",
+    r"\b(?:over|under|above|below|beyond|past|than|such\s+as|out\s+of)\s+$"
+    r"|\b(?:starts?|begins?|runs?|ranges?|holds?)\s+(?:\w+\s+)?(?:at|from|for|up\s+to)\b[^.,]*$|\d\s+(?:out\s+)?of\s+(?:the\s+|all\s+|these\s+)?$",
     re.IGNORECASE,
 )
 # a clause that begins behind the value: `we get 5 and now have to`, but not `36 hours watching TV and reading`
@@ -96,12 +121,12 @@ WHY = re.compile(
 )
 ITEM = rf"(?:[a-z](?:_\d)?\s*=\s*)?{PLAIN}"
 LISTED = re.compile(
-    rf"\b(?:are|is|be)\s+(?P<list>(?:{ITEM},\s+)*{ITEM},?\s+(?:and|or)\s+{ITEM})(?=\W*$|\s+(?:degrees|respectively)\W*$)"
+    rf"\b(?:are|is|be)\s+(?P<list>(?:{ITEM},\s+)*{ITEM},?\s+(?:and|or)\s+{ITEM}|(?:{ITEM},\s+){{2,}}{ITEM})(?=\W*$|\s+(?:degrees|respectively)\W*$)"
 )
 RATIO_IN_WORDS = re.compile(r"\bratio\b[^.?!]*?\b(\d+) to (\d+)(?=\W*$)", re.IGNORECASE)
 SCIENTIFIC = re.compile(r"[-−]?\d[\d.]*\s*[×x*·⋅]\s*10(?:\^\{?[-−]?\d+\}?|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 UNIT_BEHIND = re.compile(
-    r"\s?((?:(?:square|cubic)\s+)?[a-zA-Zµ°]+(?:\s+per\s+[a-z]+|\s+(?:squared|cubed)|[/^][a-zA-Z\d^]+|[²³])?)"
+    r"\s?([€£¥₹]|(?:(?:square|cubic)\s+)?[a-zA-Zµ°]+(?:\s+per\s+[a-z]+|\s+(?:squared|cubed)|[/^][a-zA-Z\d^]+|[²³])?)"
 )
 NO_UNIT = {"in", "a", "as", "am", "A", "b", "bit", "s", "time", "times", "second"}  # words that are more often no units
 UNIT_BEFORE = re.compile(r"\d\s+((?:[a-zA-Z]+/)?[a-zA-Z]+\^)\{?$")
@@ -176,7 +201,9 @@ def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
         return False
     if UNSOLVED.search(near) and not UNIT_LETTER.match(after):
         return False
-    if TO_DO.match(clause) or (telling(near) and refuted(near)):
+    if TO_DO.match(clause) or USED.match(after) or ENUMERATED.search(near) or (telling(near) and refuted(near)):
+        return False
+    if TOLD.search(before) or LABELLED.search(near + part[start:end]) or LABELLED.search(near):
         return False
     answered = ANSWERED.search(near)
     if answered and not set(WORD.findall(LINK.sub("", answered[1].lower()))) <= LIGHT:
@@ -253,9 +280,11 @@ def _whole(text: str, number: re.Match) -> tuple[str, int, int]:
             return power[0], *power.span()
     if text[start - 1 : start] not in tuple("^{_√∛") and not GOES_WITH.match(text, end):
         answer = number.group().strip()
-        if text[start - 1 : start] == "$":
-            return rf"\${answer}", start, end
+        if (sign := text[start - 1 : start]) and sign in "$€£¥₹":
+            return sign.replace("$", "\\$") + answer, start, end
         behind = UNIT_BEHIND.match(text, end)
+        if behind and behind[1] in "€£¥₹":
+            return f"{answer} {behind[1]}", start, end
         unit = (_unit(behind[1]) or _unit(behind[1].partition(" per ")[0])) if behind else ""
         return answer + unit, start, end
     start = max(text.rfind(edge, 0, start) for edge in " \n\t$=*") + 1

@@ -21,7 +21,7 @@ from steer.verify.math.forms import (
 )
 from steer.verify.math.numbers import DECIMAL_TEXT, roughly
 from steer.verify.math.phrases import SPOILED
-from steer.verify.math.units import known
+from steer.verify.math.wording import MATH_WORDS, is_name, reworded, wordy
 
 SEPARATOR = re.compile(
     r"[,;]|\\text\s*\{\s*(?:,\s*)?(?:and|or|und|y)\s*\}|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-z])"
@@ -31,6 +31,11 @@ RELATION = re.compile(
     r"|leftrightarrow|Leftrightarrow|iff|mid|nmid|parallel|perp|not(?:in|subseteq|subset|supseteq|supset|mid|parallel|equiv))"
     r"(?![a-zA-Z])|:=|<=|>=|!=|≈|[=<>]"
 )
+QUANTIFIED = re.compile(r"[\s(]*(?:\\neg\s*[\s(]*)?\\(?:forall|n?exists)(?![a-zA-Z])")
+JOINED = re.compile(
+    r"\\(?:(?P<either>lor|vee)|(?P<both>land|wedge)|(?P<then>[rR]ightarrow|implies|iff|[lL]eftrightarrow))(?![a-zA-Z])"
+)
+VALUED = re.compile(r"[\d=<>]|\\(?:[lg]e|ne|text)(?![a-zA-Z])")
 JOINERS = {"\\lor": "lor", "\\vee": "lor", "\\land": "land", "\\wedge": "land"}
 RELATIONS = {"<=": "\\le", ">=": "\\ge", "!=": "\\ne", ":=": "=", "\\equiv": "=", "\\cong": "=", "\\simeq": "\\approx",
              "\\sim": "\\approx", "≈": "\\approx", "\\nmid": "\\notmid", "\\iff": "\\leftrightarrow",
@@ -76,10 +81,6 @@ ALIGNED = re.compile(r"&\s*=")
 CONDITION = re.compile(r"^\s*(?:\\text\s*\{\s*,?\s*(?:if|for|when|where)\s*\}|(?:if|for|when)\b)")
 IN_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 INTRODUCTION = re.compile(r"[^\d=<>]*?(?::|\b(?:is|are|equals))\s*")
-QUALIFIED = re.compile(r"\b(?:or|least|most|not|wrong)\b")
-MATH_WORDS = re.compile(
-    r"(?:a?(?:rc)?(?:sinh?|cosh?|tanh?|cot|sec|csc)|ln|log|lg|exp|cis|sqrt|pi|infty|infinity|inf|oo|abs|min|max|gcd|lcm|np|floor|ceil)+"
-)
 
 
 def _introduces(words: str) -> bool:
@@ -101,6 +102,8 @@ def _list(parts: list[str]) -> tuple[Form, ...]:
 def interpret(text: str) -> Form:
     """Return the form of a normalised answer."""
     text = LEADING.sub("", text.strip()).lstrip(" ,;:").rstrip(" .,;:") or text.strip()  # `.5` keeps its point
+    if (other := reworded(text)) is not None:
+        return interpret(other)
     opening = IN_TEXT.match(text)
     # `\text{12 cm}`, `\text{Option A}`: more than words
     if opening and opening.end() == len(text) and (re.search(r"\d", opening[1]) or LEADING.match(opening[1])):
@@ -115,6 +118,8 @@ def interpret(text: str) -> Form:
         return interpret(text[:-2])
     if (cases := PIECEWISE.fullmatch(text)) and "\\begin" not in cases[2]:
         return _piecewise(cases[2])
+    if QUANTIFIED.match(text) or (not VALUED.search(text) and len({m.lastgroup for m in JOINED.finditer(text)}) > 1):
+        return Expr(text)  # quantifiers keep their order, and mixed signs their precedence
     parts, separators = split(text, SEPARATOR)
     if separators and any(part.strip() for part in parts[1:]):
         return _several(parts, separators)
@@ -258,40 +263,6 @@ def _scalar(text: str) -> Form:
         if match and not (unit == "deg" and TRIGONOMETRIC.search(match["value"])):
             return Quantity(interpret(match["value"]), unit)
     match = QUANTITY.fullmatch(text) if len(text) <= QUANTITY_LENGTH else None
-    if match and not MATH_WORDS.fullmatch(match["unit"].split("^")[0]) and not _is_name(match):
+    if match and not MATH_WORDS.fullmatch(match["unit"].split("^")[0]) and not is_name(match):
         return Quantity(interpret(match["value"]), match["unit"].strip())
-    return Words(text) if _wordy(text) else Expr(text)
-
-
-def _is_name(match: re.Match) -> bool:
-    """`2xy` is a product and `a_text` a name: a unit follows a number, or a formula and stands apart from it."""
-    value, unit = match["value"], match["unit"]
-    if not re.search(r"[a-zA-Zµ]", unit):  # `12个`
-        return False
-    if QUALIFIED.search(unit):  # `5 \text{ or more}`
-        return True
-    if unit.startswith(("\\text", "^")):
-        return value.rstrip().endswith(("_", "\\"))
-    command = re.search(r"\\[a-zA-Z]*$", value)  # `8 \pi cm`, or the start of a longer name
-    if not any(c.isdigit() for c in value) or re.search(r"_\s*\{?$", value):
-        return True
-    if command and (match.end("value") == match.start("unit") or (len(unit) == 1 and "+" in value)):
-        return True  # `\\frac{\\pi}{6} + 2\\pi m`
-    if re.search(r"[a-zA-Z]$", value) and not command:
-        return True
-    if re.match(r"[a-zA-Z](?![a-zA-Z])", unit) and re.search(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])", value):
-        return True  # `2m + 3 s` is a sum of names
-    return not (known(unit) or max(map(len, re.findall(r"[a-zA-Z]+", unit))) >= 4)
-
-
-def _wordy(text: str) -> bool:
-    """Check whether the text is words rather than a formula."""
-    if re.fullmatch(r"\\text\s*\{\s*[A-Za-z]{2,}\s*\}", text):  # `\text{No}`
-        return True
-    stripped = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
-    if "\\" in stripped.replace("\\ ", ""):
-        return False
-    runs = re.findall(r"[A-Za-z]+", stripped)
-    long = [run for run in runs if len(run) >= 3 and not MATH_WORDS.fullmatch(run)]
-    plain = not re.search(r"[=+*/^_<>()\d]", stripped)
-    return (bool(long) and (plain or len(runs) >= 3)) or (plain and len(runs) >= 2 and "\\text" in text)
+    return Words(text) if wordy(text) else Expr(text)

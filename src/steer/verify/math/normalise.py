@@ -1,6 +1,7 @@
 r"""One spelling for the same LaTeX: wrappers, spacing, synonyms, look-alike characters. No meaning is judged."""
 
 import re
+import unicodedata
 
 from steer.verify.math.clutter import COMMAND, cleared
 
@@ -14,7 +15,9 @@ UNICODE = str.maketrans(
         "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "λ": "\\lambda ", "ω": "\\omega ",
         "ℝ": "\\mathbb{R}", "∅": "\\emptyset ", "（": "(", "）": ")", "，": ",", "：": ":", "；": ";",
         "“": "\"", "”": "\"", "’": "'", "‘": "'", "′": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", 
-        "€": "", "£": "",
+        "∀": "\\forall ", "∃": "\\exists ", "¬": "\\neg ", "∧": "\\land ", "∨": "\\lor ", "→": "\\rightarrow ",
+        "↔": "\\leftrightarrow ", "⇔": "\\leftrightarrow ", "∣": "\\mid ", "∉": "\\notin ", "⊂": "\\subset ",
+        "⊆": "\\subseteq ", "∖": "\\setminus ", "∘": "\\circ ",
     }
     | {c: f"\\frac{{{n}}}{{{d}}}" for c, n, d in VULGAR.split()}
 )  # fmt: skip
@@ -37,7 +40,7 @@ EQUATIONS = re.compile(r"(?<=\w)\s*\\(?:q?quad|\\)\s*(?=[a-zA-Z](?:_\w)?\s*=)") 
 SYNONYMS = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
     "lt": "<", "gt": ">", "neq": "ne", "dbinom": "binom", "tbinom": "binom", 
-    "varnothing": "emptyset", "to": "rightarrow", "mbox": "text", "textnormal": "text", "textrm": "text",
+    "varnothing": "emptyset", "to": "rightarrow", "lnot": "neg", "mbox": "text", "textnormal": "text", "textrm": "text",
     "textbf": "text", "textit": "text", "mathrm": "text", "mathbf": "text", "operatorname": "text", "rm": "text",
     "boldsymbol": "text", "textsf": "text", "texttt": "text", "hbox": "text", "mathit": "text", "bold": "text",
     "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]", "bigcup": "cup", "bigcap": "cap", "cr": "\\",
@@ -64,6 +67,10 @@ DEGREE = re.compile(r"\^\s*\{\s*\\degree\s*\}|\^?\s*\\degree(?![a-zA-Z])")
 STYLED = re.compile(
     r"\\(?:(?:bf|it|rm|sf|tt|em)(?![a-zA-Z])(?!\s*\{)|(?:ensuremath|mathsf|mathtt|boldsymbol|bm|(?:math|text)?(?:bf|it)|bold|emph|underline)\s*(?=\{[^{}\\^+=]*[\\{^+=]))"
 )
+BOLD_GREEK = re.compile(
+    r"\\(?:boldsymbol|bm|mathbf|bold)\s*\{?\s*(\\(?!pi\b|infty)[a-z]+)\s*\}?(?=\s*(?:\\times|\W*$))"
+)
+ALPHABETS = re.compile("[\U0001d400-\U0001d7ff]")  # of mathematical letters and digits
 PUNCTUATION = re.compile(r"\\text\s*\{\s*(?:([.,;:])\s*)?\}")
 POWER = re.compile(r"(?<=[\w)\]}])\s*\*\*\s*(?=[\w({-])")  # as in Python
 COLOUR = re.compile(r"\\(?:text)?color\s*\{(?!\s*white\s*\})[^{}]*\}")
@@ -79,6 +86,11 @@ WRAPPER = re.compile(r"\\text\s*\{([^{}]*)\}")
 SCRIPT = re.compile(r"([_^])\{(\w)\}")
 LOOSE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 FRAC_BARE = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*\{|(\{[^{}]*\})\s*(\d))")
+
+
+def _plain_letter(match: re.Match) -> str:
+    letter = unicodedata.normalize("NFKC", match[0])
+    return rf"\mathbf{{{letter}}}" if letter.isalpha() and "BOLD" in unicodedata.name(match[0]) else letter
 
 
 def _synonym(match: re.Match) -> str:
@@ -99,6 +111,7 @@ def latex(text: str) -> str:
     if PLAIN_NUMBER.fullmatch(text):
         return text
     if not text.isascii():
+        text = ALPHABETS.sub(_plain_letter, text)
         # a run of them is one exponent: 10²³ is 10^{23}, not 10^2^3
         text = RAISED.sub(lambda m: f"^{{{m.group().translate(LEVEL)}}}", text.translate(UNICODE))
         text = LOWERED.sub(lambda m: f"_{{{m.group().translate(LEVEL)}}}", text)
@@ -143,6 +156,8 @@ def _commands(text: str) -> str:
         text = NOT_EQUAL.sub(r"\\ne ", text)
     if "\\degree" in text:
         text = DEGREE.sub(r"^\\circ ", text)
+    if "times" in names:
+        text = BOLD_GREEK.sub(r"\\vec{\1}", text)
     if names & STYLE_NAMES:
         text = STYLED.sub("", text)
     text = SPACES.sub(" ", EQUATIONS.sub(", ", text) if "=" in text else text)

@@ -4,8 +4,9 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-from steer.verify.math.grammar import DIVISION, PRODUCT, STOP, Grammar, Node
+from steer.verify.math.grammar import DIVISION, PRODUCT, QUANTIFIERS, STOP, Grammar
 from steer.verify.math.tokens import FUNCTIONS, Unreadable, tokenise
+from steer.verify.math.trees import Node, substituted
 
 ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log10"}
 ACCENTS = {"overline", "bar", "hat", "vec", "tilde", "dot", "ddot", "widehat", "overrightarrow", "mathbb", "mathcal"}
@@ -13,10 +14,13 @@ NAMED_FUNCTIONS = set("fghFGHuPpqxyIv") | {"\\delta", "\\theta", "\\phi", "\\psi
 CERTAIN_FUNCTIONS = set("fghFGHPpu")  # with an argument in parentheses these are functions, not factors
 # commands that stand for no value by themselves
 OPERATOR_NAMES = """
-angle triangle Re Im int lim mod pmod bmod not in cup cap rightarrow Rightarrow leftarrow lnot neg lor land vee wedge
-subset oplus perp parallel ast odot star over cdots ldots dots circ prime le ge ne approx emptyset setminus end
+angle triangle Re Im int lim mod pmod bmod not in cup cap rightarrow Rightarrow leftarrow lor land vee wedge
+subset oplus perp parallel ast odot star over cdots ldots dots circ prime le ge ne approx setminus end
 """
 OPERATORS = set(OPERATOR_NAMES.split())
+LOGIC = re.compile(
+    r"\\(?:neg|forall|n?exists|land|lor|vee|wedge|(?:left)?rightarrow|(?:Left)?Rightarrow|implies|iff|cup|cap|setminus|oplus|circ)(?![a-zA-Z])"
+)
 DERIVATIVE = re.compile(
     r"\\frac\s*\{\s*d\s*(\^\s*\{?\d\}?)?\s*(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*\}\s*\{\s*d\s*(\\?[a-zA-Z])\s*(\^\s*\{?\d\}?)?\s*\}"
 )
@@ -78,26 +82,43 @@ class Parser(Grammar):
                 name += "'"
         if name in ("e", "i"):
             return ("const", name)
-        if self.peek() == "(" and name.split("_")[0].rstrip("'") in NAMED_FUNCTIONS:
-            arguments = self.arguments()
+        stem = name.split("_")[0].rstrip("'")
+        shared = self.calls is not True and self.calls and stem in self.calls
+        called = shared or stem in NAMED_FUNCTIONS or self.listed()
+        if (self.peek() == "(" and called) or (self.peek() == "[" and stem == "E"):
+            arguments = self.arguments(stem, shared)
             if arguments:
                 return ("apply", name, *arguments)
         return ("sym", name)
 
-    def arguments(self) -> list[Node]:
+    def listed(self) -> bool:
+        """Whether the parenthesis that opens here holds a list, which no factor does."""
+        depth = 0
+        for _, token in self.tokens[self.at :]:
+            depth += (token in ("(", "{", "[")) - (token in (")", "}", "]"))
+            if depth == 0 or (depth == 1 and token == ","):
+                return depth == 1
+        return False
+
+    def arguments(self, stem: str, shared: bool) -> list[Node]:
         """Return the arguments of a named function, none if `x(t)` is a product; `calls` decides doubtful cases."""
         start = self.at
-        self.next()
-        found = [self.sum()]
+        closing = ")" if self.next() == "(" else "]"
+        outer, self.given = self.given, stem in ("P", "p", "E", "H", "I")
+        found = [self.logical()]
         while self.peek() == ",":
             self.next()
-            found.append(self.sum())
-        self.expect(")")
-        argument, certain = found[0], self.tokens[start - 1][1] in CERTAIN_FUNCTIONS
+            found.append(self.logical())
+        self.given = outer
+        self.expect(closing)
+        if shared:
+            return found
+        argument, certain = found[0], stem in CERTAIN_FUNCTIONS
         number, atom = argument[0] in ("num", "neg"), argument[0] in ("sym", "const")
         if (
             len(found) > 1
             or argument == ("num", 0)
+            or (argument[0] == "apply" and not argument[1].isalpha() and (certain or stem == "E"))
             or (number and certain)
             or (self.calls and (number or atom or certain))
         ):
@@ -138,6 +159,10 @@ class Parser(Grammar):
             return self.matrix()
         if name in ("sum", "prod"):
             return self.series(name)
+        if name == "neg":
+            return ("apply", "\\neg", self.power())
+        if name in QUANTIFIERS:
+            return self.quantified(name)
         if not name.isalpha() or name in OPERATORS:
             raise Unreadable(f"\\{name}")
         return self.symbol("\\" + name)
@@ -231,7 +256,8 @@ class Parser(Grammar):
         self.expect("}")
         self.expect("^")
         last = self.exponent()
-        return (name, variable[-1], first, last, _indexed(self.term(), variable[-1]))
+        index = variable[-1]  # which may be i
+        return (name, index, first, last, _indexed(substituted(self.term(), variable, ("sym", index)), index))
 
 
 def _indexed(node: Node, variable: str) -> Node:
@@ -250,42 +276,19 @@ def _derivative(match: re.Match) -> str:
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str, calls: bool = True) -> Node:
-    """Parse one expression. `calls` reads `f(x)` as a call rather than a product. Raises `Unreadable`."""
+def parse(text: str, calls: bool | frozenset[str] = True) -> Node:
+    """Parse one expression. `calls` reads `f(x)` as a call rather than a product, those of its names always.
+
+    Raises `Unreadable`.
+    """
     text = DERIVATIVE.sub(_derivative, text)
     if re.fullmatch(r"\[\s*\\begin.*\\end\s*\{\w+\}\s*\]", text):
         text = text[text.index("\\") : text.rindex("]")]
     tokens = tokenise(text)
     if not tokens:
         raise Unreadable("empty")
-    parser = Parser(list(tokens), calls)
-    node = parser.quotient()
+    parser = Parser(list(tokens), calls, logic := LOGIC.search(text) is not None)
+    node = parser.logical() if logic else parser.quotient()
     if parser.at < len(parser.tokens):
         raise Unreadable(f"unexpected {parser.peek()}")
     return node
-
-
-def symbols(node: Node) -> set[str]:
-    """Names of the free symbols of a tree."""
-    if node[0] == "sym":
-        return {node[1]}
-    if node[0] == "matrix":
-        return {name for row in node[1] for entry in row for name in symbols(entry)}
-    found = {name for part in node[1:] if isinstance(part, tuple) for name in symbols(part)}
-    return found - {node[1]} if node[0] in ("sum", "prod") else found
-
-
-def functions(node: Node) -> set[str]:
-    """Names of the functions and operations that occur in a tree."""
-    if node[0] == "matrix":
-        return {name for row in node[1] for entry in row for name in functions(entry)}
-    own = {node[1]} if node[0] in ("call", "const") else {node[0]}
-    return own.union(*(functions(part) for part in node[1:] if isinstance(part, tuple)))
-
-
-def applied(node: Node) -> set[str]:
-    """Names of the unknown functions of a tree."""
-    if node[0] == "matrix":
-        return {name for row in node[1] for entry in row for name in applied(entry)}
-    own = {node[1]} if node[0] == "apply" else set()
-    return own.union(*(applied(part) for part in node[1:] if isinstance(part, tuple) and part))

@@ -22,10 +22,12 @@ ENGLISH = (
     r"|turns\s+out\s+to\s+be|works\s+out\s+to(?:\s+be)?|=)(?![a-z'’])|(?=:)|(?=\s*(?:\$|\\\(|\\\[)))[*_]*\s*:?"
 )
 OTHERS = _any(
-    r"(?:最终|正确|最后)?(?:答案|結果|结果)\s*(?:应该是|应为|应是|就是|等于|等於|是|为|為|：|:)\s*[:：]?|答\s*[:：]|故选\s*[:：]?|选择?\s*[:：]",
+    r"(?:最终|正确|最后)?(?:答案|結果|结果)\s*(?:应该是|应为|应是|就是|等于|等於|是|为|為|：|:)\s*[:：]?|答\s*[:：]|(?:故|答案)选\s*[:：]?|选择?\s*[:：]",
     r"(?:최종\s*)?(?:정답|답|해답)\s*(?:은|는|이|:|：)\s*[:：]?",
     r"(?:最終的な)?(?:答え|答|解)\s*(?:は|：|:)\s*[、:：]?",
     r"\b(?:réponse|reponse)(?:\s+finale|\s+correcte)?\s*(?:est|sont|:)\s*:?|\brésultat(?:\s+final)?\s*(?:est|:)\s*:?",
+    r"\b(?:richtig|korrekt)\s+(?:ist|sind)\s+(?:die\s+)?(?:Antwort|Option|Lösung)\s*:?|(?:正解|正确选项|正確選項)\s*(?:は|是|为|：|:)",
+    r"\b(?:opción|opção|alternativa|opzione|option)\s+(?:correcta|correta|corretta|correcte)\s+(?:est|es|é|è|:)\s*(?:(?:a|la|letra)\s+)*:?",
     r"\b(?:Antwort|Lösung|Ergebnis|Loesung)(?:en)?\s*(?:ist|sind|lautet|lauten|beträgt|:)\s*:?",
     r"\b(?:respuesta|solución|solucion|resultado)(?:\s+final|\s+correcta)?\s*(?:es|son|:)\s*:?",
     r"\b(?:risposta|soluzione|risultato)(?:\s+finale|\s+corretta)?\s*(?:è|e'|sono|:)\s*:?",
@@ -52,7 +54,7 @@ résultat antwort lösung loesung ergebnis respuesta solución solucion
 resultado risposta soluzione risultato resposta
 solução ответ результат відповідь одговор
 oplossing resultaat odpowiedź cevap yanıt sonuç đáp trả~lời kết~quả الجواب الإجابة
-الاجابة الحل उत्तर जवाब svaret jawaban
+الاجابة الحل उत्तर जवाब svaret jawaban opción opção alternativa opzione 正解 正确选项 正確選項
 """
 KEYS = [key.replace("~", " ") for key in KEYS.split()]
 ASCII_KEYS = [key for key in KEYS if key.isascii()]
@@ -65,7 +67,7 @@ OPENING = re.compile(
     r"|altogether|we\s+(?:get|have|find|obtain|conclude|see|choose|select|pick|arrive\s+at)(?:\s+that)?|(?:this|that|it)\s+(?:gives|yields|makes|leaves)(?:\s+(?:us|me))?"
     r"|it\s+follows\s+that|which\s+(?:gives|yields|is|equals)|giving|(?:it|this|that)\s+is"
     r"|it['’]s|that['’]s|as\s+(?:a\s+result|desired|required)|i\.?e\.?|namely|in\s+other\s+words|(?:is|are|equals)(?=\s*[:$\\\d])|ans(?:wer)?\.?|final(?:ly)?"
-    r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|definitely|certainly|obviously|surely|evidently|undoubtedly|precisely|now|given\s+by|equal\s+to|(?:choose|select|pick|option|choice)|the\s+(?:number|value|integer)"
+    r"|therefore|none\s+other\s+than|simply|just|indeed|exactly|clearly|definitely|certainly|obviously|surely|evidently|undoubtedly|precisely|now|given\s+by|equal\s+to|(?:choose|select|pick|option|choice|antwort|opción|opção|alternativa|(?:la|die|a|letra)(?=\s+\(?[A-J]\)?\W*$))|the\s+(?:number|value|integer)"
     r"|所以|综上(?:所述)?|因此|故|一?共(?:有|是)?|总共(?:有|是)?|于是|從而|从而|则|即|따라서|그러므로|よって|したがって|ゆえに|donc|ainsi|há|hay|also|daher|somit|folglich|por\s+(?:lo\s+)?tanto|portanto"
     r"|logo|quindi|dunque|следовательно|значит|итак|dus|zatem|więc)(?![a-zà-öø-ÿ'’])|\\(?:therefore|implies|Rightarrow"
     r"|because|quad|qquad)(?![a-zA-Z])|[∴⇒→✓✔✅]|[-*•>]+(?=\s)|=+>)[\s,:，：、]*",
@@ -73,7 +75,8 @@ OPENING = re.compile(
 )
 # after a complete answer: copulas that other languages put last
 CLOSING = re.compile(
-    r"\s(?:is|must\s+be)\s+(?:the\s+)?(?:correct|right|final)?\s*(?:answer|choice|option|one|correct|right)\s*$|(?:입니다|이다|이에요|예요|임|です|である|だ|になります|となります|है|हैं|dir|dır|dur|dür|olur)\s*$"
+    r"\s(?:is|must\s+be)\s+(?:the\s+)?(?:correct|right|final)?\s*(?:answer|choice|option|one|correct|right)\s*$"
+    r"|\s(?:ist|est|es|è|é)\s+(?:richtig|korrekt|correct[ea]?|corrett[ao]|corret[ao]|cert[ao])\s*$|(?:입니다|이다|이에요|예요|임|です|である|だ|になります|となります|है|हैं|dir|dır|dur|dür|olur)\s*$"
 )
 
 NUMBERS = """
@@ -140,7 +143,8 @@ SUPPOSED = re.compile(f"(?={START})(?:{SUPPOSITION})", re.IGNORECASE)
 # whose number it is, directly before it: `by equation 5`; but not `5 steps per page`, `3 minutes/question = 15`
 NUMBERED = (
     r"\b(?:minus|negative|page|section|chapter|step|figure|table|(?:by|from|in|see|using)\s+equation|theorem|lemma|corollary"
-    r"|proposition|exercise|case|mod(?:ulo)?|question|problem)(?=[^\w=]*$)"
+    r"|proposition|exercise|example|version|part|task|method|attempt|claim|axiom|definition|remark|formula|case"
+    r"|mod(?:ulo)?|question|problem)(?=[^\w=]*$)"
 )
 SPOILED = re.compile(f"(?={SPOILED_START})(?:{DENIAL}|{SUPPOSITION}|{DOUBT}|{COMPARED}|{NUMBERED})", re.IGNORECASE)
 # behind a number: what it is not, what it is compared with, and another power, part or number
@@ -149,8 +153,11 @@ SPOILED_BEHIND = re.compile(
     + r"[?？]|\b(?:or|either|maybe|perhaps|possibly|probably|if|unless|oder|ou|или)\b|或|还是|또는|または"
     r"|^[\s\"'”’,$]*(?:i|s?he|they)\s+(?:said|says?|thought|replied|answered|claimed|claims?)\W*$|^(?:st|nd|rd|th|-?ish)\b|^\s*(?:above|below|beyond)\b|^\s*(?:equations|unknowns|inequalities)\b"
     + r"|\b(?:over|under)(?:count|estimat)\w*|\bestimate\b|\b(?:(?-i:may)|might|could)\s+(?:also\s+)?(?:work|be|do)\b"
-    + r"|\bi\s+guess\b|\bmistake\b|\bearlier\s+(?:answer|guess)\b"
-    + r"|\b(?:different|another|other)\s+(?:question|problem)\b|\bto\s+(?:consider|check|examine|rule\s+out)\b"
+    + r"|\bi\s+guess\b"
+    + r"|\b(?:first|initial|original|best|wild)\s+(?:guess|thought|attempt|try|idea|estimate)\b"
+    + r"|\bmistake\b|\bearlier\s+(?:answer|guess)\b"
+    + r"|\b(?:different|another|other)\s+(?:question|problem)\b"
+    + r"|\bto\s+(?:be\s+)?(?:consider|check|examine|test|rule[sd]?\s+out)(?:e?d)?\b"
     + r"|\bto\s+be\s+(?:halved|doubled|squared|negated|corrected|adjusted|divided|multiplied)\b"
     + rf"|^[\s$-]*(?:{'|'.join(NUMBER_WORDS)}|squared|cubed|halved|doubled|plus|minus|times|point|over"
     r"|divided|multiplied|to\s+the)\b)",

@@ -8,8 +8,8 @@ from mpmath import mp
 
 from steer.verify.math.arithmetic import Undefined, inexact
 from steer.verify.math.forms import Collection, Combined, Expr, Form, Relation, Seq, Several
-from steer.verify.math.grammar import Node
-from steer.verify.math.parse import parse, symbols
+from steer.verify.math.parse import parse
+from steer.verify.math.trees import Node, symbols
 from steer.verify.math.values import bound, close, line
 
 INFINITY = mp.inf

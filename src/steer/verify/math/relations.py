@@ -7,10 +7,12 @@ import re
 from dataclasses import replace
 
 from steer.verify.math import regions
+from steer.verify.math.computed import computes
 from steer.verify.math.forms import Combined, Expr, Form, Quantity, Ratio, Relation, Seq, Words
-from steer.verify.math.parse import parse, symbols
+from steer.verify.math.parse import OPERATORS, parse
 from steer.verify.math.several import ordered
 from steer.verify.math.tokens import Unreadable
+from steer.verify.math.trees import symbols
 from steer.verify.math.values import constant, equal_texts, proportional, renamed, same_function
 
 NAME = re.compile(
@@ -19,7 +21,7 @@ NAME = re.compile(
 # `P(A|B)`, `n(A \cap B)`; but `n(n+1)` is a product
 COUNT = re.compile(
     r"(?:[PE]|\\Pr|[fgh]\s*\^\s*\{?\s*-1\s*\}?)\s*\((?:[^()=<>]|\([^()=<>]*\))*\)"
-    r"|[nN]\s*\((?:[A-Z'|,{}\s]|\^\s*\{?c|\\text\s*\{[^{}]*\}|\\(?!text)[a-zA-Z]+(?![a-zA-Z]))*\)"
+    r"|\\#\s*\{?\s*[a-zA-Z]+\s*\}?|[nN]\s*\((?:[A-Z'|,{}\s]|\^\s*\{?c|\\text\s*\{[^{}]*\}|\\(?!text)[a-zA-Z]+(?![a-zA-Z]))*\)"
 )
 MEASURES = {"deg", "det", "gcd", "lcm", "max", "min", "Re", "Im", "arg"}
 LABEL = re.compile(r"(?=.*[a-zA-Z])[\\a-zA-Z0-9_{}'\s:|/().°^+\[\]-]+", re.DOTALL)
@@ -31,6 +33,7 @@ REVERSED = regions.FLIP | {
     "\\supseteq": "\\subseteq", "\\rightarrow": "\\leftarrow", "\\leftarrow": "\\rightarrow",
     "\\leftrightarrow": "\\leftrightarrow", "\\in": "\\ni", "\\parallel": "\\parallel", "\\perp": "\\perp",
 }  # fmt: skip
+WORDS_OF_A_VALUE = re.compile(r"\d|\b(?:not|no|half|twice|double)\b", re.IGNORECASE)  # which name nothing
 ANGLE = re.compile(r"\\?(?:[A-Z]|\\(?:alpha|beta|gamma|delta|theta|phi|varphi|omega))")
 
 
@@ -42,8 +45,9 @@ def relation(c, gold: Form, answer: Form) -> bool:
     if stated.signs == ("=",):
         left, right = stated.parts
         if (
-            (isinstance(left, Expr) and _labels(left.text, right))
-            or isinstance(left, (Seq, Ratio, Words))
+            (isinstance(left, Expr) and (computes(left.text, getattr(right, "text", "")) or _labels(left.text, right)))
+            or isinstance(left, (Seq, Ratio))
+            or (isinstance(left, Words) and not WORDS_OF_A_VALUE.search(left.text))
             or _sets(left)
         ):
             return c.same(right, other) if stated is gold else c.same(other, right)
@@ -122,6 +126,8 @@ def _labels(left: str, right: Form) -> bool:
 
     It is a name, or a requested expression such as m + n or AB. In `x/2 = 5` and `|x| = 5`, 5 is not a name's value.
     """
+    if left.strip()[1:] in OPERATORS | {"infty", "sum", "prod"}:
+        return False
     if NAME.fullmatch(left.strip()) or ("\\frac" in left and parse(left)[0] == "sym"):  # dy/dx
         return True
     if COUNT.fullmatch(left.strip()):
@@ -142,16 +148,24 @@ def _labels(left: str, right: Form) -> bool:
         return bool(symbols(tree))
     if tree[:2] == ("call", "abs") and tree[2][0] == "sym" and re.fullmatch(r"[A-Zz]", tree[2][1]):
         return True  # the size of a set, the modulus of a number z
-    return len(symbols(tree) - set("xyz")) > 1 and _asked(tree) and _nonzero(right)  # `3x + 2y = 6` is a line
+    if tree[:2] == ("call", "abs") and tree[2][0] == "mul" and all(map(str.isupper, symbols(tree))):
+        return True  # |AB|
+    names = symbols(tree) - set("xyz")  # `3x + 2y = 6` is a line
+    return len(names) + len(_values(tree)) > 1 and names == symbols(tree) and _asked(tree) and _nonzero(right)
 
 
 def _asked(tree) -> bool:
-    """Check for a sum, product or quotient of names, possibly with coefficients, that a question may ask for."""
-    if tree[0] == "call" and tree[1] == "abs":  # |AB|
-        return tree[2][0] == "mul" and all(name.isupper() for name in symbols(tree))
-    if tree[0] in ("add", "mul", "div"):
-        return all(map(_asked, tree[1:]))
-    return tree[0] in ("sym", "num")
+    """Check for a formula of several names, such as a sum or quotient, that a question may ask for."""
+    if tree[0] in ("add", "mul", "div", "neg", "pow", "call"):
+        return all(_asked(part) for part in tree[1:] if isinstance(part, tuple))
+    return tree[0] in ("sym", "num") or (tree[0] == "apply" and not symbols(tree))
+
+
+def _values(tree) -> set:
+    """The values of unknown functions at numbers in a tree, as f(1) and f(2)."""
+    if tree[0] == "apply" and not symbols(tree):
+        return {tree}
+    return {value for part in tree[1:] if isinstance(part, tuple) for value in _values(part)}
 
 
 def _nonzero(form: Form) -> bool:

@@ -11,9 +11,10 @@ from steer.verify.math.forms import Based, Collection, Expr, Form, Quantity, Rat
 from steer.verify.math.normalise import key
 from steer.verify.math.nouns import counted, worded
 from steer.verify.math.numbers import approximates
-from steer.verify.math.parse import parse, symbols
+from steer.verify.math.parse import parse
 from steer.verify.math.several import ordered
 from steer.verify.math.tokens import Unreadable
+from steer.verify.math.trees import symbols
 from steer.verify.math.units import LOOSE_NUMBER, rescaled, unit
 from steer.verify.math.values import constant, equal_texts
 

@@ -17,14 +17,18 @@ int lim langle rangle alpha beta gamma delta epsilon varepsilon zeta eta theta v
 mu nu xi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega
 hbar ell partial nabla odot choose cdots ldots dots in cup cap le ge ne approx quad mod pmod bmod angle triangle
 emptyset setminus ast star oplus over not sqrt perp parallel imath displaystyle rightarrow Rightarrow lnot
-lor land vee wedge subset aleph wp Re Im
+leftrightarrow Leftrightarrow implies iff neg forall exists nexists notin subseteq lor land vee wedge subset aleph
+wp Re Im
 """
 COMMANDS = FUNCTIONS | set(COMMAND_NAMES.split())
+GREEK_NAMES = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi chi psi omega"
+GREEK = {name for name in COMMANDS if name.lower().removeprefix("var") in GREEK_NAMES.split()}
 TOKEN = re.compile(
     r"\s*(?:(?P<num>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+(?![\d.a-zA-Z^]))?)"
     r"|(?P<cmd>\\(?:[a-zA-Z]+|.))|(?P<letters>[a-zA-Z]+)|(?P<op>.))",
     re.DOTALL,
 )
+PROBABILITY = re.compile(r"(?:\\(?:mathbb|text)\s*\{\s*P(?:r|rob)?\s*\}|\\Pr(?![a-z])|(?<![a-zA-Z\\])Pr)\s*(?=\()")
 TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 
 Token = tuple[str, str]
@@ -66,7 +70,7 @@ def _unwrapped(match: re.Match) -> str:
 
 def tokenise(text: str) -> list[Token]:
     """Tokens of `text`, which has passed through `normalise.latex`."""
-    text = TEXT.sub(_unwrapped, text).replace("np.", "")
+    text = TEXT.sub(_unwrapped, PROBABILITY.sub("P", text)).replace("np.", "")
     tokens: list[Token] = []
     position = 0
     while position < len(text):

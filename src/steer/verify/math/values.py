@@ -12,8 +12,10 @@ from mpmath import mp, mpc
 
 from steer.verify.math.arithmetic import Undefined, inexact, plus, rounding, times
 from steer.verify.math.evaluate import Evaluator
-from steer.verify.math.grammar import VECTORS, Node
-from steer.verify.math.parse import applied, functions, parse, symbols
+from steer.verify.math.grammar import VECTORS
+from steer.verify.math.notation import shared_functions, vectors
+from steer.verify.math.parse import parse
+from steer.verify.math.trees import Node, applied, functions, substituted, symbols
 
 POINTS = 6  # positive points that must agree
 STEP_POINTS = 30  # and where there are floors, which differ on parts of the line only
@@ -179,7 +181,9 @@ def equal_texts(gold: str, answer: str) -> bool:
 
     An answer with a name that the gold lacks is different, even if the name cancels: `0x`, `5x/x`.
     """
-    trees = parse(gold), parse(answer)
+    gold, answer = vectors(gold, answer)
+    shared = shared_functions(gold, answer)
+    trees = parse(gold, shared or True), parse(answer, shared or True)
     more, fewer = symbols(trees[1]) - symbols(trees[0]), symbols(trees[0]) - symbols(trees[1])
     if len(more) == len(fewer) == 1 and more | fewer <= COUNTING and "pi" in functions(trees[0]):
         trees = trees[0], renamed(trees[1], *more, *fewer)  # \pi/4 + k\pi and \pi/4 + n\pi
@@ -191,15 +195,13 @@ def equal_texts(gold: str, answer: str) -> bool:
     factors = applied(trees[0]) | applied(trees[1]) <= symbols(trees[0]) | symbols(
         trees[1]
     )  # `p(1-p)`: p is no function
-    if factors and products != trees and same_function(*products):
+    if factors and not shared and products != trees and same_function(*products):
         return True
     return "\\log" in gold + answer and same_function(*trees, base10=True)
 
 
 def renamed(node: Node, old: str, new: str) -> Node:
-    if node == ("sym", old):
-        return ("sym", new)
-    return tuple(renamed(part, old, new) if isinstance(part, tuple) else part for part in node)
+    return substituted(node, ("sym", old), ("sym", new))
 
 
 def proportional(gold: Node, answer: Node) -> int:
