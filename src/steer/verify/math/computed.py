@@ -40,7 +40,7 @@ def computes(left: str, right: str) -> bool:
     """Check whether `left` is a computation that `right` may be the value of."""
     left = left.strip().replace("\\text{d}", "d ")
     left = DIFFERENTIAL.sub(lambda m: f"\\frac{{{m[1] or 1}}}{m[3]} d{m[2]}", left) if "\\int" in left else left
-    if DOTTED.fullmatch(left):
+    if "\\ldots" in left and DOTTED.fullmatch(left):
         return not (found := TERMS.fullmatch(left)) or _progression(*map(int, found.groups()), constant(right))
     for pattern, estimate in ((INTEGRAL, _integral), (LIMIT, _limit), (SERIES, _series)):
         if found := pattern.fullmatch(left):
