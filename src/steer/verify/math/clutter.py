@@ -54,7 +54,7 @@ DECIMAL_COMMA = re.compile(r"(?<![\d,.}])(\d+)\{,\}(\d{1,2}|\d{4,})(?![\d{,.])")
 COMMA_BEFORE = re.compile(
     r"(?i)(?:\b(?:ist|lautet|beträgt|est|es|è|é|jest|wynosi|равен|это)|(?:antwort|ergebnis|réponse|respuesta|risposta|resposta|ответ|odpowiedź)\s*:)[\s:$*\\(\[]*$"
 )
-COMMA = re.compile(r"^(\W*\d+),(\d{1,2})(?![\d,])")
+COMMA = re.compile(r"^([^\w(\[{]*\d+),(\d{1,2})(?![\d,])")
 # `0.333...`, `0.8181...`
 RECURRING = re.compile(r"(?<![\d.])(\d*\.\d{0,9}?)(?:(\d)\2{2,}|(\d{2,9})\3+)\s*(?:\.{3}|…|\\[lc]?dots(?![a-zA-Z]))")
 PRICE = re.compile(r"\$[\d.,]+(?:\s+|/)(?!\w*illion|thousand)[a-zA-Z][^$]*")  # `$18 per day`, but not `$18 million`
