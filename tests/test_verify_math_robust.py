@@ -155,13 +155,19 @@ def pool(tmp_path, monkeypatch):
 def test_work_is_counted_whatever_the_machine_does(pool):
     """A worker ends by what it allocates, and a comparison by its steps, long before the limits on time."""
     assert pool.compare([("allocate", ("a",), None)])[0]["reason"] == "too much work to compare"
-    nested = "x(" * 35 + "x" + ")" * 35
+    double = r"\sum_{k=1}^{2000} \sum_{j=1}^{2000} (k+j)"
     spent = []
-    for gold, answer in [("x+1", nested), (r"\sin x+1", r"1+\sin x"), ("x+1", nested), (r"\sin x+1", r"1+\sin x")]:
+    for gold, answer in [("x+1", double), (r"\sin x+1", r"1+\sin x"), ("x+1", double), (r"\sin x+1", r"1+\sin x")]:
         verdict, reason, _ = compare(gold, [answer], None)
         spent.append((verdict, reason, work._left))
     assert spent[:2] == spent[2:]
     assert spent[0][:2] == ("wrong", "too much work to compare")
+
+
+def test_nested_parentheses_behind_names_are_read_once():
+    """Each may open arguments or a factor; trying both at every level would double the work."""
+    for nested in ("x(" * 35 + "x" + ")" * 35, r"2\phi(" * 40 + "n" + ")" * 40):
+        assert compare("x+1", [nested], None)[1] == "not equal"
 
 
 @pytest.mark.slow

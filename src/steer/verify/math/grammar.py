@@ -44,6 +44,7 @@ class Grammar:
         self.tokens, self.at, self.calls, self.logic = tokens, 0, calls, logic
         self.bars = self.bound = 0  # how many bars and quantifiers are open
         self.given = False  # whether a bar is that of `P(A | B)`
+        self.factors: set[int] = set()  # where a parenthesis behind a name is known to be a factor
 
     def peek(self, ahead: int = 0) -> str:
         place = self.at + ahead

@@ -61,6 +61,9 @@ _UNITS = rf"{_UNIT}(?:\s*(?:\\cdot|\*)?\s*{_UNIT})*"
 FRACTION_OF_UNITS = re.compile(rf"\\frac\s*\{{\s*({_UNITS})\s*\}}\s*\{{\s*({_UNIT})\s*\}}")
 RAISED_UNIT = re.compile(r"(\\text\s*\{[^{}]*\^)\{(-?\d+)\}")  # `\text{m s^{-1}}`: no braces inside text
 NOON = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m(?![a-zA-Z])\.?", re.IGNORECASE)
+# `4! = 24`; and the residue in `x \\equiv 2 \\mod 5`
+FACTORIAL = re.compile(r"(?<=\d)!=(?=\s*\d)")
+MODULUS = re.compile(r"\(?\s*(?:\\[pb]?mod|\\text\s*\{\s*mod\s*\}|\bmod)(?![a-z])\s*\{?\s*(\w+)\s*\}?\s*\)?")
 NOT_EQUAL = re.compile(r"\\not\s*=")
 DEGREE = re.compile(r"\^\s*\{\s*\\degree\s*\}|\^?\s*\\degree(?![a-zA-Z])")
 # bold or slanted type around a formula, which is no text
@@ -78,7 +81,7 @@ STARRED = re.compile(r"\*\*([^*]+)\*\*")  # Markdown's bold
 MATH_ENDS = re.compile(r"\$|\\\(|\\\)|\\\[|\\\]")
 GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\s?\{\s*\\?,\s*\}|,\s*\\!\s*|\\[,;:! ]|~| |\\thinspace\s)\d{3})+(?!\d)")
 COMMAS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d)")
-MAGNITUDES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+MAGNITUDES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 MAGNITUDE = re.compile(r"(?<=\d)\s*(?:\\text\s?\{{\s*({0})\s*\}}|({0})(?![a-zA-Z]))".format("|".join(MAGNITUDES)))
 BRACKETS = re.compile(r"[(\[]|\\\{")
 ROOT_BARE = re.compile(r"\\sqrt\s*(\d+)")
@@ -138,9 +141,13 @@ def latex(text: str) -> str:
     text = text.replace("~", " ").replace("{:}", ":")
     if "," in text and not BRACKETS.search(text):  # inside brackets a comma separates: (100,200) is a point
         text = COMMAS.sub(_digits, text)
+    if "!=" in text:
+        text = FACTORIAL.sub("! =", text)
+    if "\\equiv" in text:
+        text = MODULUS.sub(r"\\pmod{\1}", text)
     if "." in text:
         text = NOON.sub(r"\1m", text)
-    if "illion" in text or "thousand" in text:
+    if "illion" in text or "thousand" in text or "hundred" in text:
         text = MAGNITUDE.sub(_magnitude, text)
     return " ".join(text.split()).rstrip(".,;: ")
 

@@ -103,6 +103,9 @@ class Parser(Grammar):
     def arguments(self, stem: str, shared: bool) -> list[Node]:
         """Return the arguments of a named function, none if `x(t)` is a product; `calls` decides doubtful cases."""
         start = self.at
+        # Read once as arguments, else the work doubles with every level of nested parentheses.
+        if start in self.factors:
+            return []
         closing = ")" if self.next() == "(" else "]"
         outer, self.given = self.given, stem in ("P", "p", "E", "H", "I")
         found = [self.logical()]
@@ -124,6 +127,7 @@ class Parser(Grammar):
         ):
             return found
         self.at = start
+        self.factors.add(start)
         return []
 
     def command(self, name: str) -> Node:

@@ -99,8 +99,8 @@ HEARSAY = (
 DENIAL = (
     r"\b(?:not|no|never|cannot|cant|isnt|neither|nor|none|nothing|nobody|hardly|wrong(?:ly)?|incorrect(?:ly)?|false(?:ly)?"
     r"|mistaken(?:ly)?|erroneous(?:ly)?|invalid|impossible|unlikely|fail|fails|failed|rul\w+\s+out"
-    r"|exclud\w+|discarded|eliminated|dismissed|except|contradict\w*|contradiction|disagree\w*|refut\w*|reject\w*|instead\s+of"
-    r"|rather\s+than|other\s+than|far\s+from|by\s+mistake|anything\s+but|unlike|too\s+(?:small|large|big|low|high|few|many|little|much)|den(?:y|ies|ied))\b"
+    r"|exclud\w+|discarded|eliminated|extraneous|dismissed|except|contradict\w*|contradiction|disagree\w*|refut\w*|reject\w*|instead\s+of"
+    r"|rather\s+than|other\s+than|far\s+from|by\s+mistake|(?:common|typical|usual)\s+(?:mistake|error)|anything\s+but|unlike|too\s+(?:small|large|big|low|high|few|many|little|much)|den(?:y|ies|ied))\b"
     r"|n['’]t\b|\\(?:ne|neq|not)(?![a-z])|≠"
     r"|不|没|沒|非(?!常)|错|錯|未|否|아니|않|못|틀리|틀렸|없|ない|ません|ではな|違|誤"
     r"|\b(?:n['’]est|ne|pas|non(?!-)|jamais|faux|incorrecte|nicht|kein\w*|nie|falsch|niemals|nunca|tampoco|incorrecta?"
@@ -135,7 +135,7 @@ COMPARED = (
     r"|至少|至多|最多|最少|大于|大於|小于|小於|少于|少於|多于|多於|超过|超過|不到|以上|以下|之间|이상|이하|미만|초과|보다|未満|超え"
     r"|\b(?:(?:sup[eé]rieur|inf[eé]rieur|superior|inferior|maggior|minor)e?s?\s+(?:à|a|ao|di|que)|au\s+(?:moins|plus)|moins|plus\s+(?:de|que|grand|petit)|mindestens|höchstens|weniger|mehr|größer|kleiner"
     r"|zwischen|menos|más|mayor|menor|entre|almeno|meno|più|pelo\s+menos|mais|maior|менее|более|больше|меньше|минимум"
-    r"|максимум|между|minstens|hoogstens|meer|minder|en\s+az|fazla|ít\s+nhất|nhiều\s+nhất|lebih|kurang)\b"
+    r"|максимум|между|чем|minstens|hoogstens|meer|minder|en\s+az|fazla|ít\s+nhất|nhiều\s+nhất|lebih|kurang)\b"
     r"|أكثر|أقل|कम|अधिक|ज्यादा"
 )
 SPOILED_START = rf"{START}|[\\<>?]|n['’]"

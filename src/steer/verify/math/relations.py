@@ -51,6 +51,8 @@ def relation(c, gold: Form, answer: Form) -> bool:
             or _sets(left)
         ):
             return c.same(right, other) if stated is gold else c.same(other, right)
+        if isinstance(left, Quantity) and isinstance(right, Quantity) and c.same(left, right):  # `24 cm = 0.24 m`
+            return c.same(left, other) if stated is gold else c.same(other, left)
         if isinstance(left, Quantity) and LABEL.fullmatch(getattr(left.value, "text", "1")):
             return c.same(right, other) if stated is gold else c.same(other, right)
         value = _value(left, right)
@@ -178,7 +180,7 @@ def _nonzero(form: Form) -> bool:
 
 def _renamed(gold: Relation, answer: Relation) -> bool:
     """`f(x) = 2x` and `f(n) = 2n` define the same function."""
-    heads = [re.fullmatch(r"\s*(\w)\s*\(\s*(\w)\s*\)\s*", form.parts[0].text) for form in (gold, answer)]
+    heads = [re.fullmatch(r"\s*(\w)\s*\(\s*([a-zA-Z])\s*\)\s*", form.parts[0].text) for form in (gold, answer)]
     if None in heads or heads[0][1] != heads[1][1]:
         return False
     bodies = [parse(form.parts[1].text) for form in (gold, answer)]

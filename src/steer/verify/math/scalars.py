@@ -29,6 +29,7 @@ NOTHING = re.compile(
     r"no (?:(?:real|such|valid|possible|integer) )*(?:solution|root|answer|value|number|integer)"
     r"(?: exists?)?|none|empty set|null set|no solution exist"
 )
+COUNTED = re.compile(r"infinitely many (?:solution|value|root|answer|number|pair|integer|way)$")
 ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
 
@@ -36,7 +37,8 @@ def bag(text: str) -> str:
     """Return the words of a text without articles, case and punctuation."""
     text = re.sub(r"\\[a-z]+\s*", " ", text).lower()
     words = re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+|\d", ARTICLES.sub(" ", text))
-    return " ".join(w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith(("ss", "us")) else w for w in words)
+    singular = (w[:-1] if len(w) > 3 and w.endswith("s") and not w.endswith(("ss", "us")) else w for w in words)
+    return COUNTED.sub("infinitely many", " ".join(singular))
 
 
 def nothing(form: Form) -> bool:

@@ -4,7 +4,7 @@ Functions take the running comparison `c` first: `c.same` compares parts.
 """
 
 from steer.verify.math import regions
-from steer.verify.math.forms import Collection, Combined, Expr, Form, Relation, Seq, Several
+from steer.verify.math.forms import Collection, Combined, Expr, Form, Relation, Seq, Several, Words
 from steer.verify.math.values import close, constant
 
 
@@ -52,7 +52,7 @@ def labels(form: Form) -> list[str]:
 
 
 def _named(item: Form) -> bool:
-    return isinstance(item, Relation) and item.signs == ("=",) and isinstance(item.parts[0], Expr)
+    return isinstance(item, Relation) and item.signs == ("=",) and isinstance(item.parts[0], (Expr, Words))
 
 
 def dotted(form: Form) -> bool:

@@ -21,8 +21,11 @@ JOINER = re.compile(r"\b(?:and|,)(?=\s*\}?$)")
 # the parts of a question: `(a) 3, (b) 7`, `\text{(i) }3`
 LABEL = re.compile(r"(?:^|(?<=[\s,;.}]))(?:\\text\s*\{\s*)?(?:[pP]art\s*)?\(?(i{1,3}|iv|[a-f]|[1-6])\)\s*[:.]?\s*\}?")
 LABELS = [list(labels) for labels in ("abcdef", "123456", ("i", "ii", "iii", "iv"))]
+# what belongs to whom: `\text{Amy: }5, \text{Ben: }7`
+OWNER = re.compile(r"(?:^|(?<=[\s,;.}]))(?:\\text\s*\{\s*([A-Z][\w' -]*?)\s*:\s*\}|([A-Z][a-z]+)\s*:)")
 # an order of names: `\text{Amy > Bob}`
-ORDER = re.compile(r"\\text\s*\{((?:[^\d<>=\\{}]+[<>=])+[^\d<>=\\{}]+)\}")
+PLACE = r"[^<>=\\{}]*[a-zA-Z][^<>=\\{}]*"
+ORDER = re.compile(rf"\\text\s*\{{((?:{PLACE}[<>=])+{PLACE})\}}")
 NAMES = re.compile(r"[^<>=\s](?:[^<>=]*[^<>=\s])")
 
 QUALIFIED = re.compile(r"\b(?:or|least|most|not|wrong)\b")
@@ -36,9 +39,12 @@ def reworded(text: str) -> str | None:
     if text[:1].isdigit():
         return _amount(text) if AMOUNTS.fullmatch(text) else None
     if order := ORDER.fullmatch(text):
-        return NAMES.sub(r"\\text{\g<0>}", order[1])
+        named = NAMES.sub(r"\\text{\g<0>}", order[1])
+        return re.sub(r"\\text\{([a-zA-Z]+) ?(\d+)\}", r"\1_{\2}", named)
     if LABEL.match(text):
         return _parts(text)
+    if OWNER.match(text):
+        return _shares(text)
     spelled = SPELLED.fullmatch(text)
     if not spelled or not (spelled["tens"] or spelled["ones"]) or (spelled["noun"] and not counted(spelled["noun"])):
         return None
@@ -71,6 +77,15 @@ def _parts(text: str) -> str | None:
     if kind is None or not all(said):
         return None
     return "; ".join(f"{LABELS[0][kind.index(label)]} = {piece}" for label, piece in zip(labels, said, strict=True))
+
+
+def _shares(text: str) -> str | None:
+    """What belongs to each of several owners, as equations."""
+    owners = [match[1] or match[2] for match in OWNER.finditer(text)]
+    said = [piece.strip(" ,;.") for piece in OWNER.sub("\0", text).split("\0")[1:]]
+    if len(set(owners)) < 2 or not all(said):
+        return None
+    return "; ".join(rf"\text{{{owner}}} = {piece}" for owner, piece in zip(owners, said, strict=True))
 
 
 def is_name(match: re.Match) -> bool:
