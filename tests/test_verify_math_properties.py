@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from steer.verify.math import MathVerifier
+from steer.verify.math.compare import compare
 
 integers = st.integers(-(10**9), 10**9)
 small = st.integers(-30, 30)
@@ -210,3 +211,9 @@ def test_notations(agree, gold, answer, equal):
 @given(st.text(max_size=80))
 def test_any_text_has_a_verdict(agree, text):
     assert agree(r"\frac{7}{3}", text + " and no answer") in (True, False)
+
+
+def test_nested_parentheses_behind_names_are_read_once():
+    """Each may open arguments or a factor; trying both at every level would double the work."""
+    for nested in ("x(" * 35 + "x" + ")" * 35, r"2\phi(" * 40 + "n" + ")" * 40):
+        assert compare("x+1", [nested], None)[1] == "not equal"

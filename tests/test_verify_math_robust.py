@@ -164,12 +164,6 @@ def test_work_is_counted_whatever_the_machine_does(pool):
     assert spent[0][:2] == ("wrong", "too much work to compare")
 
 
-def test_nested_parentheses_behind_names_are_read_once():
-    """Each may open arguments or a factor; trying both at every level would double the work."""
-    for nested in ("x(" * 35 + "x" + ")" * 35, r"2\phi(" * 40 + "n" + ")" * 40):
-        assert compare("x+1", [nested], None)[1] == "not equal"
-
-
 @pytest.mark.slow
 def test_a_busy_machine_changes_no_verdict(verifier):
     pairs = [(r"\int_0^1 x dx", r"\frac12"), ("x+1", PATHOLOGICAL["fractions"]), ("7", PATHOLOGICAL["long sum"])]
