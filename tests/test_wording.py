@@ -34,6 +34,8 @@ BASE = f"extends: {Path('configs/nano.yaml').resolve()}\n"
         ("reward: {kind: python, functions: f.py:score}", "key `reward.functions`: expected a list, `[a, b]`"),
         ("methods: {grpo: {training: {steps: few}}}", "key `methods.grpo.training.steps`: expected an integer"),
         ("name: my run", "key `name`: use only letters, digits, `_`, `-` and `.`, the last two not at the start"),
+        ("name: 2026-13-01", "not valid YAML: line 2, column 7: month must be in 1..12; put text"),
+        ("seeds: [0x_]", "not valid YAML: line 2, column 9: "),
         ("a: b: c", "not valid YAML: line 2, column 5: mapping values are not allowed"),
         ("data:\n\trows: 3", "not valid YAML: line 3, column 1: a character that begins no value; indent with spaces"),
     ],
@@ -48,7 +50,12 @@ def test_a_wrong_value_is_told_without_the_names_of_python(tmp_path, text, said)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("", "holds no keys"), ("- a\n", "expected keys, `name: value`, found a list")]
+    ("text", "said"),
+    [
+        ("", "holds no keys"),
+        ("- a\n", "expected keys, `name: value`, found a list"),
+        ("3\n", "expected .* found one value"),
+    ],
 )
 def test_a_file_without_keys_says_so(tmp_path, text, said):
     (tmp_path / "mine.yaml").write_text(text)
@@ -85,9 +92,19 @@ def _wider(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**settings, "intermediate_size": 40}))
 
 
+def _instead(name: str, content: bytes):
+    def change(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        (folder / name).write_bytes(content)
+
+    return change
+
+
 NORM = "model.norm.weight"
 DAMAGE = {
     "cut": (lambda f: (f / "model.safetensors").write_bytes(b"x" * 500), "no model could be loaded: .*download"),
+    "an index of nothing": (_instead("model.safetensors.index.json", b"{}"), "no model could be loaded: .*download"),
+    "no pickle": (_instead("pytorch_model.bin", b"abc" * 10), "no model could be loaded: .*download"),
     "lacking": (lambda f: _tensors(f, lambda t: t.pop(NORM)), f"the weights lack `{NORM}` of the model in config"),
     "another shape": (_wider, r"tensor `model.layers.0.mlp.*has the shape .*config.json asks for"),
     "not a number": (lambda f: _tensors(f, lambda t: t[NORM].fill_(torch.nan)), "its logits are not finite"),

@@ -38,7 +38,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if value is None:
         raise UserError(f"{path}: holds no keys; write some, or name another file")
     if not isinstance(value, dict):
-        raise UserError(f"{path}: expected keys, `name: value`, found a {type(value).__name__}; correct the file")
+        held = "a list" if isinstance(value, list) else "one value"
+        raise UserError(f"{path}: expected keys, `name: value`, found {held}; correct the file")
     return value
 
 

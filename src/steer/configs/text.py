@@ -20,6 +20,14 @@ class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoa
             lines[key] = line
         return super().construct_mapping(node, deep)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            # What looks like a date or a number and is none: 2026-13-01, 0x_.
+            reason = f"{error}; put text that looks like a date or a number in quotes"
+            raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark) from None
+
 
 class DuplicateKey(yaml.YAMLError):
     """`key` is in `line` and in an earlier line, `first`, of the same mapping."""

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -93,7 +94,7 @@ def load_model(path: str, revision: str | None = None, dtype: torch.dtype = torc
         # With the report, shapes that differ are told by tensor; otherwise they are one exception without a name.
         report = {"output_loading_info": True, "ignore_mismatched_sizes": True}
         model, found = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype, **report)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, EOFError, ValueError, LookupError, UnpicklingError, SafetensorError) as error:
         reason = f"no model could be loaded: {first_line(error).rstrip('.')}; save or download the model again"
         raise UserError(f"{path}: {reason}") from None
     _check_weights(path, found)
