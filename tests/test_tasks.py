@@ -105,6 +105,8 @@ def test_an_unknown_family_names_the_nearest():
     ("change", "said"),
     [
         ("data.benchmarks=[summs]", "key `data.benchmarks`: no synthetic family 'summs'; did you mean 'sums'"),
+        ("data.benchmarks=[gsm8k]", "no synthetic family 'gsm8k'; write `data.source: benchmarks` for it"),
+        ("data={source: benchmarks, benchmarks: [sums]}", "no benchmark 'sums'; write `data.source: synthetic` for it"),
         ("evaluation.samples={sum: 32}", "key `evaluation.samples`: no benchmark 'sum'; did you mean 'sums'"),
     ],
 )

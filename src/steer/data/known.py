@@ -20,11 +20,13 @@ def check_names(config: Config, file: str) -> None:
     """
     data = config.data
     synthetic = data.source == "synthetic"
+    other, source = (known_sets(), "benchmarks") if synthetic else (FAMILIES, "synthetic")
     known = [*data.sets, *(FAMILIES if synthetic else known_sets())]
     for name in data.benchmarks:
         if name not in known:
             kind = "synthetic family" if synthetic else "benchmark"
-            raise UserError(f"{file}: key `data.benchmarks`: no {kind} {name!r}{nearest(name, known)}")
+            advice = f"; write `data.source: {source}` for it" if name in other else nearest(name, known)
+            raise UserError(f"{file}: key `data.benchmarks`: no {kind} {name!r}{advice}")
     trained = [*data.sets, *known_sets(), "synthetic"]
     for name in data.train_sets:
         if name not in trained:
