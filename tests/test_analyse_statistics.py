@@ -2,12 +2,15 @@
 
 import math
 from itertools import combinations, product
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steer.analyse.accuracy import cells, pass_table
 from steer.analyse.comparison import DIFFERENCE
 from steer.analyse.statistics import (
     Estimate,
@@ -203,3 +206,21 @@ def test_intervals_stay_inside_what_can_be():
         low, high = cluster_mean(scores).interval()
         assert 0 <= low <= high <= 1
     assert cluster_mean([1, -1, 1], bounds=DIFFERENCE).interval() == (-1, 1)
+
+
+def test_a_curve_of_pass_at_k_is_of_the_same_seeds_at_every_k():
+    """With four samples of one seed and two of another the curve is of the first alone; it cannot fall with k."""
+    counts = {0: (4, (1, 2)), 1: (2, (2, 2))}
+    rows = [
+        {"run": "a", "seed": seed, "benchmark": "b", "id": i, "samples": n, "correct": c, "wrong": n - c}
+        for seed, (n, right) in counts.items()
+        for i, c in enumerate(right)
+    ]
+    questions = pd.DataFrame(rows)
+    config = SimpleNamespace(data=SimpleNamespace(benchmarks=["b"]))
+    collected = SimpleNamespace(questions=questions, labels={"a": "A"}, kinds={"b": "math"}, config=config)
+    table = pass_table(collected, cells(questions))
+    table = table[table["column"] == "b"].set_index("k")
+    # Of four samples one and two are right: pass@2 is 1/2 and 5/6.
+    assert table["mean"].to_dict() == pytest.approx({1: 3 / 8, 2: 2 / 3, 4: 1.0})
+    assert set(table["runs"]) == {1}

@@ -154,13 +154,18 @@ ACCURACY_COLUMNS = [
 def pass_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.DataFrame:
     """Compute pass@k per run and column for k in powers of two up to the number of samples.
 
-    Questions with fewer than k verified samples are excluded from that k; `questions` says how many remain. Averages
-    are as in `accuracy_table`.
+    A curve is of the same seeds at every k, those with the most samples; `runs` says how many. Questions with fewer
+    than k verified samples are excluded from that k; `questions` says how many remain. Averages are as in
+    `accuracy_table`.
     """
     rows = []
-    for run, largest in collected.questions.groupby("run", sort=False)["samples"].max().items():
+    for run, samples in (
+        collected.questions.groupby(["run", "seed"], sort=False)["samples"].max().groupby("run", sort=False)
+    ):
+        largest = samples.max()
+        seeds = samples[samples == largest].index.get_level_values("seed")
         for k in powers_of_two(int(largest)):
-            frames = pass_frames(found, [run], k)
+            frames = {key: frame.loc[frame.index.isin(seeds)] for key, frame in pass_frames(found, [run], k).items()}
             values = {name: cluster_mean(question_scores(frame)) for (_, name), frame in frames.items()}
             for column, members in columns(collected).items():
                 if not set(members) <= set(values):
@@ -168,8 +173,9 @@ def pass_table(collected: Collected, found: dict[tuple[str, str], Cells]) -> pd.
                 estimate = combine([values[member] for member in members])
                 low, high = estimate.interval()
                 row = {"run": run, "label": collected.labels[run], "column": column, "k": k}
-                rows.append(row | {"mean": estimate.value, "low": low, "high": high, "questions": estimate.questions})
-    names = ["run", "label", "column", "k", "mean", "low", "high", "questions"]
+                row |= {"mean": estimate.value, "low": low, "high": high, "questions": estimate.questions}
+                rows.append(row | {"runs": len(seeds)})
+    names = ["run", "label", "column", "k", "mean", "low", "high", "questions", "runs"]
     return pd.DataFrame(rows, columns=names)
 
 

@@ -23,5 +23,9 @@ def draw(sources: Sources) -> Figure:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set(xlabel="k (samples per question)", ylabel="pass@k (%), average over benchmarks")
     page.legend(figure, ax)
-    page.notes(figure, sources, "Unbiased pass@k over questions and seeds; intervals are in F6_pass_at_k.csv.")
+    page.notes(
+        figure,
+        sources,
+        "Unbiased pass@k over questions and the seeds with the most samples; intervals are in F6_pass_at_k.csv.",
+    )
     return figure
