@@ -103,5 +103,5 @@ def _limit(function, at):
 
 
 def _series(function, low):
-    first, second = (sum(function(mp.mpf(int(low) + n)) for n in range(count)) for count in (FAR, 2 * FAR))
-    return second, 10 * abs(second - first)
+    first, second = (sum(function(low + n) for n in range(begin, begin + FAR)) for begin in (0, FAR))
+    return first + second, 10 * abs(second)

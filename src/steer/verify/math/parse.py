@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-from steer.verify.math.grammar import DIVISION, PRODUCT, QUANTIFIERS, STOP, Grammar
+from steer.verify.math.grammar import CONNECTIVES, DIVISION, PRODUCT, QUANTIFIERS, STOP, Grammar
 from steer.verify.math.tokens import FUNCTIONS, Unreadable, tokenise
 from steer.verify.math.trees import Node, substituted
 
@@ -18,9 +18,9 @@ angle triangle Re Im int lim mod pmod bmod not in cup cap rightarrow Rightarrow 
 subset oplus perp parallel ast odot star over cdots ldots dots circ prime le ge ne approx setminus end
 """
 OPERATORS = set(OPERATOR_NAMES.split())
-LOGIC = re.compile(
-    r"\\(?:neg|forall|n?exists|land|lor|vee|wedge|(?:left)?rightarrow|(?:Left)?Rightarrow|implies|iff|cup|cap|setminus|oplus|circ)(?![a-zA-Z])"
-)
+# all signs of logic and sets but relations, which equations have as well
+SIGNS = QUANTIFIERS.union({"neg"}, *({sign[1:] for sign in signs} for signs in CONNECTIVES if "=" not in signs))
+LOGIC = re.compile(rf"\\(?:{'|'.join(sorted(SIGNS))})(?![a-zA-Z])")
 DERIVATIVE = re.compile(
     r"\\frac\s*\{\s*d\s*(\^\s*\{?\d\}?)?\s*(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*\}\s*\{\s*d\s*(\\?[a-zA-Z])\s*(\^\s*\{?\d\}?)?\s*\}"
 )

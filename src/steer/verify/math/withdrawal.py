@@ -90,7 +90,7 @@ DENIED = re.compile(
 # anywhere
 TAKEN_BACK = re.compile(
     rf"\b(?:(?:{IT})\s*(?:{NEGATIVE})|scratch\s+that|my\s+mistake|i\s+(?:lied|retract|withdraw)\b|take\s+(?:this|that|it)\s+back\b|i\s+(?:was|am)\s+(?:wrong|mistaken)"
-    r"|i\s+(?:have|know)\s+no\s+answer|i\s+(?:do\s+not|don['’]t)\s+(?:know|have)\s+(?:the|an?|any)\s+(?:\w+\s+)?answer"
+    r"|i\s+(?:have|know)\s+no\s+answer|i\s+(?:do\s+not|don['’]t)\s+(?:know|have)\s+(?:the|an?|any)\s+(?:\w+\s+)?answer(?=\W*\Z|\s*[.,;!])"
     r"|i\s+(?:have\s+)?made\s+an?\s+(?:\w+\s+)?"
     r"(?:mistake|error)|i\s+(?:forgot(?!\s+to\s+(?:mention|say|note|add))|overlooked|misread|miscalculated)"
     r"|never\s?mind(?!\s+\w)|(?:not|n['’]t)\s+(?:believe|trust)\s+(?:this|it|that|me)\b(?!\s+\w)|made\s+(?:this|it|that)\s+up\b(?!\s+for)"
