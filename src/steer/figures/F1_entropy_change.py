@@ -12,7 +12,7 @@ SAID = "No measurement of the entropy change in these tables."
 
 
 def draw(sources: Sources) -> Figure:
-    table, tokens = (sources.frame(name) for name in ("F1_entropy_change.csv", "F1_tokens.csv"))
+    table, tokens = (sources.frame(name) for name in ("F1_entropy_change.csv.gz", "F1_tokens.csv.gz"))
     table = table[(table["model"] == "main") & (table["quantity"] == "measured")]
     tokens = tokens[tokens["model"] == "main"]
     if table.empty:

@@ -20,7 +20,7 @@ PANELS = {
 
 
 def draw(sources: Sources) -> Figure:
-    table = sources.frame("F1_entropy_change.csv")
+    table = sources.frame("F1_entropy_change.csv.gz")
     table = table[table["model"] == "main"]
     if table.empty:
         return page.nothing(sources, SAID)
