@@ -29,6 +29,8 @@ from steer.methods import load_method, method_names
 print(*(load_method(name).name for name in method_names()))
 from steer.data.sets import known_sets
 print(*known_sets())
+from steer.verify.math.extract import extract
+print(extract("The answer is 5.").answer)
 """
 
 
@@ -54,6 +56,7 @@ def test_the_wheel_gives_every_method_without_snakemake_or_a_trainer(tmp_path):
         [sys.executable, "-c", BARE, inside], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    methods, sets = (line.split() for line in done.stdout.splitlines())
+    methods, sets, (answer,) = (line.split() for line in done.stdout.splitlines())
     assert set(methods) == {path.stem for path in (ROOT / "configs/methods").glob("*.yaml")}
     assert set(sets) == {path.stem for path in (ROOT / "configs/datasets").glob("*.yaml")}
+    assert answer == "5"  # read with the verifier's tables of phrases

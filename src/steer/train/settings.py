@@ -63,7 +63,8 @@ def run_fingerprint(settings: dict, args: argparse.Namespace, revision: str | No
 
 def _inputs(args: argparse.Namespace) -> list[Path]:
     package = Path(__file__).parents[1]
-    sources = [path for name in SOURCES for path in (package / name).rglob("*.py")]
+    # .txt: the phrases of the maths verifier
+    sources = [path for name in SOURCES for kind in ("*.py", "*.txt") for path in (package / name).rglob(kind)]
     model = [path for path in Path(args.model).glob("*") if path.is_file() and _decides(path)]
     return [*sources, Path(args.data), *model]
 

@@ -2,6 +2,8 @@ r"""Remove meaningless parts of an answer: tags, end-of-proof signs, arrows, env
 
 import re
 
+from steer.verify.math.phrases.tables import compiled, table
+
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
 # names of commands, by which most texts are spared a search
 MARK_NAMES = """
@@ -12,13 +14,9 @@ ARROW_NAMES = "Rightarrow rightarrow implies to Longrightarrow longrightarrow st
 DOT_NAMES = "ldots cdots dots dotsc dotsb dotsm hdots"
 MARK_NAMES, ARROW_NAMES, DOT_NAMES = (set(names.split()) for names in (MARK_NAMES, ARROW_NAMES, DOT_NAMES))
 ARROWS = ("=>", "->")
-# `12\tag{3}`, `12 \checkmark`, `\therefore 12`
-MARKS = re.compile(
-    r"\\(?:tag|label|ref|eqref|[hv]space|[hv]?phantom)\*?\s*\{[^{}]*\}"
-    r"|\\(?:checkmark|blacksquare|square|qed(?:symbol|here)?|Box|therefore|because|hfill|nonumber|notag|noindent|par"
-    r"|blacktriangle|bigstar|displaystyle|(?:math)?strut|surd(?=\s*$))(?![a-zA-Z])"
-    r"|[✓✔✅☑∎■□▪∴👍🎉]\ufe0f?"
-)
+LISTS = table("clutter")
+(MARKS,) = compiled(LISTS, "MARKS", flags=0)
+PLACE, COMMA_BEFORE = compiled(LISTS, "PLACE", "COMMA_BEFORE")
 ARROW = re.compile(
     r"^[\s$]*(?:\\(?:Rightarrow|rightarrow|implies|to|Longrightarrow|longrightarrow|star|bullet|ast)(?![a-zA-Z])|⇒|→|=>|->|⟹)\s*"
 )
@@ -27,33 +25,11 @@ ENVIRONMENT = re.compile(
     re.DOTALL,
 )
 CELL = re.compile(r"\\begin\s*\{(array|cases)\}(?:\{[lcr|\s]*\})?((?:[^&\\]|\\(?!\\|end))*)\\end\s*\{\1\}")
-# `12 \text{ at } x = 3`, `12 \text{ (see above)}`: where, and where to read more
-REMARK = (
-    r"(?:correct|done|max(?:imum)?|min(?:imum)?|only|q\.?e\.?d|see|by|from|as|using|cf|exact(?:ly)?|rounded|to\s+the\s+nearest|simplified|in\s+(?:simplest|lowest)"
-    r"|final|checked|verified)"
-)
-PLACE = re.compile(
-    r"(?:\\text\s*\{\s*(?:,\s*)?\(?(?:at|when|for)\s*\}|(?<=\d)\s+(?:at|when)(?=\s))\s*\$?\s*\(?[a-zA-Z](?:_\w)?\s*=[^=,;&<>]*$"
-    r"|,?(?:\s|\\ )*(?:\\text\s*\{\s*,?\s*for\s+(?:all|any|every)(?!\s+(?:even|odd)\b)(?:\s+\w+)*\s*\}"
-    r"|(?<=\w)\s+for\s+(?:all|any|every)(?!\s+(?:even|odd)\b)"
-    r"(?:\s+[a-z]{2,})*(?![^\s$])"
-    r"|\\forall(?![a-zA-Z]))\s*\$?[a-z]?(?:\s*(?:\\in|\\g(?:eq?|t)(?![a-z])|>=?|\\geqslant)\s*[^,;=<>]+)?\s*$"
-    r"|\\text\s*\{\s*,?\s*for\s*\}\s*[a-z]\s*(?:\\geq?|>=|\\geqslant)\s*[012]\s*$"
-    r"|\(\s*[nkm]\s*(?:\\geq?|>=|\\geqslant)\s*[012]\s*\)\s*$"
-    r"|(?:,|\(|\\text\s*\{\s*[,(]?\s*(?:where|with)\s*\}|(?<=\w)\s(?:where|with)\s)(?:\s|\\ )*\$?[a-z]\s*"
-    r"(?:\\in\s*(?:\\mathbb\s*\{?\s*[A-Z]\s*\}?|ℤ|ℕ)|(?:\\text\s*\{)?\s*is\s+any?\s+integer\s*\}?)\s*\)?\s*$"
-    rf"|\\text\s*\{{\s*q\.?e\.?d\.?\s*\}}\s*$|\\text\s*\{{\s*\({REMARK}\b[^(){{}}]*\)\s*\}}\s*$|(?<=\d)\s*\({REMARK}\b[^(){{}}]*\)\s*$",
-    re.IGNORECASE,
-)
 PLACED = "\\text", "\\in", "at", "when", "for", "where", "with"
 QUOTES = "\"'`*“”«»„"
 LINE_ENDS = re.compile(r"(?:\\\\|\\(?=\s*$)|\\newline)\s*$")
 # `2{,}74` is 2.74, and `2{,}740` is 2740: groups have three digits
 DECIMAL_COMMA = re.compile(r"(?<![\d,.}])(\d+)\{,\}(\d{1,2}|\d{4,})(?![\d{,.])")
-# a comma is a decimal one where the words in front show such a language, by a singular verb: `Die Antwort ist 3,5`
-COMMA_BEFORE = re.compile(
-    r"(?i)(?:\b(?:ist|lautet|beträgt|est|es|è|é|jest|wynosi|равен|это)|(?:antwort|ergebnis|réponse|respuesta|risposta|resposta|ответ|odpowiedź)\s*:)[\s:$*\\(\[]*$"
-)
 COMMA = re.compile(r"^([^\w(\[{]*\d+),(\d{1,2})(?![\d,])")
 # `0.333...`, `0.8181...`
 RECURRING = re.compile(r"(?<![\d.])(\d*\.\d{0,9}?)(?:(\d)\2{2,}|(\d{2,9})\3+)\s*(?:\.{3}|…|\\[lc]?dots(?![a-zA-Z]))")

@@ -14,6 +14,7 @@ from steer.verify.math.phrases import (
     SPOILED_BEHIND,
     SUPPOSED,
 )
+from steer.verify.math.phrases.tables import compiled, table
 from steer.verify.math.sentences import END, MATH, sentences
 from steer.verify.math.unboxed import CALCULATOR, EMPHASIS, bold_words, deceiving
 from steer.verify.math.units import known
@@ -34,50 +35,17 @@ UNSOLVED = re.compile(
     r"(?:\d\s*[a-fh-z]\b(?!\s*[\d(])|\b[a-z]\s*(?:\^|[²³])|\b[a-z]\s*[-+*/]\s*\d|\d\s*[-+*/]\s*[a-z]\b)[^=.,:;]*=\s*$"
 )
 UNIT_LETTER = re.compile(r"[a-z]\b")  # `3 * 4m = 12m`
-# where an expression is evaluated, which is no condition: `When x = 3, the expression equals 9`
-EVALUATED = re.compile(
-    r"(?i)\W*(?:\w+\W+)?(?:when|for|at|with)\s+\$?[a-z]\s*=\s*-?[\d.]*\d\$?,?\s+(?=th(?:e|is)\s+(?:expression|value|function|polynomial|quantity|formula|fraction|sum|product)\b)"
+LISTS = table("guess")
+TO_DO, EVALUATED, LABELLED, TOLD, USED, BEYOND, LINK, CONCLUDED, ADDED = compiled(
+    LISTS, "TO_DO", "EVALUATED", "LABELLED", "TOLD", "USED", "BEYOND", "LINK", "CONCLUDED", "ADDED"
 )
-# what is done, or still to be done, with a number, and not what it gives: `To find the total, add 48 and 72`
-TO_DO = re.compile(
-    r"\W*(?:(?:we|you|i|now|next|then|first|so|by|have|had|only|already|just|will|shall|let\s+us|let['’]s)\s+)*"
-    r"(?:(?:can|must|should|needs?\s+to|has\s+to|have\s+to|remains?\s+to)\s+)?"
-    r"(?:add|subtract|multipl|divid|sum|check|consider|examin|test|tr(?:y|ied)|spen[dt]|use|using|start|begin|skip|read|plug|insert|substitut"
-    r"|appl[yi]|look|remember|recall|compar|divide|tak(?:e|ing)\s+(?:it|this|that))(?:s|e|ed|d|ped|y|ying|ing|ies|ping|ming|ting)?\b"
-    r"(?!.*(?:=|\b(?:gets?|gives?|is|are|find|obtain|yields?|equals?|makes?|has|have|leaves?)\b))",
-    re.IGNORECASE,
-)
-# a number that is the name or date of something else: `by Lemma 2`, `on March 5`, `in the AIME 2024`, `in 2024`
-LABELLED = re.compile(
-    r"\b(?:by|from|of|in|on|at|see|since|until|after|before|using|to|for|with)\s+(?:the\s+)?(?-i:(?:[A-Z][\w.]*\s+)+)\(?$"
-    r"|\b(?:in|since|until|by|from|of|before|after|during)\s+(?=(?:1[6-9]|20)\d\d\W*$)",
-    re.IGNORECASE,
-)
-# what is known, or about the one who answers: `The problem says that there are 8`, `It took me 5 minutes`
-TOLD = re.compile(
-    r"\bthe\s+(?:problem|question|puzzle|exercise|task|(?:text)?book|statement|text|hint)\s+(?:\w+\s+)?(?:says?|tells?|gives?|gave|states?|asks?|mentions?)\b"
-    r"|^\W*(?:recall\b|remember\b|given:)|\btook\s+(?:me|us)\b|\bi\b[^.?!]*\banother\s+$|\bmy\s+(?:confidence|certainty)\b"
-    r"|\b(?:grader|checker|whatever|random|count(?:ed|ing)?\s+to)\b",
-    re.IGNORECASE,
-)
-# what a number is used for: `Subtracting from 100 gives the desired number`
-USED = re.compile(
-    r"[\s$)]*(?:[a-z]+\s+){0,2}?(?:gives?|yields?|leaves?|produces?|leads?\s+to|results?\s+in|shows?|proves?|determines?|completes?)\b"
-    r"|(?:st|nd|rd|th)?\s+(?:of\s+)?(?-i:Jan|Feb|Mar(?:ch\b)|Apr|May\b|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-    r"|\s+(?:exam|paper|contest|competition|olympiad|edition)\b",
-    re.IGNORECASE,
-)
+(GOES_ON,) = compiled(LISTS, "GOES_ON", flags=0)
+REACHED, WHY = compiled(LISTS, "REACHED", "WHY", flags=re.IGNORECASE | re.DOTALL)
 ENUMERATED = re.compile(r"(?:[-−]?\d[\d.]*,\s+){2,}(?:and\s+|or\s+)?$")  # the last of a list that is not the answer
 # functions in words: `ln 2`, `3 sqrt(2)`
 FUNCTION = re.compile(r"(?<![a-zA-Z\\])-?\d*(?:ln|log|sin|cos|tan|arc(?:sin|cos|tan)|sqrt|exp)\s?\(?$")
 # a number that stands in what is said of the answer: `The answer is the next prime after 7`
 ANSWERED = re.compile(r"\banswers?\b(?!\s+(?:the|this|that)\b)([^=:;$]*)$", re.IGNORECASE)
-LINK = re.compile(
-    r".*\b(?:is|are|was|were|(?:will|should|must|can)\s+(?:(?:therefore|then|thus|only|also|now)\s+)?be|turns\s+out\s+to\s+be|equals?|becomes?|remains?|has|have|gives?|makes?|gets?"
-    r"|i\.e|namely|total\w*|comes?(?:\s+out)?\s+(?:to|as))\b"
-    r"(?:\s+(?:in\s+fact|of\s+course)\b)?",
-    re.IGNORECASE,
-)
 LIGHT = """
 the a an of exactly just about approximately roughly sum value number integer then thus so therefore clearly only point
 definitely certainly obviously surely evidently undoubtedly indeed really actually simply precisely still now always
@@ -85,17 +53,6 @@ pair set vector interval list fraction
 """
 LIGHT = {*LIGHT.split(), *NUMBER_WORDS[:28]}
 WORD = re.compile(r"[a-z]+")
-BEYOND = re.compile(
-    r"\b(?:over|under|above|below|beyond|past|than|such\s+as|out\s+of)\s+$"
-    r"|\b(?:starts?|begins?|runs?|ranges?|holds?)\s+(?:\w+\s+)?(?:at|from|for|up\s+to)\b[^.,]*$|\d\s+(?:out\s+)?of\s+(?:the\s+|all\s+|these\s+)?$",
-    re.IGNORECASE,
-)
-# a clause that begins behind the value: `we get 5 and now have to`, but not `36 hours watching TV and reading`
-GOES_ON = re.compile(
-    r"[,;]\s*\w|\s(?:then|but)\s+[a-z]|\sand\s+(?:now|then|next(?!\s+to\b)|so|thus|hence|finally|also|since|because|if|when|as|we|i|you|it|this|that|he|she|they|there"
-    r"|have|has|had|is|are|need\w*|must|should|can|will|want\w*|still|try|trying|add|subtract|multiply|divide|sum|take|plug|put|set|solve|find|get|check"
-    r"|continue|substitute|use|apply|compute|calculate|compare|simplify)\b"
-)
 WHOLE = re.compile(r"[^\s$*]*")
 PLAIN = r"(?:[-−]?(?:\d+(?:\.\d+)?(?:√\d+|π)?|√\d+|π)(?:/\d+)?[%°]?|\$[^$\n]{1,60}\$)"
 TUPLE = re.compile(rf"(?:[(\[]|\\?\{{)\s*{PLAIN}(?:\s*,\s*{PLAIN})+\s*(?:[)\]]|\\?\}})(?=\W*$)")
@@ -110,15 +67,6 @@ SCALE = re.compile(r"\s(?:per\s+)?(?:mille|thousand|[mb]illion)\b")
 AGAIN = re.compile(
     rf"({PLAIN})\s*([a-z]*)\s*\(((?:or\b|i\.e\.,?|=|≈|)(?:\s*(?:about|approximately|roughly)\b)?)\s*({PLAIN})\s*([a-z]*)\)(?=\W*$)"
 )
-# behind a value: where it is reached, and why
-REACHED = re.compile(
-    r"(?<=[\w$*)°])\s+(?:when|at|for)\s+\$?[a-zA-Z]\s*=\s*[^\s?!,;]{1,20}\s*$|(?<=[\w$*)°]),?\s+(?:attained|achieved|reached|occurring|which\s+occurs)\s+(?:at|when|for|if|by)\b.*$",
-    re.IGNORECASE | re.DOTALL,
-)
-WHY = re.compile(
-    r"(?<=[\d$*)]),?\s+(?:since|because)\b(?!.*\b(?:so|thus|hence|therefore|then|gets?|gives?|yields?|leav\w+)\b).*$",
-    re.IGNORECASE | re.DOTALL,
-)
 ITEM = rf"(?:[a-z](?:_\d)?\s*=\s*)?{PLAIN}"
 LISTED = re.compile(
     rf"\b(?:are|is|be)\s+(?P<list>(?:{ITEM},\s+)*{ITEM},?\s+(?:and|or)\s+{ITEM}|(?:{ITEM},\s+){{2,}}{ITEM})(?=\W*$|\s+(?:degrees|respectively)\W*$)"
@@ -130,23 +78,6 @@ UNIT_BEHIND = re.compile(
 )
 NO_UNIT = {"in", "a", "as", "am", "A", "b", "bit", "s", "time", "times", "second"}  # words that are more often no units
 UNIT_BEFORE = re.compile(r"\d\s+((?:[a-zA-Z]+/)?[a-zA-Z]+\^)\{?$")
-# what a conclusion says of its subject, with a number in an addition behind it: `So she makes $18 for 9 eggs`
-CONCLUDED = re.compile(
-    r"\W*(?:(?:so|thus|therefore|hence|finally|overall|altogether|in\s+(?:conclusion|total|summary))\b|\w+\s+will\b)[^.?!\d$]*?"
-    r"\b(?:is|are|be|have|has|had|makes?|made|earns?|earned|pays?|paid|costs?|spends?|spent|needs?|gets?|takes?|took|saves?|saved"
-    r"|sold|sells|total\s+of|receives?)\s+(?:a\s+total\s+of\s+)?\$?",
-    re.IGNORECASE,
-)
-# one of these words announces the answer behind it: `So she saves $5 a week for a total of 60 dollars`
-ANNOUNCING = r"total|altogether|overall|sum|and|so|is|are|has|have|was|were|left|leaving|gives|makes|which|but|or"
-DIVIDED = r"all|with|each|every|per|an?"
-ADDITION = re.compile(
-    r"(?P<noun>(?:\s+(?!(?:each|every|per|an?)\b)[a-z]+){0,3}?)\s+(?:"
-    rf"(?:by|after|from)\s+[a-z]+ing\s(?:(?!\b(?:{ANNOUNCING})\b)[^.,;:=?!])*"
-    rf"|(?:for|in|from\s+the)\s(?:all\s)?(?:(?!\b(?:{ANNOUNCING}|{DIVIDED})\b)[^\d.,;:=?!])*"
-    rf"\d[\d,.]*(?:(?!\b(?:{ANNOUNCING}|{DIVIDED})\b)[^\d.,;:=?!])*)\W*$",
-    re.IGNORECASE,
-)
 
 
 def last_value(text: str) -> str | None:
@@ -236,7 +167,7 @@ def _last_value(shown: str) -> tuple[str, int, int] | None:
     if number:
         begins = CONCLUDED.match(shown)
         first = begins and NUMBER.match(shown, begins.end())
-        addition = first and first.end() < number.start() and ADDITION.match(shown, first.end())
+        addition = first and first.end() < number.start() and ADDED.match(shown, first.end())
         if addition and (addition["noun"] or shown[first.start() - 1] == "$"):
             number = first
         answer, start, end = _whole(shown, number)

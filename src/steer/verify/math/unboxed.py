@@ -72,7 +72,7 @@ BRACES = re.compile(r"\{[^{}]*\}")
 STARTS = re.compile(r"[-+(\[{]*(?:[\d.\\$€£|]|[a-zA-Z](?![a-zA-Z]))")
 TO_NUMBER = re.compile(r"^.*[\d$)\]}]", re.DOTALL)
 FORMULA, SIGNS = re.compile(r"[\d\\$]"), re.compile(r"[\\$=+*/^]")
-SPOILED_SOON = re.compile(rf"[\s\S]{{0,40}}?(?:{SPOILED.pattern})", re.IGNORECASE)
+SOON = 40  # characters behind an announcement in which it is denied
 ARTICLE = re.compile(r"\b(?:the|an?|his|her|my|our|their)$", re.IGNORECASE)  # `the car`, which is no French reason
 BEFORE_ASIDE = " \t\r\n,;:—–-"
 QUOTES = "\"'`*“”„«»_ \t\r\n"
@@ -242,7 +242,8 @@ def stated(text: str) -> tuple[str | None, str]:
             return None, "denied"
         if said:
             return said, "stated in words"
-        if SPOILED_SOON.match(rest[: sentence(rest)]):
+        spoiled = SPOILED.search(rest[: sentence(rest)])
+        if spoiled and spoiled.start() <= SOON:
             return None, "denied"
         text = rest
     headed = None if mark else HEADED.search(text[-HEADED_LENGTH:])

@@ -9,99 +9,19 @@ import re
 from steer.verify.math.normalise import key, latex
 from steer.verify.math.numbers import number, roughly
 from steer.verify.math.phrases import NUMBER_WORDS
+from steer.verify.math.phrases.tables import compiled, table
 from steer.verify.math.sentences import sentences
 
 SENTENCES, LENGTH = 4, 240  # of what is looked at behind an answer
 NUMBER = r"[-+]?(?:\d[\d,]*\d|\d)(?:\.\d+)?(?:/\d+)?%?"
-# an adjective of a solution that is not the one stated
-ANOTHER = (
-    "other|second|third|first|last|former|latter|negative|positive|trivial|larger|smaller|greater|largest|smallest|complex"
-    "|imaginary|zero|extra|extraneous|remaining|alternative|spurious"
+VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
+NUMERAL = rf"(?:\$?{NUMBER}\$?|(?:{'|'.join(NUMBER_WORDS[1:13])})\b)"
+LISTS = table("withdrawal", NUMBER=NUMBER, VALUE=VALUE, NUMERAL=NUMERAL)
+DENIED, TAKEN_BACK, REASONED, PRESENTING, AT_END, OPERATED, CASES = compiled(
+    LISTS, "DENIED", "TAKEN_BACK", "REASONED", "PRESENTING", "AT_END", "OPERATED", "CASES"
 )
-IT = (
-    rf"(?:this|that|it|(?:the|this|that|my)\s+(?:(?!(?:{ANOTHER})\b)\w+\s+)?(?:answer|result|value|solution|number"
-    r"|one|above)"
-    r"|the\s+above)"
-)
-BE = r"(?:is|['’]s|ai|was|looks|seems|appears|(?:must|would|might|may|could|should|can|has\s+to)\s+be)"
-ABOUT = r"(?:(?:\w+ly|also|still|just|only|merely)\s+)*"
-RIGHT = (
-    r"(?:an?\s+solution\b|(?:(?:the|my|our)\s+)?(?:\w+\s+)?(?:answer|correct|right|true"
-    r"|(?:valid|possible)(?!\s+(?:to|for|in|if|when|unless)\b)|it|what)\b)"
-)
-NEGATIVE = "|".join(
-    (
-        rf"{BE}\s+{ABOUT}(?:an?\s+)?(?:wrong|incorrect|false|mistaken|invalid|erroneous|absurd|nonsense|impossible(?!\s+to)"
-        r"|too\s+(?:small|large|big|low"
-        r"|high|few|many|much)(?![^.?!]*\bbut\b)|off|excluded|extraneous|rejected|discarded|ruled\s+out|what\s+(?:i"
-        r"|one|you|they)(?:['’]d)?\s+(?:\w+\s+)?(?:think|thought|guess\w*|assum\w+|suppos\w+)|what\s+(?:i|one|you|we)\s+(?:would|might|could)\s+(?:get|have|obtain|find)"
-        r"|(?:close|near)\s+to\s+the|an?\s+(?:\w+\s+)?(?:lower|upper)\s+bound|(?:only|just|merely)\s+(?:a|the)\s+(?:\w+\s+)?(?:part|half|start"
-        r"|bound|estimate|approximation)|(?:half|twice|double)\s+(?:of\s+)?(?:it|that|what)|(?:my|the|our)\s+first\s+(?:try|attempt|guess|idea)"
-        r"|(?:the\s+)?answer\s+to\s+(?:another|a\s+different|the\s+wrong)"
-        r"|one\s+(?:solution\b|of\s+(?:the|two|many|several)\s+(?:\w+\s+)?(?:solution|answer|possibilit|value"
-        r"|root)\w*)|an?\s+(?:\w+\s+)?(?:lie|guess|placeholder|joke"
-        r"|typo|mistake|error)|(?:the|my|our)\s+(?:naive|wrong|old|initial|previous)\s+\w+|(?:half"
-        r"|twice)\s+the\s+answer"
-        r"|(?:[\w-]+\s+){1,3}(?:of|than)\s+the\s+answer)\b",
-        rf"{BE}\s+(?:just|only|merely)\s+an?\s+(?:\w+\s+)?example",
-        r"would\s+(?:only\s+)?be\s+(?:correct|right|true|valid|the\s+answer)\s+(?:if|only)\b",
-        rf"{BE}\s*(?:n['’]t|not|never)\s+(?:{ABOUT}{RIGHT}|the\s+only\s+(?:answer|solution|possib\w+|value|number"
-        r"|one)\b)",
-        rf"{BE}\s*(?:n['’]t|not)(?=\W*\Z|\s*[.,;!])",
-        r"(?:can(?:not|['’]?t)|(?:does|did|will|would|could|can)\s*(?:n['’]t|not)|never)\s+(?:satisf\w+\b|(?:works?"
-        r"|holds?|fits?|agrees?)\b(?!\s+(?:in|for|if|when|unless)\b)"
-        r"|(?:counts?|match|matches|occurs?|happens?)(?=\W*\Z|\s*[.,;!]|\s+(?:the|our|any)\s+(?:condition|constraint"
-        r"|requirement|equation|problem)))",
-        r"(?:can(?:not|['’]?t)|could\s*(?:n['’]t|not))\s+(?:possibly\s+)?be\s+(?:the\s+answer|right|correct|true)\b",
-        r"(?:fails|(?:contradicts|violates)\s+(?:the|our|what|equation|\()|(?:leads\s+to|is)\s+a\s+contradiction)\b(?!\s+(?:for|when|if"
-        r"|unless|otherwise))",
-    )
-)
-START = (
-    r"[\W_]*(?:(?:and|but|so|however|though|actually|wait|no|hmm+|sorry|oh|well"
-    r"|i\s+(?:now\s+)?(?:think|believe|see))\b[\s,]*(?:that\s+)?)*"
-)
-RETURN = (  # to what was said
-    r"(?:\d|\Z|(?:wait|i|no|not|let(?!\s+me\s+(?:make|verify|check|double|recheck|confirm|see)\b)|there"
-    r"|the\s+(?:\w+\s+)?(?:answer|result))\b)"
-)
-# at the start of a sentence
-DENIED = re.compile(
-    rf"{START}(?:(?:{IT}|which|answer|result)\s*)?(?:{NEGATIVE})"
-    r"|[\W_]*(?:but|yet|and)\s+(?:s?he|they)\s+(?:is|are|was|were)\s+(?:wrong|mistaken|incorrect)\b(?!\s+(?:about|on))|[\W_]*(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer"
-    r"|correct|right|true|valid)\b"
-    r"|(?:not|wrong|incorrect|false|never|mistaken|reject(?:ed)?|extraneous|invalid|joke|excluded"
-    r"|discard(?:ed)?)(?=\W*\Z|\s*[.,!)])"
-    r"|by\s+(?:which|this|that)\s+(?:i|we)\s+mean\b|if\s+i\s*(?:['’]m|am|may|have\s+to|had\s+to|must)\b"
-    rf"|(?:(?:but|well|oh|so)\b[\s,]*)?(?:no|wait|sorry|actually|hmm+)\b(?=[^\w$]*{RETURN})"
-    r"|(?:or\s+)?(?:maybe|perhaps)\s+not\b|nope\b|[(\[]\s*(?:maybe|perhaps|possibly|probably|guess(?:ed|ing)?|unsure|uncertain|tentative(?:ly)?)\W*[)\]]"
-    r"|too\s+(?:small|large|big|low|high)(?=\W*\Z|\s*[.,!])|oops|scratch\s+that|correction\b|or\s+(?:more|less|fewer|greater|larger|smaller|higher|lower|above"
-    r"|below|so)\b(?!\s+(?:\w+ly|compactly)\b)"
-    r"|or\s+(?:something|anything|not|am\s+i|thereabouts|none|nothing|no(?!\s+solutions?\s+(?:at|if|when|for"
-    r"|otherwise)\b)|neither|another(?!\s+(?:\w+\s+)?(?:form|way|expression|representation)\b)|others?)\b"
-    r"|not\s+(?:sure|certain)\b|i\s+guess\b|said\s+no\s?(?:one|body)\b|which\s+(?:i|we)\s+(?:corrected|changed|fixed)\b|sic\b|a\s+contradiction(?=\W*\Z)|if\s+(?:we|you|one|i)\s+(?:forgets?|miss|misses)\b"
-    r"|i['’]?m\s+(?:not\s+sure|guessing|unsure)\b|(?:just\s+)?a\s+guess\b|give\s+or\s+take\b|plus\s+or\s+minus\b|with(?:in)?\s+an?\s+error\b|\W*(?:up\s+to|modulo)\s+(?:(?:an?|the|its)\s+)?(?:sign|factor|constant|multiple)\b"
-    r"|sign\s+(?:reversed|flipped|changed)\b|and\s+(?:then\s+some"
-    r"|change)(?=\W*\Z|\s*[.,!])|(?:but\s+)?not\s+really\b|(?:\w+\s+){0,2}(?:faux|incorrecte|falsch|incorrecta"
-    r"|sbagliat\w*|errad[oa]|неверно|неправильно|espera|anzi|погоди\w*|стоп)\b|(?:нет|nein)\b)"
-    r"|(?=(?s:.*)[^\x00-\x7f])(?:^|.*[。，,\s])(?:不对|不對|等等|错|錯|不是(?!\s*[$\d-])|아니|잠깐|틀렸|いや|違|待って)|[\s$*,(]*(?:[❌✗✘👎🚫⛔]|!=|≠|\\neq?(?![a-z])(?!\s*-?\d))|[\s$*.()\]\\}]*[?？]",
-    re.IGNORECASE,
-)
-# anywhere
-TAKEN_BACK = re.compile(
-    rf"\b(?:(?:{IT})\s*(?:{NEGATIVE})|scratch\s+that|my\s+mistake|i\s+(?:lied|retract|withdraw)\b|take\s+(?:this|that|it)\s+back\b|i\s+(?:was|am)\s+(?:wrong|mistaken)"
-    r"|i\s+(?:have|know)\s+no\s+answer|i\s+(?:do\s+not|don['’]t)\s+(?:know|have)\s+(?:the|an?|any)\s+(?:\w+\s+)?answer(?=\W*\Z|\s*[.,;!])"
-    r"|i\s+(?:have\s+)?made\s+an?\s+(?:\w+\s+)?"
-    r"(?:mistake|error)|i\s+(?:forgot(?!\s+to\s+(?:mention|say|note|add))|overlooked|misread|miscalculated)"
-    r"|never\s?mind(?!\s+\w)|(?:not|n['’]t)\s+(?:believe|trust)\s+(?:this|it|that|me)\b(?!\s+\w)|made\s+(?:this|it|that)\s+up\b(?!\s+for)"
-    r"|i\s+am\s+not\s+(?:sure|certain|convinced)(?=\W*\Z)|they\s+err\b|the\s+\w+\s+errs\b|(?:unfortunately|alas),?\s+(?:this|that|it)\s"
-    r"|(?:strike|(?<!not )(?<!t )forget)\s+(?:that|this|it)(?=\W*\Z|\s*[.,;!])|oh\s+no|i\s+doubt(?:\s+(?:it|this"
-    r"|that)\b|(?=\W*\Z|\s*[.,;!]))|on\s+second\s+thought|just\s+kidding|let\s+me\s+(?:re(?:do|calculate|compute"
-    r"|consider|think)|correct|fix|try\s+again)\b"
-    r"|(?:disregard|ignore)\s+(?:that|this|it|my|the\s+(?:above|answer|box))\b|is\s+no\s+longer)",
-    re.IGNORECASE,
-)
-REASONED = re.compile(r"\b(?:since|because|as|if|unless|whether|otherwise|then|would)\b", re.IGNORECASE)
+(OTHER,) = compiled(LISTS, "OTHER", flags=re.IGNORECASE | re.DOTALL)
+OF_ANOTHER = re.compile(rf"\b(?:{LISTS['ANOTHER']})\b", re.IGNORECASE)
 # a sentence of these words that ends in another value offers it in place of the answer: `So we report 6`, `Make that 6`
 ANNOUNCING = """
 after please consider stand a an the my our your its to for as with in
@@ -131,30 +51,9 @@ nein sondern korrektur doch sino corrección plutôt non нет исправле
 應該是 更正 不 不对 不對 하지만 아니요 아니 しかし いや لا بل
 """
 ANNOUNCING, REPLACING = (set(words.split()) for words in (ANNOUNCING, REPLACING))
-# or the sentence says of the answer, or of what was said, what it is: `The answer is 6`, `That should be 6`
-LINK = r"(?:is|are|was|be|being|to|equals?|should|must|then|thus|now|therefore|really|the|in|fact|est|ist|es|это)"
-PRESENTING = re.compile(
-    r"(?P<make>^\W*(?:let['’]s\s+)?make\s+(?:it|that|this)\W*$)"
-    r"|\b(?:answers?|ans|result|solution|verdict|conclusion|réponse|antwort|respuesta|ответ)\b[^\w]*"
-    rf"(?:{LINK}\b[^\w]*)*$|(?:答案|答案是|정답은|正解は)\s*$"
-    r"|(?:^|\b(?:it|this|that))\W*should\s+(?:have\s+)?(?:be(?:en)?|read|say)\W*$"
-    r"|\b(?:could|might|may)\s+(?:also\s+)?be\W*$|\b(?:in\s+fact\W*(?:it|that)|truth)\s+is\W*$|\b(?:go|going)\s+with\W*$"
-    r"|\b(?:final|better|correct|choice|guess)\s*:\W*$|\b(?:i|we)\s+(?:mean|report)\W*$|\b(?:grader|key)\s+(?:expects?|wants?|says?)\W*$|\bchange\s+(?:it|that|this)\s+to\W*$"
-    r"|^\W*(?:or\b|(?:so\s+is|however|well|if\s+not)\W*$)|\b(?:maybe|perhaps|possibly|probably|alternatively)\b",
-    re.IGNORECASE,
-)
 CONCLUDING = {"so", "thus", "hence", "therefore"}  # `So 6.`, but not `So y = 6.`
 WITNESS = {"in", "for", "as", "with", "take", "choose", "pick", "use", "let", "let's"}  # `Or take x = 2`
 LEFT_SIDE = re.compile(r"\s*(?:[a-zA-Z](?:_\w)?(?:\([a-z]\))?)?\s*")
-VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
-AT_END = re.compile(
-    rf"^(?P<head>(?:[^\W\d_]|['’\s.,:;*#>`\"“”(…—–，、：،]|[-_](?!\d)|\$(?!\$?\\))*?)"
-    rf"(?:\$*(?<![a-zA-Z])(?P<name>[a-zA-Z](?:_\w)?(?:\([a-z]\))?)\s*=\s*)?(?<![\da-zA-Z.])"
-    rf"(?:\$*(?P<value>{VALUE})(?!\w|!\s*[\w$])(?P<noun>(?:\s+(?!(?:instead|too|also|rather|actually|then|now|my)\b)[a-z]{{3,}}){{0,2}})|(?P<letter>\(?\b[A-J]\)?)|\$+(?P<formula>[^$]+)\$+)"
-    r"(?:[,\s$]+(?:too|also|then|now|as\s+well|it\s+is)|(?P<tail>[,\s$]+(?:instead|rather|actually|i\s+mean"
-    r"|to\s+be\s+(?:exact|precise)|(?:as\s+)?(?:my|the|our)\s+(?:\w+\s+)?answer)))?[\s$.,;:!)*`\"”?。]*(?:입니다|です)?[\s.!?。]*$",
-    re.IGNORECASE,
-)
 OPENING, OPENERS = re.compile(r"[^\w\\$]*([^\W\d_]{2,}(?:['’][^\W\d_]+)*)"), ANNOUNCING.union(NUMBER_WORDS[:13])
 DIGIT, CANDIDATE = re.compile(r"\d"), re.compile(rf"[\d$]|\b(?:[A-J]\)?\W*$|(?:{'|'.join(NUMBER_WORDS[:13])})\b)")
 WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -162,41 +61,6 @@ WRAPPERS = re.compile(
     r"\\(?:text\w*|math(?:rm|bf)|emph|footnote|f(?:rame)?box|colorbox\s*\{\w+\}|boldsymbol|underline)\s*\{([^{}]*)\}"
     r"|\\[\[\]()]|\[\^\w+\]:?|\\[lL]eftarrow(?![a-zA-Z])"
 )
-OTHER = re.compile(
-    rf"[\W_]*({NUMBER})\$?\s+(?:(?:is|would\s+be|may\s+be|could\s+be)\s+(?:also\s+)?(?:the\s+)?(?:right|correct"
-    r"|possible|valid|real|actual)"
-    r"|works?,?\s+(?:too|as\s+well)|also\s+works?|is\s+(?:right|correct|possible),?\s+too)"
-    rf"|.*?\b(?:correct|real|right|actual|true)\s+(?:(?:answer|result)\s+(?:is|=)\s+\$?({NUMBER})(?!\w)"
-    rf"|(?:value|one|number)\s+(?:is|=)\s+\$?({NUMBER})\W*$)"
-    # `This and 6 are right`, `Count 6 as my answer`
-    rf"|(?:(?!\bnot\b|n['’]t)[^.?!])*\b(?:and|or)\s+\$?({NUMBER})\$?\s+(?:are\s+(?:both\s+)?(?:right|correct|valid|possible|fine)|both\s+work)\b"
-    # `So is 6`, `6 is my answer`, `However, 6 is possible`
-    rf"|[\W_]*(?P<lead>(?:[a-z]+\W+){{0,3}}?)(?:so\s+(?:is|are|was)\s+\$?)?({NUMBER})[\s$]+(?:(?:is|(?:would|may|could)\s+(?:also\s+)?be)"
-    r"\s+(?:right|correct|possible|(?:my|the|our)\s+(?:\w+\s+)?answer|just\s+as|equally|fine|ok|okay|better|good)|works|(?:would|may)\s+(?:also\s+)?(?:work|do))\b"
-    r"(?![^.?!]*(?:\bnot\b|n['’]t|wrong|incorrect|impossible|too|fail|exclu|reject))",
-    re.IGNORECASE | re.DOTALL,
-)
-# the answer is computed from it: `Now add 1`, `then double it`, `Then we add 1 to get 6`
-NUMERAL = rf"(?:\$?{NUMBER}\$?|(?:{'|'.join(NUMBER_WORDS[1:13])})\b)"
-OPERATED = re.compile(
-    r"[\W_]*(?:(?:and|then|now|just|finally|next|but|we|i|you|to\s+(?:which|this|that)|must|should|still|have\s+to|need\s+to"
-    r"|let\s+us)\b[\s,]*)*"
-    rf"(?:(?:add(?:ing)?|plus|minus|subtract(?:ing)?|take\s+away|times|less)\s+{NUMERAL}|(?:multipl|divid|increas|decreas|reduc|rais)(?:y|ed?|ied|y?ing)\s+"
-    rf"(?:(?:it|this|that)\s+)?by\s+{NUMERAL}|(?:doubl|tripl|halv|squar|negat|invert|cub)(?:e|ing)?\s+(?:it|this|that)\b"
-    r"|(?:but\s+|with\s+(?:an?\s+|the\s+)?)?(?:negative|minus|opposite)(?:\s+sign)?)"
-    r"(?:\s+(?:to|from)(?:\s+(?:it|this|that))?|\s+to\s+get\s+the\s+(?:final\s+)?answer)?"
-    r"(?:,?\s*(?:(?:and|so|then|now|finally|it|this|that|to)\s+)*(?:(?:we|you|i|one)\s+)?(?:gets?|getting|gives?|giving|obtain\w*|yield\w*|have|makes?|reach)"
-    rf"\s+(?:the\s+(?:\w+\s+)?(?:answer|result|value)(?:\s+of)?\s+)?(?P<result>{NUMERAL}))?\W*$",
-    re.IGNORECASE,
-)
-# one value in one case, another in the next: `if even, 6 if odd`
-CASES = re.compile(
-    rf"[^.?!\d]*\b(?:if|for|when)\b[^.?!]*?(?:[,;]|\band)\s+\$?({NUMBER})\$?\s+(?:if|for|when|otherwise|else)\b"
-    rf"|[^.?!]*\b(?:else|otherwise|in\s+the\s+(?:second|other)\s+case)\b[\s,:$]*({NUMBER})\W*$"
-    rf"|\s*(?:and|but)\s+(?:at\s+(?:most|least)|(?:less|more|fewer|greater)\s+than)\s+\$?({NUMBER})\W*$",
-    re.IGNORECASE,
-)
-OF_ANOTHER = re.compile(rf"\b(?:{ANOTHER})\b", re.IGNORECASE)
 VALUE_ONLY = re.compile(VALUE)
 BESIDE = re.compile(r"[\s$.*]*[(\[-]|\s*[*+•]\s")  # a value alone that is bracketed, negative or in a list
 LETTER, ITEM = re.compile(r"\(?[A-J]\)?"), re.compile(r"\n\s*\d{1,2}\.[ \t]+\S")
