@@ -1,12 +1,16 @@
 """Data sets of one's own with odd inputs: each gives its problems, or one line that says where and what to do."""
 
+import decimal
 import gzip
 import json
 
 import pytest
 from own_data import MINE, ROWS, jsonl, made, refusal, write
 
+from steer.configs.dataset import DataSet
+from steer.data.benchmarks.load import load_set
 from steer.data.columns import Malformed, as_tests
+from steer.errors import UserError
 
 
 def test_a_byte_order_mark_before_json_lines_is_no_text(tmp_path):
@@ -33,6 +37,10 @@ def test_one_hash_may_stand_for_the_copies(tmp_path, capsys):
         ("rows.json", jsonl(ROWS).encode(), "if each line is a row, name it .jsonl"),
         ("rows.json", json.dumps({"data": ROWS}).encode(), "write the rows alone as one array"),
         ("rows.jsonl.gz", gzip.compress(jsonl(ROWS).encode())[:-9], "not a whole gzip file"),
+        ("rows.jsonl", gzip.compress(jsonl(ROWS).encode()), "it is gzipped, so name it .jsonl.gz"),
+        ("rows.csv", b"question\tanswer\na\t1\n", "the row has 'question\\tanswer'"),
+        ("rows.csv", b"question,answer\na,NaN\n", "column `answer` holds no finite number: 'NaN'"),
+        ("rows.jsonl", '{"question": "a", "answer": "#### \u200b"}'.encode(), "column `answer` holds no answer"),
     ],
 )
 def test_a_file_that_cannot_be_meant_is_refused(tmp_path, capsys, name, content, said):
@@ -65,6 +73,20 @@ def test_half_a_character_is_refused_before_a_tokenizer_meets_it(tmp_path, capsy
         ({"entry_point": "f"}, "`entry_point` is read with `kind: code` alone"),
         ({"kind": "code"}, "`answer_after` is read with `kind: math` alone"),
         ({"kind": "code", "answer_after": None, "answer": "gold"}, "`answer` is read with `kind: math` alone"),
+        ({"split": "test"}, "`split` is read with `hub` alone"),
+        ({"local": "rows.jsonl"}, "`file` is read already, so take it out"),
+        (
+            {"prompts": {"instrct": "{question}"}},
+            "`data.sets.mine.prompts.instrct.[key]`: expected 'base', 'instruct' or",
+        ),
+        ({"copies": 5}, "key `data.sets.mine.copies`: expected a list"),
+        ({"parser": "gsm9k"}, "key `data.sets.mine.parser`: no reader 'gsm9k'; did you mean 'gsm8k'?"),
+        ({"prompt": "boxed"}, "own.yaml: data set 'mine', key `prompt`: no prompt template 'boxed'"),
+        (
+            {"prompts": {"base": "boxed"}, "prompt": "completion"},
+            "'mine-1': its prompt template shows code to continue",
+        ),
+        ({"prompt": "mbpp_austin"}, "problem 'mine-1': its prompt template shows code to continue or assertions"),
     ],
 )
 def test_a_key_without_effect_is_refused(tmp_path, capsys, changes, said):
@@ -76,6 +98,41 @@ def test_a_key_without_effect_is_refused(tmp_path, capsys, changes, said):
 def test_the_verifiers_types_are_taken(tmp_path, hint):
     write(tmp_path, "rows.jsonl", ROWS)
     assert made(tmp_path, {"mine": {**MINE, "type": hint}}, train=None)["mine"][0]["answer_type"] == hint
+
+
+def test_a_template_that_shows_code_gets_it_from_the_columns(tmp_path):
+    row = {"task": "Add one.", "head": "def f(x):\n", "tests": ["assert f(1) == 2", "assert f(2) == 3"]}
+    write(tmp_path, "rows.jsonl", [row])
+    spec = {"file": "rows.jsonl", "kind": "code", "question": "task"}
+    sets = {
+        "head": {**spec, "prefix": "head", "prompt": "completion"},
+        "tests": {**spec, "prompt": "mbpp_docstring"},
+    }
+    found = made(tmp_path, sets, benchmarks=list(sets), train=None)
+    assert found["head"][0]["prompt"] == "def f(x):\n"
+    assert found["tests"][0]["prompt"] == '"""\nAdd one.\nassert f(1) == 2\n"""\n'
+
+
+def test_programs_that_a_function_judges_need_no_tests(tmp_path):
+    write(tmp_path, "rows.jsonl", [{"question": "Write a poem in Python."}])
+    (tmp_path / "judge.py").write_text("def score(problem, response):\n    return 1\n")
+    spec = {"file": "rows.jsonl", "kind": "code", "verifier": "judge.py:score"}
+    (row,) = made(tmp_path, {"mine": spec}, train=None)["mine"]
+    assert row["tests"] is None and row["kind"] == "code"
+
+
+def test_decimals_of_a_table_are_numbers(tmp_path):
+    write(tmp_path, "rows.parquet", [{"question": "Q?", "answer": decimal.Decimal("5.10")}])
+    (row,) = made(tmp_path, {"mine": {"file": "rows.parquet", "kind": "math"}}, train=None)["mine"]
+    assert row["gold"] == "5.10"
+
+
+def test_a_hash_of_rows_without_a_pinned_revision_is_not_waved_through(monkeypatch):
+    monkeypatch.setattr("steer.data.benchmarks.load.hub_rows", lambda *_: iter(ROWS))
+    spec = {"hub": "a/b", "kind": "math", "answer_after": "####", "sha256": "0" * 64}
+    assert len(load_set("mine", DataSet(**spec, revision="abc"))) == 5
+    with pytest.raises(UserError, match=r"a/b: 5 rows with content sha256 .*; correct the hash"):
+        load_set("mine", DataSet(**spec))
 
 
 def test_names_that_the_prepared_files_have_are_taken(tmp_path, capsys):
@@ -127,6 +184,9 @@ def test_a_window_without_dates_is_refused(tmp_path, capsys):
         ({"kind": "function", "cases": {"args": [1]}}, "`cases` is no list"),
         ({"kind": "stdin", "cases": [{"in": "1"}]}, "case 1: no text `input` and `output`"),
         ({"kind": "assert", "code": 5}, "`code` is no text: 5"),
+        ([{"args": [1], "kwargs": {"y": 2}, "expected": 1}], "case 1: `kwargs` are not passed on"),
+        ([{"input": "[1]", "output": "1", "testtype": "functional"}], "this case calls a function; write `args`"),
+        ({"inputs": ["1"], "outputs": ["2"]}, "holds no tests: .*; give assert text, a list of cases"),
     ],
 )
 def test_tests_that_no_program_could_pass_are_refused(given, said):

@@ -19,6 +19,10 @@ SOURCE = """
 import os, time
 import helper
 
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError
+
 def length(problem, response):
     return helper.double(len(response)) / 2
 
@@ -38,6 +42,12 @@ def strange(problem, response):
         return "1.0"
     if response == "nan":
         return float("nan")
+    if response == "large":
+        return 1e300
+    if response == "base":
+        raise BaseException("as time-outs of packages are")
+    if response == "mute":
+        raise Mute
     return 1
 """
 PROBLEM = Problem("p", "own", "math", "How much is 1 + 1?", gold="2")
@@ -77,11 +87,12 @@ def test_the_reward_is_the_weighted_sum_and_correctness_its_threshold(file):
 
 def test_faults_of_a_function_cost_their_response_alone(file, capfd):
     rule = reward(file, ("strange", 1.0), function_time_limit_s=1.0, wrong=-2.0)
-    responses = ["none", "raise", "hang", "die", "text", "nan", "fine"]
+    responses = ["none", "raise", "hang", "die", "text", "nan", "large", "base", "mute", "fine"]
     verdicts, rewards = judge(rule, responses)
-    assert [v.verdict for v in verdicts] == ["unverifiable", *["wrong"] * 5, "correct"]
-    assert rewards[0] != rewards[0] and rewards[1:] == [-2.0] * 5 + [1.0]
-    assert [v.failed for v in verdicts] == [False, *[True] * 5, False]
+    assert [v.verdict for v in verdicts] == ["unverifiable", *["wrong"] * 8, "correct"]
+    assert rewards[0] != rewards[0] and rewards[1:] == [-2.0] * 8 + [1.0]
+    assert [v.failed for v in verdicts] == [False, *[True] * 8, False]
+    assert "keep it below 1e+18" in verdicts[6].reason and "BaseException: as time" in verdicts[7].reason
     assert "ValueError: no such thing" in verdicts[1].reason and "exit code 3" in verdicts[3].reason
     assert "within 1 s" in verdicts[2].reason and "'1.0'" in verdicts[4].reason
     shown = capfd.readouterr().err.splitlines()

@@ -30,7 +30,10 @@ BASE = f"extends: {Path('configs/nano.yaml').resolve()}\n"
         ("data: {benchmarks: gsm8k}", "key `data.benchmarks`: expected a list, `[a, b]` (got 'gsm8k')"),
         ("data: {sets: {a: {file: 3, kind: math}}}", "key `data.sets.a.file`: expected text (got 3)"),
         ("data: {sets: {a: {file: b, kind: maths}}}", "expected 'math' or 'code' (got 'maths')"),
-        ("data: {sets: {a: {file: b, kind: math, sha256: abc}}}", "expected 64 hexadecimal digits (got 'abc')"),
+        (
+            "data: {sets: {a: {file: b, kind: math, sha256: abc}}}",
+            "expected 64 hexadecimal digits in lower case (got 'abc')",
+        ),
         ("reward: {kind: python, functions: f.py:score}", "key `reward.functions`: expected a list, `[a, b]`"),
         ("methods: {grpo: {training: {steps: few}}}", "key `methods.grpo.training.steps`: expected an integer"),
         ("name: my run", "key `name`: use only letters, digits, `_`, `-` and `.`, the last two not at the start"),

@@ -113,7 +113,7 @@ def read_jsonl(path: str | os.PathLike) -> list[dict]:
 
 
 def _read_jsonl(path: Path) -> Iterator[dict]:
-    opener: Callable = gzip.open if path.suffix == ".gz" else open
+    opener: Callable = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8", errors="surrogatepass") as file:
             for number, line in enumerate(file, 1):
@@ -131,7 +131,9 @@ def _read_jsonl(path: Path) -> Iterator[dict]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; make it first or correct the path") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 (byte {error.object[error.start]:#04x}); write it in UTF-8") from None
+        zipped = error.object.startswith(b"\x1f\x8b")
+        remedy = "it is gzipped, so name it .jsonl.gz" if zipped else "write it in UTF-8"
+        raise UserError(f"{path}: not UTF-8 (byte {error.object[error.start]:#04x}); {remedy}") from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise UserError(f"{path}: not a whole gzip file; delete it and make it again") from None
 

@@ -10,17 +10,24 @@ from steer.configs.references import split_reference
 
 # A data set may name these, or a tolerance: any other hint would have no effect.
 TYPES = (*NAMES, *sorted(MEANINGFUL))
+FAMILIES = ("base", "instruct", "coder")
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # Keys that only one kind of set reads.
 KEYS_OF = {
     "math": ("answer", "answer_after", "type"),
     "code": ("tests", "entry_point", "prefix", "time_limit_s", "memory_limit_mb"),
 }
+# Keys that only rows from this place read.
+OF_HUB = ("config", "split", "revision", "data_files")
+OF_TASK = ("size", "start", "settings")
+# Keys that rows made by reasoning-gym have no use for.
+NOT_OF_TASK = ("local", "question", "answer", "answer_after", "id", "solution", "type", "meta", "parser")
 
 
 class Copy(Section):
     """A known copy of the data, identified by its hash."""
 
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="hash of its content")]
+    sha256: Hash = Field(description="hash of its content")
     rows: Positive | None = Field(None, description="its number of rows")
     note: str = Field("", description="source of the copy")
 
@@ -60,11 +67,11 @@ class DataSet(Section):
     type: str | None = Field(None, description="hint to the mathematical verifier (docs/verifiers-math.md)")
     system: str = Field("", description="system turn before the question")
     prompt: str | None = Field(None, description="name of a template, or text with {question}; absent: the question")
-    prompts: dict[str, str] = Field(default_factory=dict, description="prompts by model family, as `data.template`")
-    rows: Positive | None = Field(None, description="required number of rows")
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
-        None, description="hash of the file, or of the content as `steer data` prints it"
+    prompts: dict[Literal[FAMILIES], str] = Field(
+        default_factory=dict, description="prompts by model family, as `data.template`"
     )
+    rows: Positive | None = Field(None, description="required number of rows")
+    sha256: Hash | None = Field(None, description="hash of the file, or of the content as `steer data` prints it")
     copies: list[Copy] = Field(default_factory=list, description="several known hashes, instead of one `sha256`")
     time_limit_s: Annotated[float, Field(gt=0)] | None = Field(None, description="code, in evaluation: CPU seconds")
     memory_limit_mb: Positive | None = Field(None, description="code, in evaluation")
@@ -83,8 +90,8 @@ class DataSet(Section):
     @classmethod
     def _plain_hashes(cls, copies: Any) -> Any:
         """A hash alone stands for a copy of any number of rows."""
-        copies = [copies] if isinstance(copies, str) else copies or []
-        return [{"sha256": copy} if isinstance(copy, str) else copy for copy in copies]
+        given = [copies] if isinstance(copies, str) else copies or []
+        return [{"sha256": c} if isinstance(c, str) else c for c in given] if isinstance(given, list) else given
 
     @model_validator(mode="before")
     @classmethod
@@ -98,6 +105,11 @@ class DataSet(Section):
         if len(list(filter(None, sources))) > 1 or not any((*sources, self.local)):
             raise ValueError("give one of `file`, `hub` and `reasoning_gym`")
         self._check_task()
+        unread = self._changed(OF_HUB) if self.hub is None else []
+        if unread:
+            raise ValueError(f"`{unread[0]}` is read with `hub` alone; take it out")
+        if self.local and self.file:
+            raise ValueError("`local` names a copy of a set on the hub; `file` is read already, so take it out")
         if self.sha256 and self.copies:
             raise ValueError("give `sha256` or `copies`, not both")
         other = "code" if self.kind == "math" else "math"
@@ -117,17 +129,19 @@ class DataSet(Section):
         return [key for key, default in defaults.items() if getattr(self, key) != default]
 
     def _check_task(self) -> None:
-        unused = self._changed(("size", "start", "settings"))
-        if self.reasoning_gym is None and unused:
-            raise ValueError(f"`{unused[0]}` belongs to `reasoning_gym`; take it out")
+        unused = self._changed(OF_TASK if self.reasoning_gym is None else (*NOT_OF_TASK, *OF_HUB))
+        if unused:
+            other = "belongs to" if self.reasoning_gym is None else "is not read with"
+            raise ValueError(f"`{unused[0]}` {other} `reasoning_gym`; take it out")
         if self.reasoning_gym is None:
             return
         if self.kind != "math" or self.verifier:
             raise ValueError("a task of reasoning_gym judges answers itself; leave out `kind` and `verifier`")
         if "size" in self.settings:
             raise ValueError("settings: `size` stands beside `reasoning_gym`, not among the task's settings")
-        if not isinstance(self.settings.get("seed", 0), int):
-            raise ValueError("settings: `seed` is not an integer")
+        seed = self.settings.get("seed", 0)
+        if type(seed) is not int or seed < 0:  # a seed and its negative draw the same item
+            raise ValueError(f"settings: `seed` is no integer from 0 (got {seed!r})")
 
     @property
     def known(self) -> list[Copy]:

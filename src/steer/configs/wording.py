@@ -19,7 +19,7 @@ WANTED = {
 PATTERNS = {
     r"^[A-Za-z0-9_][A-Za-z0-9._-]*$": "use only letters, digits, `_`, `-` and `.`, the last two not at the start",
     r"^[A-Za-z_]\w*$": "expected one word of letters, digits and `_`",
-    r"^[0-9a-f]{64}$": "expected 64 hexadecimal digits",
+    r"^[0-9a-f]{64}$": "expected 64 hexadecimal digits in lower case",
 }
 SHOWN = {dict: "a mapping", list: "a list", type(None): "null"}
 

@@ -1,6 +1,7 @@
 """Read a row of any layout as `Item`, by the columns that a data set names."""
 
 import ast
+import decimal
 import json
 import re
 import warnings
@@ -11,6 +12,8 @@ from steer.data.benchmarks.code_rows import fenced
 from steer.data.benchmarks.prompts import Question
 from steer.data.benchmarks.source import Item
 
+TESTS = "give assert text, a list of cases (`args` and `expected`, or `input` and `output`), or {kind: …} of these"
+
 
 class Malformed(ValueError):
     """A malformed row; the message names the field and the value found."""
@@ -20,16 +23,19 @@ def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
     """Read the row (`number` from 1) of the set `name`. Raises `Malformed`."""
     key = _scalar(row, spec.id, "id") if spec.id else f"{name}-{number}"
     meta = {column: value(row, column) for column in spec.meta}
-    question = Question(_text(row, spec.question, "question"))
+    question = _text(row, spec.question, "question")
     prefix = _text(row, spec.prefix, "prefix", empty=True) if spec.prefix else ""
     solution = _text(row, spec.solution, "solution", empty=True) if spec.solution else ""
-    if spec.kind == "code":
+    judged = bool(spec.verifier)
+    if spec.kind == "code" and not (judged and _absent(row, spec, "tests")):
         entry_point = _text(row, spec.entry_point, "entry_point") if spec.entry_point else None
         tests = as_tests(value(row, spec.tests, "tests"), entry_point, f"tests: column `{spec.tests}`")
         response = fenced(solution) if solution and "```" not in solution else solution
-        return Item(key, question, tests=tests, solution=response, prefix=prefix, meta=meta)
-    if spec.verifier and "answer" not in spec.model_fields_set and spec.answer not in row:
-        return Item(key, question, solution=solution, meta=meta)
+        asserts = tuple(line for line in (tests.get("code") or "").splitlines() if line.startswith("assert "))
+        shown_code = Question(question, starter=prefix, tests=asserts)
+        return Item(key, shown_code, tests=tests, solution=response, prefix=prefix, meta=meta)
+    if spec.kind == "code" or (judged and _absent(row, spec, "answer")):
+        return Item(key, Question(question, starter=prefix), solution=solution, prefix=prefix, meta=meta)
     gold = _scalar(row, spec.answer, "answer")
     if spec.answer_after is not None:
         before, mark, gold = gold.rpartition(spec.answer_after)
@@ -37,11 +43,16 @@ def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
             raise Malformed(f"answer: column `{spec.answer}` has no {spec.answer_after!r}: {shown(before + gold)}")
         solution = solution or before.strip()
     gold = gold.strip()
-    if not gold:
+    if not any(sign.isprintable() and not sign.isspace() for sign in gold):
         raise Malformed(f"answer: column `{spec.answer}` holds no answer: {shown(value(row, spec.answer))}")
     if f"\\boxed{{{gold}}}" not in solution:
         solution = f"{solution}\n\nThe answer is \\boxed{{{gold}}}.".strip()
-    return Item(key, question, gold=gold, answer_type=spec.type, solution=solution, meta=meta)
+    return Item(key, Question(question), gold=gold, answer_type=spec.type, solution=solution, meta=meta)
+
+
+def _absent(row: dict[str, Any], spec: DataSet, field: str) -> bool:
+    """Whether the set names no column for the field, and its rows have none of that name."""
+    return field not in spec.model_fields_set and field not in row
 
 
 def value(row: Any, column: str, field: str = "") -> Any:
@@ -58,7 +69,9 @@ def value(row: Any, column: str, field: str = "") -> Any:
             found = found[int(part)]
         else:
             place = "the row" if found is row else f"the part that should have `{part}`"
-            here = f"has {', '.join(map(str, found)) or 'nothing'}" if isinstance(found, dict) else f"is {shown(found)}"
+            here = (
+                f"has {', '.join(map(repr, found)) or 'nothing'}" if isinstance(found, dict) else f"is {shown(found)}"
+            )
             raise Malformed(f"{said}no column `{column}`; {place} {here}")
     return found
 
@@ -85,10 +98,10 @@ def _text(row: dict[str, Any], column: str, field: str, empty: bool = False) -> 
 def _scalar(row: dict[str, Any], column: str, field: str) -> str:
     """Return text or a number as text."""
     found = value(row, column, field)
-    if isinstance(found, bool) or not isinstance(found, str | int | float):
+    if isinstance(found, bool) or not isinstance(found, str | int | float | decimal.Decimal):
         raise Malformed(f"{field}: column `{column}` is neither text nor a number: {shown(found)}")
-    text = str(found)
-    if text in ("nan", "inf", "-inf"):
+    text = f"{found:f}" if isinstance(found, decimal.Decimal) else str(found)
+    if text.lower() == "nan" or text in ("inf", "-inf"):
         raise Malformed(f"{field}: column `{column}` holds no finite number: {shown(found)}")
     if not text.strip():
         raise Malformed(f"{field}: column `{column}` is empty: {shown(found)}")
@@ -116,12 +129,15 @@ def _formed(given: Any, entry_point: str | None, said: str) -> dict[str, Any]:
         return {"kind": "assert", "code": given, **({"entry_point": entry_point} if entry_point else {})}
     if isinstance(given, list) and given and all(isinstance(case, dict) for case in given):
         if all({"input", "output"} <= case.keys() for case in given):
+            called = [case for case in given if "functional" in (case.get("testtype"), case.get("type"))]
+            if called:
+                raise Malformed(f"{said}: this case calls a function; write `args` and `expected`: {shown(called[0])}")
             cases = [{"input": _lines(case["input"], said), "output": _lines(case["output"], said)} for case in given]
             return {"kind": "stdin", "cases": cases}
         if all({"args", "expected"} <= case.keys() for case in given):
             given = {"kind": "function", "cases": given}
     if not isinstance(given, dict) or given.get("kind") not in ("function", "stdin", "assert"):
-        raise Malformed(f"{said} holds no tests: {shown(given)}")
+        raise Malformed(f"{said} holds no tests: {shown(given)}; {TESTS}")
     tests = {**({"entry_point": entry_point} if entry_point else {}), **given}
     if tests["kind"] == "function" and not tests.get("entry_point"):
         raise Malformed(f"{said}: these tests call a function, and nothing names it; set `entry_point`")
@@ -153,6 +169,8 @@ def _check_tests(tests: dict[str, Any], said: str) -> None:
             raise Malformed(f"{said}, case {number}: no text `input` and `output`: {shown(case)}")
         if tests["kind"] == "function" and not (isinstance(found.get("args"), list) and "expected" in found):
             raise Malformed(f"{said}, case {number}: no list `args` and `expected`: {shown(case)}")
+        if found.get("kwargs"):
+            raise Malformed(f"{said}, case {number}: `kwargs` are not passed on; write them into `args`: {shown(case)}")
 
 
 def _lines(given: Any, said: str) -> str:

@@ -6,7 +6,10 @@ from typing import Any
 from steer.errors import UserError
 from steer.hub import require
 
-_OFFLINE_REMEDY = "give data_dir a folder with the rows, or set HF_HUB_OFFLINE=1 to use what the hub's cache holds"
+_OFFLINE_REMEDY = (
+    "get the rows elsewhere (`file` of your own set, `data.data_dir` of a benchmark), or set HF_HUB_OFFLINE=1 to use "
+    "what the hub's cache holds"
+)
 
 
 def hub_rows(

@@ -5,7 +5,9 @@ from pathlib import Path
 from steer.configs.load import nearest
 from steer.configs.references import check_reference
 from steer.configs.schema import Config
+from steer.data.benchmarks.templates import template_of
 from steer.data.gym import check_ranges
+from steer.data.parsers import PARSERS
 from steer.data.sets import data_set, files_of, known_sets
 from steer.data.tasks import FAMILIES
 from steer.errors import UserError
@@ -43,12 +45,17 @@ def check_names(config: Config, file: str) -> None:
             raise UserError(f"{file}: key `data.sets.{name}.file`: no file matches {spec.file}; correct the path")
         if spec.verifier:
             _check_function(spec.verifier, f"data.sets.{name}.verifier", file)
+        if spec.parser and spec.parser not in PARSERS:
+            near = nearest(spec.parser, PARSERS)
+            raise UserError(f"{file}: key `data.sets.{name}.parser`: no reader {spec.parser!r}{near}")
     used = {name: data_set(name, data) for name in used_sets(config)}
     if data.window is not None and all(spec.parser != "livecodebench" for spec in used.values()):
         raise UserError(f"{file}: key `data.window`: no benchmark here has dates; take it out")
     evaluated = {name: spec for name, spec in used.items() if name in data.benchmarks}
     trained = {name: spec for name, spec in used.items() if name in data.train_sets}
     try:
+        for name, spec in used.items():
+            template_of(name, spec, data.template)
         check_ranges(trained, evaluated)
     except UserError as error:
         raise UserError(f"{file}: {error}") from None

@@ -22,6 +22,7 @@ from steer.errors import UserError
 from steer.verify.verdict import Verdict
 
 START_LIMIT_S = 120  # for the import of the user's file, which may load a model
+LARGEST = 1e18  # of a score, so that its square is a number of 32 bits
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,11 @@ def _score(problem: Problem, response: str) -> tuple[float | None, str, float]:
                 known = False
                 continue
             total += weight * _number(value)
-        except (Exception, SystemExit) as error:
+            if abs(total) > LARGEST:
+                raise ValueError(f"the score is {total:g}; keep it below {LARGEST:g}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # packages derive their time-outs from it
             return None, f"{reference}: {_said(error)}", time.monotonic() - started
     return total if known else None, "", time.monotonic() - started
 
@@ -179,4 +184,8 @@ def _number(value: Any) -> float:
 
 
 def _said(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return " ".join(f"{type(error).__name__}: {text}".split())[:300]

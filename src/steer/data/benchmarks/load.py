@@ -1,6 +1,5 @@
 """`load_set`: load rows from files or the hub as checked `Problem`s."""
 
-import inspect
 import logging
 from collections.abc import Iterable
 from datetime import date
@@ -8,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from steer.configs.dataset import Copy, DataSet
-from steer.configs.load import nearest
 from steer.data.benchmarks import livecodebench, prompts
 from steer.data.benchmarks.source import Item, content_hash
+from steer.data.benchmarks.templates import template_of
 from steer.data.columns import item_of
 from steer.data.gym import gym_items
 from steer.data.hub import hub_rows
@@ -22,7 +21,6 @@ from steer.errors import UserError
 from steer.io import sha256
 
 log = logging.getLogger(__name__)
-FAMILIES = ("base", "instruct", "coder")
 
 
 def load_benchmark(
@@ -55,7 +53,7 @@ def load_set(
     day, last day; ISO) selects LiveCodeBench problems by contest date (default: the v5 window from the hub, everything
     from `data_dir`).
     """
-    write = _template(name, spec, template)
+    write = template_of(name, spec, template)
     if limit is not None and limit < 1:
         raise UserError(f"{name}: limit is {limit}; give a positive number or leave it out")
     dated = spec.parser == "livecodebench"
@@ -69,9 +67,9 @@ def load_set(
         remedy = "widen the window" if dated and not paths else "replace the file"
         raise UserError(f"{where}: no rows for data set {name!r}; {remedy}")
     if dated:
-        items = _windowed(spec, items, window, paths[0] if paths else None)
+        items = _windowed(name, spec, items, window, paths[0] if paths else None)
     else:
-        _check(spec, items, paths)
+        _check(name, spec, items, paths)
     return [_problem(name, spec, item, write) for item in items[:limit]]
 
 
@@ -108,7 +106,7 @@ def _parsed(spec: DataSet, rows: Iterable[tuple[str, int, dict[str, Any]]], name
             if item is not None:
                 _check_text(item)
         except KeyError as error:
-            raise UserError(f"{origin}, row {number}: no field {error}; is this really {spec.title}?") from None
+            raise UserError(f"{origin}, row {number}: no field {error}; is this really {spec.title or name}?") from None
         except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
             said = " ".join(str(error).split())
             raise UserError(f"{origin}, row {number}: {said}; correct the row, or the keys of the set") from None
@@ -132,9 +130,9 @@ def _check_text(item: Item) -> None:
             raise ValueError(f"{field}: half of a character (a lone surrogate) in {text!r:.80}")
 
 
-def _check(spec: DataSet, items: list[Item], paths: list[Path]) -> None:
+def _check(name: str, spec: DataSet, items: list[Item], paths: list[Path]) -> None:
     """Compare the content with the known copies, or only the number of rows if no copy is known."""
-    where, count, revision = ", ".join(map(str, paths)) or spec.hub, len(items), spec.revision
+    where, count, revision = ", ".join(map(str, paths)) or spec.hub or f"data set {name!r}", len(items), spec.revision
     if not spec.known:
         if spec.rows is not None and count != spec.rows:
             raise UserError(f"{where}: {count} rows, but `rows` says {spec.rows}; correct one of them")
@@ -147,6 +145,8 @@ def _check(spec: DataSet, items: list[Item], paths: list[Path]) -> None:
     message = f"{where}: {count} rows with content sha256 {content_hash(items)}, but {has} {known}"
     if paths:
         raise UserError(f"{message}; replace the file by one of these, or add it to `copies` if it is meant to differ")
+    if spec.hub is None or revision is None:
+        raise UserError(f"{message}; correct the hash, or add this one to `copies`")
     if spec.rows is not None and count != spec.rows:
         raise UserError(f"{message}; check the revision {revision}")
     log.warning("%s; going on, because revision %s fixes the content", message, revision)
@@ -157,7 +157,9 @@ def _told(copy: Copy, spec: DataSet) -> str:
     return f"{f'{rows} rows, ' if rows else ''}sha256 {copy.sha256}{note}"
 
 
-def _windowed(spec: DataSet, items: list[Item], window: tuple[str, str] | None, path: Path | None) -> list[Item]:
+def _windowed(
+    name: str, spec: DataSet, items: list[Item], window: tuple[str, str] | None, path: Path | None
+) -> list[Item]:
     """Select problems in the window; log if a copy has other dates or lacks the private tests."""
     if path is None:
         if window is None and len(items) != spec.rows:
@@ -166,7 +168,7 @@ def _windowed(spec: DataSet, items: list[Item], window: tuple[str, str] | None, 
                 f"{spec.rows}; check the revision {spec.revision}"
             )
         return items
-    _check(spec, items, [path])
+    _check(name, spec, items, [path])
     days = sorted(item.meta["date"] for item in items)
     kept = items
     if window is not None:
@@ -197,46 +199,18 @@ def _check_window(name: str, dated: bool, window: tuple[str, str]) -> None:
         raise UserError(f"window {window!r}: the first day comes after the last; swap them")
 
 
-def _template(name: str, spec: DataSet, template: str | None) -> prompts.Template:
-    """Return the function that writes the prompt: by model family, by template name, or the set's own."""
-    own = spec.prompts.get(template or "", spec.prompt)
-    if template is None or template in spec.prompts or template in FAMILIES:
-        return _written(name, own)
-    named = _templates()
-    if template in named:
-        return named[template]
-    raise UserError(
-        f"key `data.template`: no prompt template {template!r}{nearest(template, [*FAMILIES, *spec.prompts, *named])}"
-    )
-
-
-def _written(name: str, prompt: str | None) -> prompts.Template:
-    if prompt is None:
-        return prompts.bare
-    if "{question}" in prompt:
-        return lambda question: prompt.replace("{question}", question.text)
-    named = _templates()
-    if prompt not in named:
-        raise UserError(f"data set {name!r}, key `prompt`: no prompt template {prompt!r}{nearest(prompt, named)}")
-    return named[prompt]
-
-
-def _templates() -> dict[str, prompts.Template]:
-    return {
-        name: function
-        for name, function in inspect.getmembers(prompts, inspect.isfunction)
-        if function.__module__ == prompts.__name__ and not name.startswith("_")
-    }
-
-
 def _problem(name: str, spec: DataSet, item: Item, write: prompts.Template) -> Problem:
+    try:
+        prompt = item.prompt or write(item.question)
+    except prompts.Lacking as error:
+        raise UserError(f"data set {name!r}, problem {item.key!r}: {error}; choose another `prompt`") from None
     # Ids of known benchmarks name the benchmark; ids of the user's rows are unchanged.
     own = known_sets().get(name) is not spec or (spec.parser is None and spec.id is None)
     return Problem(
         id=item.key if own else f"{name}/{item.key}",
         benchmark=name,
         kind=spec.kind,
-        prompt=item.prompt or write(item.question),
+        prompt=prompt,
         system=spec.system,
         gold=item.gold,
         answer_type=item.answer_type,

@@ -20,6 +20,10 @@ class Question:
 Template = Callable[[Question], str]
 
 
+class Lacking(ValueError):
+    """A template shows a part of the question that the row does not have."""
+
+
 def bare(question: Question) -> str:
     """The question and nothing else: STEER's evaluation of MATH500, Minerva Math and OlympiadBench."""
     return question.text
@@ -58,7 +62,7 @@ def dapo_boxed_chinese(question: Question) -> str:
 
 def completion(question: Question) -> str:
     """The code to continue and nothing else: HumanEval's own format (Chen et al. 2021), for base models."""
-    return question.starter
+    return _shown(question.starter)
 
 
 def evalplus_instruct(question: Question) -> str:
@@ -76,12 +80,12 @@ def codeqwen_complete(question: Question) -> str:
 
 def mbpp_docstring(question: Question) -> str:
     """EvalPlus' MBPP prompt: the task and its first assertion in a docstring, for base models to continue."""
-    return f'"""\n{question.text.strip()}\n{question.tests[0]}\n"""\n'
+    return f'"""\n{question.text.strip()}\n{_shown(question.tests)[0]}\n"""\n'
 
 
 def mbpp_austin(question: Question) -> str:
     """The prompt of the MBPP paper (Austin et al. 2021), zero-shot: the task, all its tests, then `[BEGIN]`."""
-    tests = "\n".join(question.tests)
+    tests = "\n".join(_shown(question.tests))
     return (
         f"You are an expert Python programmer, and here is your task: {question.text.strip()} "
         f"Your code should pass these tests:\n\n{tests}\n[BEGIN]\n"
@@ -112,6 +116,12 @@ def livecodebench_base(question: Question) -> str:
     """LiveCodeBench's headings for base models (`lcb_runner`), without its one worked example: zero-shot."""
     starter = f"### Starter Code\n{question.starter}\n\n" if question.starter else ""
     return f"### Question\n{question.text}\n\n{starter}### Answer\n\n"
+
+
+def _shown(part):
+    if not part:
+        raise Lacking("its prompt template shows code to continue or assertions, and the row has none")
+    return part
 
 
 def _task_text(question: Question) -> str:
