@@ -7,10 +7,10 @@ A comparison that bounds one name (`2x < \boxed{5}`), a second answer (`\boxed{5
 
 import re
 
-from steer.verify.math.before import FUNCTION, SUMMAND_BEFORE, refuted, telling
+from steer.verify.math.before import SUMMAND_BEFORE, refuted, telling
 from steer.verify.math.clutter import COMMAND
 from steer.verify.math.numbers import DECIMAL_TEXT, roughly
-from steer.verify.math.phrases import CONDITION, NUMBER_WORDS
+from steer.verify.math.phrases import COMMON, NUMBER_WORDS
 from steer.verify.math.phrases.tables import compiled, table
 from steer.verify.math.units import known
 from steer.verify.math.withdrawal import NUMBER, withdrawn
@@ -24,9 +24,8 @@ BEFORE, BEHIND = 160, 240  # characters that are looked at
 GAP_BEHIND = re.compile(r"\s*\}?\s*=")
 LISTS = table(
     "around",
-    FUNCTION=FUNCTION,
+    **COMMON,
     MAGNITUDE="|".join(MAGNITUDES),
-    CONDITION=CONDITION,
     NUMBER=NUMBER,
     SMALL_NUMBER="|".join(NUMBER_WORDS[:21]),
 )

@@ -3,11 +3,10 @@ r"""What stands in front of a box: it may deny or suppose the answer, or make th
 import re
 import string
 
-from steer.verify.math.phrases import CONDITION, HEARSAY, HEDGES, START
+from steer.verify.math.phrases import COMMON, START
 from steer.verify.math.phrases.tables import compiled, table
 
-FUNCTION = r"(?:log|ln|sin|cos|tan|cot|sec|csc|exp|det|gcd|lcm)"
-LISTS = table("before", HEARSAY=HEARSAY, HEDGES=HEDGES, CONDITION=CONDITION, FUNCTION=FUNCTION)
+LISTS = table("before", **COMMON)
 REFUTED = re.compile(rf"(?=^|{START}|[\\<\[%.!?\n]|n['’]|display)(?:{LISTS['REFUTED']})$", re.IGNORECASE)
 OPERAND = re.compile(rf"(?:{LISTS['OPERATED']})$")
 SUPPOSED, SAID_OF, ASSUMED, COUNTED, HEDGED = compiled(LISTS, "SUPPOSED", "SAID_OF", "ASSUMED", "COUNTED", "HEDGED")

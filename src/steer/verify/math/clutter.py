@@ -5,21 +5,13 @@ import re
 from steer.verify.math.phrases.tables import compiled, table
 
 COMMAND = re.compile(r"\\([a-zA-Z]+)")
-# names of commands, by which most texts are spared a search
-MARK_NAMES = """
-tag label ref eqref hspace vspace checkmark blacksquare square qed qedsymbol qedhere Box therefore because hfill
-nonumber notag noindent par blacktriangle bigstar displaystyle strut mathstrut surd phantom hphantom vphantom
-"""
-ARROW_NAMES = "Rightarrow rightarrow implies to Longrightarrow longrightarrow star bullet ast"
-DOT_NAMES = "ldots cdots dots dotsc dotsb dotsm hdots"
-MARK_NAMES, ARROW_NAMES, DOT_NAMES = (set(names.split()) for names in (MARK_NAMES, ARROW_NAMES, DOT_NAMES))
-ARROWS = ("=>", "->")
 LISTS = table("clutter")
 (MARKS,) = compiled(LISTS, "MARKS", flags=0)
 PLACE, COMMA_BEFORE = compiled(LISTS, "PLACE", "COMMA_BEFORE")
-ARROW = re.compile(
-    r"^[\s$]*(?:\\(?:Rightarrow|rightarrow|implies|to|Longrightarrow|longrightarrow|star|bullet|ast)(?![a-zA-Z])|⇒|→|=>|->|⟹)\s*"
-)
+# names of commands, by which most texts are spared a search
+MARK_NAMES, ARROW_NAMES, DOT_NAMES = (set(LISTS[name].split("|")) for name in ("MARK", "ARROW", "DOT"))
+ARROWS = ("=>", "->")
+ARROW = re.compile(rf"^[\s$]*(?:\\(?:{LISTS['ARROW']})(?![a-zA-Z])|⇒|→|=>|->|⟹)\s*")
 ENVIRONMENT = re.compile(
     r"\\begin\s*\{(aligned|align\*?|equation\*?|gathered|gather\*?|split|center|displaymath|math)\}(.*?)\\end\s*\{\1\}",
     re.DOTALL,
@@ -34,7 +26,7 @@ COMMA = re.compile(r"^([^\w(\[{]*\d+),(\d{1,2})(?![\d,])")
 # `0.333...`, `0.8181...`
 RECURRING = re.compile(r"(?<![\d.])(\d*\.\d{0,9}?)(?:(\d)\2{2,}|(\d{2,9})\3+)\s*(?:\.{3}|…|\\[lc]?dots(?![a-zA-Z]))")
 PRICE = re.compile(r"\$[\d.,]+(?:\s+|/)(?!\w*illion|thousand)[a-zA-Z][^$]*")  # `$18 per day`, but not `$18 million`
-DOTS = re.compile(r"\\(?:ldots|cdots|dots|dotsc|dotsb|dotsm|hdots)(?![a-zA-Z])|\.{3,}|…|⋯")
+DOTS = re.compile(rf"\\(?:{LISTS['DOT']})(?![a-zA-Z])|\.{{3,}}|…|⋯")
 NEGATED = re.compile(
     r"\\not\s*\\(in|subseteq|subset|supseteq|supset|mid|parallel|equiv|exists|le|ge|leq|geq)(?![a-zA-Z])"
 )

@@ -6,6 +6,7 @@ from steer.verify.math.before import refuted, telling
 from steer.verify.math.phrases import (
     BUT,
     CLAUSE,
+    COMMON,
     CONDITIONAL,
     CONTRASTED,
     HANGING,
@@ -35,7 +36,7 @@ UNSOLVED = re.compile(
     r"(?:\d\s*[a-fh-z]\b(?!\s*[\d(])|\b[a-z]\s*(?:\^|[²³])|\b[a-z]\s*[-+*/]\s*\d|\d\s*[-+*/]\s*[a-z]\b)[^=.,:;]*=\s*$"
 )
 UNIT_LETTER = re.compile(r"[a-z]\b")  # `3 * 4m = 12m`
-LISTS = table("guess")
+LISTS = table("guess", **COMMON)
 TO_DO, EVALUATED, LABELLED, TOLD, USED, BEYOND, LINK, CONCLUDED, ADDED = compiled(
     LISTS, "TO_DO", "EVALUATED", "LABELLED", "TOLD", "USED", "BEYOND", "LINK", "CONCLUDED", "ADDED"
 )

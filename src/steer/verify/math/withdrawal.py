@@ -8,7 +8,7 @@ import re
 
 from steer.verify.math.normalise import key, latex
 from steer.verify.math.numbers import number, roughly
-from steer.verify.math.phrases import NUMBER_WORDS
+from steer.verify.math.phrases import COMMON, NUMBER_WORDS
 from steer.verify.math.phrases.tables import compiled, table
 from steer.verify.math.sentences import sentences
 
@@ -16,7 +16,7 @@ SENTENCES, LENGTH = 4, 240  # of what is looked at behind an answer
 NUMBER = r"[-+]?(?:\d[\d,]*\d|\d)(?:\.\d+)?(?:/\d+)?%?"
 VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
 NUMERAL = rf"(?:\$?{NUMBER}\$?|(?:{'|'.join(NUMBER_WORDS[1:13])})\b)"
-LISTS = table("withdrawal", NUMBER=NUMBER, VALUE=VALUE, NUMERAL=NUMERAL)
+LISTS = table("withdrawal", **COMMON, NUMBER=NUMBER, VALUE=VALUE, NUMERAL=NUMERAL)
 DENIED, TAKEN_BACK, REASONED, PRESENTING, AT_END, OPERATED, CASES = compiled(
     LISTS, "DENIED", "TAKEN_BACK", "REASONED", "PRESENTING", "AT_END", "OPERATED", "CASES"
 )

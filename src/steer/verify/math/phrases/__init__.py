@@ -20,7 +20,8 @@ hundredths thousandth thousandths k bn mn tens double twice triple thrice couple
 """
 NUMBER_WORDS = NUMBERS.split()
 
-ANNOUNCING = table("announcements")
+COMMON = table("common")
+ANNOUNCING = table("announcements", **COMMON)
 MARK = re.compile(rf"(?={START}|#|^\s)(?:{ANNOUNCING['ANNOUNCEMENT']})[*_\s]*", re.IGNORECASE | re.MULTILINE)
 (OPENING,), (CLOSING,) = compiled(ANNOUNCING, "OPENING"), compiled(ANNOUNCING, "CLOSING", flags=0)
 # a part of every announcement, by which one is found quickly
@@ -39,8 +40,7 @@ ASCII_KEYS = [key for key in KEYS if key.isascii()]
 PLAIN = re.compile(r"[ \t]*(?:A ?:|####|(?:Final )?Answer ?:)[ \t]*\$?([-+]?\d[\d,]*(?:\.\d+)?)\$?\.?$")
 LOOKBACK, LOOKAHEAD = 60, 240  # characters around a key in which its announcement stands
 
-SPOILING = table("spoiled", NUMBER_WORD="|".join(NUMBER_WORDS))
-HEARSAY, HEDGES, CONDITION = SPOILING["HEARSAY"], SPOILING["HEDGES"], SPOILING["CONDITION"]
+SPOILING = table("spoiled", **COMMON, NUMBER_WORD="|".join(NUMBER_WORDS))
 SPOILED_START = rf"{START}|[\\<>?]|n['’]"
 SUPPOSED = re.compile(f"(?={START})(?:{SPOILING['SUPPOSITION']})", re.IGNORECASE)
 SPOILED = re.compile(f"(?={SPOILED_START})(?:{SPOILING['SPOILED']})", re.IGNORECASE)
@@ -49,7 +49,7 @@ OTHER_SUBJECT, LOSING, CONDITIONAL, OPENED, COMPUTED = compiled(
     SPOILING, "OTHER_SUBJECT", "LOSING", "CONDITIONAL", "OPENED", "COMPUTED"
 )
 
-ASIDES = table("asides")
+ASIDES = table("asides", **COMMON)
 CONTRAST, ENDING = ASIDES["CONTRAST"], r"\s*+[.!]*+\s*+$"
 ASIDE = re.compile(rf"(?:{CONTRAST}|(?={START})(?:{ASIDES['REASON']})){ENDING}", re.IGNORECASE | re.DOTALL)
 CONTRASTED = re.compile(CONTRAST + ENDING, re.IGNORECASE)
