@@ -17,7 +17,7 @@ from steer.verify.math.phrases import MARK
 from steer.verify.math.sentences import MATH, sentences
 from steer.verify.math.unboxed import TAIL, WORD, WRAPPED
 from steer.verify.math.units import known, rescaled
-from steer.verify.math.withdrawal import replaced
+from steer.verify.math.withdrawal import disowned, replaced
 from steer.verify.thought import before_end, outside_thought
 
 BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
@@ -46,6 +46,7 @@ OPENED = re.compile(r"\W*(?:final\s)?answer\W*:([^\n]{1,80}?)\s+\W*(?:solution|e
 TAGS = "b", "strong", "i", "em", "u", "mark", "p", "code", "big", "center", "span", "div", "h1", "h2", "h3", "h4"
 HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
+NOT_THIS = re.compile(r"[ \t$]*,?\s+(?:and\s+)?(?:not|rather than|instead of)[\s$]+")
 JOINED = {
     r" \text{ or } ": EITHER,
     ", ": re.compile(r"[ \t$]*(?:[,;&|]|,?\s*(?:and|und|et|as well as|but also|resp\.|respectively)\s)?[ \t$]*"),
@@ -126,6 +127,8 @@ def _boxed(text: str) -> Extraction | None:
     spans = _spans(text)
     if not spans:
         return None
+    while len(spans) > 1 and NOT_THIS.fullmatch(text[spans[-2][2] : spans[-1][0]]):  # `\boxed{16}, not \boxed{12}`
+        spans.pop()
     place, start, end = spans[-1]
     content = decimal(text[max(0, place - 40) : place], text[start : end - 1].strip())
     for first, first_start, first_end in spans[-2::-1]:  # `\\boxed{5} or \\boxed{6}`, `\\boxed{5}, \\boxed{6}`
@@ -135,8 +138,9 @@ def _boxed(text: str) -> Extraction | None:
             break
         place, content = first, content if other == content else f"{other}{joined}{content}"
     answer = stands(text[max(0, place - BEFORE) : place], content, text[end : end + BEHIND])
-    far = len(text) - end > BEHIND
-    if answer is None or _restated(text[end:], content) or (far and replaced(content, text[-BEHIND:])):
+    behind = text[end:]
+    taken = answer is None or _restated(behind, content) or disowned(content, behind)
+    if taken or (len(behind) > BEHIND and replaced(content, behind[-BEHIND:])):
         return Extraction(None, "the boxed answer is denied")
     return Extraction(answer, "boxed", _contents(text, spans) if len(spans) > 1 else (answer,), "stated")
 

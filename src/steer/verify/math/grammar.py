@@ -43,6 +43,9 @@ class Grammar:
     def __init__(self, tokens: list[Token], calls: bool | frozenset[str], logic: bool = False):
         self.tokens, self.at, self.calls, self.logic = tokens, 0, calls, logic
         self.bars = self.bound = 0  # how many bars and quantifiers are open
+        self.paired = (
+            sum(token[1] == "|" for token in tokens) % 2 == 0
+        )  # so that a bar behind a factor may open another
         self.given = False  # whether a bar is that of `P(A | B)`
         self.factors: set[int] = set()  # where a parenthesis behind a name is known to be a factor
 
@@ -133,6 +136,8 @@ class Grammar:
 
     def factor_follows(self) -> bool:
         token = self.peek()
+        if token == "|" and self.paired and not (self.bars or self.given):  # `x^2|x|`
+            return True
         ends = STOP | PRODUCT | DIVISION | (BARS if self.bars else set()) | ({"\\mid"} if self.given else set())
         return token != "" and token not in ends
 

@@ -80,6 +80,8 @@ UNIT_BEHIND = re.compile(
 NO_UNIT = {"in", "a", "as", "am", "A", "b", "bit", "s", "time", "times", "second"}  # words that are more often no units
 UNIT_BEFORE = re.compile(r"\d\s+((?:[a-zA-Z]+/)?[a-zA-Z]+\^)\{?$")
 
+OPEN_ARTICLE = re.compile(r"\b(?:the|an?)[\s$*]*$")  # `we take the 43`, and no more
+
 
 def last_value(text: str) -> str | None:
     """Return the last formula, number or choice letter of a text, whatever surrounds it; for golds."""
@@ -144,7 +146,8 @@ def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
         return False
     if SUPPOSED.search(before[-150:]) or SPOILED.search(clause) or (not aside and SPOILED_BEHIND.search(after)):
         return False
-    return not (last and not END.search(after) and (HANGING.search(after) or GOES_ON.search(after)))
+    open_end = last and not END.search(after)
+    return not (open_end and (HANGING.search(after) or GOES_ON.search(after) or OPEN_ARTICLE.search(before)))
 
 
 def _last_value(shown: str) -> tuple[str, int, int] | None:

@@ -81,8 +81,18 @@ STARRED = re.compile(r"\*\*([^*]+)\*\*")  # Markdown's bold
 MATH_ENDS = re.compile(r"\$|\\\(|\\\)|\\\[|\\\]")
 GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\s?\{\s*\\?,\s*\}|,\s*\\!\s*|\\[,;:! ]|~| |\\thinspace\s)\d{3})+(?!\d)")
 COMMAS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d)")
-MAGNITUDES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+MAGNITUDES = {
+    "dozen": "12",
+    "hundred": "10^{2}",
+    "thousand": "10^{3}",
+    "million": "10^{6}",
+    "billion": "10^{9}",
+    "trillion": "10^{12}",
+}
 MAGNITUDE = re.compile(r"(?<=\d)\s*(?:\\text\s?\{{\s*({0})\s*\}}|({0})(?![a-zA-Z]))".format("|".join(MAGNITUDES)))
+# `\text{minus }13`, `12\text{ pi}`; `\text{"13"}`
+SPOKEN = re.compile(r"\\text\s*\{\s*(minus|negative|pi)\s*\}")
+QUOTED = re.compile(r"""\\text\s*\{\s*(?:["“”]|\*\*)([^{}"“”*]*)(?:["“”]|\*\*)\s*\}""")
 BRACKETS = re.compile(r"[(\[]|\\\{")
 ROOT_BARE = re.compile(r"\\sqrt\s*(\d+)")
 WRAPPER = re.compile(r"\\text\s*\{([^{}]*)\}")
@@ -102,7 +112,11 @@ def _synonym(match: re.Match) -> str:
 
 
 def _magnitude(match: re.Match) -> str:
-    return f" \\cdot 10^{{{MAGNITUDES[match.group(1) or match.group(2)]}}}"
+    return f" \\cdot {MAGNITUDES[match.group(1) or match.group(2)]}"
+
+
+def _spoken(match: re.Match) -> str:
+    return r"\pi " if match[1] == "pi" else "-"
 
 
 def _digits(match: re.Match) -> str:
@@ -147,7 +161,7 @@ def latex(text: str) -> str:
         text = MODULUS.sub(r"\\pmod{\1}", text)
     if "." in text:
         text = NOON.sub(r"\1m", text)
-    if "illion" in text or "thousand" in text or "hundred" in text:
+    if any(name in text for name in ("illion", "thousand", "hundred", "dozen")):
         text = MAGNITUDE.sub(_magnitude, text)
     return " ".join(text.split()).rstrip(".,;: ")
 
@@ -171,6 +185,7 @@ def _commands(text: str) -> str:
     if not names.isdisjoint(SYNONYMS):
         text = COMMAND.sub(_synonym, text)
     if "\\text" in text:
+        text = SPOKEN.sub(_spoken, QUOTED.sub(r"\\text{\1}", text))
         text = FRACTION_OF_UNITS.sub(r"\1/\2", PUNCTUATION.sub(r"\1", text.replace("\\text {", "\\text{")))
         while RAISED_UNIT.search(text):
             text = RAISED_UNIT.sub(r"\1\2", text)

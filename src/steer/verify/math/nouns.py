@@ -42,6 +42,7 @@ multiples powers roots logarithms factorials squared cubed and plus minus times 
 others among
 """
 MULTIPLES = set(NUMBER_WORDS) | set(ARITHMETIC.split())
+ROOTS = re.compile(r"\b(real|complex|distinct|different|positive|negative|rational|integer) roots\b")
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 MARK = re.compile(r"(?:\^\s*\{?\s*)?(?:\\circ|°|(?:\\prime\s*)+)\s*\}?\s*[CFK]?")  # degrees, feet and inches
 COUNTERS = re.compile(
@@ -56,7 +57,7 @@ def counted(text: str) -> bool:
         return text[4:] in SINGULAR and text[4:] not in MULTIPLES and not known(text[4:])
     if not text or text in ("%", "deg") or MARK.fullmatch(text) or known(text) or COUNTERS.fullmatch(text):
         return True
-    words = WORD.findall(text)
+    words = WORD.findall(ROOTS.sub(r"\1 solutions", text))
     if not words or len(words) > 6 or re.search(r"[^\w\s.,'’/^{}²³\\-]", text) or any(c.isdigit() for c in text):
         return False
     if SPOILED.search(text) or any(word.lower() in MULTIPLES for word in words):

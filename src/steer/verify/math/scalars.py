@@ -32,6 +32,12 @@ NOTHING = re.compile(
 COUNTED = re.compile(r"infinitely many (?:solution|value|root|answer|number|pair|integer|way)$")
 ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
+# inverse and transposed matrices: their products do not commute and are compared as they are written
+MATRIX, CAPITAL = (
+    re.compile(r"[A-Z]\s*\^\s*\{?\s*(?:-\s*1|T|\\top)(?![\w.])"),
+    re.compile(r"(?<![a-zA-Z\\])[A-Z](?![a-z])"),
+)
+
 
 def bag(text: str) -> str:
     """Return the words of a text without articles, case and punctuation."""
@@ -88,6 +94,8 @@ def expr(c, gold: str, answer: str) -> bool:
         return True
     if len(gold) == len(answer) == 1 and gold.isalpha() and answer.isalpha():
         return gold == answer or (c.rules.name == "choice" and gold.lower() == answer.lower())
+    if MATRIX.search(gold) and len(set(CAPITAL.findall(gold))) > 1:
+        return False
     try:
         if equal_texts(gold, answer):
             return True

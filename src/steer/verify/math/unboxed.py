@@ -31,7 +31,7 @@ from steer.verify.math.phrases import (
     bound,
 )
 from steer.verify.math.sentences import END, MATH, sentence, sentences
-from steer.verify.math.withdrawal import withdrawn
+from steer.verify.math.withdrawal import disowned, withdrawn
 from steer.verify.math.working import AGAIN, result, without_aside
 
 TAIL = 2000  # characters of a response that are searched, because a final answer is at the end
@@ -75,6 +75,7 @@ FORMULA, SIGNS = re.compile(r"[\d\\$]"), re.compile(r"[\\$=+*/^]")
 SOON = 40  # characters behind an announcement in which it is denied
 ARTICLE = re.compile(r"\b(?:the|an?|his|her|my|our|their)$", re.IGNORECASE)  # `the car`, which is no French reason
 BEFORE_ASIDE = " \t\r\n,;:—–-"
+HOWEVER = re.compile(r"\b(?:but|however|yet)\b")
 QUOTES = "\"'`*“”„«»_ \t\r\n"
 
 
@@ -206,7 +207,7 @@ def deceiving(said: str, reason: str) -> bool:
 def followed(said: str, after: str) -> bool:
     """Check whether the text after a stated answer withdraws it."""
     hoped = HOPE.match(after)  # "I hope it is correct" ends an answer; what follows it is another text
-    return withdrawn(said, after[: hoped.end() + 40 if hoped else AFTERWARDS])
+    return withdrawn(said, after[: hoped.end() + 40 if hoped else AFTERWARDS]) or disowned(said, after)
 
 
 def stated(text: str) -> tuple[str | None, str]:
@@ -229,7 +230,7 @@ def stated(text: str) -> tuple[str | None, str]:
         opening = "" if END.search(lead[0][-1:]) else lead[0].lstrip("> ")
         lead = (
             opening
-            if SUPPOSED.search(opening)
+            if SUPPOSED.search(HOWEVER.split(opening)[-1])
             else opening[max((m.end() for m in CLAUSE.finditer(opening)), default=0) :]
         )
         rest = text[mark.end() :].lstrip()

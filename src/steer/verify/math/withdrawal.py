@@ -13,13 +13,15 @@ from steer.verify.math.phrases.tables import compiled, table
 from steer.verify.math.sentences import sentences
 
 SENTENCES, LENGTH = 4, 240  # of what is looked at behind an answer
+FAR = 4000  # characters at the end of a text in which an answer may be named and denied
 NUMBER = r"[-+]?(?:\d[\d,]*\d|\d)(?:\.\d+)?(?:/\d+)?%?"
 VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
 NUMERAL = rf"(?:\$?{NUMBER}\$?|(?:{'|'.join(NUMBER_WORDS[1:13])})\b)"
 LISTS = table("withdrawal", **COMMON, NUMBER=NUMBER, VALUE=VALUE, NUMERAL=NUMERAL)
-DENIED, TAKEN_BACK, REASONED, PRESENTING, AT_END, OPERATED, CASES = compiled(
-    LISTS, "DENIED", "TAKEN_BACK", "REASONED", "PRESENTING", "AT_END", "OPERATED", "CASES"
+DENIED, TAKEN_BACK, VALUE_DENIED, REASONED, CONDITIONAL = compiled(
+    LISTS, "DENIED", "TAKEN_BACK", "VALUE_DENIED", "REASONED", "CONDITIONAL"
 )
+PRESENTING, AT_END, OPERATED, CASES = compiled(LISTS, "PRESENTING", "AT_END", "OPERATED", "CASES")
 (OTHER,) = compiled(LISTS, "OTHER", flags=re.IGNORECASE | re.DOTALL)
 OF_ANOTHER = re.compile(rf"\b(?:{LISTS['ANOTHER']})\b", re.IGNORECASE)
 # a sentence of these words that ends in another value offers it in place of the answer: `So we report 6`, `Make that 6`
@@ -135,6 +137,17 @@ def withdrawn(said: str, after: str) -> bool:
             return True
         other = OTHER.match(part)
         if other and set(WORDS.findall((other["lead"] or "").lower())) <= ANNOUNCING and _differs(said, _first(other)):
+            return True
+    return False
+
+
+def disowned(said: str, after: str) -> bool:
+    """Check whether any sentence behind the answer `said` names it and says that it is not the answer."""
+    after = after[-FAR:]
+    for found in VALUE_DENIED.finditer(after):
+        named = (found["formula"] or found["number"]).rpartition("=")[2]
+        before = sentences(after[: found.start()])[-1:] or [""]
+        if key(latex(named)) == key(latex(said.strip(" .$*"))) and not CONDITIONAL.search(before[0]):
             return True
     return False
 

@@ -17,6 +17,11 @@ SPELLED = re.compile(
 # `2\text{ h }30\text{ min}`, `5 feet and 3 inches`
 AMOUNT = rf"({DECIMAL})\s*(\\text\s*\{{[^{{}}\d]*\}}|[a-zA-Z]+)"
 AMOUNTS = re.compile(rf"{AMOUNT}(?:\s*(?:,|and|\\text\s*\{{\s*(?:,\s*)?(?:and)?\s*\}})?\s*{AMOUNT})+\.?")
+# `22^\circ 30'`, `\lfloor x\rfloor = 2`
+DEGREES = re.compile(
+    r"(\d+)\s*\^\s*\{?\s*\\circ\s*\}?\s*(\d+)\s*(?:'|\^\s*\{?\s*\\prime\s*\}?)(?:\s*(\d+)\s*(?:''|\"))?"
+)
+STEP = re.compile(r"\\(?:l(floor)\s*([a-z])\s*\\rfloor|l(ceil)\s*([a-z])\s*\\rceil)\s*=\s*(-?\d{1,9})")
 JOINER = re.compile(r"\b(?:and|,)(?=\s*\}?$)")
 # the parts of a question: `(a) 3, (b) 7`, `\text{(i) }3`
 LABEL = re.compile(r"(?:^|(?<=[\s,;.}]))(?:\\text\s*\{\s*)?(?:[pP]art\s*)?\(?(i{1,3}|iv|[a-f]|[1-6])\)\s*[:.]?\s*\}?")
@@ -37,7 +42,12 @@ MATH_WORDS = re.compile(
 def reworded(text: str) -> str | None:
     """The formula that an answer in words or parts means; None for all others."""
     if text[:1].isdigit():
+        if turned := DEGREES.fullmatch(text):
+            return rf"({turned[1]} + \frac{{{turned[2]}}}{{60}} + \frac{{{turned[3] or 0}}}{{3600}})^\circ"
         return _amount(text) if AMOUNTS.fullmatch(text) else None
+    if step := STEP.fullmatch(text):
+        n = int(step[5])
+        return rf"{n} \le {step[2]} < {n + 1}" if step[1] else rf"{n - 1} < {step[4]} \le {n}"
     if order := ORDER.fullmatch(text):
         named = NAMES.sub(r"\\text{\g<0>}", order[1])
         return re.sub(r"\\text\{([a-zA-Z]+) ?(\d+)\}", r"\1_{\2}", named)
