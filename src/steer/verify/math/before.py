@@ -29,7 +29,8 @@ flawed erroneous mistaken extraneous wrongly mistakenly erroneously falsely absu
 equivalently sometimes say says claim claims think thinks thought believe believes bet random old previous
 earlier former complement negation near candidates options choices possibilities vs versus would probably
 hopefully presumably likely well sure unsure hunch dark up distractor circumstances rumor rumour
-tempted my someone somebody chatgpt wikipedia internet online
+tempted my someone somebody chatgpt wikipedia internet online factorial successor predecessor logarithm contradicting
+differed differing eliminates imagining pretending
 """
 HEDGING = set(["vielleicht", "forse", "talvez", "misschien", "belki", "mungkin", "angenommen", "supposons", "quizas"])
 TELLING = {*TELLING.split(), *HEDGING}

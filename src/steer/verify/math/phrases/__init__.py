@@ -31,7 +31,7 @@ answer solution result choice option statement alternative choose pick select go
 résultat antwort lösung loesung ergebnis respuesta solución solucion
 resultado risposta soluzione risultato resposta
 solução ответ результат відповідь одговор
-oplossing resultaat odpowiedź cevap yanıt sonuç đáp trả~lời kết~quả الجواب الإجابة
+antwoord oplossing resultaat odpowiedź cevap yanıt sonuç đáp trả~lời kết~quả الجواب الإجابة
 الاجابة الحل उत्तर जवाब svaret jawaban opción opção alternativa opzione 正解 正确选项 正確選項
 """
 KEYS = [key.replace("~", " ") for key in KEYS.split()]
