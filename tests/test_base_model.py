@@ -11,10 +11,11 @@ import yaml
 from steer import cli
 from steer.configs.load import check, load_config
 from steer.configs.model import ColdStart
+from steer.data.problem import read_problems
 from steer.data.tasks import distinct_problems
 from steer.errors import UserError
 from steer.io import read_jsonl, write_jsonl
-from steer.models.load import load_model, load_tokenizer, save_model
+from steer.models.load import load_model, load_tokenizer, save_model, with_arguments
 from steer.models.tokenizer import render_prompt
 from steer.plan.facts import facts_of
 from steer.plan.jobs import jobs
@@ -205,6 +206,36 @@ def test_arguments_of_the_chat_template_hold_for_the_loaded_and_the_saved_tokeni
     again = load_tokenizer(str(folder), arguments={"enable_thinking": False, "mark": 'a "b"'})
     assert again.chat_template == told.chat_template
     assert render_prompt(again, "1+1?") == "1+1?<think></think>"
+
+
+def test_arguments_hold_in_each_of_several_named_templates(base_model):
+    tokenizer = load_tokenizer(str(base_model))
+    tokenizer.chat_template = {"default": "{{ 'yes' if flag else 'no' }}", "tools": "{{ flag }}"}
+    assert render_prompt(with_arguments(tokenizer, {"flag": True}), "Q") == "yes"
+    with pytest.raises(UserError, match="reads no `flags`"):
+        with_arguments(tokenizer, {"flags": True})
+
+
+@pytest.mark.parametrize(
+    ("template", "system", "said"),
+    [
+        ("", "", "renders the prompt as no text; correct the template"),
+        ("{{ messages[0]['content'] ", "", r"refuses the prompt \(.*\); correct the template"),
+        ("{{ raise_exception('no system') }}", "S", r"\(no system\); take `system` out of the set"),
+    ],
+)
+def test_a_chat_template_that_renders_no_prompt_is_one_line(base_model, template, system, said):
+    tokenizer = load_tokenizer(str(base_model))
+    tokenizer.chat_template = template
+    with pytest.raises(UserError, match=said):
+        render_prompt(tokenizer, "Q", system)
+
+
+def test_a_row_whose_text_is_none_is_named_before_a_tokenizer_meets_it(tmp_path):
+    row = {"id": "a", "benchmark": "b", "kind": "math", "prompt": "p", "solution": 5}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    with pytest.raises(UserError, match=r"rows.jsonl, line 1: problem 'a': `solution` is no text: 5"):
+        read_problems(tmp_path / "rows.jsonl")
 
 
 def test_an_argument_that_the_chat_template_does_not_read_is_refused(base_model):

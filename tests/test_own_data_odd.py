@@ -5,9 +5,10 @@ import gzip
 import json
 
 import pytest
-from own_data import MINE, ROWS, jsonl, made, refusal, write
+from own_data import MINE, ROWS, configuration, jsonl, made, refusal, write
 
 from steer.configs.dataset import DataSet
+from steer.configs.load import load_config
 from steer.data.benchmarks.load import load_set
 from steer.data.columns import Malformed, as_tests
 from steer.errors import UserError
@@ -204,3 +205,17 @@ def test_the_function_under_test_has_a_name(name, fits):
     else:
         with pytest.raises(Malformed, match="`entry_point` is no function's name"):
             as_tests(given, name)
+
+
+def test_models_and_folders_are_found_beside_their_configuration(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for name in ("model", "rows", "here", "elsewhere/here"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "worked.jsonl").write_text("")
+    path = configuration(tmp_path, {"mine": MINE}, train=None, data_dir="rows")
+    config = load_config(path, {"model.path": "model", "model.cold_start.data": "worked.jsonl"})
+    assert [config.model.path, config.data.data_dir] == [str(tmp_path / "model"), str(tmp_path / "rows")]
+    assert config.model.cold_start.data == str(tmp_path / "worked.jsonl")
+    for unchanged in ("here", "owner/name"):
+        assert load_config(path, {"model.path": unchanged}).model.path == unchanged

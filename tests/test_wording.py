@@ -34,6 +34,10 @@ BASE = f"extends: {Path('configs/nano.yaml').resolve()}\n"
             "data: {sets: {a: {file: b, kind: math, sha256: abc}}}",
             "expected 64 hexadecimal digits in lower case (got 'abc')",
         ),
+        (
+            "data: {train: 5}",
+            "key `data.train`: expected text, or a list, `[a, b]`, or a mapping, `name: value` (got 5)",
+        ),
         ("reward: {kind: python, functions: f.py:score}", "key `reward.functions`: expected a list, `[a, b]`"),
         ("methods: {grpo: {training: {steps: few}}}", "key `methods.grpo.training.steps`: expected an integer"),
         ("name: my run", "key `name`: use only letters, digits, `_`, `-` and `.`, the last two not at the start"),

@@ -1,7 +1,6 @@
 """Load YAML as `Config`: inheritance (`extends:`), dotted overrides, one-line errors."""
 
 import difflib
-import glob
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from steer.configs.dataset import DataSet
-from steer.configs.references import split_reference
+from steer.configs.places import placed
 from steer.configs.schema import Config
 from steer.configs.text import DuplicateKey, fault, parse
 from steer.configs.wording import wrong_value
@@ -121,42 +119,7 @@ def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Co
         tree.pop("measurement", None)
     for dotted, value in (overrides or {}).items():
         tree = set_dotted(tree, dotted, value)
-    config = check(tree, str(path))
-    reward, data = config.reward, config.data
-    functions = tuple(f.model_copy(update={"function": _function(path, f.function)}) for f in reward.functions)
-    sets = {name: _placed(path, spec) for name, spec in data.sets.items()}
-    changed = {"functions": functions}, {"sets": sets}
-    return config.model_copy(
-        update={"reward": reward.model_copy(update=changed[0]), "data": data.model_copy(update=changed[1])}
-    )
-
-
-def _placed(config: str | Path, spec: DataSet) -> DataSet:
-    """Return the data set with the paths of its files."""
-    return spec.model_copy(
-        update={
-            "file": spec.file and beside(config, spec.file),
-            "verifier": spec.verifier and _function(config, spec.verifier),
-        }
-    )
-
-
-def _function(config: str | Path, reference: str) -> str:
-    file, name = split_reference(reference)
-    return f"{beside(config, file)}:{name}"
-
-
-def beside(config: str | Path, file: str) -> str:
-    """Locate a file or glob named in a configuration: from the working directory, else the configuration's folder.
-
-    If it is in neither, the name is returned unchanged.
-    """
-    other = str(Path(config).parent / file)
-    return other if not _is_there(file) and _is_there(other) else file
-
-
-def _is_there(file: str) -> bool:
-    return Path(file).exists() or bool(glob.glob(file, recursive=True))
+    return placed(check(tree, str(path)), path)
 
 
 def check(tree: dict[str, Any], source: str) -> Config:
@@ -164,7 +127,10 @@ def check(tree: dict[str, Any], source: str) -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        lines = [_describe(item) for item in _of_one_form(error.errors())]
+        by_key: dict[Any, list[Any]] = {}
+        for item in _of_one_form(error.errors()):
+            by_key.setdefault(item["loc"] or len(by_key), []).append(item)
+        lines = [_describe(items[0]) if len(items) == 1 else _of_forms(items) for items in by_key.values()]
         raise UserError(f"{source}: " + " | ".join(lines)) from None
 
 
@@ -180,6 +146,13 @@ def _of_one_form(errors: list[Any]) -> list[Any]:
         elif len(item["loc"]) == max(len(e["loc"]) for e in others):
             kept.append({**item, "loc": (*item["loc"][:form], *item["loc"][form + 1 :])})
     return kept
+
+
+def _of_forms(items: list[Any]) -> str:
+    """Describe a value that has none of the forms that its key may have."""
+    first, *others = (_describe(item).partition(" (got ") for item in items)
+    wanted = dict.fromkeys(other[0].rpartition("expected ")[2] for other in others)
+    return f"{first[0]}, or {', or '.join(wanted)} (got {first[2]}"
 
 
 def _describe(item: dict[str, Any]) -> str:

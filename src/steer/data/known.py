@@ -75,7 +75,8 @@ def check_model(config: Config, file: str) -> None:
         raise UserError(f"{file}: key `data.train`: {about}; name a model in `model.path`, or set `train: synthetic`")
     elsewhere = path is None or config.model.is_gguf or config.rollout.engine == "openai"
     if not (elsewhere or is_hub_id(path) or Path(path).is_dir()):
-        raise UserError(f"{file}: key `model.path`: {path}: no such model folder; correct the path")
+        hub = "" if "/" in path else ", or write a hub id as owner/name"
+        raise UserError(f"{file}: key `model.path`: {path}: no such model folder; correct the path{hub}")
 
 
 def used_sets(config: Config) -> list[str]:

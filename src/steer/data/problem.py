@@ -7,6 +7,8 @@ from typing import Any, Literal
 from steer.errors import UserError
 from steer.io import read_jsonl
 
+TEXTS = ("id", "benchmark", "kind", "prompt", "gold", "solution", "prefix", "verifier", "system")
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -49,7 +51,12 @@ class Problem:
     def from_json(cls, row: dict[str, Any]) -> "Problem":
         """Read a row of `data/*.jsonl`; a `UserError` names the row and its wrong fields."""
         try:
-            return cls(**row)
+            problem = cls(**row)
+            strange = [name for name in TEXTS if not isinstance(row.get(name, ""), str)]
+            if strange:
+                said = f"`{strange[0]}` is no text: {row[strange[0]]!r:.80}"
+                raise UserError(f"problem {row['id']!r}: {said}; make the data again with `steer data`")
+            return problem
         except TypeError:
             known = {field.name for field in fields(cls)}
             lacks = [name for name in ("id", "benchmark", "kind", "prompt") if name not in row]

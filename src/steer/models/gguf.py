@@ -25,7 +25,8 @@ def dequantised(path: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerB
         read = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(**place)
     except (OSError, ValueError, KeyError, ImportError, struct.error) as error:
-        raise UserError(f"{path}: no model could be read from this GGUF file: {first_line(error)}") from None
+        said = f"no model could be read from this GGUF file: {first_line(error).rstrip('.')}; replace it"
+        raise UserError(f"{path}: {said}") from None
     # transformers cannot save a model that remembers its quantised file, so copy the weights into an equal one.
     config = read.config
     if hasattr(config, "quantization_config"):

@@ -75,14 +75,16 @@ def with_arguments(tokenizer: PreTrainedTokenizerBase, arguments: Mapping[str, A
     They are saved with the tokenizer, so that a server of the trained model renders prompts as training did. An
     argument that the template does not read raises `UserError`.
     """
-    template = tokenizer.chat_template
-    read = template if isinstance(template, str) else " ".join(template.values()) if template else ""
+    given = tokenizer.chat_template or {}
+    named = {"": given} if isinstance(given, str) else given  # some tokenizers have several, by name
+    read = " ".join(named.values())
     unread = [name for name in arguments if not re.search(rf"\b{name}\b", read)]
     if unread:
         raise UserError(f"key `model.chat_template`: the model's chat template reads no `{unread[0]}`; take it out")
     head = "".join(f"{{% set {name} = {json.dumps(value)} %}}" for name, value in sorted(arguments.items()))
-    if head and isinstance(template, str) and not template.startswith(head):
-        tokenizer.chat_template = head + template
+    if head:
+        named = {name: text if text.startswith(head) else head + text for name, text in named.items()}
+        tokenizer.chat_template = named.get("", named)
     return tokenizer
 
 

@@ -40,15 +40,17 @@ def render_prompt(tokenizer: PreTrainedTokenizerBase, question: str, system: str
     """Render the model's input: the question as the user turn of its chat template, after an optional `system` turn.
 
     A template that contains today's date, as Llama 3's do, gets `PROMPT_DATE`. Raises `UserError` if the template
-    has no system turn.
+    fails, as one without system turns does, or renders nothing.
     """
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": question})
     try:
-        return tokenizer.apply_chat_template(
+        text = tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True, strftime_now=PROMPT_DATE.strftime
         )
     except TemplateError as error:
-        raise UserError(
-            f"the model's chat template refuses the prompt ({error}); take `system` out of the set"
-        ) from None
+        remedy = "take `system` out of the set" if system else "correct the template"
+        raise UserError(f"the model's chat template refuses the prompt ({error}); {remedy}") from None
+    if not text:
+        raise UserError("the model's chat template renders the prompt as no text; correct the template")
+    return text
