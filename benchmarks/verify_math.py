@@ -2,6 +2,7 @@
 
     python benchmarks/verify_math.py            labelled pairs, hostile answers, speed, memory
     python benchmarks/verify_math.py --attacks  rates by kind of attack, as the table of docs/verifiers-math.md
+    python benchmarks/verify_math.py --exam     the same on cases that were written without knowledge of this verifier
     python benchmarks/verify_math.py --golds    every gold of the evaluation and training data against itself
 
 Reads the rows under STEER_SHARED_DATA (default: ../shared/data beside the repository). Prints tables and every
@@ -23,10 +24,12 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from math_attacks import attacks  # noqa: E402
 
+from steer.io import read_jsonl  # noqa: E402
 from steer.verify.math import MathVerifier  # noqa: E402
 from steer.verify.math.extract import extract_gold  # noqa: E402
 from steer.verify.math.verifier import settle  # noqa: E402
 
+EXAM = ROOT / "tests" / "math_exam.jsonl.gz"
 FILES = ("math_pairs", "format_variants", "gsm8k_solutions", "math_pairs_extraction")
 HOSTILE = {
     "9^{9^{9^9}}": r"\boxed{9^{9^{9^9}}}",
@@ -175,24 +178,31 @@ def check_golds(folder: Path) -> dict:
     return {"golds": len(named), "not_correct": sorted(set(failures))}
 
 
-def attack_table(folder: Path, seed: int = 2026, count: int = 60) -> list[dict]:
-    """Both verifiers on generated attacks and rewritings; prints the rows of a Markdown table."""
+def generated(folder: Path, seed: int = 2026, count: int = 60) -> list[tuple[str, str, str, bool]]:
+    """Attacks on the evaluation's golds and rewritings of them: (kind, gold, response, right)."""
     spoken = [extract_gold(gold).strip("$ ") for name, gold in golds(folder, training=False) if "gsm8k" not in name]
-    made = list(attacks(spoken, seed, count))
+    return list(attacks(spoken, seed, count))
+
+
+def exam() -> list[tuple[str, str, str, bool]]:
+    """The cases of tests/math_exam.jsonl.gz, which were written without knowledge of this verifier."""
+    return [(row["kind"], row["gold"], row["response"], row["accept"]) for row in read_jsonl(EXAM)]
+
+
+def kinds_table(cases: list[tuple[str, str, str, bool]]) -> list[dict]:
+    """Both verifiers on cases of several kinds; prints the rows of a Markdown table."""
     with MathVerifier(workers=2) as verifier:
-        verdicts = verifier.verify([(gold, response, None) for _, gold, response, _ in made])
-    kinds: dict[str, list[tuple[bool, str, bool]]] = {}
-    for (kind, gold, response, right), verdict in zip(made, verdicts, strict=True):
-        theirs = reference(gold, response)
-        kinds.setdefault(kind, []).append((right, verdict.verdict, theirs))
+        verdicts = verifier.verify([(gold, response, None) for _, gold, response, _ in cases])
+    kinds: dict[tuple[str, bool], list[tuple[str, bool]]] = {}
+    for (kind, gold, response, right), verdict in zip(cases, verdicts, strict=True):
+        kinds.setdefault((kind, right), []).append((verdict.verdict, reference(gold, response)))
     print("| kind | must be | pairs | ours right, % | unverifiable | Math-Verify right, % |\n|---|---|---|---|---|---|")
     table = []
-    for kind, rows_of in kinds.items():
-        right = rows_of[0][0]
-        ours = sum((verdict == "correct") == right and verdict != "unverifiable" for _, verdict, _ in rows_of)
-        unsure = sum(verdict == "unverifiable" for _, verdict, _ in rows_of)
-        theirs = sum(found == right for *_, found in rows_of)
-        n, label = len(rows_of), "accepted" if right else "rejected"
+    for (kind, right), found in kinds.items():
+        n, label = len(found), "accepted" if right else "rejected"
+        ours = sum((verdict == "correct") == right and verdict != "unverifiable" for verdict, _ in found)
+        unsure = sum(verdict == "unverifiable" for verdict, _ in found)
+        theirs = sum(accepted == right for _, accepted in found)
         print(f"| {kind} | {label} | {n} | {100 * ours / n:.1f} | {unsure} | {100 * theirs / n:.1f} |")
         table.append(
             {"kind": kind, "right": right, "n": n, "ours": ours / n, "unverifiable": unsure, "reference": theirs / n}
@@ -203,7 +213,8 @@ def attack_table(folder: Path, seed: int = 2026, count: int = 60) -> list[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--golds", action="store_true", help="check every gold against itself instead")
-    parser.add_argument("--attacks", action="store_true", help="rates by kind of attack instead")
+    parser.add_argument("--attacks", action="store_true", help="rates by kind of generated attack instead")
+    parser.add_argument("--exam", action="store_true", help="rates on the cases of tests/math_exam.jsonl.gz instead")
     args = parser.parse_args()
     folder = Path(os.environ.get("STEER_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
@@ -212,8 +223,8 @@ def main() -> None:
         print(json.dumps(check_golds(folder)))
         return
     logging.disable(logging.WARNING)
-    if args.attacks:
-        print(json.dumps(attack_table(folder)))
+    if args.attacks or args.exam:
+        print(json.dumps(kinds_table(exam() if args.exam else generated(folder))))
         return
     with MathVerifier(workers=2) as verifier:
         verifier.verify([("x+1", "1+x", None), (r"\int_0^1 t dt", "t", None)])  # starts both pools
