@@ -10,7 +10,7 @@ from own_data import MINE, ROWS, configuration, jsonl, made, refusal, write
 from steer.configs.dataset import DataSet
 from steer.configs.load import load_config
 from steer.data.benchmarks.load import load_set
-from steer.data.columns import Malformed, as_tests
+from steer.data.columns import Malformed, as_tests, item_of
 from steer.errors import UserError
 
 
@@ -114,6 +114,19 @@ def test_a_template_that_shows_code_gets_it_from_the_columns(tmp_path):
     assert found["tests"][0]["prompt"] == '"""\nAdd one.\nassert f(1) == 2\n"""\n'
 
 
+def test_a_set_may_mix_functions_and_whole_programs(tmp_path, capsys):
+    rows = [
+        {"question": "Add one.", "fn": "f", "tests": [{"args": [1], "expected": 2}]},
+        {"question": "Say it twice.", "fn": None, "tests": [{"input": "a", "output": "a a"}]},
+    ]
+    spec = {"file": "rows.jsonl", "kind": "code", "entry_point": "fn"}
+    write(tmp_path, "rows.jsonl", rows)
+    found = made(tmp_path, {"mine": spec}, train=None)["mine"]
+    assert [row["tests"].get("entry_point") for row in found] == ["f", None]
+    write(tmp_path, "rows.jsonl", [{**rows[0], "fn": ""}])
+    assert "nothing names it; set `entry_point`" in refusal(tmp_path, capsys, {"mine": spec}, train=None)
+
+
 def test_programs_that_a_function_judges_need_no_tests(tmp_path):
     write(tmp_path, "rows.jsonl", [{"question": "Write a poem in Python."}])
     (tmp_path / "judge.py").write_text("def score(problem, response):\n    return 1\n")
@@ -122,10 +135,12 @@ def test_programs_that_a_function_judges_need_no_tests(tmp_path):
     assert row["tests"] is None and row["kind"] == "code"
 
 
-def test_decimals_of_a_table_are_numbers(tmp_path):
-    write(tmp_path, "rows.parquet", [{"question": "Q?", "answer": decimal.Decimal("5.10")}])
-    (row,) = made(tmp_path, {"mine": {"file": "rows.parquet", "kind": "math"}}, train=None)["mine"]
-    assert row["gold"] == "5.10"
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [(decimal.Decimal("5.10"), "5.10"), (5.0, "5"), (-0.0, "0"), (0.25, "0.25"), (10**30, str(10**30)), ("5.0", "5.0")],
+)
+def test_every_number_is_an_answer_and_a_whole_one_has_no_point(answer, gold):
+    assert item_of({"question": "Q?", "answer": answer}, 1, "mine", DataSet(file="a", kind="math")).gold == gold
 
 
 def test_a_hash_of_rows_without_a_pinned_revision_is_not_waved_through(monkeypatch):

@@ -5,6 +5,7 @@ import os
 import pytest
 import torch
 import yaml
+from tqdm import tqdm
 
 from steer.cli import main
 from steer.configs.load import load_config
@@ -97,6 +98,13 @@ def test_faults_of_a_function_cost_their_response_alone(file, capfd):
     assert "within 1 s" in verdicts[2].reason and "'1.0'" in verdicts[4].reason
     shown = capfd.readouterr().err.splitlines()
     assert len(shown) == 1 and "ValueError" in shown[0] and "problem p" in shown[0]
+
+
+def test_a_fault_is_told_on_a_line_of_its_own_under_a_progress_bar(file, capfd):
+    for _ in tqdm(range(1), mininterval=0):
+        judge(reward(file, ("strange", 1.0)), ["raise"])
+    told = capfd.readouterr().err.replace("\r", "\n").splitlines()
+    assert sum(line.startswith(f"{file}:strange: ValueError") for line in told) == 1
 
 
 def test_errors_can_be_masked(file):

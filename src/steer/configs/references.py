@@ -20,7 +20,8 @@ def check_reference(reference: str, key: str) -> None:
     try:
         tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     except OSError:
-        raise UserError(f"key `{key}`: {file}: no such file; give its path from the working directory") from None
+        place = "from the working directory or the configuration's folder"
+        raise UserError(f"key `{key}`: {file}: no such file; give its path {place}") from None
     except (SyntaxError, ValueError) as error:
         place = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         raise UserError(f"key `{key}`: {file}{place}: not valid Python: {getattr(error, 'msg', error)}") from None

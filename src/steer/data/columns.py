@@ -28,7 +28,8 @@ def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
     solution = _text(row, spec.solution, "solution", empty=True) if spec.solution else ""
     judged = bool(spec.verifier)
     if spec.kind == "code" and not (judged and _absent(row, spec, "tests")):
-        entry_point = _text(row, spec.entry_point, "entry_point") if spec.entry_point else None
+        # Empty in rows whose tests run the whole program.
+        entry_point = (_text(row, spec.entry_point, "entry_point", empty=True) or None) if spec.entry_point else None
         tests = as_tests(value(row, spec.tests, "tests"), entry_point, f"tests: column `{spec.tests}`")
         response = fenced(solution) if solution and "```" not in solution else solution
         asserts = tuple(line for line in (tests.get("code") or "").splitlines() if line.startswith("assert "))
@@ -100,6 +101,8 @@ def _scalar(row: dict[str, Any], column: str, field: str) -> str:
     found = value(row, column, field)
     if isinstance(found, bool) or not isinstance(found, str | int | float | decimal.Decimal):
         raise Malformed(f"{field}: column `{column}` is neither text nor a number: {shown(found)}")
+    if isinstance(found, float) and found.is_integer() and abs(found) < 2**53:
+        found = int(found)  # tables hold integers as floats where a cell is empty
     text = f"{found:f}" if isinstance(found, decimal.Decimal) else str(found)
     if text.lower() == "nan" or text in ("inf", "-inf"):
         raise Malformed(f"{field}: column `{column}` holds no finite number: {shown(found)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from steer.configs.schema import Reward, Training
 from steer.data.problem import Problem
@@ -160,11 +161,11 @@ def judged(sampled: Sampled, judging: Judging, samples: int, reward: Reward, gen
     """
     texts, verdicts = judging.result()
     if reward.code_batch_limit_s is not None and judging.spent_s > reward.code_batch_limit_s:
-        print(
+        tqdm.write(
             f"verdicts of one round took {judging.spent_s:.0f} s, more than reward.code_batch_limit_s "
             f"({reward.code_batch_limit_s:g}); more reward.verifier_workers judge more programs at once",
-            file=sys.stderr, flush=True,
-        )  # fmt: skip
+            file=sys.stderr,
+        )
     return Rollouts(
         **{field.name: getattr(sampled, field.name) for field in fields(Sampled)},
         problems=judging.problems,

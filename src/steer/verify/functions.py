@@ -86,8 +86,11 @@ class FunctionJudge:
     def _show(self, error: str) -> None:
         """Print the first error; the others are only counted."""
         if not self._shown:
+            from tqdm import tqdm
+
             kept = "masked out" if self.rules.mask_errors else "wrong"
-            print(f"{error}; this response, and others with an error, count as {kept}", file=sys.stderr, flush=True)
+            # On a line of its own, although a progress bar may stand on the last one.
+            tqdm.write(f"{error}; this response, and others with an error, count as {kept}", file=sys.stderr)
         self._shown = True
 
     def _started(self) -> Any:
