@@ -37,8 +37,8 @@ UNSOLVED = re.compile(
 )
 UNIT_LETTER = re.compile(r"[a-z]\b")  # `3 * 4m = 12m`
 LISTS = table("guess", **COMMON)
-TO_DO, EVALUATED, LABELLED, TOLD, USED, BEYOND, LINK, CONCLUDED, ADDED = compiled(
-    LISTS, "TO_DO", "EVALUATED", "LABELLED", "TOLD", "USED", "BEYOND", "LINK", "CONCLUDED", "ADDED"
+TO_DO, EVALUATED, SUBJECT, LABELLED, TOLD, USED, BEYOND, LINK, CONCLUDED, ADDED = compiled(
+    LISTS, "TO_DO", "EVALUATED", "SUBJECT", "LABELLED", "TOLD", "USED", "BEYOND", "LINK", "CONCLUDED", "ADDED"
 )
 (GOES_ON,) = compiled(LISTS, "GOES_ON", flags=0)
 REACHED, WHY = compiled(LISTS, "REACHED", "WHY", flags=re.IGNORECASE | re.DOTALL)
@@ -130,12 +130,17 @@ def _accepted(part: str, found: tuple[str, int, int], last: bool) -> bool:
     before, after = BUT.sub("", EVALUATED.sub("", part[:start], 1)), part[end:]
     aside = CONTRASTED.match(after, len(after) - len(after.lstrip()))
     near = before[-160:]
-    clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
+    clause = SUBJECT.sub("", before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :])
     if before.rstrip()[-1:] in tuple("+*/^×÷·⋅") or CONDITIONAL.match(before) or BEYOND.search(near):
         return False
     if UNSOLVED.search(near) and not UNIT_LETTER.match(after):
         return False
-    if TO_DO.match(clause) or USED.match(after) or ENUMERATED.search(near) or (telling(near) and refuted(near)):
+    if (
+        TO_DO.match(clause)
+        or USED.match(after)
+        or ENUMERATED.search(near)
+        or (telling(near) and refuted(SUBJECT.sub("", near)))
+    ):
         return False
     if TOLD.search(before) or LABELLED.search(near + part[start:end]) or LABELLED.search(near):
         return False
