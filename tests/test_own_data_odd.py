@@ -1,5 +1,6 @@
 """Data sets of one's own with odd inputs: each gives its problems, or one line that says where and what to do."""
 
+import datetime
 import decimal
 import gzip
 import json
@@ -112,6 +113,30 @@ def test_a_template_that_shows_code_gets_it_from_the_columns(tmp_path):
     found = made(tmp_path, sets, benchmarks=list(sets), train=None)
     assert found["head"][0]["prompt"] == "def f(x):\n"
     assert found["tests"][0]["prompt"] == '"""\nAdd one.\nassert f(1) == 2\n"""\n'
+
+
+def test_cases_of_a_table_lose_the_keys_that_it_adds(tmp_path):
+    """Parquet gives each mapping of a column the keys of all of them."""
+    called, run = {"args": [1], "expected": None}, {"input": "1", "output": "1"}
+    rows = [
+        {"question": "A?", "fn": "f", "tests": [{**dict.fromkeys(run), **called}]},
+        {"question": "B?", "fn": None, "tests": [{**dict.fromkeys(called), **run}]},
+    ]
+    write(tmp_path, "rows.parquet", rows)
+    spec = {"file": "rows.parquet", "kind": "code", "entry_point": "fn"}
+    first, second = made(tmp_path, {"mine": spec}, train=None)["mine"]
+    assert first["tests"] == {"entry_point": "f", "kind": "function", "cases": [called]}
+    assert second["tests"] == {"kind": "stdin", "cases": [run]}
+
+
+def test_dates_of_a_table_are_kept_as_text_and_are_no_result_of_a_function(tmp_path, capsys):
+    day = datetime.date(2026, 1, 2)
+    rows = [{"question": "A?", "answer": 1, "day": day, "fn": "f", "tests": [{"args": [1], "expected": day}]}]
+    write(tmp_path, "rows.parquet", rows)
+    spec = {"file": "rows.parquet", "kind": "math", "meta": ["day"]}
+    assert made(tmp_path, {"mine": spec}, train=None)["mine"][0]["meta"]["day"] == "2026-01-02"
+    code = {"file": "rows.parquet", "kind": "code", "entry_point": "fn"}
+    assert "case 1: no plain value" in refusal(tmp_path, capsys, {"mine": code}, train=None)
 
 
 def test_a_set_may_mix_functions_and_whole_programs(tmp_path, capsys):

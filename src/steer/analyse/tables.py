@@ -24,7 +24,7 @@ def scale_note(collected: Collected) -> str:
         return f"Profile {collected.config.name}: logs of runs made elsewhere."
     if data.source == "synthetic":
         return f"Profile {collected.config.name}: synthetic tasks and a small model; not comparable with the papers."
-    rows = f", {data.rows} rows of each" if data.rows else ""
+    rows = f", at most {data.rows} rows of each" if data.rows else ""
     return f"Profile {collected.config.name}: {collected.config.model.path or 'a model trained from scratch'}{rows}."
 
 

@@ -22,7 +22,8 @@ class Malformed(ValueError):
 def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
     """Read the row (`number` from 1) of the set `name`. Raises `Malformed`."""
     key = _scalar(row, spec.id, "id") if spec.id else f"{name}-{number}"
-    meta = {column: value(row, column) for column in spec.meta}
+    # Dates and the like of a table become text.
+    meta = {column: json.loads(json.dumps(value(row, column), default=str)) for column in spec.meta}
     question = _text(row, spec.question, "question")
     prefix = _text(row, spec.prefix, "prefix", empty=True) if spec.prefix else ""
     solution = _text(row, spec.solution, "solution", empty=True) if spec.solution else ""
@@ -131,6 +132,7 @@ def _formed(given: Any, entry_point: str | None, said: str) -> dict[str, Any]:
     if isinstance(given, str) and given.strip():
         return {"kind": "assert", "code": given, **({"entry_point": entry_point} if entry_point else {})}
     if isinstance(given, list) and given and all(isinstance(case, dict) for case in given):
+        given = [_filled(case) for case in given]
         if all({"input", "output"} <= case.keys() for case in given):
             called = [case for case in given if "functional" in (case.get("testtype"), case.get("type"))]
             if called:
@@ -141,12 +143,20 @@ def _formed(given: Any, entry_point: str | None, said: str) -> dict[str, Any]:
             given = {"kind": "function", "cases": given}
     if not isinstance(given, dict) or given.get("kind") not in ("function", "stdin", "assert"):
         raise Malformed(f"{said} holds no tests: {shown(given)}; {TESTS}")
+    given = _filled(given)
     tests = {**({"entry_point": entry_point} if entry_point else {}), **given}
+    if isinstance(tests.get("cases"), list):
+        tests["cases"] = [_filled(case) if isinstance(case, dict) else case for case in tests["cases"]]
     if tests["kind"] == "function" and not tests.get("entry_point"):
         raise Malformed(f"{said}: these tests call a function, and nothing names it; set `entry_point`")
     if not tests.get("code" if tests["kind"] == "assert" else "cases"):
         raise Malformed(f"{said} holds no tests: {shown(given)}")
     return tests
+
+
+def _filled(given: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what a table adds: it gives each of its mappings the keys of all, without a value."""
+    return {key: found for key, found in given.items() if found is not None or key == "expected"}
 
 
 def _check_tests(tests: dict[str, Any], said: str) -> None:
@@ -172,6 +182,10 @@ def _check_tests(tests: dict[str, Any], said: str) -> None:
             raise Malformed(f"{said}, case {number}: no text `input` and `output`: {shown(case)}")
         if tests["kind"] == "function" and not (isinstance(found.get("args"), list) and "expected" in found):
             raise Malformed(f"{said}, case {number}: no list `args` and `expected`: {shown(case)}")
+        try:
+            json.dumps(found)
+        except (TypeError, ValueError) as error:
+            raise Malformed(f"{said}, case {number}: no plain value ({error}): {shown(case)}") from None
         if found.get("kwargs"):
             raise Malformed(f"{said}, case {number}: `kwargs` are not passed on; write them into `args`: {shown(case)}")
 
