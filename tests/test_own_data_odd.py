@@ -209,6 +209,24 @@ def test_a_name_that_the_hub_cannot_have_is_refused_without_asking_it(tmp_path, 
     assert "'own er/da ta': no hub id" in line and "write owner/name" in line
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("Couldn't reach 'a/b' on the Hub (OfflineModeIsEnabled)", "HF_HUB_OFFLINE is set: take that away, or get"),
+        ('Unknown split "tst"', 'Unknown split "tst"; get the rows elsewhere'),
+    ],
+)
+def test_a_set_that_the_cache_lacks_is_not_told_to_use_the_cache(monkeypatch, reason, said):
+    def load(*_, **__):
+        raise ValueError(reason)
+
+    monkeypatch.setattr("huggingface_hub.is_offline_mode", lambda: True)
+    monkeypatch.setattr("datasets.load_dataset", load)
+    with pytest.raises(UserError) as caught:
+        load_set("mine", DataSet(hub="a/b", kind="math"))
+    assert said in str(caught.value) and "set HF_HUB_OFFLINE=1" not in str(caught.value)
+
+
 def test_a_window_without_dates_is_refused(tmp_path, capsys):
     write(tmp_path, "rows.jsonl", ROWS)
     line = refusal(tmp_path, capsys, {"mine": MINE}, train=None, window=["2024-01-01", "2024-02-01"])

@@ -16,12 +16,12 @@ docs`) from `src/steer/configs`; edit the descriptions there.
 
 - **Inheritance.** `extends: FILE` inherits from another configuration; the path is relative to the file that names it.
   Sections merge key by key, with three exceptions: `methods` and `external` replace the inherited lists; `methods` also
-  drops the inherited `measurement`; `model.path` drops the inherited `model.revision`. `name` is inherited, too: give
-  each file its own, or its results go into the other experiment's folder.
+  drops the inherited `measurement`; `model.path` drops the inherited `model.revision`. `name` and `description` are
+  inherited, too: give each file its own name, or its results go into the other experiment's folder.
 - **One value from the command line.** Every `steer` command that reads a configuration takes `--set a.b=1` and
   `--set a='{b: 1}'`. Snakemake takes `--config a='{b: 1}'`, and dotted names under `set`: `--config set=a.b=1`,
   several as `--config set='[a.b=1, c.d=2]'`. Both merge as `extends` does, and values are YAML. Put the target before
-  `--config`, which takes every word after it.
+  `--config` and `--configfile`, which take every word after them.
 - **Mistakes** (an unknown key, a key given twice, a value of the wrong type) end in one line with file and key.
 - Methods have their own files in `configs/methods` ([methods.md](methods.md)), data sets in `configs/datasets`
   ([data.md](data.md)).

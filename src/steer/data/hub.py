@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from steer.errors import UserError
-from steer.hub import require
+from steer.hub import first_line, require
 
-_OFFLINE_REMEDY = (
-    "get the rows elsewhere (`file` of your own set, `data.data_dir` of a benchmark), or set HF_HUB_OFFLINE=1 to use "
-    "what the hub's cache holds"
-)
+_ELSEWHERE = "get the rows elsewhere (`file` of your own set, `data.data_dir` of a benchmark)"
+_OFFLINE_REMEDY = f"{_ELSEWHERE}, or set HF_HUB_OFFLINE=1 to use what the hub's cache holds"
+_CACHE_REMEDY = f"the hub's cache does not hold it, and HF_HUB_OFFLINE is set: take that away, or {_ELSEWHERE}"
 
 
 def hub_rows(
@@ -36,8 +35,9 @@ def hub_rows(
         else:
             rows = load_dataset(hub, config, split=split, revision=revision)
     except (DatasetsError, ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{hub} ({config or split}, revision {revision}): {reason}; {_OFFLINE_REMEDY}") from None
+        pinned = f", revision {revision}" if revision else ""
+        remedy = _CACHE_REMEDY if "OfflineMode" in str(error) else _ELSEWHERE
+        raise UserError(f"{hub} ({config or split}{pinned}): {first_line(error)}; {remedy}") from None
     yield from rows
 
 
