@@ -74,6 +74,21 @@ ROWS = [
 ]
 
 
+LEAVES = "import sys\nif f(2)!=4: sys.exit(1)\nsys.exit(0)"
+ROWS += [
+    ("pass", G, asserts(LEAVES)),
+    ("fail", "def f(x): return 0", asserts(LEAVES)),
+    ("fail", "def f(x): raise SystemExit(0)", asserts(LEAVES)),
+    ("fail", "class E(SystemExit): code = 0\ndef f(x): raise E(3)", asserts(LEAVES)),
+    (
+        "fail",
+        "class C:\n    def __bool__(s): return False\ndef f(x): return C()",
+        asserts("import sys\nsys.exit(f(2))"),
+    ),
+    ("sandbox", G, asserts("import sys\nsys.exit(0)\nassert f(2)==4")),
+]
+
+
 def test_only_a_fault_that_shows_without_the_program_masks_it():
     with Sandbox(2) as sandbox:
         verdicts = sandbox.judge([Program(program, tests, 1.0, 256) for _, program, tests in ROWS])
@@ -141,9 +156,10 @@ def test_imports_recursion_limit_and_numbers_of_a_data_set():
     plain = stdin(("3\n", "3 3"))
     limits = {"recursion_limit": RUNNER["recursion_limit"]}
     tests = [RUNNER | plain, plain, limits | plain, plain | {"comparison": "closest"}, plain | {"imports": "import"}]
+    tests += [plain | {"imports": f"try:\n    {line}\nfinally: pass"} for line in ("import nosuch", "from . import x")]
     with Sandbox(2) as sandbox:
         found = sandbox.judge([Program(program, each) for each in tests])
-    assert [v.verdict for v in found] == ["pass", "fail", "fail", "sandbox_error", "sandbox_error"]
+    assert [v.verdict for v in found] == ["pass", "fail", "fail", *["sandbox_error"] * 4]
     assert "deque" in found[2].detail
 
 

@@ -35,11 +35,82 @@ LINE = "def f(x): return 2 * x"
         "```\n 9 | def f(x):\n10 |     return 2 * x\n```",
         "```\n9  def f(x):\n10     return 2 * x\n```",
         "```\n9: def f(x):\n10:     return 2 * x\n```",
+        "So:\n\n 9: def f(x):\n10:     return 2 * x\n\nThat is all.",
+        "So:\n\n>>> def f(x):\n...     return 2 * x\n...\n>>> f(2)\n4\n",
+        "```\nIn [8]: def f(x):\n   ...:     return 2 * x\n   ...:\n\nIn [9]: f(2)\nOut[9]: 4\n```",
+        "```diff\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n def f(x):\n-    return x\n+    return 2 * x\n```",
+        f"We take ```python {LINE}``` here.",
+        "".join(f"> > {line}\n" for line in f"```python\n{WHOLE}```".split("\n")),
+        f"I write it.<|python_tag|>{WHOLE}<|eom_id|>",
+        f"<seed:think>`def f(x): return 0`</seed:think>\n```python\n{WHOLE}```",
+        "<|channel|>analysis<|message|>`def f(x): return 0`<|end|><|start|>assistant<|channel|>final<|message|>"
+        f"{WHOLE}<|return|>def f(x): return 0",
     ],
 )
 def test_marks_of_code_other_than_fences(response):
     assert doubles(extract_program(response, entry_point="f"))
     assert doubles(extract_program(response, PREFIX, "f"))
+
+
+@pytest.mark.parametrize("opening", ["<seed:think>", "<|channel|>analysis<|message|>"])
+def test_a_thought_that_never_ends_has_no_program(opening):
+    assert extract_program(f"{opening}Perhaps\n```python\n{WHOLE}```\nWait", entry_point="f") == ""
+
+
+@pytest.mark.parametrize("width", ["  ", "   ", "        ", "\t"])
+def test_a_body_may_be_indented_by_another_width_than_its_prompt(width):
+    body = "    if x:\n        return 2 * x\n    return 0\n".replace("    ", width)
+    assert doubles(extract_program(f"{body}\nassert f(2) == 5\n", PREFIX, "f"))
+    below = "    return twice(x)\n\n\ndef twice(x):\n    return 2 * x\n"
+    assert doubles(extract_program(f"{below}\nThat is all.\n", PREFIX, "f"))
+
+
+FILLED = "t = {}\ndef f(x): return t[x]\ndef fill(t=t):\n    for n in range(99): t[n] = 2 * n\n"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        FILLED + "fill()\n",
+        FILLED + "fill(t)\nprint(f(int(input())))\n",
+        FILLED + "if not t:\n    fill()\n",
+        FILLED + "def start(): fill()\nstart()\n",
+        FILLED + "def add(n): t[n] = 2 * n\nfor n in range(99): add(n)\n",
+        "def start():\n    global k\n    k = 2\nstart()\ndef f(x): return k * x\n",
+        "import heapq\nh = [9, 2]\nheapq.heapify(h)\ndef f(x): return h[0] * x\n",
+        "class K: pass\nsetattr(K, 'k', 2)\ndef f(x): return K.k * x\n",
+        "from decimal import *\ngetcontext().prec = 9\ndef f(x): return len(str(Decimal(1) / 3)) - 11 + 2 * x\n",
+        "s = set()\ns.f(2) if 0 else s.add(2)\ndef f(x): return len(s) * 2 * x\n",
+    ],
+)
+def test_calls_that_fill_what_the_function_reads_stay(program):
+    assert doubles(extract_program(f"```python\n{program}```", entry_point="f"))
+
+
+CACHED = "t = {}\ndef g(x):\n    t[x] = 2 * x\n    return t[x]\ndef f(x): return g(x)\n"
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        "print(t.pop(9))",
+        "def main():\n    t[0] = f(int(input()))\nmain()",
+        "def test():\n    t.clear()\n    assert g(1) == 3\ntest()",
+        "for a, b in [(1, 3)]:\n    assert g(a) == b",
+        "g(int(input()))",
+        "while True: f(3)",
+    ],
+)
+def test_calls_that_try_the_program_are_left_out(trial):
+    assert doubles(extract_program(f"```python\n{CACHED}{trial}\n```", entry_point="f"))
+
+
+@pytest.mark.parametrize("name", ["C.f", "f"])
+def test_calls_of_the_method_under_test_are_left_out(name):
+    owner = name.partition(".")[0] if "." in name else "Solution"
+    program = f"class {owner}:\n    @staticmethod\n    def f(x): return 2 * x\n"
+    trials = f"{owner}.f()\nprint({owner}.f(input()))\n"
+    assert extract_program(f"```python\n{program}{trials}```", entry_point=name) == program
 
 
 @pytest.mark.parametrize(
@@ -133,6 +204,12 @@ def test_a_program_in_parts_is_joined():
         "<pre><code>" * 30_000,
         "<pre>" + "</code> " * 40_000,
         "```\n" + ("1" * 50 + " x\n") * 5000 + "```",
+        "".join(f"def f{i}(): f{i + 1}()\n" for i in range(900)) + "def f(): f0()\n" + "f0()\n" * 900,
+        "def f(): "
+        + " ".join(f"g{i};" for i in range(900))
+        + "".join(f"\ndef g{i}(): h()" for i in range(900))
+        + "\ng1()" * 900,
+        "1 x = (\ny\n" * 20_000,
     ],
 )
 def test_such_responses_take_bounded_time(response):

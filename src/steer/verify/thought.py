@@ -15,9 +15,12 @@ THOUGHTS = (
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
 )
 END = re.compile(
-    r"<\|(?:im_start|im_end|endoftext|eot_id|eom_id|end_of_text|end|EOT|user|start_header_id)\|>"
+    r"<\|(?:im_start|im_end|endoftext|eot_id|eom_id|end_of_text|end(?!\|><\|start\|>assistant)|return|EOT|user"
+    r"|start_header_id)\|>"
     r"|</s>|<eos>|<end_of_turn>|<start_of_turn>|<｜end▁of▁sentence｜>|<\|end▁of▁sentence\|>"
 )
 STARTS = ("<|", "</s>", "<eos>", "<end_of", "<start_of", "<｜")  # of the marks, which are searched for far more slowly

@@ -7,7 +7,7 @@ test needs more than that, it has reached the program and is not at fault.
 from typing import Any
 
 from steer.verify.code.remote import Link
-from steer.verify.code.test_code import TestCode
+from steer.verify.code.test_code import TestCode, run
 
 
 class Reached(BaseException):
@@ -62,9 +62,7 @@ def outcome(test: TestCode, own: dict[str, Any]) -> tuple[bool, BaseException | 
     if test.entry_point:
         names |= {"candidate": stand_in, test.entry_point: stand_in}
     try:
-        exec(test.code, names)
-        if test.call_check:
-            names["check"](stand_in)
+        run(test, names, stand_in)
     except Reached:
         return True, None
     except BaseException as error:  # whatever test code raises

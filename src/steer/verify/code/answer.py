@@ -2,19 +2,21 @@
 
 Models test their function below it, ask for input, or continue with another problem; base models repeat the prompt.
 Statements that the function does not need are removed if they could fail or replace it: assertions, calls, loops,
-unused names. Definitions stay, because tests may use them.
+unused names. Definitions stay, because tests may use them. So do calls that fill or change what the function reads.
 """
 
 import ast
-import sys
 
-from steer.verify.code.syntax import Syntax, binds, changes, known, uses, uses_at_once
+from steer.verify.code.syntax import Syntax, binds, changes, known, outside_library, uses, uses_at_once
 
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 DEFINED = _FUNCTION | ast.ClassDef
 IMPORT = ast.Import | ast.ImportFrom
-# Calls that configure the interpreter are always kept.
+# Calls and attributes that configure the interpreter or a module are always kept.
 _SETTINGS = {"setrecursionlimit", "set_int_max_str_digits", "seed", "filterwarnings", "simplefilter", "stack_size"}
+_SETTINGS |= {"prec"}  # of `decimal.getcontext()`
+_READS = {"input", ".stdin", ".argv"}  # what the user of a program gives it
+MOST_FUNCTIONS = 20  # that one statement may call, looked through for what they change
 
 
 def root(entry_point: str | None, statements: list[ast.stmt]) -> str:
@@ -57,7 +59,7 @@ def _returns(node: ast.stmt) -> bool:
 
 def defines_whole(statements: list[ast.stmt], entry_point: str) -> bool:
     name = root(entry_point, statements)
-    return any(name in binds(node) and whole(node) and not _unknown(node) for node in statements)
+    return any(name in binds(node) and whole(node) and not outside_library(node) for node in statements)
 
 
 def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = False) -> str:
@@ -74,11 +76,12 @@ def answer(program: str, entry_point: str | None, syntax: Syntax, first: bool = 
     statements = [node for node in statements if id(node) not in replaced]
     if first:
         statements = _unspoiled(statements, name)
-    modules = set().union(*(binds(node) for node in statements if isinstance(node, IMPORT)))
-    reached = _reached(name, statements, modules, program.split("\n"))
+    method = entry_point.removesuffix("()").rpartition(".")[2]
+    changed = _changed(statements, name, method if method != name else "")
+    reached = _reached(name, statements, changed, program.split("\n"))
     kept, bound = [], set()
     for node in statements:
-        if _stays(node, reached, bound, modules):
+        if _stays(node, reached, bound, changed[id(node)]):
             kept.append(node)
             bound |= binds(node)
     return _without(program, syntax.body(program), kept)
@@ -99,11 +102,11 @@ def _unspoiled(statements: list[ast.stmt], name: str) -> list[ast.stmt]:
     return kept
 
 
-def _reached(name: str, statements: list[ast.stmt], modules: set[str], lines: list[str]) -> set[str]:
+def _reached(name: str, statements: list[ast.stmt], changed: dict[int, set[str]], lines: list[str]) -> set[str]:
     """Find the names that `name` needs, directly or indirectly: those its statements read and bind."""
     makers: dict[str, list[ast.stmt]] = {}
     for node in statements:
-        for each in binds(node) | _changed(node, modules):
+        for each in binds(node) | changed[id(node)]:
             makers.setdefault(each, []).append(node)
     reached, todo = {name}, [name]
     while todo:
@@ -114,9 +117,50 @@ def _reached(name: str, statements: list[ast.stmt], modules: set[str], lines: li
     return reached
 
 
-def _changed(node: ast.stmt, modules: set[str]) -> set[str]:
-    """Find what a statement other than a definition changes, except modules: `sys.stdin.read()` changes nothing."""
-    return set() if isinstance(node, DEFINED | ast.Assert) else changes(node) - modules
+def _changed(statements: list[ast.stmt], name: str, method: str) -> dict[int, set[str]]:
+    """Find what each statement changes, by its id, except modules: `sys.stdin.read()` changes nothing.
+
+    Definitions, assertions and what is printed change nothing, nor does a call of the `method` under test.
+    """
+    modules = set().union(*(binds(node) for node in statements if isinstance(node, IMPORT)))
+    functions = {node.name: node for node in statements if isinstance(node, _FUNCTION)}
+    tests = {name, f".{method}", *_READS}
+    found = {}
+    for node in statements:
+        still = isinstance(node, DEFINED | IMPORT | ast.Assert) or _called(node) == "print"
+        found[id(node)] = set() if still else (changes(node, method) | _by_calls(node, functions, tests)) - modules
+    return found
+
+
+def _by_calls(node: ast.stmt, functions: dict[str, ast.stmt], tests: set[str]) -> set[str]:
+    """Find what a statement may change by calls: `heapify(xs)`, or `fill()` where that function changes `xs`.
+
+    Nothing if it, or a function that it calls, is a test: it asserts, or uses one of the names `tests`.
+    """
+    found, seen, todo = set(), set(), [node]
+    while todo and len(seen) < MOST_FUNCTIONS:
+        each = todo.pop()
+        inside = list(ast.walk(each))
+        names = {part.id for part in inside if isinstance(part, ast.Name)}
+        attributes = {f".{part.attr}" for part in inside if isinstance(part, ast.Attribute)}
+        if (names | attributes) & tests or any(isinstance(part, ast.Assert) for part in inside):
+            return set()
+        if each is node:
+            calls = [part.value for part in inside if _called(part) not in ("", "print")]
+            handed = (part for call in calls for value in [*call.args, *call.keywords] for part in ast.walk(value))
+            found |= {part.id for part in handed if isinstance(part, ast.Name)}
+        else:
+            found |= changes(each) | {word for part in inside if isinstance(part, ast.Global) for word in part.names}
+        new = functions.keys() & names - seen
+        seen |= new
+        todo += [functions[word] for word in new]
+    return found
+
+
+def _called(node: ast.AST) -> str:
+    """Return the name of the function or method that a statement calls, if it is but a call."""
+    function = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    return getattr(function, "id", "") or getattr(function, "attr", "")
 
 
 def _replaced(statements: list[ast.stmt], name: str, first: bool) -> set[int]:
@@ -135,28 +179,19 @@ def _replaced(statements: list[ast.stmt], name: str, first: bool) -> set[int]:
     return dropped
 
 
-def _stays(node: ast.stmt, reached: set[str], bound: set[str], modules: set[str]) -> bool:
-    if isinstance(node, ast.Assert) or (binds(node) <= bound and _unknown(node)):
+def _stays(node: ast.stmt, reached: set[str], bound: set[str], changed: set[str]) -> bool:
+    if isinstance(node, ast.Assert) or (binds(node) <= bound and outside_library(node)):
         return False
-    if binds(node) & reached or _changed(node, modules) & reached:
+    if (binds(node) | changed) & reached:
         return True
     if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
         return True
     if isinstance(node, IMPORT):
-        return not _unknown(node)
+        return not outside_library(node)
     if isinstance(node, DEFINED):
         return all(each in bound or known(each) for each in uses_at_once(node))
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        return isinstance(node.value.func, ast.Attribute) and node.value.func.attr in _SETTINGS
-    return False
-
-
-def _unknown(node: ast.stmt) -> bool:
-    """Check whether a statement imports from outside the standard library."""
-    if not isinstance(node, IMPORT):
-        return False
-    names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-    return not all(each.partition(".")[0] in sys.stdlib_module_names for each in names)
+    set_here = node.targets if isinstance(node, ast.Assign) else [node.value.func] if _called(node) else []
+    return any(isinstance(each, ast.Attribute) and each.attr in _SETTINGS for each in set_here)
 
 
 def _first_line(node: ast.stmt) -> int:

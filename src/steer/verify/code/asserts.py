@@ -9,7 +9,7 @@ from typing import Any
 from steer.verify.code import alone
 from steer.verify.code.remote import FUNCTION, BadTest, Link, Remote
 from steer.verify.code.session import Session, Stop
-from steer.verify.code.test_code import TestCode
+from steer.verify.code.test_code import TestCode, run
 
 
 class Names(dict):
@@ -71,9 +71,7 @@ def _run(test: TestCode, link: Link, own: dict[str, Any]) -> None:
         reply = link.exchange(["lookup", name])
         if reply[0] != "missing":
             names[name] = reply[1]
-    exec(test.code, names)
-    if test.call_check:
-        names["check"](candidate)
+    run(test, names, candidate)
 
 
 def _own(test: TestCode) -> dict[str, Any]:

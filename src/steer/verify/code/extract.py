@@ -37,7 +37,7 @@ def extract_program(response: str, prefix: str = "", entry_point: str | None = N
     if text is None:
         return ""
     text = text[:MOST_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff\u200b")
-    text = _DONE.split(text.removeprefix("[BEGIN]\n"), maxsplit=1)[0]
+    text = _DONE.split(text.removeprefix("[BEGIN]\n").replace("<|python_tag|>", "\n"), maxsplit=1)[0]
     if prefix:
         return _with_prefix(text, prefix, entry_point, syntax)
     begun = fences.begun_inside(text, syntax)
@@ -221,13 +221,15 @@ def _continued(prefix: str, body: str, syntax: Syntax, strict: bool) -> str:
     # A response that was stripped has lost the indentation of its first line, or of all lines.
     straight = fences.indented(textwrap.dedent(lines))
     first = "    " + lines.lstrip()
-    forms = [lines, straight, first] if lines[:1].isspace() else [first, straight, lines]
+    forms = [lines, straight] if lines[:1].isspace() else [first, straight, lines]
     if strict and not fences.looks_like_code(lines) and not lines.startswith(("return", "yield")):
         return ""
     start = prefix if prefix.endswith("\n") else prefix + "\n"
     for form in forms:
         if syntax.valid(start + form + "\n"):
             return start + form + "\n"
+    own = re.split(r"^(?=\S)", lines, maxsplit=1, flags=re.M)[0]  # perhaps indented by another width than the prompt
+    forms.append(fences.indented(textwrap.dedent(own)))
     found = [_trim(start + form + "\n", len(start), syntax) for form in forms]
     found = [program for program in found if syntax.valid(program) and program[len(start) :].strip()]
     return max(found, key=lambda program: _inner_lines(program, syntax), default="")

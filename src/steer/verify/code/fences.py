@@ -21,7 +21,9 @@ _LISTING = re.compile(
     r"\\begin\{(lstlisting|verbatim|minted)\}(?:\[[^\]\n]*\])?(?:\{\w+\})?(.*?)(?:\\end\{\1\}|\Z)", re.S
 )
 _NUMBERED = re.compile(r"([ \t]*+\d++(?:[ \t]*+[|:)]|\.)?(?:[ \t]|$))(.*)")
-_SPAN = re.compile(r"(?<!`)(`{1,3})(?!`)([^`\n]++)\1(?!`)")  # code within a line
+_MARKED = re.compile(rf"{_NUMBERED.pattern}$|>>> |\.\.\.")  # a line with the mark of a listing
+_SPAN = re.compile(r"(?<!`)(`{1,3})(?!`)(?:(?:i?python[\d.]*|py3?)[ \t]+)?([^`\n]++)\1(?!`)", re.I)  # in a line
+_PROMPTED = re.compile(r"(?:>>>|\.\.\.|In \[\d*\]:|[ .]*\.\.\.:)(?: (.*)|)")  # a line of an interactive session
 _NOT_COMMENT = re.compile(r"^[ \t]*[^#\s]", re.M)
 CODE_START = re.compile(r"(?:(?:def|class|import|from|async def|if|for|while|with|try)\b|@\w|print\(|[\w., ]++=[^=])")
 MAX_LINES = 20_000
@@ -76,15 +78,19 @@ def blocks(text: str, syntax: Syntax, enough: Callable[[list[str]], bool] = bool
 def unfenced(text: str, syntax: Syntax) -> list[str]:
     """Return the code of a text without fences that is set apart in other ways; in order, spans within a line last.
 
-    Indented lines, as Markdown has them, and spans in backticks that hold a whole definition or program.
+    Lines that are indented, numbered or of an interactive session; spans in backticks that are a definition or program.
     """
-    found, lines = [], []
+    found, lines, manner = [], [], ""
     for line in [*text.split("\n")[:MAX_LINES], "end"]:
-        if line[:1] in (" ", "\t") or not line.strip():
+        if line.strip():
+            begins = "indented" if line[0] in " \t" else "prose"
+            begins = "marked" if manner != "indented" and _MARKED.match(line) else begins
+            if begins != manner and lines:
+                found.append(plain(textwrap.dedent("\n".join(lines)).strip("\n") + "\n", syntax))
+                lines = []
+            manner = begins
+        if manner != "prose":
             lines.append(line)
-        elif lines:
-            found.append(textwrap.dedent("\n".join(lines)).strip("\n") + "\n")
-            lines = []
     indented_code = [block for block in found if CODE_START.match(block) and syntax.valid(block)]
     spans = (f"{match[2].strip()}\n" for match in islice(_SPAN.finditer(text), MAX_CLOSINGS))
     return indented_code + [span for span in spans if CODE_START.match(span) and syntax.valid(span)]
@@ -115,16 +121,27 @@ def indented(text: str) -> str:
 def plain(block: str, syntax: Syntax) -> str:
     """Remove the marks of an interactive session, no-break spaces and common indentation from a block."""
     block = block.replace("\u00a0", " ")
-    if block.lstrip().startswith(">>> "):
-        lines = [line.strip() for line in block.split("\n")]
-        return "\n".join(line[4:] for line in lines if line.startswith((">>> ", "... "))) + "\n"
+    if block.lstrip().startswith((">>> ", "In [")) and (session := _without_prompts(block)).strip():
+        return session
     if syntax.valid(block):
         return block
-    for change in (textwrap.dedent, html.unescape, _without_commands, _without_numbers, _numbers_as_spaces):
+    for change in (textwrap.dedent, html.unescape, _without_commands, _without_numbers, _numbers_as_spaces, _patched):
         changed = change(block)
         if changed != block and looks_like_code(changed) and syntax.valid(changed):
             return changed
     return block
+
+
+def _without_prompts(block: str) -> str:
+    lines = map(_PROMPTED.fullmatch, textwrap.dedent(block).split("\n"))
+    return "".join(f"{line[1] or ''}\n" for line in lines if line)
+
+
+def _patched(block: str) -> str:
+    """Return what a patch makes: its lines without the first column, except removed ones."""
+    lines = [line for line in block.split("\n") if line.strip() and not line.startswith(("+++", "---", "@@", "diff "))]
+    kept = [line[1:] for line in lines if line[0] in "+ "]
+    return "\n".join(kept) + "\n" if all(line[0] in "+- " for line in lines) else block
 
 
 def _without_commands(block: str) -> str:
@@ -188,8 +205,8 @@ def _closes(line: str, fence: str) -> bool:
 
 
 def _inside(lines: list[str], before: str, first: str) -> str:
-    if ">" in before:
-        lines = [re.sub(r"^[ \t]*>[ ]?", "", line) for line in lines]
+    if quotes := before.count(">"):
+        lines = [re.sub(rf"^(?:[ \t]*>[ ]?){{1,{quotes}}}", "", line) for line in lines]
     else:
         lines = [line.removeprefix(before) for line in lines]
     return "".join(f"{line}\n" for line in ([first] if first else []) + lines)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from steer.errors import UserError
+from steer.verify.code.syntax import outside_library
 
 TIME_LIMIT_S = 10.0
 MEMORY_LIMIT_MB = 1024
@@ -78,9 +79,11 @@ def _check_manner(tests: dict[str, Any]) -> str:
     if not isinstance(tests.get("imports", ""), str):
         return "tests.imports: not text"
     try:
-        ast.parse(tests.get("imports", ""))
+        imports = ast.parse(tests.get("imports", ""))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "tests.imports: not Python"
+    if any(map(outside_library, ast.walk(imports))):
+        return "tests.imports: not of the standard library alone"
     limit = tests.get("recursion_limit", 1000)
     if not isinstance(limit, int) or isinstance(limit, bool) or not 100 <= limit <= 1_000_000:
         return "tests.recursion_limit: not a whole number in [100, 1000000]"

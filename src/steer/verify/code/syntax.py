@@ -8,6 +8,7 @@ import ast
 import builtins
 import re
 import symtable
+import sys
 import warnings
 from collections.abc import Iterator
 
@@ -79,14 +80,19 @@ def binds(node: ast.stmt) -> set[str]:
     return names
 
 
-def changes(node: ast.stmt) -> set[str]:
-    """Names whose objects a statement may change in place: `xs[0] = 1`, `xs.append(1)`, `sys.setrecursionlimit(9)`."""
+def changes(node: ast.stmt, harmless: str = "") -> set[str]:
+    """Names whose objects a statement may change in place: `xs[0] = 1`, `xs.append(1)`, `sys.setrecursionlimit(9)`.
+
+    Calls of the method `harmless` do not count.
+    """
     found = set()
     for each in own_scope(node):
         if isinstance(each, ast.Call | ast.Attribute | ast.Subscript):
             target = each.func if isinstance(each, ast.Call) else each
             stored = isinstance(each, ast.Call) or isinstance(each.ctx, ast.Store | ast.Del)
             if stored and isinstance(target, ast.Attribute | ast.Subscript):
+                if harmless and isinstance(each, ast.Call) and getattr(target, "attr", "") == harmless:
+                    continue
                 while isinstance(target, ast.Attribute | ast.Subscript):
                     target = target.value
                 found |= {target.id} if isinstance(target, ast.Name) else set()
@@ -128,6 +134,14 @@ def _names(node: ast.AST) -> set[str]:
     inside = [node, *own_scope(node)]
     bound = {n.id for n in inside if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     return {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} - bound
+
+
+def outside_library(node: ast.AST) -> bool:
+    """Check whether a statement imports from outside the standard library."""
+    if not isinstance(node, ast.Import | ast.ImportFrom):
+        return False
+    names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    return not all(each.partition(".")[0] in sys.stdlib_module_names for each in names)
 
 
 def known(name: str) -> bool:

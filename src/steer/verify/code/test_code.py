@@ -6,6 +6,7 @@ import math
 import sys
 from dataclasses import dataclass
 from types import CodeType
+from typing import Any
 
 from steer.verify.code.remote import BadTest
 
@@ -71,6 +72,17 @@ def compiled(tests: dict) -> TestCode:
     elif not called and not entry_point:
         called = names
     return TestCode(runnable, entry_point, call_check, free, own, called)
+
+
+def run(test: TestCode, names: dict[str, Any], candidate: Any) -> None:
+    """Run the test with the globals `names`. It may leave early with exit status 0, as a script may."""
+    try:
+        exec(test.code, names)
+        if test.call_check:
+            names["check"](candidate)
+    except SystemExit as end:
+        if (end.code is not None and (type(end.code) is not int or end.code)) or hasattr(end, "from_candidate"):
+            raise
 
 
 def _calls_check(tree: ast.Module) -> bool:
