@@ -39,6 +39,7 @@ LINE = "def f(x): return 2 * x"
         "So:\n\n>>> def f(x):\n...     return 2 * x\n...\n>>> f(2)\n4\n",
         "```\nIn [8]: def f(x):\n   ...:     return 2 * x\n   ...:\n\nIn [9]: f(2)\nOut[9]: 4\n```",
         "```diff\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n def f(x):\n-    return x\n+    return 2 * x\n```",
+        "```python\n\ufeffdef f(x):\n    \u200breturn 2 *\u2060 x\n```",
         f"We take ```python {LINE}``` here.",
         "".join(f"> > {line}\n" for line in f"```python\n{WHOLE}```".split("\n")),
         f"I write it.<|python_tag|>{WHOLE}<|eom_id|>",

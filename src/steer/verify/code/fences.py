@@ -125,7 +125,15 @@ def plain(block: str, syntax: Syntax) -> str:
         return session
     if syntax.valid(block):
         return block
-    for change in (textwrap.dedent, html.unescape, _without_commands, _without_numbers, _numbers_as_spaces, _patched):
+    for change in (
+        textwrap.dedent,
+        html.unescape,
+        _without_commands,
+        _without_numbers,
+        _numbers_as_spaces,
+        _patched,
+        _seen,
+    ):
         changed = change(block)
         if changed != block and looks_like_code(changed) and syntax.valid(changed):
             return changed
@@ -142,6 +150,11 @@ def _patched(block: str) -> str:
     lines = [line for line in block.split("\n") if line.strip() and not line.startswith(("+++", "---", "@@", "diff "))]
     kept = [line[1:] for line in lines if line[0] in "+ "]
     return "\n".join(kept) + "\n" if all(line[0] in "+- " for line in lines) else block
+
+
+def _seen(block: str) -> str:
+    """Return a block without characters of no width: spaces, joiners, byte-order marks."""
+    return re.sub("[\u200b\u2060\ufeff]", "", block)
 
 
 def _without_commands(block: str) -> str:
