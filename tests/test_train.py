@@ -146,6 +146,10 @@ def test_prompts_longer_than_the_limit_are_dropped_and_not_cut(tokenizer, proble
     assert capsys.readouterr().err == "train.jsonl: 1 of 2 prompts have more than 10 tokens: dropped\n"
     with pytest.raises(UserError, match="no prompt has at most 10 tokens; raise"):
         short_prompts("train.jsonl", [long], tokenizer, 10)
+    with pytest.raises(UserError, match="no prompt of the training set 'other' has at most 10 tokens"):
+        short_prompts(
+            "train.jsonl", [short, replace(long, benchmark="other")], tokenizer, 10, [short.benchmark, "other"]
+        )
 
 
 def test_seeds_differ_by_run_step_and_purpose():

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from steer.configs.schema import Config
 from steer.data.problem import Problem, read_problems
@@ -24,12 +25,18 @@ def training_data(args: argparse.Namespace, config: Config) -> list[Problem]:
     return with_wrong_labels(problems, args.seed) if config.reward.kind == "wrong-label" else problems
 
 
-def short_prompts(source: str, problems: list[Problem], tokenizer, limit: int) -> list[Problem]:
-    """Drop the problems with over-long prompts, as in the papers, and print how many."""
+def short_prompts(
+    source: str, problems: list[Problem], tokenizer, limit: int, sets: Iterable[str] = ()
+) -> list[Problem]:
+    """Drop the problems with over-long prompts, as in the papers, and print how many.
+
+    Raises `UserError` if none is left, or none of one of `sets`.
+    """
     kept = without_long_prompts(tokenizer, problems, limit)
-    if not kept:
-        said = f"no prompt has at most {limit} tokens; raise training.max_prompt_tokens"
-        raise UserError(f"{source}: {said}")
+    gone = sorted(set(sets) - {problem.benchmark for problem in kept})
+    if gone or not kept:
+        of = f" of the training set {gone[0]!r}" if gone else ""
+        raise UserError(f"{source}: no prompt{of} has at most {limit} tokens; raise training.max_prompt_tokens")
     if len(kept) < len(problems) and parallel.is_main():
         dropped = f"{len(problems) - len(kept)} of {len(problems)} prompts have more than {limit} tokens: dropped"
         print(f"{source}: {dropped}", file=sys.stderr)

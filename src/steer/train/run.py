@@ -55,7 +55,8 @@ def train(
     problems = training_data(args, config)
     revision = config.model.revision if args.model == config.model.path else None
     tokenizer = load_tokenizer(args.model, revision, config.model.chat_template)
-    problems = short_prompts(args.data, problems, tokenizer, training.max_prompt_tokens)
+    shared = config.data.train_shares or ()
+    problems = short_prompts(args.data, problems, tokenizer, training.max_prompt_tokens, shared)
     saved = config.saved_steps(args.run, args.seed)
     stop = checked_model(args, config, revision, tokenizer)
     checkpoints = Checkpoints(
