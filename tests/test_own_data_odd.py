@@ -96,6 +96,12 @@ def test_a_key_without_effect_is_refused(tmp_path, capsys, changes, said):
     assert said in refusal(tmp_path, capsys, {"mine": {**MINE, **changes}}, train=None)
 
 
+def test_a_mark_that_yaml_took_for_a_comment_is_told(tmp_path, capsys):
+    write(tmp_path, "rows.jsonl", ROWS)
+    said = refusal(tmp_path, capsys, {"mine": {"file": "rows.jsonl", "kind": "math"}}, train=None)
+    assert 'row 1: answer: column `answer` has a mark; write `answer_after: "####"`' in said
+
+
 @pytest.mark.parametrize("hint", ["integer", "real", "real:rel=0.001", "real:abs=1e-3"])
 def test_the_verifiers_types_are_taken(tmp_path, hint):
     write(tmp_path, "rows.jsonl", ROWS)

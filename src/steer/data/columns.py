@@ -44,6 +44,8 @@ def item_of(row: dict[str, Any], number: int, name: str, spec: DataSet) -> Item:
         if not mark:
             raise Malformed(f"answer: column `{spec.answer}` has no {spec.answer_after!r}: {shown(before + gold)}")
         solution = solution or before.strip()
+    elif "####" in gold:  # GSM8K's mark, which YAML reads as a comment without quotes
+        raise Malformed(f'answer: column `{spec.answer}` has a mark; write `answer_after: "####"`: {shown(gold)}')
     gold = gold.strip()
     if not any(sign.isprintable() and not sign.isspace() for sign in gold):
         raise Malformed(f"answer: column `{spec.answer}` holds no answer: {shown(value(row, spec.answer))}")
