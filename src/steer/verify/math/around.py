@@ -52,7 +52,8 @@ NAME = re.compile(r"\\(?:alpha|beta|theta|lambda)(?![a-zA-Z])|[a-zA-Z](?:_(?:\w|
 STRUCTURE = {"frac", "dfrac", "tfrac", "cdot", "times", "left", "right", "sqrt", "lvert", "rvert", "vert"}
 STRUCTURE |= {"lt", "gt", "le", "ge", "leq", "geq", "leqslant", "geqslant", "alpha", "beta", "theta", "lambda"}
 WORDED = re.compile(r"(?<![\\a-zA-Z])[^\W\d_]{2}[^\n$]*$")  # words before a box, behind which `!` is no factorial
-MINUS = re.compile(r"(?:(?:[$=({]|\\[\[(])\s*|[a-zA-Z]{2} (?=.$)|^(?=.$))([-−])\s*$")
+DASHES = "-−–‑－"
+MINUS = re.compile(rf"(?:(?:[$=({{]|\\[\[(])\s*|(?:[a-zA-Z]{{2}} |^)(?=[-−]$))([{DASHES}])\s*$")
 EQUATION = re.compile(r"([^$=,.:;\n]*)=[\s$]*$")
 
 
@@ -63,7 +64,7 @@ def answer(before: str, content: str, behind: str) -> str | None:
     left = ""
     if (behind[:1] == "!" and not WORDED.search(before)) or ("=" in behind and _solved(before, behind)):
         return None
-    if before.rstrip()[-1:] in tuple("-−") and (minus := MINUS.search(before)):
+    if before.rstrip()[-1:] in tuple(DASHES) and (minus := MINUS.search(before)):
         before, content = before[: minus.start(1)], f"-{content}" if content[:1].isdigit() else f"-({content})"
     if telling(before):
         if refuted(before) or (PROPERTY.match(behind) and ANSWER_HAS.search(before)):

@@ -24,14 +24,14 @@ twice double thrice triple square root cube reciprocal opposite inverse logarith
 lnot neg if unless case provided or oder ou vee lor alternatively else log ln sin cos tan cot sec csc exp det gcd lcm
 pm mp div cdot mid lt gt le ge leq geq leqslant geqslant silly foolish absurd nobody one discard discards discarded
 ignore ignored ignoring disprove disproves disproved disregard dismiss eliminate eliminated used percent first
-initially originally incorrectly nexists  doubtful dubious untrue impossible doubt careless bogus fake trap decoy
-flawed erroneous mistaken extraneous wrongly mistakenly erroneously falsely absurdly squared cubed doubled
-equivalently sometimes say says claim claims think thinks thought believe believes bet random old previous
-earlier former complement negation near candidates options choices possibilities vs versus would probably
-hopefully presumably likely well sure unsure hunch dark up distractor circumstances rumor rumour
-claimed suggested conjectured asserted rumored rumoured believed like placeholder
-tempted my someone somebody chatgpt wikipedia internet online factorial successor predecessor logarithm contradicting
-differed differing eliminates imagining pretending
+initially originally incorrectly nexists claimed suggested conjectured asserted rumored rumoured believed like
+placeholder doubtful dubious untrue impossible doubt careless bogus fake trap decoy flawed erroneous mistaken
+extraneous wrongly mistakenly erroneously falsely absurdly squared cubed doubled bmod pmod mod cup cap setminus matrix
+pmatrix bmatrix equivalently sometimes say says claim claims think thinks thought believe believes bet random old
+previous earlier former complement negation near candidates options choices possibilities vs versus would probably
+hopefully presumably likely well sure unsure hunch dark up distractor circumstances rumor rumour tempted my someone
+somebody chatgpt wikipedia internet online factorial successor predecessor logarithm contradicting differed differing
+eliminates imagining pretending
 """
 HEDGING = set(["vielleicht", "forse", "talvez", "misschien", "belki", "mungkin", "angenommen", "supposons", "quizas"])
 TELLING = {*TELLING.split(), *HEDGING}

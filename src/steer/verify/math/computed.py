@@ -104,4 +104,6 @@ def _limit(function, at):
 
 def _series(function, low):
     first, second = (sum(function(low + n) for n in range(begin, begin + FAR)) for begin in (0, FAR))
+    if abs(second) > abs(first) / 2:
+        raise Undefined("the series diverges")
     return first + second, 10 * abs(second)

@@ -51,6 +51,9 @@ JOINED = {
     r" \text{ or } ": EITHER,
     ", ": re.compile(r"[ \t$]*(?:[,;&|]|,?\s*(?:and|und|et|as well as|but also|resp\.|respectively)\s)?[ \t$]*"),
 }
+OPERATION = re.compile(
+    r"[\s$]*(?:[-+*/:^<>]|\\(?:cdot|times|div|lt|gt|leq?|geq?)(?![a-z])|to|times|plus|minus|over)[\s$]*"
+)
 Reading = Literal["stated", "guessed", ""]
 
 
@@ -142,7 +145,22 @@ def _boxed(text: str) -> Extraction | None:
     taken = answer is None or _restated(behind, content) or disowned(content, behind)
     if taken or (len(behind) > BEHIND and replaced(content, behind[-BEHIND:])):
         return Extraction(None, "the boxed answer is denied")
-    return Extraction(answer, "boxed", _contents(text, spans) if len(spans) > 1 else (answer,), "stated")
+    return Extraction(answer, "boxed", (len(spans) > 1 and _group(text, spans)) or (answer,), "stated")
+
+
+def _group(text: str, spans: list[tuple[int, int, int]]) -> tuple[str, ...] | None:
+    """What several boxes hold, with their signs; None if something around one changes it: `\\boxed{1} is wrong`."""
+    contents, earlier = list(_contents(text, spans)), 0
+    for n, (place, start, end) in enumerate(spans):
+        later = spans[n + 1][0] if n + 1 < len(spans) else len(text)
+        content = text[start : end - 1].strip()
+        behind = text[end : min(later, end + BEHIND)]
+        between, before = text[earlier:place], text[max(earlier, place - BEFORE) : place]
+        said = stands(before, content, behind)
+        if OPERATION.fullmatch(between) or said not in (content, f"-{content}"):
+            return None
+        contents[n], earlier = contents[n] if said == content else said, end
+    return tuple(contents)
 
 
 def _restated(behind: str, content: str) -> bool:

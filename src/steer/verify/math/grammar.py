@@ -158,6 +158,7 @@ class Grammar:
                 mark = self.next()
                 if mark != "\\circ" or (group and self.next() != "}"):
                     raise Unreadable("prime on an expression")
+                self.no_number()
                 node = ("mul", node, ("div", ("const", "pi"), ("num", Fraction(180))))
             else:
                 node = ("pow", node, self.exponent())
@@ -178,7 +179,25 @@ class Grammar:
     def postfix(self, node: Node) -> Node:
         while self.peek() in ("!", "%"):
             operator = self.next()
+            if operator == self.peek() == "!":
+                raise Unreadable("double factorial")
             node = ("fact", node) if operator == "!" else ("div", node, ("num", Fraction(100)))
+            self.no_number()
+        return node
+
+    def no_number(self) -> None:
+        """Refuse a number that stands directly behind another one and its mark: `1^\\circ 5`, `5\\%1`."""
+        if self.kind() == "num":
+            raise Unreadable("two numbers side by side")
+
+    def inner(self) -> Node:
+        """A group in braces, which are not drawn: `1{2}` and `{5}1` look like one number."""
+        behind = self.at and self.tokens[self.at - 1][0] == "num"
+        node = self.group("{", "}")
+        if node[0] == "num":
+            self.no_number()
+            if behind or (self.peek() == "{" and self.peek(1)[:1].isdigit()):
+                raise Unreadable("two numbers side by side")
         return node
 
     def group(self, opening: str, closing: str) -> Node:

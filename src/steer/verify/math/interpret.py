@@ -45,6 +45,11 @@ BASED = re.compile(
     r"(-?)\s*\(?([0-9A-Za-z]+)\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*(\w+)\s*\}?\s*\}|(\d)|\\text\s*\{(\w+)\})"
 )
 BASE_IN_WORDS = re.compile(r"\s*(?:\\text\s*\{)?\s*\(?\s*(?:in\s+)?base[\s-]*\}?\s*(\w+)\s*\)?\s*\}?$")
+BUILT = re.compile(r"(?P<head>.*?)(?:\\mid|\\vert|\||:)(?P<condition>.*)", re.DOTALL)
+# the element of a set: a name, perhaps with its domain, or a point of several
+ELEMENT = re.compile(r"\s*(?:[a-zA-Z](?:_\{?\w\}?)?|\\[a-z]+|\([a-z\s,]+\))\s*(?:\\in(?![a-z])(.*))?", re.DOTALL)
+EVERYTHING = re.compile(r"\s*\\mathbb\s*\{?\s*[RC]\s*\}?\s*(?:\^\s*\{?\s*[2-9n]\s*\}?\s*)?")
+RUNNING = re.compile(r"\s*([a-z])\s*(?:\\in(?![a-z])|[<>=]|\\[lg]e(?![a-z]))")
 REALS = re.compile(
     r"\\(?:mathbb|Bbb)\s*\{?\s*R\s*\}?|\\R|\\text\{R\}|(?:\\text\{)?\s*(?:all|any)\s+reals?(?:\s+numbers?)?\s*\}?"
 )
@@ -64,6 +69,7 @@ DEGREES = re.compile(
     r"(?P<value>.+?)(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\s*(?:\\text\s*\{\s*(?:degrees?|deg)\s*\}|\bdegrees?))",
     re.DOTALL,
 )
+TWICE = re.compile(r"(?:%|\\circ)[\s{}]*$")  # `5\%\%` has no value
 # `2\sin 20^\circ` is a number, `\arcsin(0.6)^\circ` an angle
 TRIGONOMETRIC = re.compile(r"(?<![a-z])(?:sin|cos|tan|cot|sec|csc|cis)(?![a-z])(?!\s*\^\s*\{?\s*-)")
 PERCENT = re.compile(
@@ -76,6 +82,10 @@ LEADING = re.compile(
     r"^(?:(?:approximately|about|approx\.?|exactly|equals|is|are|the|therefore|thus|answer|option|choice|so|we|get|have)\b[\s:]*|\\(?:approx|simeq)(?![a-z])\s*|=\s*|≈\s*)+",
     re.IGNORECASE,
 )
+# a left side that is a value itself, or no name: `\pi \approx 3.14`, `\sqrt{x} \approx 5`
+EXACT = re.compile(r"\d|\\pi(?![a-z])|^\s*e\s*$")
+OF_A_NAME = re.compile(r"\s*\\(?:sqrt|ln|log|exp)(?![a-z])(?!.*(?:\d|\\pi))")
+AGAIN = re.compile(r"(?<![\\a-zA-Z])([a-zA-Z])\s*=.*[\s\d}\\]\1\s*=")
 PIECEWISE = re.compile(r"(?:[a-zA-Z](?:\s*\(\s*[a-zA-Z]\s*\))?\s*=\s*)?\\begin\s*(\{cases\})(.*)\\end\s*\1", re.DOTALL)
 ALIGNED = re.compile(r"&\s*=")
 CONDITION = re.compile(r"^\s*(?:\\text\s*\{\s*,?\s*(?:if|for|when|where)\s*\}|(?:if|for|when)\b)")
@@ -170,15 +180,16 @@ def _relation(text: str) -> Form | None:
     signs = [RELATIONS.get(sign, sign) for sign in signs]
     if "\\approx" in signs:  # `x = 1/3 \approx 0.33`: what is exact stands before
         keep = signs.index("\\approx")
-        if not all(_rounded(*pair) for pair in pairwise(parts[keep:])):
-            return Words(text)
+        if not all(_rounded(*pair) for pair in pairwise(parts[keep:])) or OF_A_NAME.match(parts[0]):
+            return Words(text)  # `5 \\approx 6`, `\\sqrt{x} \\approx 5`
         if keep == 0:
-            return interpret(parts[1] if DECIMAL_TEXT.search(parts[0]) is None else parts[0])
+            return interpret(parts[0] if EXACT.search(parts[0]) else parts[1])
         parts, signs = parts[: keep + 1], signs[:keep]
     if signs[-1] == "\\in" and not re.search(r"[-+\d^*/]|\\frac", re.sub(r"_\{?\w", "", parts[-2])):  # of a mere name
         return interpret(parts[-1])
     if len(signs) > 1 and set(signs) == {"="}:
-        if not all(roughly(part.strip(), parts[-1].strip()) for part in parts[1:-1]):  # `x = 6 = 5`
+        # `x = 6 = 5`, `x = 6 x = 5`
+        if not all(roughly(part.strip(), parts[-1].strip()) for part in parts[1:-1]) or AGAIN.search(text):
             return Words(text)
         parts, signs = [parts[0], parts[-1]], ["="]
     return Relation(tuple(interpret(part) for part in parts), tuple(signs))
@@ -205,9 +216,9 @@ def _set(text: str) -> Form | None:
             return Combined(operation, tuple(interpret(part) for part in parts))
     if text.startswith("\\{") and text.endswith("\\}") and all(depth > 0 for depth in levels(text)[2:-2]):
         inner = text[2:-2].strip()
-        condition = re.match(r".*?(?:\\mid|\\vert|\||:)(.*)", inner, re.DOTALL)
-        if condition and RELATION.search(condition.group(1)):
-            return interpret(condition.group(1))
+        built = BUILT.fullmatch(inner)
+        if built and RELATION.search(built["condition"]):
+            return _built(built["head"], built["condition"])
         parts, _ = split(inner, SEPARATOR)
         return Collection(_list(parts))
     if text in ("\\emptyset", "\\{\\}", "\\{ \\}"):
@@ -217,6 +228,22 @@ def _set(text: str) -> Form | None:
     if (reals := REALS.match(text)) and (left_out := LEFT_OUT.match(text, reals.end())):
         return Combined("minus", (interpret("\\mathbb{R}"), interpret(rf"\{{ {text[left_out.end() :]} \}}")))
     return None
+
+
+def _built(head: str, condition: str) -> Form:
+    """A set given by a condition: what fulfils it, or a formula of that (`\\{2k : k \\in \\mathbb{Z}\\}`)."""
+    element = ELEMENT.fullmatch(head)
+    if element is None:
+        running = RUNNING.match(condition)
+        if running:
+            head, condition = (
+                re.sub(rf"(?<![\\a-zA-Z]){running[1]}(?![a-zA-Z])", "k", part) for part in (head, condition)
+            )
+        return Seq("|", "|", (interpret(head), interpret(condition)))
+    fulfilled = interpret(condition)
+    if not element[1] or EVERYTHING.fullmatch(element[1]):
+        return fulfilled
+    return Combined("cap", (fulfilled, interpret(element[1])))
 
 
 def _bracketed(text: str) -> Form | None:
@@ -260,7 +287,7 @@ def _scalar(text: str) -> Form:
         return interpret(text[label.end() :])
     for pattern, unit in ((PERCENT, "%"), (DEGREES, "deg")):
         match = pattern.fullmatch(text)
-        if match and not (unit == "deg" and TRIGONOMETRIC.search(match["value"])):
+        if match and not TWICE.search(match["value"]) and not (unit == "deg" and TRIGONOMETRIC.search(match["value"])):
             return Quantity(interpret(match["value"]), unit)
     match = QUANTITY.fullmatch(text) if len(text) <= QUANTITY_LENGTH else None
     if match and not MATH_WORDS.fullmatch(match["unit"].split("^")[0]) and not is_name(match):

@@ -89,7 +89,9 @@ MAGNITUDES = {
     "billion": "10^{9}",
     "trillion": "10^{12}",
 }
-MAGNITUDE = re.compile(r"(?<=\d)\s*(?:\\text\s?\{{\s*({0})\s*\}}|({0})(?![a-zA-Z]))".format("|".join(MAGNITUDES)))
+MAGNITUDE = re.compile(
+    r"(?<=\d)\s*(?:\\text\s?\{{\s*({0})\s*\}}|({0})(?![a-zA-Z]))(?!\s*(?:and\s+)?\d)".format("|".join(MAGNITUDES))
+)
 # `\text{minus }13`, `12\text{ pi}`; `\text{"13"}`
 SPOKEN = re.compile(r"\\text\s*\{\s*(minus|negative|pi)\s*\}")
 QUOTED = re.compile(r"""\\text\s*\{\s*(?:["“”]|\*\*)([^{}"“”*]*)(?:["“”]|\*\*)\s*\}""")

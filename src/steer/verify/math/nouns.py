@@ -37,9 +37,10 @@ PLURALS, AROUND, ALONE, SINGULAR, NO_PLURAL = (
     set(words.split()) for words in (IRREGULAR, DESCRIPTION, WITHOUT_NOUN, SINGULAR_NOUNS, NO_PLURALS)
 )
 ARITHMETIC = """
-twos threes fours fives sixes sevens eights nines elevens twelves opposites negatives reciprocals inverses doubles
-multiples powers roots logarithms factorials squared cubed and plus minus times or nor by over under divided
-others among
+twos threes fours fives sixes sevens eights nines elevens twelves thirteens fourteens fifteens sixteens seventeens
+eighteens nineteens twenties thirties forties fifties lakhs crores grosses myriads opposites negatives reciprocals
+inverses doubles multiples powers roots logarithms factorials squared cubed and plus minus times or nor by over under
+divided others among
 """
 MULTIPLES = set(NUMBER_WORDS) | set(ARITHMETIC.split())
 ROOTS = re.compile(r"\b(real|complex|distinct|different|positive|negative|rational|integer) roots\b")

@@ -41,7 +41,7 @@ class Parser(Grammar):
         if token == "[":
             return self.group("[", "]")
         if token == "{":
-            return self.group("{", "}")
+            return self.inner()
         if token in ("|", "\\lvert", "\\vert", "\\mid"):
             self.next()
             self.bars += 1

@@ -200,6 +200,9 @@ def region(form: Form) -> tuple[str | None, tuple[Piece, ...]] | None:
     if isinstance(form, Several):
         if not all(isinstance(item, (Relation, Seq, Combined)) for item in form.items):
             return None
+        unequal = all(isinstance(item, Relation) and item.signs == ("\\ne",) for item in form.items)
+        if form.joiner == "pm" and not all(isinstance(item, Seq) for item in form.items):  # `x > \pm 1` says nothing
+            return _combine([region(item) for item in form.items], "cap", form) if unequal else None
         return _combine(
             [region(item) for item in form.items], "cup" if form.joiner in ("or", "lor", "pm") else "cap", form
         )
@@ -221,6 +224,13 @@ def _combine(found: list, operation: str, form: Form) -> tuple[str | None, tuple
         else:
             result = intersect(result, pieces if operation == "cap" else complement(pieces))
     return (names.pop() if names else None), result
+
+
+def domain(form: Combined) -> bool:
+    """Check whether a form is a condition for the elements of a set of numbers: `\\{x \\in \\mathbb{Z} : x < 2\\}`."""
+    return (
+        form.operation == "cap" and isinstance(form.items[1], Expr) and isinstance(form.items[0], (Relation, Several))
+    )
 
 
 def is_interval_like(form: Form) -> bool:

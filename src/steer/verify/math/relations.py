@@ -33,7 +33,10 @@ REVERSED = regions.FLIP | {
     "\\supseteq": "\\subseteq", "\\rightarrow": "\\leftarrow", "\\leftarrow": "\\rightarrow",
     "\\leftrightarrow": "\\leftrightarrow", "\\in": "\\ni", "\\parallel": "\\parallel", "\\perp": "\\perp",
 }  # fmt: skip
-WORDS_OF_A_VALUE = re.compile(r"\d|\b(?:not|no|half|twice|double)\b", re.IGNORECASE)  # which name nothing
+WORDS_OF_A_VALUE = re.compile(
+    r"\d|\\(?!text)[a-z]|(?<!\w)-|\b(?:not|no|half|twice|double|squared|cubed|root of|wrong|false|incorrect)\b",
+    re.IGNORECASE,
+)  # which name nothing
 ANGLE = re.compile(r"\\?(?:[A-Z]|\\(?:alpha|beta|gamma|delta|theta|phi|varphi|omega))")
 
 
@@ -46,18 +49,30 @@ def relation(c, gold: Form, answer: Form) -> bool:
         left, right = stated.parts
         if (
             (isinstance(left, Expr) and (computes(left.text, getattr(right, "text", "")) or _labels(left.text, right)))
-            or isinstance(left, (Seq, Ratio))
+            or (isinstance(left, (Seq, Ratio)) and _named(left))
             or (isinstance(left, Words) and not WORDS_OF_A_VALUE.search(left.text))
             or _sets(left)
         ):
             return c.same(right, other) if stated is gold else c.same(other, right)
         if isinstance(left, Quantity) and isinstance(right, Quantity) and c.same(left, right):  # `24 cm = 0.24 m`
             return c.same(left, other) if stated is gold else c.same(other, left)
-        if isinstance(left, Quantity) and LABEL.fullmatch(getattr(left.value, "text", "1")):
+        if isinstance(left, Quantity) and _labels(getattr(left.value, "text", "1"), right):
             return c.same(right, other) if stated is gold else c.same(other, right)
         value = _value(left, right)
         return value is not None and (c.same(value, other) if stated is gold else c.same(other, value))
     return _same_region(gold, answer)
+
+
+def _named(form: Seq | Ratio) -> bool:
+    """Check that each part is what a question may ask for: not `(6, 7) = 5`, `x : 2 = 5`, `(x + 1, y) = (5, 6)`."""
+    return all(
+        isinstance(part, Expr)
+        and (
+            NAME.fullmatch(part.text.strip())
+            or (re.search("[a-zA-Z]", part.text) and len(symbols(parse(part.text))) != 1)
+        )
+        for part in form.items
+    )
 
 
 def _sets(form: Form) -> bool:
@@ -109,6 +124,7 @@ def _both(c, gold: Relation, answer: Relation) -> bool:
 def names(form: Form) -> tuple[Form, ...]:
     """Return the names in `(x, y) = (1, 2)`."""
     named = isinstance(form, Relation) and form.signs == ("=",) and isinstance(form.parts[0], Seq)
+    named = named and _named(form.parts[0])
     return form.parts[0].items if named else ()
 
 
@@ -136,7 +152,7 @@ def _labels(left: str, right: Form) -> bool:
         return True
     if not LABEL.fullmatch(left.strip()):
         return False
-    if re.search(r"\\(?:angle|text|triangle|overline)|\[", left) and not re.search(r"[-+]|\\frac", left):
+    if re.search(r"\\(?:angle|text|triangle|overline)|\[", left) and not re.search(r"[-+/]|\\frac|^\s*\d", left):
         return True
     try:
         tree = parse(left)

@@ -19,10 +19,12 @@ from steer.verify.math.units import LOOSE_NUMBER, rescaled, unit
 from steer.verify.math.values import constant, equal_texts
 
 PLAIN = re.compile(r"-?\s*(?:\d+(?:\.\d*)?|\.\d+)")
+CLOCK = re.compile(r"(?:1?\d|2[0-3]):[0-5]\d")
 PRODUCT = re.compile(r"-?[a-z]{3,6}")  # of letters, or a word
 MEANING = re.compile(
     r"(?<![A-Za-z])-(?!-)|[+|^<>=/≤≥≠?]|\\(?:sqrt|frac|ln|log|exp|sin|cos|tan|cot|sec|csc|neg|lnot|not\w*|le|ge|ne|to"
-    r"|forall|exists|rightarrow|subset|supset|in|cup|cap|land|lor|vee|wedge)(?![a-z])"
+    r"|forall|exists|rightarrow|subset|supset|in|cup|cap|land|lor|vee|wedge|overline|sim|times|[bx]?cancel|sout|phantom)(?![a-z])"
+    r"|^!|[×❌✗✘\u0334-\u0338\u20d2-\u20e0]"
 )
 NOTHING = re.compile(
     r"(?:there (?:is|are) |(?:\w+ ){0,2}(?:it|equation|system|inequality|problem) ha(?:s|ve) )?"
@@ -35,7 +37,7 @@ ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 # inverse and transposed matrices: their products do not commute and are compared as they are written
 MATRIX, CAPITAL = (
     re.compile(r"[A-Z]\s*\^\s*\{?\s*(?:-\s*1|T|\\top)(?![\w.])"),
-    re.compile(r"(?<![a-zA-Z\\])[A-Z](?![a-z])"),
+    re.compile(r"(?<![a-z\\])[A-Z](?![a-z])"),
 )
 
 
@@ -200,6 +202,7 @@ def ratio(c, gold: Form, answer: Form) -> bool:
             return True
         texts = [[item.text for item in form.items if isinstance(item, Expr)] for form in (gold, answer)]
         clock = any(re.fullmatch(r"0\d?", text.strip()) for side in texts for text in side)
+        clock |= all(CLOCK.fullmatch(":".join(side).replace(" ", "")) is not None for side in texts)
         if clock or any(len(side) != len(gold.items) for side in texts):
             return False
         first = texts[0][0], texts[1][0]

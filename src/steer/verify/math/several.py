@@ -16,6 +16,8 @@ def many(c, gold: Form, answer: Form) -> bool:
     if isinstance(gold, Seq) and isinstance(answer, Seq):
         return sequence(c, gold, answer)
     names = [labels(form) for form in (gold, answer)]
+    if any(names) and isinstance(answer if names[0] else gold, Seq):  # `y=2, x=3` is the point (3, 2)
+        gold, answer = (_by_name(f, n) for f, n in zip((gold, answer), names, strict=True))
     parts = all(isinstance(form, (Several, Seq, Collection)) for form in (gold, answer))
     if parts and any(names) and not all(names):  # `x=2, y=3` against `2, 3`, in the order of the names
         values = [
@@ -49,6 +51,13 @@ def labels(form: Form) -> list[str]:
         return []
     named = [item.parts[0].text.strip().partition("_")[0] for item in form.items if _named(item)]  # x_1, x_2: all x
     return named if len(named) == len(form.items) and len(set(named)) > 1 else []
+
+
+def _by_name(form: Form, names: list[str]) -> Form:
+    """Put values of x, y and z in this order."""
+    if len(names) < 2 or not set(names) <= set("xyz"):
+        return form
+    return Several(tuple(item for _, item in sorted(zip(names, form.items, strict=True), key=lambda pair: pair[0])))
 
 
 def _named(item: Form) -> bool:

@@ -220,7 +220,8 @@ def stated(text: str) -> tuple[str | None, str]:
     tagged = TAGGED.findall(text) if "nswer>" in text else None
     if tagged:
         inner = tagged[-1].strip()
-        said = statement(inner) if sentence(inner) == len(inner) or pure(bare(inner)) else stated(inner)[0]
+        whole = bare(inner)  # perhaps of several lines, which are one answer
+        said = statement(inner) if sentence(inner) == len(inner) else whole if pure(whole) else stated(inner)[0]
         behind = text[text.lower().rfind("</answer>") + len("</answer>") :]
         return (None, "denied") if not said or followed(said, behind) else (said, "in answer tags")
     mark = _mark(text)

@@ -98,7 +98,7 @@ def sample(node: Node, point: dict, real: bool, base10: bool):
 def same_function(a: Node, b: Node, base10: bool = False) -> bool:
     """Check whether two trees agree wherever both have a value. Raises `Undefined` if too few points have one."""
     names = symbols(a) | symbols(b)
-    used = functions(a) | functions(b)
+    used = _used(a, b)
     if not names:
         values = fixed(a, base10, mp.dps), fixed(b, base10, mp.dps)
         if not close(*values) or all(isinstance(value, Fraction) for value in values):
@@ -113,6 +113,22 @@ def same_function(a: Node, b: Node, base10: bool = False) -> bool:
         return _agree(a, b, names, used, base10)
 
 
+def _used(a: Node, b: Node) -> set[str]:
+    """The functions of two trees; those that need whole numbers only where a name is among their arguments."""
+    used = functions(a) | functions(b)
+    return used - (INTEGRAL - _varying(a) - _varying(b)) if used & INTEGRAL else used
+
+
+def _varying(node: Node) -> set[str]:
+    """The functions whose arguments have names: `1!` is a number."""
+    if not symbols(node):
+        return set()
+    if node[0] == "matrix":
+        return functions(node)
+    own = {node[1] if node[0] == "call" else node[0]}
+    return own.union(*(_varying(part) for part in node[1:] if isinstance(part, tuple) and part))
+
+
 def further(a: Node, b: Node, names: set[str], used: set[str]):
     """Return points of both signs, and beyond all constants for piecewise functions."""
     yield from points(names, used, True, count=STEP_POINTS if used & PIECEWISE else 4)
@@ -124,12 +140,16 @@ def further(a: Node, b: Node, names: set[str], used: set[str]):
 
 
 def largest(node: Node) -> Fraction:
-    """Bound the constants in a tree."""
+    """Bound the constants in a tree and what they scale names by."""
     if node[0] in ("num", "const"):
         return abs(node[1]) if node[0] == "num" else Fraction(4)
-    if node[0] == "pow" and not symbols(node):
+    if node[0] != "matrix" and not symbols(node):
         value = Evaluator({}, real=False)(node)
-        return Fraction(int(abs(inexact(value))) + 1)
+        if isinstance(value, tuple) or not value or mp.isinf(inexact(value)):
+            return Fraction(4)
+        return Fraction(int(max(abs(inexact(value)), 1 / abs(inexact(value)))) + 1)
+    if node[0] in ("mul", "div"):  # `x / 1000 / 1000`
+        return max(1, largest(node[1])) * max(1, largest(node[2]))
     if node[0] == "matrix":
         return max(largest(entry) for row in node[1] for entry in row)
     return max((largest(part) for part in node[1:] if isinstance(part, tuple) and part), default=Fraction(0))
@@ -209,7 +229,7 @@ def proportional(gold: Node, answer: Node) -> int:
     names = symbols(gold) | symbols(answer)
     if not names or symbols(gold) != symbols(answer):
         return 0
-    used = functions(gold) | functions(answer)
+    used = _used(gold, answer)
     ratio, agreed = None, 0
     for n, point in enumerate(
         [*points(names, used, signed=False, count=4 * POINTS), *further(gold, answer, names, used)]

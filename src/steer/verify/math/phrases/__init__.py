@@ -14,9 +14,11 @@ START = r"\b\w|[^\x00-\x7f]"
 NUMBERS = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
 eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands million
-millions billion billions trillion trillions dozen dozens score scores half halves third thirds fourth fourths
-quarter quarters fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth
-hundredths thousandth thousandths k bn mn tens double twice triple thrice couple lakh crore gross grand
+millions billion billions trillion trillions quadrillion quadrillions quintillion quintillions dozen dozens score
+scores half halves third thirds fourth fourths quarter quarters fifth fifths sixth sixths seventh sevenths eighth
+eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths elevenths twelfths thirteenths
+fourteenths fifteenths sixteenths seventeenths eighteenths nineteenths twentieths thirtieths fortieths fiftieths
+sixtieths millionths billionths k bn mn tens double twice triple thrice couple lakh crore gross grand
 """
 NUMBER_WORDS = NUMBERS.split()
 
