@@ -1,6 +1,6 @@
-"""Cases that were written without knowledge of this verifier: tests/math_exam.jsonl.gz, described in docs/verifiers-math.md.
+"""Cases that were written without knowledge of this verifier: tests/math_exam.jsonl.gz (docs/verifiers-math.md).
 
-`missed` marks the few that it still judges otherwise, with its verdict.
+`missed` gives our verdict on the few that are still judged otherwise.
 """
 
 from pathlib import Path

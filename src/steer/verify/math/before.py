@@ -8,7 +8,7 @@ from steer.verify.math.phrases.tables import compiled, table
 
 LISTS = table("before", **COMMON)
 REFUTED = re.compile(rf"(?=^|{START}|[\\<\[%.!?\n]|n['’]|display)(?:{LISTS['REFUTED']})$", re.IGNORECASE)
-OPERAND = re.compile(rf"(?:{LISTS['OPERATED']})$")
+OPERAND = re.compile(rf"(?:{LISTS['OPERATED']})\Z")
 SUPPOSED, SAID_OF, ASSUMED, COUNTED, HEDGED = compiled(LISTS, "SUPPOSED", "SAID_OF", "ASSUMED", "COUNTED", "HEDGED")
 SUMMAND_BEFORE = re.compile(r"(?:[\w)}]\s*\+|(?:[$=+*/^]|\bis\s|\\(?:\(|\[|cdot|times))\s*[^\s$]{1,20}\s*-)\s*$")
 BEFORE_IT = REFUTED, SUPPOSED, OPERAND, SAID_OF, ASSUMED

@@ -37,8 +37,8 @@ UNSOLVED = re.compile(
 )
 UNIT_LETTER = re.compile(r"[a-z]\b")  # `3 * 4m = 12m`
 LISTS = table("guess", **COMMON)
-TO_DO, EVALUATED, SUBJECT, LABELLED, TOLD, USED, BEYOND, LINK, CONCLUDED, ADDED = compiled(
-    LISTS, "TO_DO", "EVALUATED", "SUBJECT", "LABELLED", "TOLD", "USED", "BEYOND", "LINK", "CONCLUDED", "ADDED"
+TO_DO, EVALUATED, SUBJECT, NONE, LABELLED, TOLD, USED, BEYOND, LINK, CONCLUDED, ADDED = compiled(
+    LISTS, "TO_DO", "EVALUATED", "SUBJECT", "NONE", "LABELLED", "TOLD", "USED", "BEYOND", "LINK", "CONCLUDED", "ADDED"
 )
 (GOES_ON,) = compiled(LISTS, "GOES_ON", flags=0)
 REACHED, WHY = compiled(LISTS, "REACHED", "WHY", flags=re.IGNORECASE | re.DOTALL)
@@ -113,7 +113,8 @@ def guessed(text: str) -> str | None:
         found = _last_value(shown)
         last = place == len(parts) - 1
         if not found:
-            if withdrawn("", part) or part.rstrip().endswith(("?", "？")) or (last and HANGING.search(part)):
+            denied = withdrawn("", part) or NONE.match(part) or part.rstrip().endswith(("?", "？"))
+            if denied or (last and HANGING.search(part)):
                 return None
             continue
         if _accepted(part, found, last):

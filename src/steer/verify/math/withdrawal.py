@@ -18,8 +18,8 @@ NUMBER = r"[-+]?(?:\d[\d,]*\d|\d)(?:\.\d+)?(?:/\d+)?%?"
 VALUE = rf"(?:{NUMBER}|\\[dt]?frac\s*(?:\{{[^{{}}]*\}}\s*\{{[^{{}}]*\}}|\d\d)|{'|'.join(NUMBER_WORDS[:13])})"
 NUMERAL = rf"(?:\$?{NUMBER}\$?|(?:{'|'.join(NUMBER_WORDS[1:13])})\b)"
 LISTS = table("withdrawal", **COMMON, NUMBER=NUMBER, VALUE=VALUE, NUMERAL=NUMERAL)
-DENIED, TAKEN_BACK, VALUE_DENIED, REASONED, CONDITIONAL = compiled(
-    LISTS, "DENIED", "TAKEN_BACK", "VALUE_DENIED", "REASONED", "CONDITIONAL"
+DENIED, TAKEN_BACK, VALUE_DENIED, REASONED, EXCUSED = compiled(
+    LISTS, "DENIED", "TAKEN_BACK", "VALUE_DENIED", "REASONED", "EXCUSED"
 )
 PRESENTING, AT_END, OPERATED, CASES = compiled(LISTS, "PRESENTING", "AT_END", "OPERATED", "CASES")
 (OTHER,) = compiled(LISTS, "OTHER", flags=re.IGNORECASE | re.DOTALL)
@@ -147,7 +147,7 @@ def disowned(said: str, after: str) -> bool:
     for found in VALUE_DENIED.finditer(after):
         named = (found["formula"] or found["number"]).rpartition("=")[2]
         before = sentences(after[: found.start()])[-1:] or [""]
-        if key(latex(named)) == key(latex(said.strip(" .$*"))) and not CONDITIONAL.search(before[0]):
+        if key(latex(named)) == key(latex(said.strip(" .$*"))) and not EXCUSED.search(before[0]):
             return True
     return False
 
