@@ -51,6 +51,8 @@ JOINED = {
     r" \text{ or } ": EITHER,
     ", ": re.compile(r"[ \t$]*(?:[,;&|]|,?\s*(?:and|und|et|as well as|but also|resp\.|respectively)\s)?[ \t$]*"),
 }
+OPEN_ITEM = re.compile(r"\n[ \t]*(\d{1,2})[.)](?=$|\s+[^\W\d_][^\d$\n]*$)")
+ITEM = re.compile(r"^[ \t]*(\d{1,2})[.)]\s", re.MULTILINE)
 OPERATION = re.compile(
     r"[\s$]*(?:[-+*/:^<>]|\\(?:cdot|times|div|lt|gt|leq?|geq?)(?![a-z])|to|times|plus|minus|over)[\s$]*"
 )
@@ -135,7 +137,10 @@ def _boxed(text: str) -> Extraction | None:
     place, start, end = spans[-1]
     content = decimal(text[max(0, place - 40) : place], text[start : end - 1].strip())
     for first, first_start, first_end in spans[-2::-1]:  # `\\boxed{5} or \\boxed{6}`, `\\boxed{5}, \\boxed{6}`
-        joined = next((sign for sign, pattern in JOINED.items() if pattern.fullmatch(text[first_end:place])), None)
+        between, name = text[first_end:place], LABEL.search(text[max(0, place - 40, first_end) : place])
+        if name and (before := LABEL.search(text[max(0, first - 40) : first])) and before[1] == name[1]:
+            between = between.rstrip("$\\([ \t=")[: -len(name[1])]  # `x = \\boxed{5} or x = \\boxed{6}`
+        joined = next((sign for sign, pattern in JOINED.items() if pattern.fullmatch(between)), None)
         other = text[first_start : first_end - 1].strip()
         if joined is None or not other or not content:
             break
@@ -197,6 +202,14 @@ def _shown(text: str) -> str:
     return text
 
 
+def _finished(tail: str) -> str:
+    """Remove the number of a last item without a value: `1. Set x = 3.\\n2.`, `3. Done.`"""
+    last = OPEN_ITEM.search(tail)
+    if last and (items := ITEM.findall(tail, 0, last.start())) and int(last[1]) == int(items[-1]) + 1:
+        return (tail[: last.start() + 1] + tail[last.end() :]).rstrip()
+    return tail
+
+
 def extract(response: str) -> Extraction:
     """Extract the final answer of a response."""
     if len(response) > MARKS_LIMIT and response.count("<") > MARKS_LIMIT:
@@ -210,7 +223,7 @@ def extract(response: str) -> Extraction:
         return boxed
     if not text or text.isspace():
         return Extraction(None, "empty response")
-    tail = text[-TAIL:].strip()
+    tail = _finished(text[-TAIL:].strip())
     answer, how = unboxed.stated(tail)
     if answer:
         return Extraction(answer, how, reading="stated")

@@ -80,6 +80,9 @@ UNIT_BEHIND = re.compile(
 NO_UNIT = {"in", "a", "as", "am", "A", "b", "bit", "s", "time", "times", "second"}  # words that are more often no units
 UNIT_BEFORE = re.compile(r"\d\s+((?:[a-zA-Z]+/)?[a-zA-Z]+\^)\{?$")
 
+# the number of an item or heading: `2. Then we check`, which is two sentences, and `2) Then we check`
+NUMBERED, ITEM = re.compile(r"[\s#*>]*\d{1,2}\.[\s*]*"), re.compile(r"^[\s#*>]*\(?\d{1,2}\)(?=[\s*]+[^\W\d_]{2})")
+OPTION = re.compile(r"\s*(?:[A-J][.:)]|\([A-J]\))\s*\S")
 OPEN_ARTICLE = re.compile(r"\b(?:the|an?)[\s$*]*$")  # `we take the 43`, and no more
 
 
@@ -98,8 +101,15 @@ def guessed(text: str) -> str | None:
         if named := bold_words(text):
             return named
         text = EMPHASIS.sub("", text)
+    lines = text.replace("\n\n", "\n").rsplit("\n", 2)
+    if len(lines) > 1 and all(map(OPTION.match, lines[-2:])):
+        return None
     parts = sentences(text)[-SENTENCES:]
     for place, part in reversed(list(enumerate(parts))):
+        last = place == len(parts) - 1
+        if not last and NUMBERED.fullmatch(part):
+            continue
+        part = ITEM.sub("", part)
         whole = CONTRASTED.sub("", part) or part
         if (reached := REACHED.search(whole)) and DIGIT.search(whole, 0, reached.start()):
             part = whole = whole[: reached.start()] + "."
@@ -111,7 +121,6 @@ def guessed(text: str) -> str | None:
             return stated[0]
         shown = without_aside(whole)
         found = _last_value(shown)
-        last = place == len(parts) - 1
         if not found:
             denied = withdrawn("", part) or NONE.match(part) or part.rstrip().endswith(("?", "？"))
             if denied or (last and HANGING.search(part)):

@@ -185,7 +185,9 @@ def _relation(text: str) -> Form | None:
         if keep == 0:
             return interpret(parts[0] if EXACT.search(parts[0]) else parts[1])
         parts, signs = parts[: keep + 1], signs[:keep]
-    if signs[-1] == "\\in" and not re.search(r"[-+\d^*/]|\\frac", re.sub(r"_\{?\w", "", parts[-2])):  # of a mere name
+    if signs[-1] == "\\in" and not re.search(
+        r"[-+\d^*/|]|\\(?:frac|sqrt|sin|cos|tan|ln|log|exp)(?![a-z])", re.sub(r"_\{?\w", "", parts[-2])
+    ):  # of a mere name
         return interpret(parts[-1])
     if len(signs) > 1 and set(signs) == {"="}:
         # `x = 6 = 5`, `x = 6 x = 5`

@@ -39,6 +39,7 @@ MATRIX, CAPITAL = (
     re.compile(r"[A-Z]\s*\^\s*\{?\s*(?:-\s*1|T|\\top)(?![\w.])"),
     re.compile(r"(?<![a-z\\])[A-Z](?![a-z])"),
 )
+NABLA = re.compile(r"\\nabla\s*(\\cdot|\\times|\^\s*\{?2|)")
 
 
 def bag(text: str) -> str:
@@ -96,6 +97,8 @@ def expr(c, gold: str, answer: str) -> bool:
         return True
     if len(gold) == len(answer) == 1 and gold.isalpha() and answer.isalpha():
         return gold == answer or (c.rules.name == "choice" and gold.lower() == answer.lower())
+    if "\\nabla" in gold and sorted(NABLA.findall(gold)) != sorted(NABLA.findall(answer)):
+        return False  # a divergence is no gradient
     if MATRIX.search(gold) and len(set(CAPITAL.findall(gold))) > 1:
         return False
     try:

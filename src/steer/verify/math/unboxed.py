@@ -72,6 +72,7 @@ BRACES = re.compile(r"\{[^{}]*\}")
 STARTS = re.compile(r"[-+(\[{]*(?:[\d.\\$€£|]|[a-zA-Z](?![a-zA-Z]))")
 TO_NUMBER = re.compile(r"^.*[\d$)\]}]", re.DOTALL)
 FORMULA, SIGNS = re.compile(r"[\d\\$]"), re.compile(r"[\\$=+*/^]")
+LISTED, BULLETS = re.compile(r"\s*(?:or|and)\s+\$?-?\d[^a-z\n]*$"), ("- ", "* ", "• ")
 SOON = 40  # characters behind an announcement in which it is denied
 ARTICLE = re.compile(r"\b(?:the|an?|his|her|my|our|their)$", re.IGNORECASE)  # `the car`, which is no French reason
 BEFORE_ASIDE = " \t\r\n,;:—–-"
@@ -239,8 +240,9 @@ def stated(text: str) -> tuple[str | None, str]:
         said = None if compared else statement(rest)
         said = decimal(mark.group(), said) if said else said
         after = rest[sentence(rest) :]
+        several = LISTED.match(after) or (rest[:2] in BULLETS and after.startswith(rest[:2]))
         spoiled = SPOILED.search(lead) or bound(opening, mark.group())
-        if said and (spoiled or followed(said, after)):
+        if several or (said and (spoiled or followed(said, after))):
             return None, "denied"
         if said:
             return said, "stated in words"
@@ -278,6 +280,8 @@ def _closing(text: str) -> str | None:
     if not lines:
         return None
     line, above = lines[-1], lines[-2] if len(lines) > 1 else ""
+    if all(MARKED.match(one.strip()) and len(one.strip()) > 3 for one in (line, above)):
+        return None  # the options
     last = sentences(line)[-1]
     for part, before in ((line, above), (last, line[: len(line) - len(last)].rstrip() or above)):
         said = bare(part)
