@@ -39,10 +39,11 @@ SUBJECT = re.compile(
 # ignores the rest (`6 \\\\ 5` is 5 to it), so that nothing loose may stand in either text.
 LOOSE = re.compile(r"\\\\|\\text|[;?!<>&]|\\(?:begin|or|and|quad|lor|land)|(?<![a-zA-Z\\])[a-zA-Z]{4,}")
 ANALYSIS = re.compile(r"\\(?:i*int|oint|lim)(?![a-z])")
+BETWEEN = r"(?:\\(?:text|q?quad|cup|cap|lor|land|vee|wedge)(?![a-z])|\\[^a-z]|[^\w\\])"  # letters in a row
 # after the letter of a choice: another choice, or what makes the letter part of a formula
 HEDGED = re.compile(
     r"^\s*(?:[+*/=^_,;&|<>]|(?:\\text\s*\{)?\s*(?:or|and)(?![a-z]))|(?<![A-Za-z\\])[A-J][.:)]"
-    r"|^(?:\\[a-zA-Z]+|\\.|[^\w\\])*(?:[A-J](?![a-zA-Z\d])(?:\\[a-zA-Z]+|\\.|[^\w\\])*)+$"
+    rf"|^{BETWEEN}*(?:[A-J](?![a-zA-Z\d]){BETWEEN}*)+$"
 )
 
 

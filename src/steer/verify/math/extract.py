@@ -51,6 +51,7 @@ JOINED = {
     r" \text{ or } ": EITHER,
     ", ": re.compile(r"[ \t$]*(?:[,;&|]|,?\s*(?:and|und|et|as well as|but also|resp\.|respectively)\s)?[ \t$]*"),
 }
+ONE_OF_THEM = re.compile(r"\bis (?:one|another)\b")  # which denies a box that stands alone
 OPEN_ITEM = re.compile(r"\n[ \t]*(\d{1,2})[.)](?=$|\s+[^\W\d_][^\d$\n]*$)")
 ITEM = re.compile(r"^[ \t]*(\d{1,2})[.)]\s", re.MULTILINE)
 OPERATION = re.compile(
@@ -159,7 +160,7 @@ def _group(text: str, spans: list[tuple[int, int, int]]) -> tuple[str, ...] | No
     for n, (place, start, end) in enumerate(spans):
         later = spans[n + 1][0] if n + 1 < len(spans) else len(text)
         content = text[start : end - 1].strip()
-        behind = text[end : min(later, end + BEHIND)]
+        behind = ONE_OF_THEM.sub(" ", text[end : min(later, end + BEHIND)])
         between, before = text[earlier:place], text[max(earlier, place - BEFORE) : place]
         said = stands(before, content, behind)
         if OPERATION.fullmatch(between) or said not in (content, f"-{content}"):

@@ -182,7 +182,8 @@ class Grammar:
             if operator == self.peek() == "!":
                 raise Unreadable("double factorial")
             node = ("fact", node) if operator == "!" else ("div", node, ("num", Fraction(100)))
-            self.no_number()
+            if operator == "%":
+                self.no_number()
         return node
 
     def no_number(self) -> None:

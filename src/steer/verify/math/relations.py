@@ -65,14 +65,15 @@ def relation(c, gold: Form, answer: Form) -> bool:
 
 def _named(form: Seq | Ratio) -> bool:
     """Check that each part is what a question may ask for: not `(6, 7) = 5`, `x : 2 = 5`, `(x + 1, y) = (5, 6)`."""
-    return all(
-        isinstance(part, Expr)
-        and (
-            NAME.fullmatch(part.text.strip())
-            or (re.search("[a-zA-Z]", part.text) and len(symbols(parse(part.text))) != 1)
-        )
-        for part in form.items
-    )
+    return all(_asked_for(part) for part in form.items)
+
+
+def _asked_for(part: Form) -> bool:
+    if isinstance(part, Words):
+        return not WORDS_OF_A_VALUE.search(part.text)
+    if not isinstance(part, Expr) or not re.search("[a-zA-Z]", part.text):
+        return False
+    return NAME.fullmatch(part.text.strip()) is not None or len(symbols(parse(part.text))) != 1
 
 
 def _sets(form: Form) -> bool:
