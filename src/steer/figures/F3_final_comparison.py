@@ -55,9 +55,15 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], sources: Sources) -> N
 def _explanations(table: pd.DataFrame, columns: list[str]) -> list[str]:
     if not columns:
         return []
+    seeds = set(table.loc[table["run"] != "base", "seeds"].dropna().astype(int))
+    shared = (
+        "questions and seeds"
+        if len(seeds) < 2
+        else f"questions, but not their seeds (there are {min(seeds)} to {max(seeds)})"
+    )
     lines = [
         "Mean over n questions, their samples and seeds. Dotted line and grey band: base model. Runs share their "
-        "questions and seeds; their paired differences are in the table of differences.",
+        f"{shared}; their paired differences are in the table of differences.",
         intervals.note(intervals.over_runs(table)),
     ]
     if table["paper"].notna().any():
