@@ -78,6 +78,7 @@ FILLED = "t = {}\ndef f(x): return t[x]\ndef fill(t=t):\n    for n in range(99):
         FILLED + "def start(): fill()\nstart()\n",
         FILLED + "def add(n): t[n] = 2 * n\nfor n in range(99): add(n)\n",
         "def start():\n    global k\n    k = 2\nstart()\ndef f(x): return k * x\n",
+        "n = 0\ndef f(x):\n    global n\n    n += 1\n    return 2 * x\n",
         "import heapq\nh = [9, 2]\nheapq.heapify(h)\ndef f(x): return h[0] * x\n",
         "class K: pass\nsetattr(K, 'k', 2)\ndef f(x): return K.k * x\n",
         "from decimal import *\ngetcontext().prec = 9\ndef f(x): return len(str(Decimal(1) / 3)) - 11 + 2 * x\n",
@@ -99,6 +100,8 @@ CACHED = "t = {}\ndef g(x):\n    t[x] = 2 * x\n    return t[x]\ndef f(x): return
         "def test():\n    t.clear()\n    assert g(1) == 3\ntest()",
         "for a, b in [(1, 3)]:\n    assert g(a) == b",
         "g(int(input()))",
+        "def main():\n    t[0] = int(open(0).read())\nmain()",
+        "import sys\ndef main():\n    t[0] = 1\n    sys.exit(0)\nmain()",
         "while True: f(3)",
     ],
 )

@@ -15,7 +15,7 @@ IMPORT = ast.Import | ast.ImportFrom
 # Calls and attributes that configure the interpreter or a module are always kept.
 _SETTINGS = {"setrecursionlimit", "set_int_max_str_digits", "seed", "filterwarnings", "simplefilter", "stack_size"}
 _SETTINGS |= {"prec"}  # of `decimal.getcontext()`
-_READS = {"input", ".stdin", ".argv"}  # what the user of a program gives it
+_OF_PROGRAM = {"input", "open", ".stdin", ".argv", "exit", "quit", ".exit"}  # what reads its input or ends it
 MOST_FUNCTIONS = 20  # that one statement may call, looked through for what they change
 
 
@@ -124,7 +124,7 @@ def _changed(statements: list[ast.stmt], name: str, method: str) -> dict[int, se
     """
     modules = set().union(*(binds(node) for node in statements if isinstance(node, IMPORT)))
     functions = {node.name: node for node in statements if isinstance(node, _FUNCTION)}
-    tests = {name, f".{method}", *_READS}
+    tests = {name, f".{method}", *_OF_PROGRAM}
     found = {}
     for node in statements:
         still = isinstance(node, DEFINED | IMPORT | ast.Assert) or _called(node) == "print"

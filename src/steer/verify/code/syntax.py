@@ -113,6 +113,7 @@ def uses(text: str) -> set[str]:
         todo += scope.get_children()
         top = scope is table
         found |= {s.get_name() for s in scope.get_symbols() if s.is_referenced() and (top or s.is_global())}
+        found |= {s.get_name() for s in scope.get_symbols() if s.is_declared_global()}  # `count += 1` is no reference
     return found
 
 
