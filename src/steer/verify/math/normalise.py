@@ -93,7 +93,7 @@ MAGNITUDE = re.compile(
     r"(?<=\d)\s*(?:\\text\s?\{{\s*({0})\s*\}}|({0})(?![a-zA-Z]))(?!\s*(?:and\s+)?\d)".format("|".join(MAGNITUDES))
 )
 # `\text{minus }13`, `12\text{ pi}`; `\text{"13"}`
-SPOKEN = re.compile(r"\\text\s*\{\s*(minus|negative|pi)\s*\}")
+SPOKEN = re.compile(r"\\text\s*\{\s*(pi|(?:minus|negative)(?=\s*\}\s*(?:[\d(.]|\\(?:d?frac|sqrt|pi))))\s*\}")
 QUOTED = re.compile(r"""\\text\s*\{\s*(?:["“”]|\*\*)([^{}"“”*]*)(?:["“”]|\*\*)\s*\}""")
 BRACKETS = re.compile(r"[(\[]|\\\{")
 ROOT_BARE = re.compile(r"\\sqrt\s*(\d+)")

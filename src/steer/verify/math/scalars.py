@@ -34,11 +34,10 @@ NOTHING = re.compile(
 COUNTED = re.compile(r"infinitely many (?:solution|value|root|answer|number|pair|integer|way)$")
 ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
-# inverse and transposed matrices: their products do not commute and are compared as they are written
-MATRIX, CAPITAL = (
-    re.compile(r"[A-Z]\s*\^\s*\{?\s*(?:-\s*1|T|\\top)(?![\w.])"),
-    re.compile(r"(?<![a-z\\])[A-Z](?![a-z])"),
-)
+# Inverse and transposed matrices: their products do not commute and are compared as they are written. Nobody divides by
+# a matrix: `N C^{-1}` may be `N/C`.
+MATRIX = re.compile(r"[A-Z]\s*\^\s*\{?\s*(?:-\s*1|T|\\top)(?![\w.])")
+CAPITAL, DIVISION = re.compile(r"(?<![a-z\\])[A-Z](?![a-z])"), re.compile(r"/|\\[dt]?frac")
 NABLA = re.compile(r"\\nabla\s*(\\cdot|\\times|\^\s*\{?2|)")
 
 
@@ -99,7 +98,7 @@ def expr(c, gold: str, answer: str) -> bool:
         return gold == answer or (c.rules.name == "choice" and gold.lower() == answer.lower())
     if "\\nabla" in gold and sorted(NABLA.findall(gold)) != sorted(NABLA.findall(answer)):
         return False  # a divergence is no gradient
-    if MATRIX.search(gold) and len(set(CAPITAL.findall(gold))) > 1:
+    if MATRIX.search(gold) and len(set(CAPITAL.findall(gold))) > 1 and not DIVISION.search(answer):
         return False
     try:
         if equal_texts(gold, answer):
