@@ -102,6 +102,11 @@ def test_a_mark_that_yaml_took_for_a_comment_is_told(tmp_path, capsys):
     assert 'row 1: answer: column `answer` has a mark; write `answer_after: "####"`' in said
 
 
+def test_a_heading_of_a_solution_with_a_box_is_no_mark(tmp_path):
+    write(tmp_path, "rows.jsonl", [{"question": "a", "answer": "#### Sum\nIt is \\boxed{5}."}])
+    assert made(tmp_path, {"mine": {"file": "rows.jsonl", "kind": "math"}}, train=None)["mine"][0]["gold"]
+
+
 @pytest.mark.parametrize("hint", ["integer", "real", "real:rel=0.001", "real:abs=1e-3"])
 def test_the_verifiers_types_are_taken(tmp_path, hint):
     write(tmp_path, "rows.jsonl", ROWS)

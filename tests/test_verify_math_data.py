@@ -95,6 +95,10 @@ CLOSINGS = (
     "\n\nActually, this identity is well known.", "\n\nHowever, the approach is not the only correct one.",
     "\n\nSorry for the long solution.", "\n\nIt is impossible to get more.", "\n\nNote: if $x = 0$ it is undefined.",
     "\n\nThe wrong approach would give 17.", "\n\nNot all problems are this easy.", "\n\n% end of the solution",
+    ". I could not find any other solutions.", ". I was unable to shorten it.", ". I crossed out the other root.",
+    "\n\nLet us begin by rewriting the equation.", ". I did not finish the last simplification; it is not needed.",
+    ". I need to stop here for length.", ". I need to leave the answer in exact form.", ". Both others are wrong.",
+    ". The two other cases were tried. Both are wrong.", ". Statement 7 is false.",
 )  # fmt: skip
 
 
