@@ -77,10 +77,7 @@ def test_half_a_character_is_refused_before_a_tokenizer_meets_it(tmp_path, capsy
         ({"kind": "code", "answer_after": None, "answer": "gold"}, "`answer` is read with `kind: math` alone"),
         ({"split": "test"}, "`split` is read with `hub` alone"),
         ({"local": "rows.jsonl"}, "`file` is read already, so take it out"),
-        (
-            {"prompts": {"instrct": "{question}"}},
-            "`data.sets.mine.prompts.instrct.[key]`: expected 'base', 'instruct' or",
-        ),
+        ({"prompts": {"instrct": "{question}"}}, "`data.sets.mine.prompts`: 'instrct' is close to 'instruct'"),
         ({"copies": 5}, "key `data.sets.mine.copies`: expected a list"),
         ({"parser": "gsm9k"}, "key `data.sets.mine.parser`: no reader 'gsm9k'; did you mean 'gsm8k'?"),
         ({"prompt": "boxed"}, "own.yaml: data set 'mine', key `prompt`: no prompt template 'boxed'"),
@@ -111,6 +108,14 @@ def test_a_heading_of_a_solution_with_a_box_is_no_mark(tmp_path):
 def test_the_verifiers_types_are_taken(tmp_path, hint):
     write(tmp_path, "rows.jsonl", ROWS)
     assert made(tmp_path, {"mine": {**MINE, "type": hint}}, train=None)["mine"][0]["answer_type"] == hint
+
+
+def test_a_set_may_have_prompts_for_families_of_its_own(tmp_path):
+    write(tmp_path, "rows.jsonl", ROWS)
+    spec = {**MINE, "prompt": "{question}", "prompts": {"qwen": "Q: {question}", "base": "B: {question}"}}
+    for family, start in (("qwen", "Q: "), ("base", "B: "), ("coder", "What"), (None, "What")):
+        found = made(tmp_path, {"mine": spec}, train=None, template=family)
+        assert found["mine"][0]["prompt"].startswith(start)
 
 
 def test_a_template_that_shows_code_gets_it_from_the_columns(tmp_path):

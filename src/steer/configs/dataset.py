@@ -1,5 +1,6 @@
 """A data set in a few lines of YAML: `data.sets` of a configuration, and one file each in configs/datasets."""
 
+import difflib
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -67,9 +68,7 @@ class DataSet(Section):
     type: str | None = Field(None, description="hint to the mathematical verifier (docs/verifiers-math.md)")
     system: str = Field("", description="system turn before the question")
     prompt: str | None = Field(None, description="name of a template, or text with {question}; absent: the question")
-    prompts: dict[Literal[FAMILIES], str] = Field(
-        default_factory=dict, description="prompts by model family, as `data.template`"
-    )
+    prompts: dict[str, str] = Field(default_factory=dict, description="prompts by model family, as `data.template`")
     rows: Positive | None = Field(None, description="required number of rows")
     sha256: Hash | None = Field(None, description="hash of the file, or of the content as `steer data` prints it")
     copies: list[Copy] = Field(default_factory=list, description="several known hashes, instead of one `sha256`")
@@ -85,6 +84,15 @@ class DataSet(Section):
         if given is not None and given not in TYPES and not TOLERANCE.fullmatch(given):
             raise ValueError(f"no such type; valid: {', '.join(TYPES)}, real:rel=0.001, real:abs=0.1")
         return given
+
+    @field_validator("prompts")
+    @classmethod
+    def _families(cls, prompts: dict[str, str]) -> dict[str, str]:
+        """Own families are allowed; a misspelt one of ours would have no effect."""
+        for family in set(prompts) - set(FAMILIES):
+            if close := difflib.get_close_matches(family, FAMILIES, 1, cutoff=0.8):
+                raise ValueError(f"{family!r} is close to {close[0]!r}; write that, or choose another name")
+        return prompts
 
     @field_validator("copies", mode="before")
     @classmethod

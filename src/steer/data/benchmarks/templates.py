@@ -11,13 +11,14 @@ from steer.errors import UserError
 def template_of(name: str, spec: DataSet, template: str | None) -> prompts.Template:
     """Return the function that writes the prompts of the set `name`.
 
-    `template` is a model family or the name of a function in `prompts`; None: the set's own. Raises `UserError` for an
+    `template` is a model family, also one that the set's `prompts` add, or the name of a function in `prompts`; None:
+    the set's own. Raises `UserError` for an
     unknown name.
     """
     named = dict(inspect.getmembers(prompts, _is_template))
-    if template is not None and template not in FAMILIES:
+    if template is not None and template not in (*FAMILIES, *spec.prompts):
         if template not in named:
-            near = nearest(template, [*FAMILIES, *named])
+            near = nearest(template, [*FAMILIES, *spec.prompts, *named])
             raise UserError(f"key `data.template`: no prompt template {template!r}{near}")
         return named[template]
     prompt = spec.prompts.get(template, spec.prompt)
