@@ -43,9 +43,8 @@ class Grammar:
     def __init__(self, tokens: list[Token], calls: bool | frozenset[str], logic: bool = False):
         self.tokens, self.at, self.calls, self.logic = tokens, 0, calls, logic
         self.bars = self.bound = 0  # how many bars and quantifiers are open
-        self.paired = (
-            sum(token[1] == "|" for token in tokens) % 2 == 0
-        )  # so that a bar behind a factor may open another
+        # in pairs, so that a bar behind a factor may open another
+        self.paired = sum(token[1] == "|" for token in tokens) % 2 == 0
         self.given = False  # whether a bar is that of `P(A | B)`
         self.factors: set[int] = set()  # where a parenthesis behind a name is known to be a factor
 
